@@ -1,0 +1,121 @@
+# `make help` lists what can be made. Everything runs in .venv, from pinned requirements.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+##@ Getting started
+.PHONY: help
+help: ## List every target with a sentence
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9_-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Make .venv with the pinned tools and this package
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
+	@echo "Installing the pinned tools into $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+##@ See it work
+.PHONY: demo
+demo: setup ## Start a real cluster and a JupyterLab session on it that a browser can open
+	$(BIN)/python -m lab.demo
+
+.PHONY: kind_cluster
+kind_cluster: setup ## Make the cluster with kind instead, where Docker and kind exist
+	$(BIN)/python -m lab up --profile kind
+
+.PHONY: lab-up
+lab-up: setup ## Start the one-node Kubernetes of demo and e2e tests
+	$(BIN)/python -m lab up
+
+.PHONY: lab-down
+lab-down: setup ## Stop it, and leave nothing of it behind
+	$(BIN)/python -m lab down
+
+.PHONY: images
+images: setup ## Build all images (docker, or buildah where there is none)
+	$(BIN)/python -m lab images build
+
+##@ Checks
+.PHONY: test
+test: lint types layers test-unit test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+
+.PHONY: lint
+lint: setup ## Check style and format with ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: setup ## Check types with mypy, strictly, tests too
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: setup ## Check that imports go one way
+	$(BIN)/lint-imports
+
+.PHONY: test-unit
+test-unit: setup ## Run the tests that need no cluster: seconds
+	$(BIN)/pytest tests/unit
+
+.PHONY: test-api
+test-api: setup ## Run the tests against a real API server without nodes: a few minutes
+	$(BIN)/pytest tests/api
+
+.PHONY: test-chart
+test-chart: setup ## Run the tests of the Helm chart and the kustomize files
+	$(BIN)/pytest tests/chart
+
+.PHONY: test-lab
+test-lab: setup ## Check that the lab comes up after any crash, and goes without a trace
+	$(BIN)/pytest tests/lab
+
+.PHONY: test-e2e
+test-e2e: setup ## Run the tests on real pods, with a real browser
+	$(BIN)/pytest tests/e2e
+
+.PHONY: test-bench
+test-bench: setup ## Check that a hundred sessions cost no more requests than promised
+	$(BIN)/python -m bench --sessions 100 --check
+
+.PHONY: bench
+bench: setup ## Measure requests, CPU, memory and latency with many sessions (SESSIONS=200)
+	$(BIN)/python -m bench --sessions $(SESSIONS)
+SESSIONS ?= 200
+
+##@ Upkeep
+.PHONY: format
+format: setup ## Put every file into the project's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: crd
+crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
+	$(BIN)/python -m amalthea.api.crd > config/crd/amaltheasessions.yaml
+	cp config/crd/amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
+
+.PHONY: golden
+golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
+	$(BIN)/pytest tests/unit/build --update-golden
+	UPDATE_GOLDEN=1 $(BIN)/pytest tests/chart/test_golden.py
+	$(BIN)/python -m tests.chart.readme
+
+.PHONY: architecture
+architecture: setup ## Write the list of modules in ARCHITECTURE.md anew
+	$(BIN)/python -m tests.support.architecture
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+.PHONY: requirements
+requirements: setup ## Pin all requirements anew, with hashes
+	$(COMPILE) --python-version 3.11 --extra sentry --extra tls --output-file requirements/operator.txt pyproject.toml
+	$(COMPILE) --python-version 3.11 --extra sentry --extra tls --group dev --output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --python-version 3.13 --output-file requirements/jupyterlab.txt requirements/jupyterlab.in
+	$(COMPILE) --python-version 3.13 --output-file requirements/build.txt requirements/build.in
+	$(COMPILE) --python-version 3.11 --output-file lab/requirements.txt lab/requirements.in
