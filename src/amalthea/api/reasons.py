@@ -1,0 +1,93 @@
+"""Condition types, their reasons and the reasons of Events: stable words for programs, a sentence each.
+
+Clients may branch on these words, so one is never given a new meaning. Sentences for people stand in `model/`.
+"""
+
+from enum import StrEnum
+
+
+class ConditionType(StrEnum):
+    """The aspects that a session's conditions tell of. All but the first two are there only while they have a tale."""
+
+    READY = "Ready"
+    """True while the session runs and all its containers are ready."""
+    ROUTING_READY = "RoutingReady"
+    """True while the session's Ingress exists."""
+    ACCEPTED = "Accepted"
+    """False while the spec asks for what cannot be: the message names each field and the remedy."""
+    CHILDREN_IN_PLACE = "ChildrenInPlace"
+    """False while an object that the session needs is missing: refused, or its name is taken."""
+    UPDATE_PENDING = "UpdatePending"
+    """True while a change waits for the session's next start, since it would restart it."""
+    STORAGE_SIZED = "StorageSized"
+    """False while the volume does not have the size that the spec asks for, and will not get it."""
+
+
+class Reason(StrEnum):
+    """Why a condition has its status."""
+
+    SESSION_CREATED = "SessionCreated"
+    """The session is new: nothing is known yet (and no Ingress is wanted, for RoutingReady)."""
+    STARTING = "NotReady"
+    """The session is on its way to be ready."""
+    RUNNING = "Running"
+    """All containers of the session are ready."""
+    DEGRADED = "RunningDegraded"
+    """The session answers, but a container beside it is not ready."""
+    HIBERNATED = "Hibernated"
+    """The session is paused: its pod and its Ingress are gone, its volume stays."""
+    STOPPING = "Stopping"
+    """The session is being paused: its pod is still there."""
+    DELETING = "Deleting"
+    """The session is being deleted with all that belongs to it."""
+    FAILED = "Failed"
+    """The session cannot run: the message says why and what to do."""
+    SUCCEEDED = "Succeeded"
+    """The job ended with success."""
+    INGRESS_OPERATIONAL = "IngressOperational"
+    """The Ingress exists."""
+    INGRESS_MISSING = "IngressMissing"
+    """An Ingress is wanted and is not there yet."""
+    INVALID_SPEC = "InvalidSpec"
+    """A field of the spec cannot be used."""
+    NAME_TAKEN = "NameTaken"
+    """An object of the wanted name belongs to somebody else."""
+    REFUSED = "Refused"
+    """The API server refused to make or change an object."""
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    """A quota of the namespace leaves no room for an object."""
+    TERMINATING = "Terminating"
+    """A former object of the wanted name is still going away."""
+    SPEC_CHANGED = "SpecChanged"
+    """The user's change waits: the strategy lets nothing change while the session runs."""
+    OPERATOR_CHANGED = "OperatorChanged"
+    """The operator would make the pod differently today."""
+    EDITED = "Edited"
+    """Somebody changed the workload by hand; putting it back would restart the session."""
+    SHRINK_REFUSED = "ShrinkRefused"
+    """A volume never shrinks: nothing is lost, and nothing changes."""
+    EXPANSION_REFUSED = "ExpansionRefused"
+    """The StorageClass of the volume allows no expansion."""
+
+
+class EventReason(StrEnum):
+    """What an Event on the session tells: one Event at each transition."""
+
+    STARTING = "Starting"
+    """A run of the session begins."""
+    RUNNING = "Running"
+    """The session can be opened."""
+    DEGRADED = "Degraded"
+    """The session can be opened, but something beside it does not work."""
+    NOT_READY = "NotReady"
+    """The session was ready, and is not any more."""
+    FAILED = "Failed"
+    """The session cannot run."""
+    SUCCEEDED = "Succeeded"
+    """The job ended with success."""
+    STOPPING = "Stopping"
+    """The session is being paused."""
+    HIBERNATED = "Hibernated"
+    """The session is paused."""
+    DELETING = "Deleting"
+    """The session is being deleted."""

@@ -1,0 +1,109 @@
+"""The operator's configuration: read once from the environment and the flags, then frozen.
+
+The variables are those of the contract, so that the chart of the Go operator starts this one. `main.py` reads flags.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used. The message names the variable and the remedy; the operator stops."""
+
+
+class RewriteRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pull images whose name begins with `source_prefix` from `target_prefix` instead."""
+
+    source_prefix: str
+    target_prefix: str
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What the manifests of children depend on beside the session itself."""
+
+    sidecars_image: str = "renku/sidecars:latest"
+    """Image of authproxy, cloner, tunnel and remote session controller (SIDECARS_IMAGE)."""
+    oauth2_proxy_image: str = "quay.io/oauth2-proxy/oauth2-proxy:v7.6.0"
+    """Image of oauth2-proxy (OAUTH2_PROXY_IMAGE)."""
+    rclone_storage_class: str = "csi-rclone-secret-annotation"
+    """StorageClass of data sources (RCLONE_STORAGE_CLASS)."""
+    none_same_site_cookie: bool = False
+    """Whether sessions may be embedded in pages of other sites (USE_NONE_SAME_SITE_SESSION_COOKIE)."""
+    https_ingress: bool = False
+    """Whether all session URLs are https, TLS ending before the cluster (HTTPS_SESSION_INGRESS)."""
+    openshift: bool = False
+    """Whether the cluster is an OpenShift: asked of the API server at start."""
+    rewrite_rules: tuple[RewriteRule, ...] = ()
+    """Mirrors of registries (AMALTHEA_IMAGE_REWRITE_RULES, a JSON list)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the operator can be told from outside, but for what `kube/config.py` reads."""
+
+    namespace: str | None = "default"
+    """The namespace that is served (RELEASE_NAMESPACE); None serves all (CLUSTER_SCOPED=true)."""
+    lease_namespace: str = "default"
+    """Where the leader election Lease lives (RELEASE_NAMESPACE)."""
+    identity: str = ""
+    """Who holds the Lease (POD_NAME, else the host's name): a restarted container takes its own back at once."""
+    workers: int = 16
+    """Sessions that are worked on at once (AMALTHEA_WORKERS)."""
+    build: BuildSettings = field(default_factory=BuildSettings)
+
+
+def from_environment(env: Mapping[str, str]) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a variable cannot be understood.
+    """
+    release_namespace = env.get("RELEASE_NAMESPACE") or "default"
+    defaults = BuildSettings()
+    return Settings(
+        namespace=None if _flag(env, "CLUSTER_SCOPED") else release_namespace,
+        lease_namespace=release_namespace,
+        identity=env.get("POD_NAME") or env.get("HOSTNAME") or "amalthea",
+        workers=_positive(env, "AMALTHEA_WORKERS", Settings.workers),
+        build=BuildSettings(
+            sidecars_image=env.get("SIDECARS_IMAGE") or defaults.sidecars_image,
+            oauth2_proxy_image=env.get("OAUTH2_PROXY_IMAGE") or defaults.oauth2_proxy_image,
+            rclone_storage_class=env.get("RCLONE_STORAGE_CLASS") or defaults.rclone_storage_class,
+            none_same_site_cookie=_flag(env, "USE_NONE_SAME_SITE_SESSION_COOKIE"),
+            https_ingress=_flag(env, "HTTPS_SESSION_INGRESS"),
+            rewrite_rules=_rules(env.get("AMALTHEA_IMAGE_REWRITE_RULES", "")),
+        ),
+    )
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "").strip().lower()
+    if value in ("", "false", "0", "no"):
+        return False
+    if value in ("true", "1", "yes"):
+        return True
+    raise SettingsError(f"{name} is {env[name]!r}; write true or false.")
+
+
+def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name} is {text!r}; write a whole number of at least 1.")
+    return int(text)
+
+
+def _rules(text: str) -> tuple[RewriteRule, ...]:
+    if not text.strip():
+        return ()
+    try:
+        return msgspec.json.decode(text, type=tuple[RewriteRule, ...])
+    except msgspec.MsgspecError as error:
+        raise SettingsError(
+            f"AMALTHEA_IMAGE_REWRITE_RULES cannot be read ({error}); write a JSON list such as "
+            '[{"source_prefix": "docker.io/", "target_prefix": "mirror.example.org/hub/"}].'
+        ) from error

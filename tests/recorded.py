@@ -1,0 +1,162 @@
+"""What the Go operator made of seven sessions (`tests/data/recorded`), ready to be compared with what we make of them.
+
+`DIFFERENCES` lists every place where ours is meant to be otherwise. Used by tests/unit/build and tests/api.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.api.settings import BuildSettings
+from amalthea.api.types import Spec
+from amalthea.build.secret import Material, material_from
+from amalthea.build.subject import Subject
+
+NAMES = ("minimal", "token", "oauth", "oidc", "job", "remote", "asleep")
+FRESH = Material(tunnel_secret="a-fresh-tunnel-secret", cookie_secret="a-fresh-cookie-secret")
+"""Stands for newly drawn values. What the recorded secrets hold already must win over it."""
+
+_FOLDER = Path(__file__).parent / "data" / "recorded"
+ABSENT = "(absent)"
+"""Stands for the value of a field that an object does not have."""
+
+_VOLUME_ANNOTATIONS = ("pv.kubernetes.io/", "volume.kubernetes.io/", "volume.beta.kubernetes.io/")
+"""Annotations that the volume controllers put on claims begin so."""
+
+ChildKey = tuple[str, str]
+Found = tuple[str, object, object]
+"""A path, and the two values that stand there."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that we write otherwise on purpose."""
+
+    session: str
+    child: ChildKey
+    path: str
+    ours: object
+    theirs: object
+    reason: str
+
+
+DIFFERENCES = (
+    Difference(
+        session="oidc",
+        child=("StatefulSet", "oidc"),
+        path=f".spec.template.spec.volumes[{names.VOLUME_FIXED_PROXY_CONFIG}].secret.secretName",
+        ours="oidc---internal",
+        theirs="oidc",
+        reason="behaviour.md 3, better: the secret is mounted by its real name; the Go operator's does not exist",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A session, and all its children by kind and name."""
+
+    name: str
+    given: Manifest
+    """The session as the client created it."""
+    made: Manifest
+    """The session half a minute later."""
+    children: dict[ChildKey, Manifest]
+
+    @property
+    def uid(self) -> str:
+        """The session's UID in the recorded cluster."""
+        uid: str = self.made["metadata"]["uid"]
+        return uid
+
+    def subject(self, namespace: str = "record", uid: str | None = None) -> Subject:
+        """Return what our builders are given, with the settings that the Go operator had."""
+        return Subject(
+            namespace=namespace,
+            name=self.name,
+            uid=uid or self.uid,
+            spec=msgspec.convert(self.given["spec"], Spec),
+            settings=BuildSettings(sidecars_image="renku/sidecars:1", oauth2_proxy_image=self._oauth2_proxy_image()),
+            run_id=self.made["status"].get("runID"),
+        )
+
+    def material(self) -> Material:
+        """Return the random values that the recorded internal secret holds."""
+        return material_from(self.children["Secret", names.internal_secret(self.name)].get("data"), FRESH)
+
+    def expected_differences(self, key: ChildKey) -> list[Found]:
+        """Return what is meant to differ in our child of that kind and name, as `differences` finds it."""
+        own = (each for each in DIFFERENCES if (each.session, each.child) == (self.name, key))
+        return [(each.path, each.ours, each.theirs) for each in own]
+
+    def _oauth2_proxy_image(self) -> str:
+        workload = self.children.get(("StatefulSet", self.name))
+        containers = workload["spec"]["template"]["spec"]["containers"] if workload else []
+        return next((entry["image"] for entry in containers if entry["name"] == names.CONTAINER_OAUTH2_PROXY), "unused")
+
+
+@cache
+def load(name: str) -> Recorded:
+    """Read one of the recorded sessions."""
+    given = yaml.safe_load((_FOLDER / name / "session.yaml").read_text())
+    made = [entry for entry in yaml.safe_load_all((_FOLDER / name / "made.yaml").read_text()) if entry]
+    session = next(entry for entry in made if entry["kind"] == names.KIND)
+    children = {(entry["kind"], entry["metadata"]["name"]): entry for entry in made if entry is not session}
+    return Recorded(name, given, session, children)
+
+
+def comparable(child: Manifest) -> Manifest:
+    """Return a child as it is stored, without what the cluster alone puts there: status, times, addresses, volumes."""
+    metadata = {name: child["metadata"][name] for name in ("name", "labels", "ownerReferences")}
+    annotations = child["metadata"].get("annotations", {})
+    metadata["annotations"] = {k: v for k, v in annotations.items() if not k.startswith(_VOLUME_ANNOTATIONS)}
+    own = {key: value for key, value in child.items() if key not in ("metadata", "status")}
+    return _without_cluster_fields({**own, "metadata": metadata})
+
+
+def _without_cluster_fields(child: Manifest) -> Manifest:
+    spec = dict(child.get("spec", {}))
+    match child["kind"]:
+        case "Service":
+            for name in ("clusterIP", "clusterIPs"):
+                spec.pop(name, None)
+        case "PersistentVolumeClaim":
+            spec.pop("volumeName", None)
+            if names.ANNOTATION_RCLONE_SECRET not in child["metadata"]["annotations"]:
+                spec.pop("storageClassName", None)  # the cluster's default, put there by the API server
+        case "Job":
+            spec.pop("selector", None)
+            spec["template"] = _without_job_labels(spec["template"])
+    return {**child, "spec": spec} if spec else child
+
+
+def _without_job_labels(template: Manifest) -> Manifest:
+    labels = {key: value for key, value in template["metadata"]["labels"].items() if not _is_job_label(key)}
+    return {**template, "metadata": {**template["metadata"], "labels": labels}}
+
+
+def _is_job_label(key: str) -> bool:
+    return key in ("controller-uid", "job-name") or key.startswith("batch.kubernetes.io/")
+
+
+def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Found]:  # noqa: ANN401  (data)
+    """Return path and both values of all that differs. Lists of named things are gone through name by name."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in sorted({*ours, *theirs}):
+            yield from differences(ours.get(key, ABSENT), theirs.get(key, ABSENT), f"{path}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and _labels(ours) == _labels(theirs):
+        for label, one, other in zip(_labels(ours), ours, theirs, strict=True):
+            yield from differences(one, other, f"{path}[{label}]")
+    elif ours != theirs:
+        yield path, ours, theirs
+
+
+def _labels(items: list[Any]) -> list[str]:
+    return [item.get("name", str(i)) if isinstance(item, dict) else str(i) for i, item in enumerate(items)]
