@@ -1,0 +1,182 @@
+"""From the API's JSON to the views: one decoder per watched kind, for the reflectors and for what writes return.
+
+The fingerprint is taken from the bytes of the section that we own, before they are let go. The API server writes an
+unchanged section byte by byte the same; should it not, a needless comparison follows, and nothing worse.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from amalthea.api.types import Spec
+from amalthea.model.pods import PodView
+from amalthea.model.views import (
+    ChildView,
+    ClaimSpec,
+    ClaimView,
+    Metadata,
+    SecretView,
+    SessionView,
+    WorkloadSpec,
+    WorkloadStatus,
+    WorkloadView,
+)
+
+T = TypeVar("T")
+
+
+class _Sections(Struct, frozen=True):
+    metadata: Metadata = Metadata()
+    spec: Raw = Raw(b"{}")
+    data: Raw = Raw(b"{}")
+    status: Raw = Raw(b"{}")
+
+
+class _Template(Struct, frozen=True):
+    template: Raw = Raw(b"{}")
+
+
+class _PodTemplate(Struct, frozen=True):
+    class _Metadata(Struct, frozen=True):
+        annotations: dict[str, str] | None = None
+
+    class _Spec(Struct, frozen=True, rename="camel"):
+        containers: list[Raw] = []
+        init_containers: list[Raw] = []
+
+    metadata: _Metadata = _Metadata()
+    spec: _Spec = _Spec()
+
+
+class _Wish(Struct, frozen=True):
+    hibernated: object = False
+
+
+class _Resources(Struct, frozen=True):
+    resources: Raw = Raw(b"")
+
+
+def _decoder(kind: type[T]) -> Callable[[bytes | Raw], T]:
+    """Return a decoder that reads a null as absence, as the API server does. No time is lost where there is none."""
+    decode = msgspec.json.Decoder(kind, strict=True).decode
+
+    def tolerant(body: bytes | Raw) -> T:
+        try:
+            return decode(body)
+        except msgspec.ValidationError:
+            return decode(msgspec.json.encode(_without_nulls(msgspec.json.decode(body))))
+
+    return tolerant
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value if item is not None]
+    return value
+
+
+_sections = _decoder(_Sections)
+_template = _decoder(_Template)
+_pod_template = _decoder(_PodTemplate)
+_resources = _decoder(_Resources)
+_workload_spec = _decoder(WorkloadSpec)
+_workload_status = _decoder(WorkloadStatus)
+_claim_spec = _decoder(ClaimSpec)
+_secret_data = _decoder(dict[str, str])
+_session = _decoder(SessionView)
+_spec = _decoder(Spec)
+_spec_as_data = _decoder(dict[str, object])
+_wish = _decoder(_Wish)
+
+pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
+"""Decode a pod."""
+
+
+def fingerprint(section: Raw | bytes) -> str:
+    """Return a short hash of a section's bytes."""
+    return blake2b(bytes(section), digest_size=8).hexdigest()
+
+
+def session(body: bytes | Raw) -> SessionView:
+    """Decode a session; its spec stays raw. A status that cannot be read counts as none: it is written anew."""
+    try:
+        view = _session(body)
+    except msgspec.ValidationError:
+        parts = _sections(body)
+        view = SessionView(metadata=parts.metadata, spec=parts.spec)
+    return msgspec.structs.replace(view, spec=view.spec.copy())
+
+
+def spec(view: SessionView) -> Spec:
+    """Decode a session's spec.
+
+    Raises:
+        msgspec.ValidationError: an older or foreign CRD let something through that ours refuses.
+    """
+    return _spec(view.spec)
+
+
+def wants_hibernation(view: SessionView) -> bool:
+    """Tell whether a session's spec asks for a pause, even if nothing else in it can be read."""
+    try:
+        return _wish(view.spec).hibernated is True
+    except msgspec.ValidationError:
+        return False
+
+
+def raw_spec(view: SessionView) -> dict[str, object]:
+    """Return a session's spec as it is stored."""
+    return _spec_as_data(view.spec)
+
+
+def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
+    parts = _sections(body)
+    template = _template(parts.spec).template
+    pod = _pod_template(template)
+    return WorkloadView(
+        kind=kind,
+        metadata=parts.metadata,
+        fingerprint=fingerprint(template),
+        spec=_workload_spec(parts.spec),
+        status=_workload_status(parts.status),
+        template_annotated=pod.metadata.annotations is not None,
+        containers=len(pod.spec.containers),
+        init_containers=len(pod.spec.init_containers),
+    )
+
+
+def statefulset(body: bytes | Raw) -> WorkloadView:
+    """Decode a StatefulSet; the fingerprint is that of its pod template."""
+    return _workload("StatefulSet", body)
+
+
+def job(body: bytes | Raw) -> WorkloadView:
+    """Decode a Job; the fingerprint is that of its pod template."""
+    return _workload("Job", body)
+
+
+def child(body: bytes | Raw) -> ChildView:
+    """Decode a Service or an Ingress; the fingerprint is that of its spec."""
+    parts = _sections(body)
+    return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec))
+
+
+def claim(body: bytes | Raw) -> ClaimView:
+    """Decode a PersistentVolumeClaim; the fingerprint is that of its resources, all that can change in it."""
+    parts = _sections(body)
+    return ClaimView(
+        metadata=parts.metadata,
+        fingerprint=fingerprint(_resources(parts.spec).resources),
+        spec=_claim_spec(parts.spec),
+    )
+
+
+def secret(body: bytes | Raw) -> SecretView:
+    """Decode an internal secret; the fingerprint is that of its data."""
+    parts = _sections(body)
+    return SecretView(metadata=parts.metadata, fingerprint=fingerprint(parts.data), data=_secret_data(parts.data))

@@ -1,0 +1,123 @@
+"""Everything that is known about one session at one moment: what `decide` and `report` judge by. Frozen."""
+
+from dataclasses import dataclass, field
+
+from amalthea.api import names
+from amalthea.api.types import Spec
+from amalthea.model import decoding
+from amalthea.model.pods import PodView
+from amalthea.model.views import ChildView, ClaimView, SecretView, SessionView, WorkloadView
+
+ChildKey = tuple[str, str]
+"""Kind and name of a child, such as ("Service", "demo")."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A session with all that was found of it. A child that is absent was looked for and is not there."""
+
+    session: SessionView
+    spec: Spec | None
+    """None if it cannot be read: `spec_error` says why."""
+    spec_error: str = ""
+    workload: WorkloadView | None = None
+    service: ChildView | None = None
+    ingress: ChildView | None = None
+    secret: SecretView | None = None
+    claims: tuple[ClaimView, ...] = ()
+    pods: tuple[PodView, ...] = ()
+    edited: frozenset[ChildKey] = field(default_factory=frozenset)
+    """Children whose owned section was changed by somebody else since we wrote or checked it."""
+
+    @property
+    def name(self) -> str:
+        """The session's name."""
+        return self.session.metadata.name
+
+    @property
+    def deleting(self) -> bool:
+        """Whether the session is being deleted."""
+        return self.session.metadata.deletion_timestamp is not None
+
+    @property
+    def interactive(self) -> bool:
+        """Whether the session is opened in a browser; also where nothing is said."""
+        return self.spec is None or self.spec.session_type == "Interactive"
+
+    @property
+    def hibernated(self) -> bool:
+        """Whether the user wants the session paused, and it is not a batch job that has run to its end."""
+        if self.spec is None:
+            return decoding.wants_hibernation(self.session)
+        return self.spec.hibernated and not self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether a batch job has run to its end: by the Job itself, or by what was told of it.
+
+        Told of an end are Succeeded, and since when the job is idle: a job can be Failed without having ended, if its
+        image cannot be pulled or a quota leaves no room for it. What was told counts also while the Job is there: its
+        own word comes after its pod's, and never if somebody deletes it in between.
+        """
+        if self.interactive:
+            return False
+        told, job = self.session.status, self.own_workload
+        return told.state == "Succeeded" or told.idle_since is not None or (job is not None and job.finished)
+
+    @property
+    def own_workload(self) -> WorkloadView | None:
+        """The workload, if it is this session's."""
+        return self.workload if self.workload is not None and self.owns(self.workload) else None
+
+    @property
+    def pod(self) -> PodView | None:
+        """The pod of the session's own workload: the one that is not going away, else the one that is."""
+        workload = self.own_workload
+        own = [pod for pod in self.pods if workload is not None and pod.metadata.belongs_to(workload.metadata.uid)]
+        return min(own, key=lambda pod: pod.leaving, default=None)
+
+    def owns(self, child: ChildView) -> bool:
+        """Tell whether a child's controlling owner is this very session (by UID: names come back)."""
+        return child.metadata.belongs_to(self.session.metadata.uid)
+
+    def left_behind(self, child: ChildView) -> bool:
+        """Tell whether a child is of a former session of the same name: the garbage collector is about to take it."""
+        owner = child.metadata.controller
+        former = owner is not None and (owner.kind, owner.name) == (names.KIND, self.name)
+        return former and not self.owns(child)
+
+    def child(self, key: ChildKey) -> ChildView | None:
+        """Return the child of that kind and name."""
+        kind, name = key
+        if kind == "PersistentVolumeClaim":
+            return next((claim for claim in self.claims if claim.metadata.name == name), None)
+        single: dict[str, ChildView | None] = {
+            "Service": self.service,
+            "Ingress": self.ingress,
+            "Secret": self.secret,
+            "StatefulSet": self.workload,
+            "Job": self.workload,
+        }
+        return single[kind]
+
+    @property
+    def adopted_secrets(self) -> tuple[str, ...]:
+        """Names of the secrets that go with the session, each once, in the order of the spec."""
+        spec = self.spec
+        if spec is None:
+            return ()
+        references = [
+            spec.ingress.tls_secret if spec.ingress else None,
+            spec.authentication.secret_ref if spec.authentication else None,
+            spec.session.remote_secret_ref,
+            *(source.secret_ref for source in spec.data_sources or ()),
+            *(repository.cloning_config_secret_ref for repository in spec.code_repositories or ()),
+            *(repository.config_secret_ref for repository in spec.code_repositories or ()),
+            *(spec.image_pull_secrets or ()),
+        ]
+        return tuple(dict.fromkeys(ref.name for ref in references if ref is not None and ref.adopt))
+
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether our finalizer holds the session until its secrets are deleted."""
+        return names.FINALIZER in self.session.metadata.finalizers

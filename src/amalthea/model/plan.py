@@ -1,0 +1,143 @@
+"""What is to be done for a session: a pure function of what was observed, and of what chance hands in.
+
+The plan says which children are wanted and which may change; `build/` makes the manifests, `build/changes.py` compares
+them with what is there, `operator/apply.py` writes, `report.py` tells.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from amalthea.model import validation
+from amalthea.model.observed import Observed
+from amalthea.model.state import judge
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What is left to chance, handed in."""
+
+    run_id: Callable[[], str]
+    """Draws a new ULID."""
+
+
+class Course(Enum):
+    """What the session is in for."""
+
+    RUN = "run"
+    """Its children are to be there, and its pod is to run."""
+    SLEEP = "sleep"
+    """Its children are to be there, but for the Ingress, and no pod."""
+    REFUSE = "refuse"
+    """Its spec cannot be used: nothing is made or changed, except that a running pod can still be paused."""
+    DELETE = "delete"
+    """It goes: what it adopted goes with it."""
+
+
+class TemplateChange(Enum):
+    """When a changed pod template may be written to the workload."""
+
+    NOW = "now"
+    """Nothing runs that it could hurt: at a start, or after a failure."""
+    WITH_THE_USERS_CHANGE = "with the user's change"
+    """The pod runs: only a change of the user's own spec may restart it."""
+    NOT = "not"
+    """It waits for the next start."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for a session."""
+
+    course: Course
+    run_id: str | None = None
+    problems: tuple[validation.Problem, ...] = ()
+    children_may_change: bool = False
+    template: TemplateChange = TemplateChange.NOT
+    scheduling_may_change: bool = False
+    """Whether tolerations, affinity, node selector and priority class may change: no container has started."""
+    recreate_job: bool = False
+    """A suspended Job is deleted: its template is fixed, and its next run gets a new Job."""
+    make_workload: bool = True
+    """False for a Job that has run: it is not run again because somebody deleted the Job."""
+
+
+def decide(observed: Observed, fresh: Fresh) -> Plan:
+    """Decide what is to be done."""
+    if observed.deleting:
+        return Plan(Course.DELETE, run_id=observed.session.status.run_id)
+    if problems := _problems(observed):
+        return Plan(Course.REFUSE, run_id=_known_run_id(observed), problems=problems)
+    if observed.hibernated:
+        return Plan(Course.SLEEP, children_may_change=_strategy(observed) != "never")
+    return _run(observed, fresh)
+
+
+def _run(observed: Observed, fresh: Fresh) -> Plan:
+    workload, strategy = observed.own_workload, _strategy(observed)
+    resuming = workload is not None and not workload.awake and not observed.ended
+    failed = _failed(observed)
+    return Plan(
+        Course.RUN,
+        run_id=_run_id(observed, fresh),
+        children_may_change=strategy == "always" or (strategy != "never" and (failed or resuming)),
+        template=_template_change(observed, failed=failed),
+        scheduling_may_change=_no_container_has_started(observed),
+        recreate_job=resuming and not observed.interactive,
+        make_workload=not observed.ended,
+    )
+
+
+def _failed(observed: Observed) -> bool:
+    """Tell whether the session is failed, or was so a moment ago and is not ready yet: then it may still linger."""
+    state = judge(observed).state
+    return state == "Failed" or (state == "NotReady" and observed.session.status.state == "Failed")
+
+
+def _problems(observed: Observed) -> tuple[validation.Problem, ...]:
+    if observed.spec is None:
+        return (validation.Problem("spec", observed.spec_error),)
+    return validation.problems(observed.name, observed.spec)
+
+
+def _strategy(observed: Observed) -> str:
+    return observed.spec.reconcile_strategy if observed.spec is not None else "never"
+
+
+def _run_id(observed: Observed, fresh: Fresh) -> str | None:
+    """Return the run's id: a new one at each start and resume, else the known one.
+
+    A workload that an older release left running has none, and gets none before its next start: its pod lacks it too.
+    """
+    workload = observed.own_workload
+    if observed.ended or (workload is not None and workload.awake):
+        return _known_run_id(observed)
+    about_to_be_made = workload is None or workload.metadata.deletion_timestamp is not None
+    return (observed.session.status.run_id if about_to_be_made else None) or fresh.run_id()
+
+
+def _known_run_id(observed: Observed) -> str | None:
+    """Return the id that the running workload was started with or, where it has none, the one that was told."""
+    workload = observed.own_workload
+    started_with = workload.run_id if workload is not None and workload.awake else None
+    return started_with or observed.session.status.run_id
+
+
+def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
+    strategy, workload = _strategy(observed), observed.own_workload
+    if strategy == "never":
+        return TemplateChange.NOT
+    if workload is None or not workload.awake or failed:
+        return TemplateChange.NOW
+    return TemplateChange.WITH_THE_USERS_CHANGE if strategy == "always" else TemplateChange.NOT
+
+
+def _no_container_has_started(observed: Observed) -> bool:
+    statuses = [
+        status
+        for pod in observed.pods
+        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    ]
+    return not any(
+        status.state.running or status.state.terminated or status.last_state.terminated for status in statuses
+    )

@@ -1,0 +1,100 @@
+"""Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `views.py`."""
+
+from amalthea.model.views import Metadata, ObjectCondition, Time, View
+
+
+class Waiting(View, frozen=True, kw_only=True):
+    """Why a container waits."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(View, frozen=True, kw_only=True):
+    """How a container ended."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class Running(View, frozen=True, kw_only=True):
+    """Since when a container runs."""
+
+    started_at: Time | None = None
+
+
+class ContainerState(View, frozen=True, kw_only=True):
+    """One of: waiting, running, terminated."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(View, frozen=True, kw_only=True):
+    """How a container of a pod is."""
+
+    name: str = ""
+    image: str = ""
+    ready: bool = False
+    restart_count: int = 0
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class ContainerSpec(View, frozen=True, kw_only=True):
+    """What we read of a container's spec."""
+
+    name: str = ""
+    restart_policy: str = ""
+
+
+class PodSpec(View, frozen=True, kw_only=True):
+    """What we read of a pod's spec."""
+
+    containers: tuple[ContainerSpec, ...] = ()
+    init_containers: tuple[ContainerSpec, ...] = ()
+
+
+class PodStatus(View, frozen=True, kw_only=True):
+    """How a pod is."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    start_time: Time | None = None
+    conditions: tuple[ObjectCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class PodView(View, frozen=True, kw_only=True):
+    """A pod of a session."""
+
+    metadata: Metadata = Metadata()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is being stopped on purpose."""
+        return self.metadata.deletion_timestamp is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether Kubernetes sends traffic to it."""
+        ready = self.condition("Ready")
+        return ready is not None and ready.status == "True"
+
+    def condition(self, kind: str) -> ObjectCondition | None:
+        """Return the condition of that type."""
+        return next((condition for condition in self.status.conditions if condition.type == kind), None)
+
+    @property
+    def unschedulable(self) -> ObjectCondition | None:
+        """Why no node takes it, if it is for want of room. One that waits for its volume is on its way."""
+        scheduled = self.condition("PodScheduled")
+        if scheduled is None or scheduled.status != "False" or scheduled.reason != "Unschedulable":
+            return None
+        return None if "persistentvolumeclaim" in scheduled.message.lower() else scheduled

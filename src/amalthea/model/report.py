@@ -1,0 +1,116 @@
+"""The status of a session: a pure function of what is there after the writes, of the plan, and of what came up.
+
+Times change only on transitions, so that an undisturbed session's status is never written.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from amalthea.api.types import State, Status
+from amalthea.model import conditions
+from amalthea.model.findings import Finding
+from amalthea.model.observed import Observed
+from amalthea.model.plan import Course, Plan
+from amalthea.model.state import Verdict, calm_at, judge, linger
+from amalthea.model.times import rfc3339
+
+
+@dataclass(frozen=True)
+class _Since:
+    """All since-times in one place: each is set on entering its condition and reset on leaving it."""
+
+    hibernated: str | None
+    failing: str | None
+    failed_scheduling: str | None
+    idle: str | None
+
+
+def report(observed: Observed, plan: Plan, findings: Iterable[Finding], url: str, now: datetime) -> Status:
+    """Return the status that the session should have."""
+    findings = tuple(findings)
+    verdict = linger(observed, _verdict(observed, plan), now)
+    state, error = _state(plan, verdict, findings)
+    since = _since(observed, state, now)
+    return Status(
+        state=state,
+        url=url,
+        run_id=None if observed.hibernated else plan.run_id,
+        error=error,
+        conditions=conditions.compose(observed, plan, state, findings, now),
+        container_counts=verdict.containers,
+        init_container_counts=verdict.init_containers,
+        idle=since.idle is not None,
+        idle_since=since.idle,
+        failing_since=since.failing,
+        failed_scheduling_since=since.failed_scheduling,
+        hibernated_since=since.hibernated,
+    )
+
+
+def _verdict(observed: Observed, plan: Plan) -> Verdict:
+    workload = observed.own_workload
+    at_work = observed.ended or (workload is not None and (workload.awake or observed.hibernated))
+    if plan.course is Course.REFUSE and not at_work:
+        sentences = " ".join(str(problem) for problem in plan.problems)
+        return Verdict("Failed", f"The session cannot be made as it is described. {sentences}")
+    return judge(observed)
+
+
+def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple[State, str | None]:
+    """Return the state and the message. A session that does not run cannot, if an object that it needs is refused."""
+    fatal = [finding.message for finding in findings if finding.fatal]
+    if fatal and plan.course is Course.RUN and verdict.state == "NotReady":
+        return "Failed", " ".join(fatal)
+    return verdict.state, verdict.error or " ".join(fatal) or None
+
+
+def wake_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
+    """Return when to look again because time alone can change the status that was reported; None for never."""
+    calm = calm_at(observed) if status.state == "Failed" else None
+    return calm if calm is not None and now < calm else None
+
+
+def _since(observed: Observed, state: State, now: datetime) -> _Since:
+    former, present = observed.session.status, rfc3339(now)
+    return _Since(
+        hibernated=(former.hibernated_since or present) if state == "Hibernated" else None,
+        failing=(former.failing_since or present) if state == "Failed" else None,
+        failed_scheduling=_unscheduled_since(observed),
+        idle=_ended_at(observed, now) if observed.ended or state == "Succeeded" else None,
+    )
+
+
+def _unscheduled_since(observed: Observed) -> str | None:
+    scheduled = observed.pod.unschedulable if observed.pod is not None else None
+    if scheduled is None or scheduled.last_transition_time is None:
+        return None
+    return None if observed.hibernated or observed.deleting else rfc3339(scheduled.last_transition_time)
+
+
+def _ended_at(observed: Observed, now: datetime) -> str:
+    """Return when a job ended: what was told of it first, else what the Job itself says."""
+    job = observed.own_workload
+    ended_at = job.ended_at if job is not None else None
+    return observed.session.status.idle_since or rfc3339(ended_at or now)
+
+
+def as_data(status: Status) -> dict[str, object]:
+    """Return a status as plain data, the state always written out."""
+    data: dict[str, object] = msgspec.to_builtins(status)
+    return {"state": status.state, **data}
+
+
+def merge_patch(old: dict[str, object], new: dict[str, object]) -> dict[str, object]:
+    """Return the JSON merge patch (RFC 7386) that turns one into the other; empty if they are equal."""
+    patch: dict[str, object] = {key: None for key in old if key not in new}
+    for key, value in new.items():
+        former = old.get(key)
+        if isinstance(former, dict) and isinstance(value, dict):
+            if inner := merge_patch(former, value):
+                patch[key] = inner
+        elif key not in old or former != value:
+            patch[key] = value
+    return patch

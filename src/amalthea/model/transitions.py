@@ -1,0 +1,70 @@
+"""The Event that a transition is worth: at most one, in words that a researcher understands."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from amalthea.api.reasons import EventReason, Reason
+from amalthea.api.types import State, Status
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What to tell in an Event on the session."""
+
+    reason: EventReason
+    message: str
+    type: Literal["Normal", "Warning"] = "Normal"
+
+
+_ENTERED: dict[State, Transition] = {
+    "Running": Transition(EventReason.RUNNING, "The session is ready."),
+    "RunningDegraded": Transition(EventReason.DEGRADED, "The session is ready, but not all beside it is.", "Warning"),
+    "Succeeded": Transition(EventReason.SUCCEEDED, "The job ended with success."),
+    "Hibernated": Transition(EventReason.HIBERNATED, "The session is paused. Its files are kept."),
+    "Failed": Transition(EventReason.FAILED, "The session cannot run.", "Warning"),
+}
+_ON_PURPOSE: dict[str, Transition] = {
+    Reason.DELETING: Transition(EventReason.DELETING, "The session is being deleted."),
+    Reason.STOPPING: Transition(EventReason.STOPPING, "The session is being paused."),
+}
+_STARTING = Transition(EventReason.STARTING, "The session is starting.")
+_UNREADY = Transition(EventReason.NOT_READY, "The session does not answer at the moment.", "Warning")
+_MAX_MESSAGE = 1024
+"""The API refuses longer messages (core/v1 Event)."""
+
+
+def transition(old: Status, new: Status) -> Transition | None:
+    """Return what to tell about a change of status, or None if it is not worth an Event.
+
+    A new session's first status is none: who created it knows that it starts.
+    """
+    if not old.conditions and new.state == "NotReady":
+        return None
+    if new.state == "NotReady":
+        return _not_ready(old, new)
+    if new.state == old.state:
+        return None
+    return _with_cause(_ENTERED[new.state], new)
+
+
+def _not_ready(old: Status, new: Status) -> Transition | None:
+    if new.run_id and new.run_id != old.run_id:
+        return _STARTING
+    reason = _ready_reason(new)
+    if new.state == old.state and reason == _ready_reason(old):
+        return None
+    if reason in _ON_PURPOSE:
+        return _ON_PURPOSE[reason]
+    if old.state == "NotReady":
+        return None
+    return _with_cause(_UNREADY, new) if old.state in ("Running", "RunningDegraded") else _STARTING
+
+
+def _with_cause(told: Transition, status: Status) -> Transition:
+    if told.type == "Normal" or not status.error:
+        return told
+    return Transition(told.reason, f"{told.message} {status.error}"[:_MAX_MESSAGE], told.type)
+
+
+def _ready_reason(status: Status) -> str:
+    return next((c.reason or "" for c in status.conditions or () if c.type == "Ready"), "")

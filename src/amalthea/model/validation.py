@@ -1,0 +1,154 @@
+"""What a spec can ask for that cannot be, and that the CRD lets through. Checked before any child is made.
+
+Each problem names the field and the remedy: it is shown as it is, in the condition `Accepted`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from amalthea.api import durations, names, quantities
+from amalthea.api.types import Authentication, Culling, Spec
+
+V = TypeVar("V")
+
+_DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_MAX_STATEFULSET_NAME = 52
+"""The StatefulSet controller writes name, hyphen and a revision hash of ten characters into a label of at most 63."""
+_MAX_LABEL = 63
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A field that cannot be used, and what to write instead."""
+
+    field: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.remedy}"
+
+
+def problems(name: str, spec: Spec) -> tuple[Problem, ...]:
+    """Return all that is wrong with a session, in the order of the spec."""
+    return (
+        *_name(name, spec),
+        *_session(spec),
+        *_ingress(spec),
+        *_authentication(spec.session_type, spec.authentication),
+        *_data_sources(spec),
+        *_culling(spec.culling),
+    )
+
+
+def _name(name: str, spec: Spec) -> Iterator[Problem]:
+    limit = _MAX_STATEFULSET_NAME if spec.session_type == "Interactive" else _MAX_LABEL
+    if len(name) > limit:
+        yield Problem(
+            "metadata.name",
+            f"has {len(name)} characters; create the session anew with at most {limit}.",
+        )
+    if spec.session_type == "Interactive" and not _DNS_1035.fullmatch(name):
+        yield Problem(
+            "metadata.name",
+            "names a Service, so it must begin with a letter and hold only small letters, digits and hyphens; create "
+            "the session anew with such a name.",
+        )
+    yield from _data_source_names(name, spec)
+
+
+def _data_source_names(name: str, spec: Spec) -> Iterator[Problem]:
+    if spec.location == "remote" or not spec.data_sources:
+        return
+    longest = names.data_source_claim(name, len(spec.data_sources) - 1)
+    if len(longest) > _MAX_LABEL:
+        yield Problem(
+            "metadata.name",
+            f"is too long for its data sources, whose volumes are named like {longest}; create the session anew with "
+            f"a name of at most {len(name) - len(longest) + _MAX_LABEL} characters.",
+        )
+
+
+def _session(spec: Spec) -> Iterator[Problem]:
+    session = spec.session
+    if not session.image.strip():
+        yield Problem("spec.session.image", "is empty; name an image.")
+    if spec.session_type == "Interactive":
+        yield from _url_path(session.url_path)
+    yield from _checked("spec.session.storage.size", session.storage.size, _positive_quantity)
+    if session.shm_size is not None:
+        yield from _checked("spec.session.shmSize", session.shm_size, _positive_quantity)
+    if not session.storage.mount_path.startswith("/"):
+        yield Problem("spec.session.storage.mountPath", "is not absolute; begin it with a slash.")
+    resources = session.resources or {}
+    for section in ("requests", "limits"):
+        for resource, amount in (resources.get(section) or {}).items():
+            yield from _checked(f"spec.session.resources.{section}[{resource}]", amount, quantities.parse)
+
+
+def _url_path(text: str) -> Iterator[Problem]:
+    path = re.split(r"[?#]", text, maxsplit=1)[0]
+    if text and (not text.startswith("/") or path.startswith("//")):
+        yield Problem("spec.session.urlPath", f"is {text!r}, which is no path; begin it with one slash.")
+    elif re.search(r"[\s\\]", text) or re.search(r"/\.\.?(/|$)", path):
+        yield Problem("spec.session.urlPath", f"is {text!r}; leave out blanks, backslashes and dot segments.")
+
+
+def _ingress(spec: Spec) -> Iterator[Problem]:
+    if spec.ingress is None or spec.session_type != "Interactive":
+        return
+    if not spec.ingress.path_prefix.startswith("/"):
+        yield Problem("spec.ingress.pathPrefix", f"is {spec.ingress.path_prefix!r}; begin it with a slash.")
+    if not spec.ingress.host:
+        yield Problem("spec.ingress.host", "is empty; name the host that users open.")
+
+
+def _authentication(session_type: str, authentication: Authentication | None) -> Iterator[Problem]:
+    if session_type != "Interactive" or authentication is None or not authentication.enabled:
+        return
+    if authentication.type in ("token", "oauth2proxy") and not authentication.secret_ref.key:
+        yield Problem(
+            "spec.authentication.secretRef.key",
+            f"is missing; name the key of secret {authentication.secret_ref.name} that holds the configuration, "
+            f"which {authentication.type} authentication needs.",
+        )
+
+
+def _data_sources(spec: Spec) -> Iterator[Problem]:
+    if spec.location == "remote":  # mounts none
+        return
+    for index, source in enumerate(spec.data_sources or ()):
+        field = f"spec.dataSources[{index}]"
+        if source.secret_ref is None:
+            yield Problem(f"{field}.secretRef", "is missing; name the secret that configures the source.")
+        if source.access_mode not in ("ReadOnlyMany", "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"):
+            yield Problem(f"{field}.accessMode", f"is {source.access_mode!r}; write ReadOnlyMany or ReadWriteOnce.")
+
+
+def _culling(culling: Culling | None) -> Iterator[Problem]:
+    if culling is None:
+        return
+    limits = {
+        "maxAge": culling.max_age,
+        "maxIdleDuration": culling.max_idle_duration,
+        "maxStartingDuration": culling.max_starting_duration,
+        "maxFailedDuration": culling.max_failed_duration,
+        "maxHibernatedDuration": culling.max_hibernated_duration,
+    }
+    for field, text in limits.items():
+        if text is not None:
+            yield from _checked(f"spec.culling.{field}", text, durations.parse)
+    yield from _checked("spec.culling.cpuIdleThreshold", culling.cpu_idle_threshold, quantities.parse)
+
+
+def _positive_quantity(value: int | str) -> None:
+    if quantities.parse(value) <= 0:
+        raise ValueError(f"is {value}; write a size greater than zero, such as 10Gi.")
+
+
+def _checked(field: str, value: V, check: Callable[[V], object]) -> Iterator[Problem]:
+    try:
+        check(value)
+    except ValueError as error:
+        yield Problem(field, str(error))

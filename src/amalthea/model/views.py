@@ -1,0 +1,182 @@
+"""Projections of the watched kinds: only the fields that are read, so that a thousand sessions fit in little memory.
+
+Every field is optional: what the API server leaves out reads as its zero value. `fingerprint` stands for the section of
+a child that we own: it changes when anybody changes that section. `decoding.py` makes all of these from JSON.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta as Constraint
+from msgspec import Raw, Struct
+
+from amalthea.api import names
+from amalthea.api.schema import Quantity
+from amalthea.api.types import Status
+
+Time = Annotated[datetime, Constraint(tz=True)]
+
+
+class View(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of an object: frozen, with the API's names, all fields optional."""
+
+
+class Owner(View, frozen=True, kw_only=True):
+    """An owner reference."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+
+
+class Metadata(View, frozen=True, kw_only=True):
+    """What we read of an object's metadata."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: list[Owner] = []
+    finalizers: list[str] = []
+
+    @property
+    def controller(self) -> Owner | None:
+        """The object's controlling owner."""
+        return next((owner for owner in self.owner_references if owner.controller), None)
+
+    def belongs_to(self, uid: str) -> bool:
+        """Tell whether the object with that UID controls this one."""
+        owner = self.controller
+        return owner is not None and owner.uid == uid
+
+
+class SessionView(View, frozen=True, kw_only=True):
+    """A session; its spec stays raw until it is worked on, since most sessions sleep or just run."""
+
+    metadata: Metadata = Metadata()
+    spec: Raw = Raw(b"{}")
+    status: Status = Status()
+
+
+class ChildView(View, frozen=True, kw_only=True):
+    """A child of a session."""
+
+    metadata: Metadata = Metadata()
+    fingerprint: str = ""
+
+
+class WorkloadSpec(View, frozen=True, kw_only=True):
+    """What we read of a StatefulSet's or a Job's spec."""
+
+    replicas: int = 1
+    suspend: bool = False
+    active_deadline_seconds: int | None = None
+
+
+class ObjectCondition(View, frozen=True, kw_only=True):
+    """A condition of a Job or a pod."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: Time | None = None
+
+
+class WorkloadStatus(View, frozen=True, kw_only=True):
+    """What we read of a StatefulSet's or a Job's status."""
+
+    ready_replicas: int = 0
+    active: int = 0
+    ready: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    start_time: Time | None = None
+    completion_time: Time | None = None
+    conditions: list[ObjectCondition] = []
+
+
+class WorkloadView(ChildView, frozen=True, kw_only=True):
+    """A StatefulSet or a Job: what runs the session's pod. The fingerprint is that of the pod template."""
+
+    kind: str = ""
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()
+    template_annotated: bool = True
+    """Whether the pod template has annotations: a JSON patch can add only to a map that is there."""
+    containers: int = 0
+    """Containers that its pod will have."""
+    init_containers: int = 0
+    """Init containers that its pod will have."""
+
+    @property
+    def awake(self) -> bool:
+        """Whether it is meant to have a pod."""
+        return not self.spec.suspend if self.kind == "Job" else self.spec.replicas > 0
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that it was last started for."""
+        return self.metadata.annotations.get(names.ANNOTATION_RUN_ID)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a Job has run to its end, well or not."""
+        return self._holding("Complete", "Failed") is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a Job has run to a good end."""
+        return self._holding("Complete") is not None
+
+    @property
+    def failure(self) -> ObjectCondition | None:
+        """Why a Job has failed, or is bound to fail once its pod is gone."""
+        return self._holding("Failed", "FailureTarget")
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When a Job ended."""
+        end = self._holding("Complete", "Failed")
+        return self.status.completion_time or (end.last_transition_time if end is not None else None)
+
+    def _holding(self, *types: str) -> ObjectCondition | None:
+        return next((c for c in self.status.conditions if c.type in types and c.status == "True"), None)
+
+
+class Requests(View, frozen=True, kw_only=True):
+    """Resource requests of a claim."""
+
+    storage: Quantity = "0"
+
+
+class ClaimResources(View, frozen=True, kw_only=True):
+    """Resources of a claim."""
+
+    requests: Requests = Requests()
+
+
+class ClaimSpec(View, frozen=True, kw_only=True):
+    """What we read of a claim's spec."""
+
+    resources: ClaimResources = ClaimResources()
+
+
+class ClaimView(ChildView, frozen=True, kw_only=True):
+    """A PersistentVolumeClaim."""
+
+    spec: ClaimSpec = ClaimSpec()
+
+
+class SecretView(ChildView, frozen=True, kw_only=True):
+    """The internal secret of a session. Its representation shows no values."""
+
+    data: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"SecretView({self.metadata.namespace}/{self.metadata.name}, keys={sorted(self.data)})"

@@ -1,0 +1,99 @@
+"""Culling and deletion count from these times: one that moves, or stays behind, ends a session at the wrong time."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from amalthea.model.observed import Observed
+from amalthea.model.plan import Fresh, decide
+from amalthea.model.report import as_data, report
+from amalthea.testing.builders import RUN_ID, session
+from amalthea.testing.observations import (
+    READY_AT,
+    STARTED,
+    condition,
+    container,
+    job,
+    observed,
+    pod,
+    statefulset,
+    terminated,
+    unscheduled_pod,
+)
+
+NOW = datetime(2026, 11, 22, 13, 10, tzinfo=UTC)
+NOW_TEXT, EARLIER = "2026-11-22T13:10:00Z", "2026-11-22T12:00:00Z"
+AWAKE, ASLEEP = statefulset(ready=1), statefulset(replicas=0)
+PAUSED, JOB = session().hibernated(), session().as_job()
+READY, CRASHED = pod(container(ready=True)), pod(container(state=terminated(1)))
+
+SINCE = {
+    "enters Failed": (observed(None, statefulset(), CRASHED), "failingSince", NOW_TEXT),
+    "leaves Failed": (
+        observed(None, AWAKE, READY, status={"state": "Failed", "failingSince": EARLIER}),
+        "failingSince",
+        None,
+    ),
+    "stays Failed": (
+        observed(None, statefulset(), CRASHED, status={"state": "Failed", "failingSince": EARLIER}),
+        "failingSince",
+        EARLIER,
+    ),
+    "enters Hibernated": (observed(PAUSED, ASLEEP), "hibernatedSince", NOW_TEXT),
+    "stays Hibernated": (
+        observed(PAUSED, ASLEEP, status={"state": "Hibernated", "hibernatedSince": EARLIER}),
+        "hibernatedSince",
+        EARLIER,
+    ),
+    "leaves Hibernated": (
+        observed(None, ASLEEP, status={"state": "Hibernated", "hibernatedSince": EARLIER}),
+        "hibernatedSince",
+        None,
+    ),
+    "is paused while it fails": (
+        observed(PAUSED, ASLEEP, CRASHED, status={"state": "Failed", "failingSince": EARLIER}),
+        "failingSince",
+        None,
+    ),
+    "no node takes it": (
+        observed(None, statefulset(), unscheduled_pod("no room")),
+        "failedSchedulingSince",
+        STARTED,
+    ),
+    "its volume is on its way": (
+        observed(None, statefulset(), unscheduled_pod("pod has unbound immediate PersistentVolumeClaims")),
+        "failedSchedulingSince",
+        None,
+    ),
+    "a node took it": (
+        observed(None, statefulset(), pod(), status={"failedSchedulingSince": EARLIER}),
+        "failedSchedulingSince",
+        None,
+    ),
+    "is paused while no node takes it": (
+        observed(PAUSED, ASLEEP, unscheduled_pod("no room")),
+        "failedSchedulingSince",
+        None,
+    ),
+    "a job that ended is idle": (observed(JOB, job(condition("Complete", "True", READY_AT))), "idleSince", READY_AT),
+    "a job that failed is idle": (observed(JOB, job(condition("Failed", "True"))), "idleSince", STARTED),
+    "a job that ended and is gone stays idle": (
+        observed(JOB, status={"state": "Succeeded", "idleSince": EARLIER}),
+        "idleSince",
+        EARLIER,
+    ),
+    "a session that was idle is not any more": (
+        observed(None, AWAKE, READY, status={"idle": True, "idleSince": EARLIER}),
+        "idleSince",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "field", "expected"), SINCE.values(), ids=SINCE)
+def test_times_move_on_transitions_only_and_are_cleared_on_leaving(
+    seen: Observed, field: str, expected: str | None
+) -> None:
+    plan = decide(seen, Fresh(lambda: RUN_ID))
+
+    assert as_data(report(seen, plan, (), "None", NOW)).get(field) == expected

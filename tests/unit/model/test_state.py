@@ -1,0 +1,190 @@
+"""A state that is wrong for a moment costs a session: clients revoke tokens, cull, or tell the user to give up."""
+
+import pytest
+
+from amalthea.api.schema import Manifest
+from amalthea.api.types import ContainerCounts
+from amalthea.model.observed import Observed
+from amalthea.model.state import judge
+from amalthea.testing.builders import session
+from amalthea.testing.observations import (
+    READY_AT,
+    STARTED,
+    condition,
+    container,
+    job,
+    observed,
+    pod,
+    statefulset,
+    terminated,
+    waiting,
+)
+
+AWAKE = statefulset(ready=1)
+ASLEEP = statefulset(replicas=0)
+PAUSED = session().hibernated()
+JOB = session().as_job()
+READY = pod(container(ready=True))
+COMPLETE = condition("Complete", "True")
+FAILED = condition("Failed", "True", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")
+ENDED_WELL = pod(container(state=terminated(0, "Completed")), phase="Succeeded")
+ENDED_BADLY = pod(container(state=terminated(3)), phase="Failed")
+UNREADY_SIDE = container("authproxy")
+SIDE_DOWN = pod(container(ready=True), UNREADY_SIDE)
+SIDE_DOWN_AFTER_READY = pod(
+    container(ready=True), UNREADY_SIDE, conditions=[condition("Ready", "False", "2026-11-22T13:05:00Z")]
+)
+NODE_LOST = pod(container(ready=True), conditions=[condition("Ready", "False", "2026-11-22T13:05:00Z")])
+RUNNING: Manifest = {"state": "Running"}
+FAILING: Manifest = {"state": "Failed", "error": "It broke.", "failingSince": STARTED}
+
+
+def disowned(body: Manifest) -> Manifest:
+    """Return a pod of our labels that our workload did not make."""
+    return {**body, "metadata": {**body["metadata"], "ownerReferences": []}}
+
+
+STATES = {
+    "nothing is there yet": ("NotReady", observed()),
+    "its pod is being made": ("NotReady", observed(None, statefulset())),
+    "its containers start": ("NotReady", observed(None, statefulset(), pod())),
+    "it is ready": ("Running", observed(None, AWAKE, READY)),
+    "its pod is ready, the StatefulSet does not say so yet": ("Running", observed(None, statefulset(), READY)),
+    "its pod is being evicted": ("NotReady", observed(None, AWAKE, pod(container(ready=True), leaving=True))),
+    "its pod is of a StatefulSet that is not ours": (
+        "NotReady",
+        observed(None, statefulset(ready=1, ownerReferences=[]), READY),
+    ),
+    "it crashes": ("Failed", observed(None, statefulset(), pod(container(state=terminated(1))))),
+    "a pod crashes that is not of its StatefulSet": (
+        "NotReady",
+        observed(None, statefulset(), disowned(pod(container(state=terminated(1))))),
+    ),
+    "it is being deleted while it runs": ("NotReady", observed(None, AWAKE, READY, status=RUNNING, deleting=True)),
+    "it is being deleted while it fails": (
+        "NotReady",
+        observed(None, AWAKE, pod(container(state=terminated(1))), status=FAILING, deleting=True),
+    ),
+    "something beside it is slow at the first start": ("NotReady", observed(None, AWAKE, SIDE_DOWN)),
+    "something beside it broke": ("RunningDegraded", observed(None, AWAKE, SIDE_DOWN, status=RUNNING)),
+    "something beside it broke while nobody looked": ("RunningDegraded", observed(None, AWAKE, SIDE_DOWN_AFTER_READY)),
+    "something beside it crashes": (
+        "RunningDegraded",
+        observed(None, AWAKE, pod(container(ready=True), container("authproxy", terminated(1))), status=RUNNING),
+    ),
+    "its pod is going, and something beside it went first": (
+        "NotReady",
+        observed(None, AWAKE, pod(container(ready=True), UNREADY_SIDE, leaving=True), status=RUNNING),
+    ),
+    "a sidecar beside it broke": (
+        "RunningDegraded",
+        observed(None, AWAKE, pod(container(ready=True), sidecars=[container("git-proxy")]), status=RUNNING),
+    ),
+    "its node is lost": ("NotReady", observed(None, AWAKE, NODE_LOST, status=RUNNING)),
+    "it does not answer any more": ("NotReady", observed(None, AWAKE, pod(), status=RUNNING)),
+    "paused": ("Hibernated", observed(PAUSED, ASLEEP)),
+    "paused, its pod still works": ("NotReady", observed(PAUSED, ASLEEP, READY)),
+    "paused, its pod is on its way out": ("NotReady", observed(PAUSED, ASLEEP, pod(leaving=True))),
+    "paused, its pod crashed on the way out": (
+        "NotReady",
+        observed(PAUSED, ASLEEP, pod(container(state=terminated(137)), leaving=True), status=FAILING),
+    ),
+    "paused, not scaled down yet": ("NotReady", observed(PAUSED, AWAKE)),
+    "paused, a pod of a former session of this name": (
+        "NotReady",
+        observed(PAUSED, ASLEEP, disowned(READY)),
+    ),
+    "paused, never made": ("Hibernated", observed(PAUSED)),
+}
+JOB_STATES = {
+    "waits for its pod": ("NotReady", observed(JOB, job())),
+    "works": ("Running", observed(JOB, job(), READY)),
+    "its pod ended well, the Job does not know yet": ("Succeeded", observed(JOB, job(), ENDED_WELL, status=RUNNING)),
+    "all but its sidecar ended well": (
+        "Succeeded",
+        observed(JOB, job(), pod(container(state=terminated(0)), sidecars=[container("git-proxy", ready=True)])),
+    ),
+    "one of its containers still works": (
+        "NotReady",
+        observed(JOB, job(), pod(container(state=terminated(0)), container("helper"))),
+    ),
+    "complete": ("Succeeded", observed(JOB, job(COMPLETE), ENDED_WELL)),
+    "complete, its pod is gone": ("Succeeded", observed(JOB, job(COMPLETE))),
+    "failed": ("Failed", observed(JOB, job(FAILED), ENDED_BADLY)),
+    "failed, its pod is gone": ("Failed", observed(JOB, job(FAILED))),
+    "bound to fail": ("Failed", observed(JOB, job(condition("FailureTarget", "True", reason="DeadlineExceeded")))),
+    "suspended": ("Hibernated", observed(JOB.hibernated(), job(suspend=True))),
+    "suspended, its pod is still there": ("NotReady", observed(JOB.hibernated(), job(suspend=True), READY)),
+    "paused, not suspended yet": ("NotReady", observed(JOB.hibernated(), job())),
+    "paused after it ended well": ("Succeeded", observed(JOB.hibernated(), job(COMPLETE))),
+    "paused after it failed": ("Failed", observed(JOB.hibernated(), job(FAILED), ENDED_BADLY)),
+    "ended well, the Job was deleted": (
+        "Succeeded",
+        observed(JOB, status={"state": "Succeeded", "idleSince": READY_AT}),
+    ),
+    "failed, the Job was deleted": ("Failed", observed(JOB, status={**FAILING, "idleSince": READY_AT})),
+    "could not be made": ("NotReady", observed(JOB, status={**FAILING, "runID": "01JD"})),
+}
+
+
+@pytest.mark.parametrize(("state", "seen"), STATES.values(), ids=STATES)
+def test_a_session_is_never_told_to_be_what_it_is_not(state: str, seen: Observed) -> None:
+    assert judge(seen).state == state
+
+
+@pytest.mark.parametrize(("state", "seen"), JOB_STATES.values(), ids=JOB_STATES)
+def test_a_job_is_never_told_to_be_what_it_is_not(state: str, seen: Observed) -> None:
+    assert judge(seen).state == state
+
+
+def test_a_job_keeps_the_better_words_of_its_failure_after_its_pod_is_gone() -> None:
+    told = judge(observed(JOB, job(FAILED), ENDED_BADLY)).error
+    seen = observed(JOB, job(FAILED), status={"state": "Failed", "error": told})
+
+    assert told is not None
+    assert "exit code 3" in told
+    assert judge(seen).error == told
+
+
+def test_it_is_said_what_beside_a_degraded_session_is_not_ready() -> None:
+    assert judge(observed(None, AWAKE, SIDE_DOWN, status=RUNNING)).error == "Not ready: authproxy."
+
+
+COUNTS = {
+    "all ready": (pod(container(ready=True), container("authproxy", ready=True)), (2, 2), (0, 0)),
+    "one ready": (pod(container(ready=True), container("authproxy")), (1, 2), (0, 0)),
+    "on its way out": (pod(container(ready=True), leaving=True), (0, 1), (0, 0)),
+    "ended well": (ENDED_WELL, (1, 1), (0, 0)),
+    "ended badly": (ENDED_BADLY, (0, 1), (0, 0)),
+    "init containers one by one": (
+        pod(init=[container("git-clone-0", terminated(0)), container("git-clone-1", waiting("PodInitializing"))]),
+        (0, 1),
+        (1, 2),
+    ),
+    "an init container runs": (pod(init=[container("git-clone-0")]), (0, 1), (0, 1)),
+    "a sidecar runs": (
+        pod(container(ready=True), sidecars=[container("git-proxy", ready=True)]),
+        (1, 1),
+        (1, 1),
+    ),
+    "a sidecar is not ready": (pod(sidecars=[container("git-proxy")]), (0, 1), (0, 1)),
+    "no statuses yet": ({**pod(), "status": {"phase": "Pending"}}, (0, 1), (0, 0)),
+}
+
+
+@pytest.mark.parametrize(("body", "ready", "init"), COUNTS.values(), ids=COUNTS)
+def test_containers_are_counted_as_clients_expect_it(
+    body: Manifest, ready: tuple[int, int], init: tuple[int, int]
+) -> None:
+    verdict = judge(observed(None, statefulset(), body))
+
+    assert verdict.containers == ContainerCounts(ready=ready[0], total=ready[1])
+    assert verdict.init_containers == ContainerCounts(ready=init[0], total=init[1])
+
+
+@pytest.mark.parametrize("deleting", [True, False], ids=["deleted", "paused"])
+def test_nothing_counts_as_ready_while_a_session_is_being_stopped(deleting: bool) -> None:
+    builder = session() if deleting else PAUSED
+    verdict = judge(observed(builder, statefulset(replicas=0), READY, deleting=deleting))
+
+    assert verdict.containers == ContainerCounts(total=1)

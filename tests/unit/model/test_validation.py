@@ -1,0 +1,167 @@
+"""A spec that cannot be must neither crash the operator nor be tried for ever: it is told, with field and remedy."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from amalthea.model.validation import problems
+from amalthea.testing.builders import SessionBuilder, session
+
+SOURCE = session().with_data_source("/data", "ds1")
+LONG = "a" * 52
+FINE = {
+    "the smallest": session(),
+    "all kinds of things": session().with_token().with_ingress().with_repository("https://git.example.org/a.git"),
+    "the longest name": session(LONG),
+    "a hyphen and digits": session("a-1-b"),
+    "no urlPath": session().with_session(urlPath=""),
+    "a urlPath with query and fragment": session().with_session(urlPath="/lab?token=a/../b&c=//d#e/./f"),
+    "a urlPath with dots in its names": session().with_session(urlPath="/lab/.hidden/..b/c."),
+    "a urlPath with escapes": session().with_session(urlPath="/lab/a%20b"),
+    "sizes in every form": session().with_session(
+        shmSize="1.5G", storage={"size": 10}, resources={"requests": {"cpu": "1e-1"}, "limits": {"nvidia.com/gpu": 1}}
+    ),
+    "no limits": session().with_session(resources={}),
+    "durations in every form": session().with_spec(
+        culling={"maxAge": "0", "maxIdleDuration": "2h45m", "maxFailedDuration": "1.5h", "cpuIdleThreshold": 0}
+    ),
+    "oidc needs no key": session().with_oidc(),
+    "no key, but nobody checks": session().with_spec(
+        authentication={"enabled": False, "type": "token", "secretRef": {"name": "door"}}
+    ),
+    "a job that nobody opens": session("9-lives")
+    .as_job()
+    .with_session(urlPath="lab")
+    .with_spec(
+        authentication={"type": "token", "secretRef": {"name": "door"}}, ingress={"host": "", "pathPrefix": "x"}
+    ),
+    "a job with a long name": session("a" * 63).as_job(),
+    "a remote session mounts nothing": session(LONG).remote().with_data_source("/data", None, accessMode="Whatever"),
+}
+
+
+@pytest.mark.parametrize("builder", FINE.values(), ids=FINE)
+def test_what_works_is_not_refused(builder: SessionBuilder) -> None:
+    assert problems(builder.name, builder.subject().spec) == ()
+
+
+REFUSED = {
+    "a name too long for a StatefulSet": (
+        session("a" * 53),
+        "metadata.name: has 53 characters; create the session anew with at most 52.",
+    ),
+    "a name too long for a job": (
+        session("a" * 64).as_job(),
+        "metadata.name: has 64 characters; create the session anew with at most 63.",
+    ),
+    "a name that begins with a digit": (
+        session("1st"),
+        (
+            "metadata.name: names a Service, so it must begin with a letter and hold only small letters, digits and "
+            "hyphens; create the session anew with such a name."
+        ),
+    ),
+    "a name with a dot": (session("my.lab"), "metadata.name: names a Service"),
+    "a name too long for its data sources": (
+        session("a" * 50).with_data_source("/data", "ds1"),
+        "metadata.name: is too long for its data sources, whose volumes are named like amalthea-"
+        + "a" * 50
+        + "-ds-0; create the session anew with a name of at most 49 characters.",
+    ),
+    "no image": (session().with_session(image=" "), "spec.session.image: is empty; name an image."),
+    "a urlPath that is a name": (
+        session().with_session(urlPath="lab"),
+        "spec.session.urlPath: is 'lab', which is no path; begin it with one slash.",
+    ),
+    "a urlPath that is a URL": (session().with_session(urlPath="https://evil.org/"), "spec.session.urlPath: is"),
+    "a urlPath that is a host": (session().with_session(urlPath="//evil.example.org/"), "spec.session.urlPath: is"),
+    "a urlPath that no parser reads": (session().with_session(urlPath="//[::1"), "spec.session.urlPath: is"),
+    "a urlPath that is a query": (session().with_session(urlPath="?token=a"), "spec.session.urlPath: is"),
+    "a urlPath that climbs": (
+        session().with_session(urlPath="/lab/../admin"),
+        "spec.session.urlPath: is '/lab/../admin'; leave out blanks, backslashes and dot segments.",
+    ),
+    "a urlPath that ends in a dot": (session().with_session(urlPath="/lab/."), "spec.session.urlPath: is"),
+    "a urlPath with a blank": (session().with_session(urlPath="/my lab"), "spec.session.urlPath: is '/my lab';"),
+    "a urlPath with a line break": (session().with_session(urlPath="/lab?a=b\nc"), "spec.session.urlPath: is"),
+    "a malformed size": (
+        session().with_session(storage={"size": "1e1.5"}),
+        "spec.session.storage.size: '1e1.5' is not a quantity: write",
+    ),
+    "no size at all": (
+        session().with_session(storage={"size": "0"}),
+        "spec.session.storage.size: is 0; write a size greater than zero, such as 10Gi.",
+    ),
+    "a negative size": (session().with_session(shmSize="-1Gi"), "spec.session.shmSize: is -1Gi; write a size"),
+    "a relative mount path": (
+        session().with_session(storage={"mountPath": "work"}),
+        "spec.session.storage.mountPath: is not absolute; begin it with a slash.",
+    ),
+    "a malformed request": (
+        session().with_session(resources={"requests": {"memory": "1 GB"}}),
+        "spec.session.resources.requests[memory]: '1 GB' is not a quantity",
+    ),
+    "a malformed limit": (
+        session().with_session(resources={"limits": {"cpu": "two"}}),
+        "spec.session.resources.limits[cpu]: 'two' is not a quantity",
+    ),
+    "a relative path prefix": (
+        session().with_spec(ingress={"host": "lab.example.org", "pathPrefix": "demo"}),
+        "spec.ingress.pathPrefix: is 'demo'; begin it with a slash.",
+    ),
+    "no host": (session().with_ingress(host=""), "spec.ingress.host: is empty; name the host that users open."),
+    "a token without a key": (
+        session().with_token(key=""),
+        (
+            "spec.authentication.secretRef.key: is missing; name the key of secret door that holds the configuration, "
+            "which token authentication needs."
+        ),
+    ),
+    "oauth2proxy without a key": (session().with_oauth2_proxy(key=""), "spec.authentication.secretRef.key: is"),
+    "a data source without a secret": (
+        SOURCE.with_data_source("/more", None),
+        "spec.dataSources[1].secretRef: is missing; name the secret that configures the source.",
+    ),
+    "a data source with a made-up mode": (
+        session().with_data_source("/data", "ds1", accessMode="ReadMostly"),
+        "spec.dataSources[0].accessMode: is 'ReadMostly'; write ReadOnlyMany or ReadWriteOnce.",
+    ),
+    "a duration in days": (
+        session().with_spec(culling={"maxIdleDuration": "2 days"}),
+        "spec.culling.maxIdleDuration: '2 days' is not a duration: write",
+    ),
+    "a malformed threshold": (
+        session().with_spec(culling={"cpuIdleThreshold": "10%"}),
+        "spec.culling.cpuIdleThreshold: '10%' is not a quantity",
+    ),
+}
+
+
+@pytest.mark.parametrize(("builder", "beginning"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_is_refused_with_field_and_remedy(builder: SessionBuilder, beginning: str) -> None:
+    (problem,) = map(str, problems(builder.name, builder.subject().spec))
+
+    assert problem.startswith(beginning)
+    assert problem.endswith(".")
+    assert ".." not in problem.replace(builder.raw["session"].get("urlPath", "-"), "")
+
+
+def test_every_problem_is_told_at_once() -> None:
+    builder = session("1st").with_session(urlPath="lab", shmSize="much").with_token(key="")
+
+    assert [problem.field for problem in problems(builder.name, builder.subject().spec)] == [
+        "metadata.name",
+        "spec.session.urlPath",
+        "spec.session.shmSize",
+        "spec.authentication.secretRef.key",
+    ]
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text("/[]:@?#.%\\\t lab", max_size=12))
+def test_no_text_that_somebody_writes_crashes_the_check(text: str) -> None:
+    builder = session().with_session(urlPath=text, shmSize=text).with_spec(culling={"maxAge": text})
+
+    refused = {problem.field for problem in problems("demo", builder.subject().spec)}
+
+    assert {"spec.session.shmSize", "spec.culling.maxAge"} <= refused
