@@ -1,0 +1,144 @@
+"""The proxies that check who may open a session: authproxy, alone or behind oauth2-proxy, and their volumes."""
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.api.types import Authentication
+from amalthea.build import oidc
+from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources
+from amalthea.build.subject import Subject
+from amalthea.build.url import url_path
+
+_AUTHPROXY_CONFIG = "/etc/authproxy"
+_OAUTH2_CONFIG = "/etc/oauth2-proxy"
+_EMAILS_KEY = "AUTHORIZED_EMAILS"
+_RESOURCES = small_resources(cpu="20m", memory="16Mi")
+
+
+def authentication(subject: Subject) -> Authentication | None:
+    """Return how requests are checked; None if they are not, as in every batch job."""
+    auth = subject.spec.authentication
+    return auth if subject.interactive and auth is not None and auth.enabled else None
+
+
+def containers(subject: Subject) -> list[Manifest]:
+    """Return the proxies, the one that the Service points at first."""
+    auth = authentication(subject)
+    if auth is None:
+        return []
+    if auth.type == "token":
+        return [_token_authproxy(subject, auth)]
+    return [_oauth2_proxy(subject, auth), _second_authproxy(subject)]
+
+
+def volumes(subject: Subject) -> list[Manifest]:
+    """Return the volumes of the proxies' configuration."""
+    auth = authentication(subject)
+    if auth is None:
+        return []
+    if auth.type == "oidc":
+        return [
+            _secret_volume(names.VOLUME_FIXED_PROXY_CONFIG, names.internal_secret(subject.name)),
+            _secret_volume(names.VOLUME_AUTHORIZED_EMAILS, auth.secret_ref.name),
+        ]
+    return [_secret_volume(names.VOLUME_PROXY_CONFIG, auth.secret_ref.name)]
+
+
+def _secret_volume(name: str, secret: str) -> Manifest:
+    return {"name": name, "secret": {"secretName": secret, "optional": False}}
+
+
+def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
+    mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}, *(auth.extra_volume_mounts or ())]
+    args = ["--config", f"{_AUTHPROXY_CONFIG}/{auth.secret_ref.key}"]
+    return {**_authproxy(subject, names.PORT_ENTRY, args), "volumeMounts": mounts}
+
+
+def _second_authproxy(subject: Subject) -> Manifest:
+    """Return the authproxy that lets everybody in whom oauth2-proxy let in, and keeps count of the requests."""
+    return _authproxy(subject, names.PORT_SECOND_PROXY, ["--verbose"])
+
+
+def _authproxy(subject: Subject, port: int, args: list[str]) -> Manifest:
+    probe = http_get("/__amalthea__/health", port)
+    return {
+        "name": names.CONTAINER_AUTHPROXY,
+        "image": subject.settings.sidecars_image,
+        "args": ["proxy", "serve", *args],
+        "env": _authproxy_env(subject, port),
+        "resources": _RESOURCES,
+        "readinessProbe": probe,
+        "livenessProbe": probe,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 1000,
+            "runAsGroup": 1000,
+            "allowPrivilegeEscalation": False,
+            "capabilities": NO_CAPABILITIES,
+        },
+    }
+
+
+def _authproxy_env(subject: Subject, port: int) -> list[Manifest]:
+    session = subject.spec.session
+    env = {
+        "AUTHPROXY_PORT": str(port),
+        "AUTHPROXY_META_PORT": str(names.PORT_META),
+        "AUTHPROXY_REMOTE": f"http://127.0.0.1:{session.port}",
+    }
+    if session.strip_url_path:
+        env["AUTHPROXY_STRIP_PATH_PREFIX"] = url_path(session)
+    return [{"name": name, "value": value} for name, value in env.items()]
+
+
+def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
+    by_provider = auth.type == "oidc"
+    probe = http_get("/ping", names.PORT_ENTRY)
+    return compact(
+        {
+            "name": names.CONTAINER_OAUTH2_PROXY,
+            "image": subject.settings.oauth2_proxy_image,
+            "args": [
+                *(_oidc_args() if by_provider else _oauth2_args(auth)),
+                f"--cookie-samesite={'none' if subject.settings.none_same_site_cookie else 'strict'}",
+            ],
+            "envFrom": [{"secretRef": {"name": auth.secret_ref.name}}] if by_provider else None,
+            "resources": _RESOURCES,
+            "readinessProbe": probe,
+            "livenessProbe": probe,
+            # No user: the image's own, which must be a number.
+            "securityContext": {
+                "runAsNonRoot": True,
+                "allowPrivilegeEscalation": False,
+                "capabilities": NO_CAPABILITIES,
+            },
+            "volumeMounts": [*(_oidc_mounts() if by_provider else _oauth2_mounts()), *(auth.extra_volume_mounts or ())],
+        }
+    )
+
+
+def _oauth2_args(auth: Authentication) -> list[str]:
+    return [
+        f"--upstream=http://127.0.0.1:{names.PORT_SECOND_PROXY}",
+        f"--http-address=:{names.PORT_ENTRY}",
+        "--silence-ping-logging",
+        f"--config={_OAUTH2_CONFIG}/{auth.secret_ref.key}",
+    ]
+
+
+def _oauth2_mounts() -> list[Manifest]:
+    return [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _OAUTH2_CONFIG}]
+
+
+def _oidc_args() -> list[str]:
+    return [
+        "--silence-ping-logging",
+        f"--alpha-config={_OAUTH2_CONFIG}/{names.SECRET_KEY_ALPHA_CONFIG}",
+        f"--config={_OAUTH2_CONFIG}/{names.SECRET_KEY_PROXY_CONFIG}",
+    ]
+
+
+def _oidc_mounts() -> list[Manifest]:
+    return [
+        {"name": names.VOLUME_FIXED_PROXY_CONFIG, "mountPath": _OAUTH2_CONFIG},
+        {"name": names.VOLUME_AUTHORIZED_EMAILS, "mountPath": oidc.EMAILS_FILE, "subPath": _EMAILS_KEY},
+    ]

@@ -1,0 +1,129 @@
+"""From manifests to writes: each wanted child is compared with the one that is there, by the hashes that it carries.
+
+Pure. The workload, whose changes may restart a session, has its own page: `workload.py`.
+"""
+
+from collections.abc import Iterable
+
+from amalthea.api import quantities
+from amalthea.api.reasons import ConditionType, Reason
+from amalthea.api.schema import Manifest
+from amalthea.build import applied, patches, workload
+from amalthea.build.writes import Changes, Create, Delete, Patch
+from amalthea.model.findings import Finding
+from amalthea.model.observed import ChildKey, Observed
+from amalthea.model.plan import Course, Plan
+from amalthea.model.views import ChildView, ClaimView
+
+WORKLOADS = ("StatefulSet", "Job")
+
+
+def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish: workload.Wish) -> Changes:
+    """Return the writes that bring the session's children to their manifests, as far as the plan allows it.
+
+    `manifests` are all wanted children: none where the plan is to refuse, or to delete.
+    """
+    if plan.course is Course.DELETE:
+        return Changes()
+    if plan.course is Course.REFUSE:
+        return workload.pause_only(observed) + _unwanted(observed, plan, ())
+    wanted = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
+    changes = Changes()
+    for key, manifest in wanted.items():
+        changes += _child(observed, plan, key, manifest, wish)
+    return changes + _unwanted(observed, plan, wanted)
+
+
+def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Changes:
+    child = observed.child(key)
+    if child is None:
+        if key[0] in WORKLOADS and not plan.make_workload:
+            return Changes()
+        return Changes((Create(key, _stamped(key, manifest, wish)),))
+    if child.metadata.deletion_timestamp is not None or observed.left_behind(child):
+        return Changes(findings=(_terminating(key),))
+    if not observed.owns(child):
+        return Changes(findings=(name_taken(key),))
+    if key[0] in WORKLOADS:
+        return workload.compare(observed, plan, manifest, wish)
+    return _existing(observed, plan, child, manifest)
+
+
+def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manifest) -> Changes:
+    findings: tuple[Finding, ...] = ()
+    if isinstance(child, ClaimView):
+        manifest, findings = _sized(observed, plan, child, manifest)
+    before, after = applied.read(child), applied.describe(manifest)
+    key = (manifest["kind"], manifest["metadata"]["name"])
+    in_order = (
+        before is not None
+        and before.manifest == after.manifest
+        and key not in observed.edited
+        and not patches.metadata_differs(child, manifest)
+    )
+    if in_order or not plan.children_may_change:
+        return Changes(findings=findings)
+    operations = (
+        patches.guard(child),
+        *patches.metadata(child, manifest, before, after),
+        *patches.sections(manifest),
+    )
+    return Changes((Patch(key, operations),), findings)
+
+
+def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Changes:
+    """Delete the Ingress of a session that is paused or, where changes are allowed, that is to have none any more."""
+    ingress = observed.ingress
+    if ingress is None or not observed.owns(ingress) or ingress.metadata.deletion_timestamp is not None:
+        return Changes()
+    key = ("Ingress", ingress.metadata.name)
+    if key in wanted or not (observed.hibernated or plan.children_may_change):
+        return Changes()
+    return Changes((Delete(key, ingress.metadata.uid),))
+
+
+def _stamped(key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Manifest:
+    spec_hash = wish.spec_hash if key[0] in WORKLOADS else ""
+    return applied.stamped(manifest, applied.describe(manifest, spec_hash))
+
+
+def _sized(
+    observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest
+) -> tuple[Manifest, tuple[Finding, ...]]:
+    """Keep the size that the claim has, where the spec asks for less; tell of a growth that has to wait."""
+    present, wanted = claim.spec.resources.requests.storage, manifest["spec"]["resources"]["requests"]["storage"]
+    missing = quantities.parse(wanted) - quantities.parse(present)
+    if missing > 0 and not plan.children_may_change:
+        return manifest, (workload.waits(observed, Reason.SPEC_CHANGED),)
+    if missing >= 0:
+        return manifest, ()
+    spec = {**manifest["spec"], "resources": {"requests": {"storage": present}}}
+    finding = Finding(
+        ConditionType.STORAGE_SIZED,
+        Reason.SHRINK_REFUSED,
+        f"The volume {claim.metadata.name} has {present} and cannot shrink to {wanted}; nothing was changed. "
+        f"Set spec.session.storage.size to at least {present}.",
+    )
+    is_the_sessions = claim.metadata.name == observed.name
+    return {**manifest, "spec": spec}, (finding,) if is_the_sessions else ()
+
+
+def name_taken(key: ChildKey) -> Finding:
+    """Return the finding for an object of a child's name that somebody else controls."""
+    kind, name = key
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.NAME_TAKEN,
+        f"The name {name} is taken: the {kind} of that name belongs to somebody else and is left alone. "
+        "Delete it, or create the session under another name.",
+        fatal=True,
+    )
+
+
+def _terminating(key: ChildKey) -> Finding:
+    kind, name = key
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.TERMINATING,
+        f"A former {kind} named {name} is still being deleted; the session waits for it to go.",
+    )

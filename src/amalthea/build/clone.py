@@ -1,0 +1,79 @@
+"""Code repositories: the init containers that clone them, each with nothing but its own credentials.
+
+The git configuration for the running session (`configSecretRef`) is mounted beside them, and an environment variable
+tells the cloner where: one of the Go operator's sidecars ignores it, ours writes it into the clone.
+"""
+
+from collections.abc import Iterator
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.api.types import CodeRepository, SecretKeyRef
+from amalthea.build.parts import NO_CAPABILITIES, compact
+from amalthea.build.subject import Subject
+from amalthea.build.volumes import session_mount
+
+_CREDENTIALS = "/git-clone-secrets"
+_SESSION_CONFIG = "/git-session-config"
+SESSION_CONFIG_VARIABLE = "CLONER_SESSION_CONFIG"
+"""Names the file whose git configuration the cloner adds to the clone's."""
+
+
+def containers(subject: Subject) -> list[Manifest]:
+    """Return an init container for each repository."""
+    return [_container(subject, index, repository) for index, repository in enumerate(_repositories(subject))]
+
+
+def volumes(subject: Subject) -> list[Manifest]:
+    """Return the volumes of the repositories' secrets."""
+    return [
+        {"name": name, "secret": {"secretName": ref.name}}
+        for index, repository in enumerate(_repositories(subject))
+        for name, ref, _ in _secrets(index, repository)
+    ]
+
+
+def _repositories(subject: Subject) -> list[CodeRepository]:
+    return subject.spec.code_repositories or []
+
+
+def _secrets(index: int, repository: CodeRepository) -> Iterator[tuple[str, SecretKeyRef, str]]:
+    """Return volume name, secret and mount path of each secret that a repository has."""
+    if repository.cloning_config_secret_ref is not None:
+        yield names.clone_credentials_volume(index), repository.cloning_config_secret_ref, _CREDENTIALS
+    if repository.config_secret_ref is not None:
+        yield f"amalthea-git-session-config-volume-{index}", repository.config_secret_ref, _SESSION_CONFIG
+
+
+def _container(subject: Subject, index: int, repository: CodeRepository) -> Manifest:
+    session = subject.spec.session
+    config = repository.config_secret_ref
+    return compact(
+        {
+            "name": names.clone_container(index),
+            "image": subject.settings.sidecars_image,
+            "args": _args(session.storage.mount_path, repository),
+            "env": [{"name": SESSION_CONFIG_VARIABLE, "value": f"{_SESSION_CONFIG}/{config.key}"}] if config else None,
+            "workingDir": session.storage.mount_path,
+            "securityContext": {
+                "runAsUser": session.run_as_user,
+                "runAsGroup": session.run_as_group,
+                "capabilities": NO_CAPABILITIES,
+            },
+            "volumeMounts": [
+                session_mount(session),
+                *({"name": name, "mountPath": path} for name, _, path in _secrets(index, repository)),
+            ],
+        }
+    )
+
+
+def _args(mount_path: str, repository: CodeRepository) -> list[str]:
+    credentials = repository.cloning_config_secret_ref
+    return [
+        *("cloner", "clone", "--strategy", "notifexist"),
+        *("--remote", repository.remote),
+        *("--path", f"{mount_path}/{repository.clone_path}"),
+        *(("--config", f"{_CREDENTIALS}/{credentials.key}") if credentials else ()),
+        *(("--revision", repository.revision) if repository.revision else ()),
+    ]

@@ -1,0 +1,50 @@
+"""Environment variables as a container can have them: each name once.
+
+Clients put lists together and send some names twice. In a container the last one wins, but what stands before it may
+refer to the former value, as in `A=1, A=$(A):2`.
+"""
+
+import re
+
+from amalthea.api.schema import Manifest
+
+_TOKEN = re.compile(r"\$\$|\$\((?P<name>[^)]*)\)|\$")
+"""An escaped dollar, a reference to a variable that is defined before, or a dollar that means itself."""
+
+
+def unique(env: list[Manifest]) -> list[Manifest]:
+    """Return the variables with every name once, each where its last definition stood.
+
+    So what that definition refers to still stands before it. References to a definition that is dropped are replaced
+    by its text; only where it has none (`valueFrom`) they stay, and find nothing.
+    """
+    last = {variable["name"]: position for position, variable in enumerate(env)}
+    if len(last) == len(env):
+        return env
+    kept, dropped = [], dict[str, str]()
+    for position, given in enumerate(env):
+        variable = _with_former_values(given, dropped)
+        name = variable["name"]
+        dropped.pop(name, None)
+        if position == last[name]:
+            kept.append(variable)
+        elif "valueFrom" not in variable:
+            dropped[name] = _escaped(variable.get("value") or "")
+    return kept
+
+
+def container(manifest: Manifest) -> Manifest:
+    """Return a user's container with every variable once, else as it is."""
+    return {**manifest, "env": unique(manifest["env"])} if manifest.get("env") else manifest
+
+
+def _with_former_values(variable: Manifest, former: dict[str, str]) -> Manifest:
+    value = variable.get("value")
+    if not former or not value or "$(" not in value:
+        return variable
+    return {**variable, "value": _TOKEN.sub(lambda token: former.get(token["name"], token[0]), value)}
+
+
+def _escaped(value: str) -> str:
+    """Return the text such that its stray dollars mean themselves wherever it is put."""
+    return _TOKEN.sub(lambda token: "$$" if token[0] == "$" else token[0], value)

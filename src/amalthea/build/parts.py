@@ -1,0 +1,29 @@
+"""Small parts that many manifests are put together from: probes, resources, and leaving out what is empty."""
+
+from amalthea.api.schema import Manifest
+
+_EMPTY: tuple[object, ...] = (None, "", [], {})
+
+
+def compact(fields: Manifest) -> Manifest:
+    """Return the fields without the empty ones; 0 and False stay."""
+    return {name: value for name, value in fields.items() if value not in _EMPTY}
+
+
+def http_get(path: str, port: int) -> Manifest:
+    """Return the handler of a probe that asks for a path and wants a 2xx or 3xx."""
+    return {"httpGet": {"path": path, "port": port}}
+
+
+def tcp_socket(port: int) -> Manifest:
+    """Return the handler of a probe that opens a port."""
+    return {"tcpSocket": {"port": port}}
+
+
+def small_resources(cpu: str, memory: str) -> Manifest:
+    """Return the resources of a container of ours: the memory is also the limit, the CPU has none."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
+
+
+NO_CAPABILITIES: Manifest = {"drop": ["ALL"]}
+"""Capabilities of every container that the operator writes."""

@@ -1,0 +1,115 @@
+"""A session on another machine: in the pod a controller that starts and watches it, and the tunnel it dials back to."""
+
+from collections.abc import Callable
+
+from amalthea.api import names, quantities
+from amalthea.api.schema import Manifest, Quantity
+from amalthea.build import images, volumes
+from amalthea.build.env import unique
+from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources, tcp_socket
+from amalthea.build.subject import Subject
+
+_GPU = "nvidia.com/gpu"
+_RESOURCES = small_resources(cpu="100m", memory="64Mi")
+_OUR_PREFIXES = ("RENKU_", "RSC_")
+"""Variables that are meant for the controller itself; all others are for the session on the other machine."""
+_SECURITY: Manifest = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": NO_CAPABILITIES}
+
+
+def container(subject: Subject) -> Manifest:
+    """Return the controller of the remote session. It has the session container's name, for logs and figures."""
+    secret, port = subject.spec.session.remote_secret_ref, names.PORT_REMOTE_CONTROLLER
+    return compact(
+        {
+            "name": names.CONTAINER_SESSION,
+            "image": subject.settings.sidecars_image,
+            "args": ["remote-session-controller", "run"],
+            "env": unique([*_users_env(subject), *_controllers_env(subject)]),
+            "envFrom": [{"secretRef": {"name": secret.name}}] if secret else None,
+            "ports": [{"name": names.PORT_NAME_HTTP, "containerPort": port}],
+            "resources": _RESOURCES,
+            "readinessProbe": {
+                **http_get("/ready", port),
+                "successThreshold": 5,
+                "periodSeconds": 5,
+                "initialDelaySeconds": 10,
+            },
+            "livenessProbe": {**http_get("/live", port), "periodSeconds": 1, "initialDelaySeconds": 10},
+            "securityContext": _SECURITY,
+            "volumeMounts": volumes.session_mounts(subject),
+        }
+    )
+
+
+def tunnel(subject: Subject) -> Manifest:
+    """Return the container that the remote session's tunnel ends in."""
+    port = names.PORT_TUNNEL
+    return {
+        "name": names.CONTAINER_TUNNEL,
+        "image": subject.settings.sidecars_image,
+        "args": ["tunnel", "listen"],
+        "env": [
+            {"name": "WSTUNNEL_PORT", "value": str(port)},
+            _from_internal_secret(subject, "WSTUNNEL_SECRET"),
+        ],
+        "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],
+        "resources": _RESOURCES,
+        "readinessProbe": {
+            **tcp_socket(port),
+            "successThreshold": 3,
+            "periodSeconds": 1,
+            "initialDelaySeconds": 5,
+        },
+        "securityContext": _SECURITY,
+    }
+
+
+def _users_env(subject: Subject) -> list[Manifest]:
+    return [
+        variable if variable["name"].startswith(_OUR_PREFIXES) else {**variable, "name": f"USER_ENV_{variable['name']}"}
+        for variable in unique(subject.spec.session.env or [])
+    ]
+
+
+def _controllers_env(subject: Subject) -> list[Manifest]:
+    session = subject.spec.session
+    before = {
+        "REMOTE_SESSION_IMAGE": images.enroot(session.image),
+        "RSC_SERVER_PORT": str(names.PORT_REMOTE_CONTROLLER),
+        "RSC_SESSION_PORT": str(session.port),
+        "RSC_SESSION_URL_PATH": session.url_path or "/",
+        "RSC_READINESS_PROBE_TYPE": session.readiness_probe.type,
+    }
+    after = {
+        "RSC_SESSION_CPU": _requested(subject, "cpu", quantities.whole_cores_up),
+        "RSC_SESSION_MEMORY": _requested(subject, "memory", quantities.mebibytes),
+        "RSC_SESSION_GPUS": _requested(subject, _GPU, _count),
+    }
+    return [
+        *_plain(before),
+        _from_internal_secret(subject, "RSC_WSTUNNEL_SECRET"),
+        *_plain(after),
+    ]
+
+
+def _requested(subject: Subject, resource: str, amount_of: Callable[[Quantity], int]) -> str:
+    """Return how much of a resource the session asks for, by its limit where it requests none; empty if none at all."""
+    resources = subject.spec.session.resources or {}
+    for section in ("requests", "limits"):
+        quantity = (resources.get(section) or {}).get(resource)
+        if quantity is not None:
+            return str(amount_of(quantity) or "")
+    return ""
+
+
+def _count(quantity: Quantity) -> int:
+    return int(quantities.parse(quantity))
+
+
+def _plain(values: dict[str, str]) -> list[Manifest]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _from_internal_secret(subject: Subject, variable: str) -> Manifest:
+    reference = {"name": names.internal_secret(subject.name), "key": names.SECRET_KEY_WSTUNNEL}
+    return {"name": variable, "valueFrom": {"secretKeyRef": reference}}

@@ -1,0 +1,38 @@
+"""The Service of an interactive session: the way in, the proxy's figures and, for a remote session, the tunnel."""
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.build import auth, meta
+from amalthea.build.parts import compact
+from amalthea.build.subject import Subject
+
+_HTTP = 80
+
+
+def service(subject: Subject) -> Manifest:
+    """Return the Service."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta.child(subject, subject.name),
+        "spec": compact(
+            {
+                "selector": names.selector_labels(subject.name),
+                "ports": _ports(subject),
+                # The tunnel must be reached before the session behind it is ready.
+                "publishNotReadyAddresses": True if subject.remote else None,
+            }
+        ),
+    }
+
+
+def _ports(subject: Subject) -> list[Manifest]:
+    checked = auth.authentication(subject) is not None
+    target = names.PORT_ENTRY if checked else subject.spec.session.port
+    ports: list[Manifest] = [
+        {"name": names.PORT_NAME_HTTP, "port": _HTTP, "targetPort": target},
+        {"name": names.PORT_NAME_META, "port": names.PORT_META, "targetPort": names.PORT_META},
+    ]
+    if subject.remote:
+        ports.append({"name": names.PORT_NAME_TUNNEL, "port": names.PORT_TUNNEL, "targetPort": names.PORT_NAME_TUNNEL})
+    return ports

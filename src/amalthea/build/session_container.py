@@ -1,0 +1,53 @@
+"""The container that the user works in, in this cluster. Sessions elsewhere: `remote.py`."""
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.api.types import SessionContainer
+from amalthea.build import env, images, volumes
+from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, tcp_socket
+from amalthea.build.subject import Subject
+
+_READINESS: Manifest = {"successThreshold": 5, "periodSeconds": 5, "initialDelaySeconds": 10}
+
+
+def container(subject: Subject) -> Manifest:
+    """Return the session container. It names no ports: another container may be the one that serves them."""
+    session = subject.spec.session
+    return compact(
+        {
+            "name": names.CONTAINER_SESSION,
+            "image": _image(subject),
+            "imagePullPolicy": session.image_pull_policy,
+            "command": session.command,
+            "args": session.args,
+            "env": env.unique(session.env or []),
+            "workingDir": session.working_dir,
+            "resources": session.resources,
+            "readinessProbe": _readiness_probe(session),
+            "securityContext": {
+                "runAsNonRoot": session.run_as_user != 0,
+                "runAsUser": session.run_as_user,
+                "runAsGroup": session.run_as_group,
+                "capabilities": NO_CAPABILITIES,
+            },
+            "terminationMessagePath": "/dev/termination-log",
+            "terminationMessagePolicy": "File",
+            "volumeMounts": volumes.session_mounts(subject),
+        }
+    )
+
+
+def _image(subject: Subject) -> str:
+    """Return the image as it is pulled: from a mirror, unless the user has credentials for where it is."""
+    image = subject.spec.session.image
+    return image if subject.spec.image_pull_secrets else images.rewrite(image, subject.settings.rewrite_rules)
+
+
+def _readiness_probe(session: SessionContainer) -> Manifest | None:
+    match session.readiness_probe.type:
+        case "tcp":
+            return {**tcp_socket(session.port), **_READINESS}
+        case "http":
+            return {**http_get(session.url_path or "/", session.port), **_READINESS}
+        case "none":
+            return None
