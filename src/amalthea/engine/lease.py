@@ -1,0 +1,190 @@
+"""Leader election on a Lease: of many operators one acts, and it stops before another may begin.
+
+Works on the small port of ``lease_store.py``, which ``amalthea.kube.lease`` implements. Nobody's wall clock is trusted:
+the leader counts from the moment it *sent* its last successful renewal, the others from the moment they *saw* the
+record change, which is later. So the leader's ``renew_deadline`` ends before anybody else's ``duration`` does.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias
+
+from amalthea.engine.clock import time_limit
+from amalthea.engine.lease_store import LeaseRecord, LeaseStore
+from amalthea.engine.ports import Clock, Randomness, Stale
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""What the leader does; ends promptly when cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who stands for election, and the times in seconds.
+
+    Another candidate waits ``duration`` before it takes a lease that nobody renews; the leader stops acting after
+    ``renew_deadline`` without a renewal; both try every ``retry`` seconds. A process that is started again under the
+    same ``identity`` takes its lease back at once, so no two that live at the same time may share one.
+    """
+
+    identity: str
+    duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.identity:
+            raise ValueError("a candidate needs an identity")
+        if not self.duration > self.renew_deadline > self.retry > 0:
+            raise ValueError("a lease needs duration > renew_deadline > retry > 0")
+
+
+class LeaseObserver(Protocol):
+    """Told how the election goes, for logs and metrics."""
+
+    def leading(self, leads: bool) -> None:
+        """Leadership began or ended."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """The record could not be read or written; it is tried again."""
+        ...
+
+
+class Elector:
+    """Stands for election and runs the work while it leads."""
+
+    def __init__(
+        self, store: LeaseStore, candidate: Candidate, clock: Clock, random: Randomness, observer: LeaseObserver
+    ) -> None:
+        self._store = store
+        self._candidate = candidate
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._held: LeaseRecord | None = None
+        self._leads_until = 0.0
+        self._seen: LeaseRecord | None = None
+        self._seen_at = 0.0
+
+    @property
+    def leading(self) -> bool:
+        """Whether this process may act now; false by its own clock, also when nothing can be reached."""
+        return self._remaining() > 0
+
+    async def run(self, work: Work) -> None:
+        """Run ``work`` whenever this process leads, until it returns; raise what it raises.
+
+        When the lease is lost, ``work`` is cancelled and, after the next election, called again. The lease is released
+        at the end, also when ``run`` is cancelled, and never before ``work`` has ended.
+        """
+        try:
+            while not await self._term(work):
+                await self._pause()
+        finally:
+            await self._release()
+
+    async def _term(self, work: Work) -> bool:
+        """Win an election and work until the lease is lost; return whether the work is complete."""
+        while not await self._attempt(self._acquire):
+            await self._pause()
+        self._observer.leading(True)
+        worker, renewal = asyncio.create_task(work()), asyncio.create_task(self._renew_until_lost())
+        try:
+            await asyncio.wait({worker, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            complete = worker.done()
+        finally:
+            worker.cancel()
+            renewal.cancel()
+            await asyncio.gather(worker, renewal, return_exceptions=True)
+            self._observer.leading(False)
+        if complete:
+            worker.result()
+        return complete
+
+    async def _renew_until_lost(self) -> None:
+        await self._clock.sleep(self._candidate.retry)
+        while self.leading:
+            await self._attempt(self._renew)
+            await self._clock.sleep(min(self._candidate.retry, self._remaining()))
+
+    async def _attempt(self, step: Callable[[], Coroutine[Any, Any, bool]]) -> bool:
+        """Take one step within a limited time: a server may accept a request and never answer."""
+        limit = self._candidate.renew_deadline / 2
+        if self.leading:
+            limit = min(limit, self._remaining())
+        try:
+            async with time_limit(self._clock, limit):
+                return await step()
+        except TimeoutError:
+            self._observer.failed(TimeoutError(f"no answer within {limit:.1f} s"))
+            return False
+        except Exception as error:  # noqa: BLE001 whatever keeps the record away, the election goes on
+            self._observer.failed(error)
+            return False
+
+    async def _acquire(self) -> bool:
+        asked = self._clock.monotonic()
+        found = await self._store.get()
+        if found is not None and not self._may_take(found):
+            self._held = None
+            self._leads_until = 0.0
+            return False
+        claim = self._claim(found)
+        write = self._store.create if found is None else self._store.update
+        try:
+            self._hold(await write(claim), asked)
+        except Stale:
+            return False
+        return True
+
+    async def _renew(self) -> bool:
+        assert self._held is not None
+        asked = self._clock.monotonic()
+        try:
+            self._hold(await self._store.update(replace(self._held, renewed=self._clock.now())), asked)
+        except Stale:
+            # An earlier renewal may have arrived although its answer did not; or somebody else has the lease.
+            return await self._acquire()
+        return True
+
+    def _hold(self, record: LeaseRecord, asked: float) -> None:
+        self._held = record
+        self._leads_until = asked + self._candidate.renew_deadline
+
+    def _may_take(self, found: LeaseRecord) -> bool:
+        if found.holder in ("", self._candidate.identity):
+            return True
+        now = self._clock.monotonic()
+        if found != self._seen:
+            self._seen, self._seen_at = found, now
+        return now >= self._seen_at + (found.duration or self._candidate.duration)
+
+    def _claim(self, found: LeaseRecord | None) -> LeaseRecord:
+        now = self._clock.now()
+        mine = LeaseRecord(self._candidate.identity, math.ceil(self._candidate.duration), now, now, 0)
+        if found is None:
+            return mine
+        if found.holder == mine.holder:
+            return replace(mine, acquired=found.acquired, transitions=found.transitions, version=found.version)
+        return replace(mine, transitions=found.transitions + 1, version=found.version)
+
+    async def _release(self) -> None:
+        """Let the next candidate in at once."""
+        if self._held is not None:
+            self._leads_until = 0.0
+            await self._attempt(self._give_up)
+
+    async def _give_up(self) -> bool:
+        found = await self._store.get()
+        if found is not None and found.holder == self._candidate.identity:
+            now = self._clock.now()
+            await self._store.update(replace(found, holder="", duration=1, acquired=now, renewed=now))
+        return True
+
+    def _remaining(self) -> float:
+        return max(0.0, self._leads_until - self._clock.monotonic())
+
+    async def _pause(self) -> None:
+        await self._clock.sleep(self._candidate.retry * (1.0 + 0.2 * self._random.random()))

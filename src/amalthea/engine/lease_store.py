@@ -1,0 +1,34 @@
+"""What a leader election is kept in: one record that anybody may read, and change if it did not change meanwhile.
+
+Used by ``lease.py``; implemented by ``amalthea.kube.lease``.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """The Lease as stored. ``duration`` in seconds; an empty ``holder`` means that it was released."""
+
+    holder: str
+    duration: int
+    acquired: datetime | None
+    renewed: datetime | None
+    transitions: int
+    version: str = field(default="", compare=False)
+
+
+class LeaseStore(Protocol):
+    """Where the record is kept. Writes return the record with its new version."""
+
+    async def get(self) -> LeaseRecord | None: ...
+
+    async def create(self, record: LeaseRecord) -> LeaseRecord:
+        """Raise ``Stale`` if there is one already."""
+        ...
+
+    async def update(self, record: LeaseRecord) -> LeaseRecord:
+        """Raise ``Stale`` unless the stored record still is at ``record.version``."""
+        ...

@@ -1,0 +1,100 @@
+"""Keeps a store equal to the server: list, then watch, for as long as the operator lives.
+
+Between ``ports.Source`` (where objects come from) and ``store.Store`` (where they go). Whatever fails, it goes on: from
+the last version it saw where the server still knows it, by a new list and the difference to it where not.
+"""
+
+import asyncio
+from typing import Generic, NoReturn, Protocol
+
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.ports import Clock, Expired, Source, T, Unavailable
+from amalthea.engine.store import Store
+
+WATCH_SPACING = 1.0
+"""Seconds from the start of one watch to the start of the next, at least: a server that ends each after a few events
+would otherwise be asked without pause."""
+
+
+class ReflectorObserver(Protocol):
+    """Told what a reflector lives through, for logs and metrics."""
+
+    def listed(self, name: str, count: int) -> None:
+        """All objects of ``name`` were listed."""
+        ...
+
+    def received(self, name: str) -> None:
+        """One message of the watch was taken in."""
+        ...
+
+    def failed(self, name: str, error: Exception, retry_in: float) -> None:
+        """A list or a watch failed; the next one starts in ``retry_in`` seconds."""
+        ...
+
+
+class Reflector(Generic[T]):
+    """Runs one source into one store. ``synced`` is set once the store holds everything."""
+
+    def __init__(
+        self, source: Source[T], store: Store[T], clock: Clock, backoff: Backoff, observer: ReflectorObserver
+    ) -> None:
+        self.name = source.name
+        self.synced = asyncio.Event()
+        self._source = source
+        self._store = store
+        self._clock = clock
+        self._backoff = backoff
+        self._observer = observer
+        self._version: str | None = None
+        self._failures = 0
+
+    async def run(self) -> NoReturn:
+        """Follow the server until cancelled; no error ends it."""
+        while True:
+            started = self._clock.monotonic()
+            try:
+                version = self._version or await self._list()
+                moved = await self._watch(version)
+            except Exception as error:  # noqa: BLE001 a reflector that dies leaves the operator blind and silent
+                await self._recover(error)
+            else:
+                await self._rest(started, moved=moved)
+
+    async def _list(self) -> str:
+        listed = await self._source.list()
+        self._store.replace(listed)
+        self._version = listed.resource_version
+        self.synced.set()
+        self._observer.listed(self.name, len(listed.items))
+        return listed.resource_version
+
+    async def _watch(self, version: str) -> bool:
+        """Follow one watch to its end; return whether it brought anything.
+
+        Only that counts as success: a server may list well and end each watch as expired.
+        """
+        moved = False
+        async with self._source.watch(version) as events:
+            async for event in events:
+                self._store.apply(event)
+                self._version = event.resource_version
+                self._failures = 0
+                self._observer.received(self.name)
+                moved = True
+        return moved
+
+    async def _recover(self, error: Exception) -> None:
+        if isinstance(error, Expired):
+            self._version = None
+        self._failures += 1
+        asked = error.retry_after if isinstance(error, Unavailable) else None
+        delay = self._backoff.delay(self._failures, at_least=asked)
+        self._observer.failed(self.name, error, delay)
+        await self._clock.sleep(delay)
+
+    async def _rest(self, started: float, *, moved: bool) -> None:
+        """Wait before the next watch: a server that ends watches at once must not be asked without pause."""
+        pause = WATCH_SPACING if moved else self._backoff.delay(self._failures + 1)
+        left = pause - (self._clock.monotonic() - started)
+        self._failures = 0 if moved or left <= 0 else self._failures + 1
+        await self._clock.sleep(max(0.0, left))

@@ -1,0 +1,131 @@
+"""A reflector that dies, or holds on to what is gone, leaves the operator blind. Faults over HTTP: tests/unit/kube."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.ports import Expired, Listed, WatchEvent
+from amalthea.engine.reflector import Reflector
+from amalthea.engine.store import Store
+from amalthea.testing.clock import FakeClock
+from tests.unit.engine.things import Half, Thing, WatchTold, changed, deleted, listed, thing
+
+
+@dataclass
+class Script:
+    """A source that gives its lists and watches one after the other, then hangs.
+
+    An exception is raised, and a number is a time in seconds in which nothing comes.
+    """
+
+    lists: list[Listed[Thing] | Exception]
+    watches: list[list[WatchEvent[Thing] | Exception | float]]
+    clock: FakeClock = field(default_factory=FakeClock)
+    asked: list[str] = field(default_factory=list)
+    name: str = "things"
+
+    async def list(self) -> Listed[Thing]:
+        self.asked.append("list")
+        answer = self.lists.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @asynccontextmanager
+    async def watch(self, resource_version: str) -> AsyncIterator[AsyncIterator[WatchEvent[Thing]]]:
+        self.asked.append(f"watch {resource_version}")
+        yield self._events()
+
+    async def _events(self) -> AsyncIterator[WatchEvent[Thing]]:
+        if not self.watches:
+            await asyncio.Event().wait()
+        for event in self.watches.pop(0):
+            if isinstance(event, Exception):
+                raise event
+            if isinstance(event, float):
+                await self.clock.sleep(event)
+            else:
+                yield event
+
+
+@dataclass
+class Run:
+    script: Script
+    store: Store[Thing] = field(default_factory=Store)
+    told: WatchTold = field(default_factory=WatchTold)
+
+    @property
+    def clock(self) -> FakeClock:
+        return self.script.clock
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Reflector[Thing]]:
+        reflector = Reflector(self.script, self.store, self.clock, Backoff(Half()), self.told)
+        task = asyncio.create_task(reflector.run())
+        try:
+            yield reflector
+        finally:
+            assert not task.done()
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def test_nothing_is_ready_before_the_first_list() -> None:
+    run = Run(Script([RuntimeError("down"), listed(10, thing("a", 5))], []))
+    async with run.running() as reflector:
+        await run.clock.advance(0.5)
+        assert not reflector.synced.is_set()
+        await run.clock.advance(1)
+        assert reflector.synced.is_set()
+        assert (len(run.store), run.told.counts, run.told.errors) == (1, [1], ["things: down"])
+
+
+async def test_a_watch_goes_on_from_the_last_version_it_saw() -> None:
+    run = Run(Script([listed(10)], [[changed("a", 11), deleted("a", 12)], [changed("b", 15)]]))
+    async with run.running():
+        await run.clock.advance(10)
+        assert run.script.asked == ["list", "watch 10", "watch 12", "watch 15"]
+        assert run.told.events == 3
+
+
+async def test_a_server_that_expires_every_watch_is_not_listed_without_pause() -> None:
+    run = Run(Script([listed(10)] * 100, [[Expired()]] * 100))
+    async with run.running():
+        await run.clock.advance(60)
+        assert run.script.asked.count("list") <= 8
+
+
+async def test_a_server_that_ends_each_watch_after_an_event_is_not_asked_without_pause() -> None:
+    run = Run(Script([listed(10)], [[changed("a", version)] for version in range(11, 200)]))
+    async with run.running():
+        await run.clock.advance(60)
+        assert len(run.script.asked) <= 62
+        assert run.told.errors == []
+
+
+async def test_quiet_watches_are_no_failures_and_leave_the_next_error_the_first() -> None:
+    quiet: list[WatchEvent[Thing] | Exception | float] = [90.0]
+    run = Run(Script([listed(10)], [quiet] * 20 + [[RuntimeError("down")]]))
+    async with run.running():
+        await run.clock.advance(90 * 20 + 2)
+        assert run.script.asked[1:] == ["watch 10"] * 22
+        assert run.told.delays == [pytest.approx(0.8)]
+
+
+async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest.LogCaptureFixture) -> None:
+    run = Run(Script([listed(10)], [[changed("bad", 11)], [changed("good", 12)]]))
+
+    def listen(_: Thing | None, new: Thing | None) -> None:
+        if new is not None and new.metadata.name == "bad":
+            raise KeyError("defect")
+
+    run.store.on_change(listen)
+    async with run.running():
+        await run.clock.advance(10)
+        assert run.store.get(("ns", "good")) is not None
+        assert len(run.told.errors) == 1
+    assert caplog.records == []
