@@ -1,0 +1,166 @@
+"""The API server's verbs on plain dicts: a thin client, no cache, no retries.
+
+``transport.py`` sends; ``watch.py`` follows changes. Each call is told the type of what it returns: a msgspec Struct
+with the fields that are read (cheapest), ``dict``, or ``msgspec.Raw`` for the bytes as they came.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
+
+import msgspec
+
+from amalthea.engine.ports import Key
+from amalthea.kube import errors
+from amalthea.kube.config import Config
+from amalthea.kube.resource import Resource, Selection
+from amalthea.kube.transport import CallObserver, Request, Transport
+
+T = TypeVar("T")
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+_encode = msgspec.json.Encoder().encode
+_decode_kind = msgspec.json.Decoder(errors.Status).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a list; ``continue_`` asks for the rest and is empty on the last page."""
+
+    items: tuple[T, ...]
+    resource_version: str
+    continue_: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """How to delete: only this very object (``uid``, ``resource_version``), and what becomes of its children."""
+
+    uid: str = ""
+    resource_version: str = ""
+    propagation: str = "Background"
+
+    def body(self) -> dict[str, Any]:
+        """Return the DeleteOptions."""
+        conditions = {"uid": self.uid, "resourceVersion": self.resource_version}
+        options: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": self.propagation,
+        }
+        if given := {name: value for name, value in conditions.items() if value}:
+            options["preconditions"] = given
+        return options
+
+
+class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
+    """The metadata of a list."""
+
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class RawList(msgspec.Struct, frozen=True):
+    """A list whose items are not decoded yet."""
+
+    metadata: ListMeta = ListMeta()
+    items: list[msgspec.Raw] | None = None
+
+
+_decode_list = msgspec.json.Decoder(RawList).decode
+
+
+class Client:
+    """Verbs on the objects of one API server. Each raises ``errors.ApiError``; use as an async context."""
+
+    def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
+        """Make a client with at most ``pool`` requests under way; streams do not count."""
+        self.transport = Transport(config, observer, pool)
+        self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        await self.transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.transport.__aexit__()
+
+    async def read(self, path: str, into: type[T]) -> T:
+        """Return what the server has at a path that is no object: ``/version``, ``/apis``."""
+        return self._decode(await self.transport.send(Request("get", path, "GET", path)), into)
+
+    async def get(self, resource: Resource, key: Key, into: type[T]) -> T:
+        request = Request("get", resource.plural, "GET", resource.item(*key))
+        return self._decode(await self.transport.send(request), into)
+
+    async def list(
+        self, resource: Resource, selection: Selection, into: type[T], limit: int = 0, continue_: str = ""
+    ) -> Page[T]:
+        """Return the objects of a selection, at most ``limit`` of them (0: all), from ``continue_`` on."""
+        query = selection.query()
+        if limit:
+            query["limit"] = str(limit)
+        if continue_:
+            query["continue"] = continue_
+        request = Request("list", resource.plural, "GET", resource.collection(selection.namespace), query)
+        page = _decode_list(await self.transport.send(request))
+        decode = self.decoder(into).decode
+        items = tuple(decode(item) for item in page.items or ())
+        return Page(items, page.metadata.resource_version, page.metadata.continue_)
+
+    async def create(self, resource: Resource, namespace: str, body: object, into: type[T]) -> T:
+        """Create an object; ``body`` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
+        path = resource.collection(namespace)
+        request = Request("create", resource.plural, "POST", path, body=_encode(body))
+        return self._decode(await self.transport.send(request), into)
+
+    async def update(self, resource: Resource, key: Key, body: object, into: type[T], subresource: str = "") -> T:
+        """Replace an object; raise Conflict if ``body`` names another resource version than the stored one."""
+        path = resource.item(*key, subresource)
+        request = Request("update", resource.plural, "PUT", path, body=_encode(body))
+        return self._decode(await self.transport.send(request), into)
+
+    async def patch_merge(self, resource: Resource, key: Key, patch: object, into: type[T], subresource: str = "") -> T:
+        """Change some fields (RFC 7386); raise Conflict if ``patch`` names another resource version."""
+        path = resource.item(*key, subresource)
+        request = Request("patch", resource.plural, "PATCH", path, None, _encode(patch), MERGE_PATCH)
+        return self._decode(await self.transport.send(request), into)
+
+    async def patch_json(
+        self,
+        resource: Resource,
+        key: Key,
+        operations: Sequence[Mapping[str, Any]],
+        into: type[T],
+        subresource: str = "",
+    ) -> T:
+        """Apply operations (RFC 6902); raise Conflict if they do not fit: a failed test, a path that is not there."""
+        path = resource.item(*key, subresource)
+        request = Request("patch", resource.plural, "PATCH", path, None, _encode(operations), JSON_PATCH)
+        try:
+            return self._decode(await self.transport.send(request), into)
+        except errors.Invalid as error:
+            # The server does not say which operation failed; what it says of a wrong object has causes.
+            if error.status == 422 and not error.causes:
+                raise errors.Conflict(error.failure, str(request)) from None
+            raise
+
+    async def delete(self, resource: Resource, key: Key, deletion: Deletion = Deletion()) -> bool:
+        """Delete an object; raise Conflict if it is not the one that ``deletion`` means.
+
+        Return whether it is gone: False while finalizers or a grace period hold it.
+        """
+        body = _encode(deletion.body())
+        request = Request("delete", resource.plural, "DELETE", resource.item(*key), body=body)
+        return _decode_kind(await self.transport.send(request)).kind == "Status"
+
+    def decoder(self, into: type[T]) -> msgspec.json.Decoder[T]:
+        """Return the decoder for a type, made once."""
+        if into not in self._decoders:
+            self._decoders[into] = msgspec.json.Decoder(into)
+        return self._decoders[into]
+
+    def _decode(self, body: bytes, into: type[T]) -> T:
+        return self.decoder(into).decode(body)

@@ -1,0 +1,67 @@
+"""Who we are to the API server: a token that is given, read from a file, or asked of a plugin (``plugin.py``)."""
+
+from pathlib import Path
+from typing import Protocol
+
+from amalthea.engine.ports import Clock
+
+
+class ConfigError(Exception):
+    """A configuration cannot be used; the message names the file and the field, never a secret."""
+
+
+class Credentials(Protocol):
+    """What a request is signed with. A client certificate is part of the TLS context instead."""
+
+    async def token(self) -> str | None:
+        """Return the bearer token to send; None: none."""
+        ...
+
+    async def renew(self) -> bool:
+        """After the server refused the token: get another one. Return whether trying again makes sense."""
+        ...
+
+
+class GivenToken:
+    """A token that never changes, or none."""
+
+    def __init__(self, token: str | None = None) -> None:
+        self._token = token
+
+    async def token(self) -> str | None:
+        return self._token
+
+    async def renew(self) -> bool:
+        return False
+
+
+class TokenFile:
+    """A token that somebody (the kubelet) renews in a file: read again when a minute old, or refused."""
+
+    _MAX_AGE = 60.0
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._token: str | None = None
+        self._read_at = 0.0
+
+    async def token(self) -> str | None:
+        if self._token is None or self._clock.monotonic() - self._read_at >= self._MAX_AGE:
+            self._read()
+        return self._token
+
+    async def renew(self) -> bool:
+        refused = self._token
+        self._read()
+        return self._token != refused
+
+    def _read(self) -> None:
+        try:
+            token = self._path.read_text().strip()
+        except OSError as error:
+            if self._token is None:
+                raise ConfigError(f"{self._path}: cannot read the token: {error.strerror}") from None
+            return  # it may be in the middle of its renewal; the old one is valid for some minutes more
+        self._token = token
+        self._read_at = self._clock.monotonic()

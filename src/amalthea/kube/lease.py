@@ -1,0 +1,99 @@
+"""The Lease of the leader election, kept at the API server: the engine's ``LeaseStore``.
+
+The client should be one of its own, so that a renewal never queues behind writes.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.ports import Key, Stale
+from amalthea.kube.client import Client
+from amalthea.kube.errors import AlreadyExists, NotFound
+from amalthea.kube.resource import Resource
+
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _Spec(msgspec.Struct, frozen=True, rename="camel"):
+    holder_identity: str = ""
+    lease_duration_seconds: int = 0
+    acquire_time: _Time | None = None
+    renew_time: _Time | None = None
+    lease_transitions: int = 0
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _Lease(msgspec.Struct, frozen=True):
+    metadata: _Metadata = _Metadata()
+    spec: _Spec = _Spec()
+
+
+class KubeLease:
+    """One Lease object by its namespace and name."""
+
+    def __init__(self, client: Client, key: Key) -> None:
+        self._client = client
+        self._key = key
+
+    async def get(self) -> LeaseRecord | None:
+        try:
+            return _record(await self._client.get(LEASES, self._key, _Lease))
+        except NotFound:
+            return None
+
+    async def create(self, record: LeaseRecord) -> LeaseRecord:
+        """Create the Lease; raise Stale if there is one."""
+        namespace, name = self._key
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"namespace": namespace, "name": name},
+            "spec": _spec(record),
+        }
+        try:
+            return _record(await self._client.create(LEASES, namespace, body, _Lease))
+        except AlreadyExists as error:
+            raise Stale(str(error)) from error
+
+    async def update(self, record: LeaseRecord) -> LeaseRecord:
+        """Write our fields only, others' labels stay; raise Stale unless it is at the record's version."""
+        patch = {"metadata": {"resourceVersion": record.version}, "spec": _spec(record)}
+        try:
+            return _record(await self._client.patch_merge(LEASES, self._key, patch, _Lease))
+        except NotFound as error:
+            raise Stale(str(error)) from error
+
+
+def _record(lease: _Lease) -> LeaseRecord:
+    spec = lease.spec
+    return LeaseRecord(
+        holder=spec.holder_identity,
+        duration=spec.lease_duration_seconds,
+        acquired=spec.acquire_time,
+        renewed=spec.renew_time,
+        transitions=spec.lease_transitions,
+        version=lease.metadata.resource_version,
+    )
+
+
+def _spec(record: LeaseRecord) -> dict[str, str | int | None]:
+    return {
+        "holderIdentity": record.holder,
+        "leaseDurationSeconds": record.duration,
+        "acquireTime": _micro_time(record.acquired),
+        "renewTime": _micro_time(record.renewed),
+        "leaseTransitions": record.transitions,
+    }
+
+
+def _micro_time(time: datetime | None) -> str | None:
+    """Return a MicroTime: always six digits, always UTC."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if time else None

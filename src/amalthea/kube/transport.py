@@ -1,0 +1,179 @@
+"""Requests over HTTP: connections, credentials, time limits, and errors by their kind.
+
+The lower half of ``client.py``, which knows what to ask; also used by ``watch.py``, whose answers do not end.
+"""
+
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self, TypeAlias
+from urllib.parse import urlencode
+
+import aiohttp
+from yarl import URL
+
+from amalthea import __version__
+from amalthea.kube import errors
+from amalthea.kube.config import Config
+
+TIME_LIMIT = 30.0
+"""Seconds for a request and its whole answer."""
+
+_KEEP_ALIVE = 60.0
+"""Seconds for which an idle connection is kept: less than servers and balancers do, more than the next write takes."""
+
+_SILENCE = 60
+"""Seconds without any sign of life from the other machine after which a connection is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it is counted; ``status`` is 0 where there was no answer, ``seconds`` until the whole answer."""
+
+    verb: str
+    resource: str
+    status: int
+    seconds: float
+
+
+CallObserver: TypeAlias = Callable[[Call], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: what it is called in metrics (``verb``, ``resource``), and where it goes."""
+
+    verb: str
+    resource: str
+    method: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Transport:
+    """Connections to one API server: a bounded pool for requests, and one each for what stays open."""
+
+    def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
+        self._config = config
+        self._observer = observer
+        self._pool = pool
+        self._requests: aiohttp.ClientSession
+        self._streams: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        self._requests = self._session(self._pool)
+        self._streams = self._session(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._requests.close()
+        await self._streams.close()
+
+    async def send(self, request: Request) -> bytes:
+        """Return the answer's body, within TIME_LIMIT; raise ``errors.ApiError``.
+
+        Not sent twice, but for two cases: a 401 that another token may cure, and (aiohttp does that) a GET, PUT or
+        DELETE whose connection broke before any answer.
+        """
+        async with self._exchange(self._requests, request, aiohttp.ClientTimeout(total=TIME_LIMIT)) as response:
+            return await response.read()
+
+    @asynccontextmanager
+    async def stream(self, request: Request, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an answer that goes on, as chunks; TimeoutError after ``silence`` seconds without any."""
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=TIME_LIMIT, sock_read=silence)
+        async with self._exchange(self._streams, request, limits) as response:
+            try:
+                yield response.content.iter_any()
+            finally:
+                _hang_up(response)
+
+    @asynccontextmanager
+    async def _exchange(
+        self, session: aiohttp.ClientSession, request: Request, limits: aiohttp.ClientTimeout
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open one answer, count it when it ends, and turn what goes wrong into our errors."""
+        started = time.monotonic()
+        status = 0
+        try:
+            async with await self._ask(session, request, limits) as response:
+                status = response.status
+                if status >= 300:
+                    body = await response.read()
+                    raise errors.from_answer(str(request), status, body, response.headers.get("Retry-After"))
+                yield response
+        except (aiohttp.ClientError, OSError) as error:  # OSError includes TimeoutError
+            raise errors.unreachable(str(request), error) from None
+        finally:
+            if self._observer is not None:
+                self._observer(Call(request.verb, request.resource, status, time.monotonic() - started))
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, request: Request, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """Send the request; again where a 401 says that nothing was done and there is another token."""
+        response = await self._ask_once(session, request, limits)
+        if response.status == 401 and await self._config.credentials.renew():
+            response.release()
+            response = await self._ask_once(session, request, limits)
+        return response
+
+    async def _ask_once(
+        self, session: aiohttp.ClientSession, request: Request, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        headers = {"Content-Type": request.content_type} if request.body is not None else {}
+        if token := await self._config.credentials.token():
+            headers["Authorization"] = f"Bearer {token}"
+        return await session.request(
+            request.method,
+            URL(f"{self._config.server}{request.path}{query}", encoded=True),
+            data=request.body,
+            headers=headers,
+            timeout=limits,
+            allow_redirects=False,  # the token is for this server only
+            server_hostname=self._config.server_name or None,
+        )
+
+    def _session(self, connections: int) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=connections,
+            keepalive_timeout=_KEEP_ALIVE,
+            ssl=self._config.tls or True,
+            socket_factory=_socket,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=self._config.proxy or None,
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",  # the server's CPU is scarcer than the bytes between us
+                "User-Agent": f"amalthea/{__version__}",
+            },
+        )
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Break a connection off: TLS would wait for a goodbye, which a half-open peer never says."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket that notices when the other machine is gone without a word."""
+    made = socket.socket(address[0], address[1], address[2])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENCE // 2)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _SILENCE // 6)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE * 1000)
+    return made
