@@ -1,0 +1,124 @@
+"""The command tree: `amalthea operator`. A command's package is imported only when it runs."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from amalthea import __version__
+
+IGNORED_FLAGS = (
+    "enable-http2",
+    "zap-devel",
+    "zap-encoder",
+    "zap-log-level",
+    "zap-stacktrace-level",
+    "zap-time-encoding",
+)
+"""Flags of the Go operator that have no meaning here: accepted with a warning, so that its charts start this one."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; return the exit code."""
+    parser = argparse.ArgumentParser(prog="amalthea", description="User sessions on Kubernetes.")
+    parser.add_argument("--version", action="version", version=f"amalthea {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _operator_flags(commands.add_parser("operator", help="run the operator"))
+    arguments = parser.parse_args(argv)
+    return _operator(arguments)
+
+
+def _operator_flags(parser: argparse.ArgumentParser) -> None:
+    def flag(name: str, **kwargs: object) -> None:
+        # Go's flags may be written with one hyphen as well as with two.
+        parser.add_argument(f"--{name}", f"-{name}", **kwargs)  # type: ignore[arg-type]
+
+    on_off = {"nargs": "?", "const": True, "default": False, "type": _boolean, "metavar": "true|false"}
+    flag("metrics-bind-address", default="0", metavar="ADDRESS", help="serve /metrics here, such as :8080; 0 for not")
+    flag("metrics-secure", help="serve metrics over TLS, to those only who may read them", **on_off)
+    flag("metrics-cert-path", type=Path, metavar="FOLDER", help="tls.crt and tls.key for it; else one is made")
+    flag("health-probe-bind-address", default=":8081", metavar="ADDRESS", help="serve /healthz and /readyz here")
+    flag("leader-elect", help="act only while holding the Lease, so that several can run", **on_off)
+    flag("kubeconfig", type=Path, metavar="FILE", help="talk to the cluster that this file names")
+    flag("sentry-dsn", default="", metavar="URL", help="report errors to this Sentry project")
+    flag("sentry-environment", default="", help="environment that is told to Sentry")
+    flag("sentry-release", default="", help="release that is told to Sentry")
+    flag("sentry-traces-sample-rate", type=float, default=0.0, metavar="0..1", help="part of passes to trace")
+    for name in IGNORED_FLAGS:
+        flag(name, nargs="?", const="true", default=None, help=argparse.SUPPRESS)
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in ("true", "t", "1"):
+        return True
+    if text.lower() in ("false", "f", "0"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def _operator(arguments: argparse.Namespace) -> int:
+    from amalthea.api.settings import SettingsError, from_environment  # noqa: PLC0415  (only this command needs it)
+    from amalthea.engine.clock import SystemClock  # noqa: PLC0415
+    from amalthea.kube import config  # noqa: PLC0415
+    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.errors import ApiError  # noqa: PLC0415
+    from amalthea.operator import run, web  # noqa: PLC0415
+    from amalthea.telemetry import logs  # noqa: PLC0415
+
+    try:
+        logs.set_up(os.environ.get("LOG_LEVEL") or "info")
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    log = logging.getLogger("amalthea")
+    for name in IGNORED_FLAGS:
+        if getattr(arguments, name.replace("-", "_")) is not None:
+            log.warning("a flag has no meaning here and is ignored", extra={"flag": name})
+    options = run.Options(
+        metrics_address=arguments.metrics_bind_address,
+        metrics_secure=arguments.metrics_secure,
+        metrics_certificates=arguments.metrics_cert_path,
+        probe_address=arguments.health_probe_bind_address,
+        leader_elect=arguments.leader_elect,
+    )
+    try:
+        _report_errors(arguments)
+        settings = from_environment(os.environ)
+        cluster = config.load(os.environ, SystemClock(), arguments.kubeconfig)
+        asyncio.run(run.run(cluster, settings, options))
+    except (SettingsError, ConfigError, web.BindError, ApiError) as error:
+        log.error("the operator cannot start", extra={"error": str(error)})
+        return 1
+    return 0
+
+
+def _report_errors(arguments: argparse.Namespace) -> None:
+    """Report errors to Sentry where that is asked for. Its package is an extra, and imported only then.
+
+    Raises:
+        SettingsError: the package is not there, or the DSN is none.
+    """
+    if not arguments.sentry_dsn:
+        return
+    from amalthea.api.settings import SettingsError  # noqa: PLC0415
+
+    try:
+        from amalthea.telemetry import sentry  # noqa: PLC0415
+
+        sentry.set_up(
+            arguments.sentry_dsn,
+            environment=arguments.sentry_environment,
+            release=arguments.sentry_release,
+            traces_sample_rate=arguments.sentry_traces_sample_rate,
+        )
+    except ModuleNotFoundError as error:
+        raise SettingsError("--sentry-dsn needs a package more; install amalthea[sentry].") from error
+    except ValueError as error:
+        raise SettingsError(f"--sentry-dsn cannot be used ({error}); write the DSN that Sentry shows.") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The operator: what holds the layers together. Gather, decide, build, apply, report."""

@@ -1,0 +1,141 @@
+"""Does what was decided: the writes of one pass, side by side, and what the API server had to say to each.
+
+What the user or the admin must know comes back as findings. What is worth another attempt is raised, the plainest
+first, after all writes have been tried: `Stale` to look again at once, `Unavailable` to come back later.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from msgspec import Raw
+
+from amalthea.api.reasons import ConditionType, Reason
+from amalthea.build.changes import name_taken
+from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.engine.ports import Key, Stale
+from amalthea.kube.client import Client, Deletion
+from amalthea.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound
+from amalthea.kube.resource import Selection
+from amalthea.model.findings import Finding
+from amalthea.model.observed import ChildKey
+from amalthea.operator.caches import Caches
+from amalthea.operator.kinds import CHILD_KINDS
+
+CLAIM = "PersistentVolumeClaim"
+
+
+class Applier:
+    """Writes children, and takes what the writes return into the caches."""
+
+    def __init__(self, client: Client, caches: Caches) -> None:
+        self._client = client
+        self._caches = caches
+
+    async def apply(self, session: Key, uid: str, writes: Iterable[Write]) -> tuple[Finding, ...]:
+        """Do the writes of the session with that UID; return what came up.
+
+        Raises:
+            Stale: something was not as it was thought to be; look again.
+            ApiError: a write failed in a way that another attempt may cure.
+        """
+        outcomes = await asyncio.gather(
+            *(self._write(session[0], uid, write) for write in writes), return_exceptions=True
+        )
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, Stale))
+        return tuple(outcome for outcome in outcomes if isinstance(outcome, Finding))
+
+    async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
+        try:
+            match write:
+                case Create():
+                    return await self._create(namespace, uid, write)
+                case Patch():
+                    return await self._patch(namespace, write)
+                case Delete():
+                    return await self._delete(namespace, write)
+        except Forbidden as error:
+            if error.kind_unknown:
+                raise
+            return _forbidden(write.child, error)
+        except Invalid as error:
+            return _refused(write.child, error.message)
+
+    async def _create(self, namespace: str, uid: str, write: Create) -> Finding | None:
+        kind, _ = write.child
+        try:
+            body = await self._client.create(CHILD_KINDS[kind].resource, namespace, write.manifest, Raw)
+        except AlreadyExists:
+            return await self._look_who_has_it(namespace, uid, write)
+        self._caches.observe(kind, body)
+        return None
+
+    async def _look_who_has_it(self, namespace: str, uid: str, write: Create) -> Finding | None:
+        """Tell apart a child of ours that we did not know of, and somebody else's object of its name."""
+        kind, name = write.child
+        selection = Selection(namespace, fields=f"metadata.name={name}")
+        page = await self._client.list(CHILD_KINDS[kind].resource, selection, Raw)
+        if not page.items:
+            raise Stale(f"{kind} {name} went away")
+        view = CHILD_KINDS[kind].decode(page.items[0])
+        owner = view.metadata.controller
+        if owner is None or owner.uid != uid:
+            return name_taken(write.child)
+        metadata = {"labels": write.manifest["metadata"].get("labels")}
+        key = (namespace, name)
+        body = await self._client.patch_merge(CHILD_KINDS[kind].resource, key, {"metadata": metadata}, Raw)
+        self._caches.observe(kind, body)
+        raise Stale(f"{kind} {name} was there already")
+
+    async def _patch(self, namespace: str, write: Patch) -> Finding | None:
+        kind, name = write.child
+        resource = CHILD_KINDS[kind].resource
+        try:
+            body = await self._client.patch_json(resource, (namespace, name), list(write.operations), Raw)
+        except NotFound as error:
+            raise Stale(f"{kind} {name} went away") from error
+        self._caches.observe(kind, body)
+        return None
+
+    async def _delete(self, namespace: str, write: Delete) -> Finding | None:
+        kind, name = write.child
+        key = (namespace, name)
+        try:
+            gone = await self._client.delete(CHILD_KINDS[kind].resource, key, Deletion(uid=write.uid))
+        except NotFound:
+            gone = True
+        if gone:
+            self._caches.observe_deleted(kind, key, write.uid)
+        return None
+
+
+def _forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
+    kind, name = child
+    if error.reason == "NamespaceTerminating" or "is being terminated" in error.message:
+        return None
+    if error.quota_exceeded:
+        return Finding(
+            ConditionType.CHILDREN_IN_PLACE,
+            Reason.QUOTA_EXCEEDED,
+            f"The {kind} {name} does not fit into a quota of the namespace: {error.message}. "
+            "Delete what you no longer need, or ask for more.",
+            fatal=True,
+        )
+    return _refused(child, error.message)
+
+
+def _refused(child: ChildKey, message: str) -> Finding:
+    kind, name = child
+    if kind == CLAIM and ("resize" in message or "expan" in message):
+        return Finding(
+            ConditionType.STORAGE_SIZED,
+            Reason.EXPANSION_REFUSED,
+            f"The volume {name} cannot grow: {message}",
+        )
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.REFUSED,
+        f"The API server refused the {kind} {name}: {message}",
+        fatal=True,
+    )

@@ -1,0 +1,134 @@
+"""What is known of the cluster: a store per watched kind, kept by its reflector, and which session each object is of.
+
+A store knows our own writes at once (`observe`), so that a decision never rests on what we ourselves have changed. A
+child that changes wakes its session, and nothing else does: a session that rests costs nothing.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.engine.ports import Key, key_of
+from amalthea.engine.queue import Priority
+from amalthea.engine.store import Store
+from amalthea.model.pods import PodView
+from amalthea.model.views import ChildView, SessionView, WorkloadView
+from amalthea.operator.kinds import WATCHED
+
+BY_SESSION = "session"
+"""Index of the kinds of which a session can have several."""
+
+Wake = Callable[[Key, Priority], None]
+
+
+class Caches:
+    """The stores, and the fingerprints that tell an edit from what we wrote ourselves."""
+
+    def __init__(self, wake: Wake) -> None:
+        self._wake = wake
+        self._ours = False
+        self._written: dict[str, str] = {}
+        self.stores: dict[str, Store[Any]] = {}
+        for kind in WATCHED:
+            indexed = kind in ("Pod", "PersistentVolumeClaim")
+            store: Store[Any] = Store({BY_SESSION: _sessions_of} if indexed else {})
+            store.on_change(self._session_changed if kind == names.KIND else self._child_changed)
+            self.stores[kind] = store
+
+    def session(self, key: Key) -> SessionView | None:
+        """Return a session."""
+        session: SessionView | None = self.stores[names.KIND].get(key)
+        return session
+
+    def child(self, kind: str, key: Key) -> Any:  # noqa: ANN401  (the view depends on the kind)
+        """Return a child, or None."""
+        return self.stores[kind].get(key)
+
+    def several(self, kind: str, session: Key) -> tuple[Any, ...]:
+        """Return the objects of a kind that belong to a session."""
+        return self.stores[kind].by_index(BY_SESSION, session)
+
+    def observe(self, kind: str, body: Raw) -> None:
+        """Take in what one of our own writes returned: known at once, and of a child nothing to wake up for.
+
+        A child is written at the version that was seen, so the answer holds nothing new. A session's status is written
+        at any version: the answer may hold what its user just changed, and no watch will tell of that again.
+        """
+        view = WATCHED[kind].decode(body)
+        if isinstance(view, ChildView):
+            self._written[view.metadata.uid] = view.fingerprint
+            self._quietly(lambda: self.stores[kind].observe(view))
+        else:
+            self.stores[kind].observe(view)
+
+    def observe_deleted(self, kind: str, key: Key, uid: str) -> None:
+        """Take in that one of our own deletions left nothing behind: its session looks what comes next."""
+        self.stores[kind].observe_deleted(key, uid)
+
+    def distrust(self, uid: str) -> None:
+        """Note that a child is not as we would have written it, whatever its fingerprint is."""
+        self._written[uid] = ""
+
+    def edited(self, child: ChildView) -> bool:
+        """Tell whether the section that we own is not as we wrote it, or as it was when we first saw it."""
+        return self._written.get(child.metadata.uid, child.fingerprint) != child.fingerprint
+
+    def _quietly(self, act: Callable[[], object]) -> None:
+        self._ours = True
+        try:
+            act()
+        finally:
+            self._ours = False
+
+    def _session_changed(self, old: SessionView | None, new: SessionView | None) -> None:
+        if self._ours or (old is not None and new is not None and _same_wish(old, new)):
+            return
+        present = new or old
+        if present is not None:
+            self._wake(key_of(present), Priority.BACKGROUND)
+
+    def _child_changed(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
+        self._remember(old, new)
+        present = new or old
+        if self._ours or present is None or _same_child(old, new):
+            return
+        waited_for = isinstance(present, PodView | WorkloadView)
+        for session in _sessions_of(present):
+            self._wake(session, Priority.USER if waited_for else Priority.BACKGROUND)
+
+    def _remember(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
+        if isinstance(new, ChildView):
+            self._written.setdefault(new.metadata.uid, new.fingerprint)
+        if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
+            self._written.pop(old.metadata.uid, None)
+
+
+def _sessions_of(view: ChildView | PodView) -> Iterable[Key]:
+    session = view.metadata.labels.get(names.LABEL_INSTANCE)
+    return ((view.metadata.namespace, session),) if session else ()
+
+
+def _same_wish(old: SessionView, new: SessionView) -> bool:
+    """Tell whether nothing changed but the status, which is ours, and what we do not read."""
+    return (
+        old.metadata.uid == new.metadata.uid
+        and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
+        and old.metadata.finalizers == new.metadata.finalizers
+        and bytes(old.spec) == bytes(new.spec)
+    )
+
+
+def _same_child(old: ChildView | PodView | None, new: ChildView | PodView | None) -> bool:
+    """Tell whether a child other than pod and workload is as it was, but for what others added to it."""
+    if old is None or new is None or isinstance(old, PodView | WorkloadView) or isinstance(new, PodView):
+        return False
+    return (
+        old.fingerprint == new.fingerprint
+        and old.metadata.uid == new.metadata.uid
+        and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
+        and old.metadata.owner_references == new.metadata.owner_references
+        and old.metadata.labels.items() <= new.metadata.labels.items()
+        and old.metadata.annotations.items() <= new.metadata.annotations.items()
+    )

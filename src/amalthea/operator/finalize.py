@@ -1,0 +1,68 @@
+"""The finalizer of a session that adopts secrets: set before anything else matters, gone when the secrets are.
+
+Bounded and idempotent: a secret that is gone already is fine, and one that may not be deleted holds up nobody.
+"""
+
+import logging
+
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.engine.ports import key_of
+from amalthea.kube.client import Client, Deletion
+from amalthea.kube.errors import Forbidden, NotFound
+from amalthea.model.observed import Observed
+from amalthea.operator.caches import Caches
+from amalthea.operator.kinds import SECRETS, SESSIONS
+
+_log = logging.getLogger(__name__)
+
+
+class Finalizer:
+    """Sets and lifts the finalizer, and deletes adopted secrets in between."""
+
+    def __init__(self, client: Client, caches: Caches) -> None:
+        self._client = client
+        self._caches = caches
+
+    async def ensure(self, observed: Observed) -> None:
+        """Set the finalizer where the session adopts secrets, lift it where it does so no more.
+
+        Raises:
+            Stale: the session changed meanwhile.
+            ApiError: try again.
+        """
+        if bool(observed.adopted_secrets) != observed.has_finalizer and observed.spec is not None:
+            await self._write(observed, present=not observed.has_finalizer)
+
+    async def release(self, observed: Observed) -> None:
+        """Delete what the session adopted, then let it go."""
+        if not observed.has_finalizer:
+            return
+        for secret in observed.adopted_secrets:
+            await self._delete(observed, secret)
+        await self._write(observed, present=False)
+
+    async def _delete(self, observed: Observed, secret: str) -> None:
+        namespace = observed.session.metadata.namespace
+        try:
+            await self._client.delete(SECRETS, (namespace, secret), Deletion())
+        except NotFound:
+            return
+        except Forbidden as error:
+            _log.warning(
+                "an adopted secret could not be deleted and stays behind",
+                extra={"session": f"{namespace}/{observed.name}", "secret": secret, "error": error.message},
+            )
+
+    async def _write(self, observed: Observed, *, present: bool) -> None:
+        metadata = observed.session.metadata
+        others = [finalizer for finalizer in metadata.finalizers if finalizer != names.FINALIZER]
+        finalizers = [*others, names.FINALIZER] if present else others
+        body = {"metadata": {"resourceVersion": metadata.resource_version, "finalizers": finalizers}}
+        try:
+            changed = await self._client.patch_merge(SESSIONS, key_of(observed.session), body, Raw)
+        except NotFound:
+            return
+        if present or others:
+            self._caches.observe(names.KIND, changed)

@@ -1,0 +1,65 @@
+"""Everything that is known about one session, from the caches: no request is made."""
+
+import msgspec
+
+from amalthea.api import names
+from amalthea.api.types import Spec
+from amalthea.engine.ports import Key
+from amalthea.model import decoding
+from amalthea.model.observed import Observed
+from amalthea.model.views import ChildView, SessionView, WorkloadView
+from amalthea.operator.caches import Caches
+
+
+def gather(caches: Caches, key: Key) -> Observed | None:
+    """Return what is known of a session, or None if there is none of that name."""
+    session = caches.session(key)
+    if session is None:
+        return None
+    namespace, name = key
+    spec, error = _read_spec(session)
+    workload = _workload(caches, key, spec)
+    service: ChildView | None = caches.child("Service", key)
+    ingress: ChildView | None = caches.child("Ingress", key)
+    secret = caches.child("Secret", (namespace, names.internal_secret(name)))
+    claims = caches.several("PersistentVolumeClaim", key)
+    kinds = {
+        workload.kind if workload is not None else "": (workload,),
+        "Service": (service,),
+        "Ingress": (ingress,),
+        "Secret": (secret,),
+        "PersistentVolumeClaim": claims,
+    }
+    return Observed(
+        session=session,
+        spec=spec,
+        spec_error=error,
+        workload=workload,
+        service=service,
+        ingress=ingress,
+        secret=secret,
+        claims=claims,
+        pods=caches.several("Pod", key),
+        edited=frozenset(
+            (kind, child.metadata.name)
+            for kind, children in kinds.items()
+            for child in children
+            if child is not None and caches.edited(child)
+        ),
+    )
+
+
+def _workload(caches: Caches, key: Key, spec: Spec | None) -> WorkloadView | None:
+    """Return the workload of the kind that the spec asks for or, if it cannot be read, of the kind that is there."""
+    kinds = (
+        ["StatefulSet", "Job"] if spec is None else ["Job" if spec.session_type == "NonInteractive" else "StatefulSet"]
+    )
+    found: list[WorkloadView | None] = [caches.child(kind, key) for kind in kinds]
+    return next((workload for workload in found if workload is not None), None)
+
+
+def _read_spec(session: SessionView) -> tuple[Spec | None, str]:
+    try:
+        return decoding.spec(session), ""
+    except msgspec.ValidationError as error:
+        return None, f"cannot be read: {error}. Correct it as `kubectl explain ams.spec` describes."

@@ -1,0 +1,82 @@
+"""What the engine and the client tell of themselves, as logs and metrics."""
+
+import logging
+
+from amalthea.engine.ports import Key
+from amalthea.kube.transport import Call
+from amalthea.telemetry.metrics import OperatorMetrics
+
+_log = logging.getLogger("amalthea.operator")
+
+
+class Watching:
+    """Told by the reflectors."""
+
+    def __init__(self, metrics: OperatorMetrics) -> None:
+        self._metrics = metrics
+
+    def listed(self, name: str, count: int) -> None:
+        self._metrics.relists.labels(name).inc()
+        _log.info("listed", extra={"kind": name, "count": count})
+
+    def received(self, name: str) -> None:
+        self._metrics.watch_events.labels(name).inc()
+
+    def failed(self, name: str, error: Exception, retry_in: float) -> None:
+        self._metrics.watch_failures.labels(name).inc()
+        _log.warning(
+            "watch failed, trying again", extra={"kind": name, "error": str(error), "retry_in": round(retry_in, 1)}
+        )
+
+
+class Working:
+    """Told by the controller."""
+
+    def __init__(self, metrics: OperatorMetrics) -> None:
+        self._metrics = metrics
+
+    def reconciled(self, key: Key, seconds: float) -> None:
+        self._metrics.reconciles.labels("done").inc()
+        self._metrics.seconds.observe(seconds)
+        _log.debug("reconciled", extra={"session": "/".join(key), "seconds": round(seconds, 3)})
+
+    def conflicted(self, key: Key, retry_in: float) -> None:
+        self._metrics.reconciles.labels("conflict").inc()
+        _log.debug("looking again", extra={"session": "/".join(key), "retry_in": round(retry_in, 1)})
+
+    def failed(self, key: Key, error: Exception, retry_in: float) -> None:
+        self._metrics.reconciles.labels("error").inc()
+        _log.error(
+            "reconcile failed, trying again",
+            extra={
+                "session": "/".join(key),
+                "error": f"{type(error).__name__}: {error}",
+                "retry_in": round(retry_in, 1),
+            },
+            exc_info=None if str(type(error).__module__).startswith("amalthea.kube") else error,
+        )
+
+
+class Leading:
+    """Told by the elector."""
+
+    def __init__(self, metrics: OperatorMetrics, identity: str) -> None:
+        self._metrics = metrics
+        self._identity = identity
+
+    def leading(self, leads: bool) -> None:
+        self._metrics.leading.set(leads)
+        _log.info("leading" if leads else "not leading any more", extra={"identity": self._identity})
+
+    def failed(self, error: Exception) -> None:
+        _log.warning("the Lease could not be renewed or taken, trying again", extra={"error": str(error)})
+
+
+def count_calls(metrics: OperatorMetrics, call: Call) -> None:
+    """Count a request to the API server."""
+    metrics.requests.labels(call.verb, call.resource, str(call.status)).inc()
+
+
+def unreadable(kind: str, key: Key, error: Exception) -> None:
+    """Log an object that could not be read: what was known of it stays."""
+    _log.error("an object could not be read", extra={"kind": kind, "object": "/".join(key), "error": str(error)})

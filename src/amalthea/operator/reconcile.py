@@ -1,0 +1,126 @@
+"""The loop, on one page: gather, decide, build, apply, report.
+
+Level-triggered: a call says that something about a session may have changed, never what. Whatever state it was left in,
+by a crash at any moment too, one pass after the other brings it to what its spec asks for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from amalthea.api.reasons import Reason
+from amalthea.api.settings import BuildSettings
+from amalthea.build.changes import compare
+from amalthea.build.children import children
+from amalthea.build.pod_template_inputs import pod_relevant
+from amalthea.build.secret import Material, material_from
+from amalthea.build.subject import Subject
+from amalthea.build.url import NO_URL, session_url
+from amalthea.build.workload import Wish, wish
+from amalthea.build.writes import Changes
+from amalthea.engine.controller import Result
+from amalthea.engine.ports import Clock, Key
+from amalthea.model import decoding
+from amalthea.model.findings import Finding
+from amalthea.model.observed import Observed
+from amalthea.model.plan import Course, Fresh, Plan, decide
+from amalthea.model.report import report, wake_at
+from amalthea.operator.announce import Announcer
+from amalthea.operator.apply import Applier
+from amalthea.operator.caches import Caches
+from amalthea.operator.finalize import Finalizer
+from amalthea.operator.gather import gather
+
+RETRY_REFUSED = {
+    Reason.NAME_TAKEN: timedelta(seconds=30),
+    Reason.QUOTA_EXCEEDED: timedelta(seconds=30),
+    Reason.REFUSED: timedelta(minutes=5),
+}
+"""When to try again what nothing that is watched will tell us about."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """What is drawn by chance: run ids and secrets."""
+
+    fresh: Fresh
+    material: Callable[[], Material]
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What acts on the cluster."""
+
+    applier: Applier
+    finalizer: Finalizer
+    announcer: Announcer
+
+
+class Reconciler:
+    """Brings one session after the other to what its spec asks for."""
+
+    def __init__(self, caches: Caches, hands: Hands, settings: BuildSettings, clock: Clock, chance: Chance) -> None:
+        self._caches = caches
+        self._hands = hands
+        self._settings = settings
+        self._clock = clock
+        self._chance = chance
+
+    async def reconcile(self, key: Key) -> Result:
+        """Do one pass over a session.
+
+        Raises:
+            Stale: something was not as it was thought to be; look again at once.
+            ApiError: back off and try again.
+        """
+        observed = gather(self._caches, key)
+        if observed is None:
+            return Result()
+        plan = decide(observed, self._chance.fresh)
+        changes = self._compare(observed, plan)
+        findings = changes.findings
+        if plan.course is not Course.DELETE:
+            await self._hands.finalizer.ensure(observed)
+            findings += await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
+        due = await self._announce(key, plan, findings)
+        if plan.course is Course.DELETE:
+            # Looked up anew: the status that was just written has moved the session's resource version.
+            await self._hands.finalizer.release(gather(self._caches, key) or observed)
+        return self._next(findings, due)
+
+    def _compare(self, observed: Observed, plan: Plan) -> Changes:
+        if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
+            return compare(observed, plan, (), Wish(""))
+        subject = self._subject(observed, plan)
+        stored = observed.secret.data if observed.secret is not None and observed.owns(observed.secret) else None
+        material = material_from(stored, self._chance.material())
+        users_wish = wish(pod_relevant(decoding.raw_spec(observed.session)))
+        return compare(observed, plan, children(subject, material), users_wish)
+
+    async def _announce(self, key: Key, plan: Plan, findings: tuple[Finding, ...]) -> datetime | None:
+        """Tell how the session is now; return when time alone can change that."""
+        after = gather(self._caches, key)
+        if after is None:
+            return None
+        url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
+        now = self._clock.now()
+        status = report(after, plan, findings, url or NO_URL, now)
+        await self._hands.announcer.announce(after, status)
+        return wake_at(after, status, now)
+
+    def _subject(self, observed: Observed, plan: Plan) -> Subject:
+        assert observed.spec is not None
+        metadata = observed.session.metadata
+        return Subject(
+            namespace=metadata.namespace,
+            name=metadata.name,
+            uid=metadata.uid,
+            spec=observed.spec,
+            settings=self._settings,
+            run_id=plan.run_id,
+        )
+
+    def _next(self, findings: tuple[Finding, ...], due: datetime | None) -> Result:
+        waits = [RETRY_REFUSED[finding.reason] for finding in findings if finding.reason in RETRY_REFUSED]
+        again = [self._clock.now() + wait for wait in waits] + ([due] if due is not None else [])
+        return Result(wake_at=min(again, default=None))

@@ -1,0 +1,200 @@
+"""Puts the operator together and runs it until it is told to stop: caches first, then the work, under the Lease."""
+
+import asyncio
+import gc
+import logging
+import random
+import secrets
+import signal
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from ulid import ULID
+
+from amalthea.api import names
+from amalthea.api.settings import Settings
+from amalthea.build.secret import draw
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.clock import SystemClock
+from amalthea.engine.controller import Controller
+from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.queue import WorkQueue
+from amalthea.engine.reflector import Reflector
+from amalthea.kube.client import Client
+from amalthea.kube.config import Config
+from amalthea.kube.lease import KubeLease
+from amalthea.kube.resource import Selection
+from amalthea.kube.watch import KubeSource
+from amalthea.model.plan import Fresh
+from amalthea.operator import gauges, metrics_access, observers, web
+from amalthea.operator.announce import Announcer
+from amalthea.operator.apply import Applier
+from amalthea.operator.audit import Audit
+from amalthea.operator.caches import Caches
+from amalthea.operator.finalize import Finalizer
+from amalthea.operator.kinds import WATCHED
+from amalthea.operator.reconcile import Chance, Hands, Reconciler
+from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
+
+STOP_GRACE = 5.0
+"""Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
+OPENSHIFT_GROUP = "project.openshift.io"
+
+_log = logging.getLogger("amalthea.operator")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the flags say."""
+
+    metrics_address: str = "0"
+    probe_address: str = ":8081"
+    metrics_secure: bool = False
+    """Serve metrics over TLS, to those only who may read them."""
+    metrics_certificates: Path | None = None
+    """Folder of tls.crt and tls.key; a certificate is made if None."""
+    leader_elect: bool = False
+
+
+class _Group(msgspec.Struct):
+    name: str = ""
+
+
+class _Groups(msgspec.Struct):
+    groups: list[_Group] = []
+
+
+async def run(config: Config, settings: Settings, options: Options) -> None:
+    """Run the operator until SIGTERM or SIGINT.
+
+    Raises:
+        BindError: an address of the options cannot be listened on.
+        ApiError: the API server refuses us from the start.
+    """
+    registry = CollectorRegistry()
+    metrics = OperatorMetrics(registry)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with (
+        Client(config, observer=partial(observers.count_calls, metrics)) as client,
+        Client(config) as lease_client,
+    ):
+        operator = Operator(client, await _complete(client, settings), metrics)
+        registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
+        metrics.queued.set_function(lambda: operator.queue.depth)
+        async with (
+            web.serving(web.probes(operator.missing), options.probe_address),
+            _metrics(registry, client, options),
+        ):
+            elector = operator.elector(lease_client) if options.leader_elect else None
+            await operator.run(stop, elector)
+
+
+def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
+    app = web.metrics(registry)
+    if not options.metrics_secure:
+        return web.serving(app, options.metrics_address)
+    tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
+    return web.serving(metrics_access.guarded(app, client), options.metrics_address, tls)
+
+
+async def _complete(client: Client, settings: Settings) -> Settings:
+    """Add what only the cluster can tell."""
+    groups = await client.read("/apis", _Groups)
+    openshift = any(group.name == OPENSHIFT_GROUP for group in groups.groups)
+    return replace(settings, build=replace(settings.build, openshift=openshift))
+
+
+class Operator:
+    """The caches with their reflectors, the queue, and the controller that works it off."""
+
+    def __init__(self, client: Client, settings: Settings, metrics: OperatorMetrics) -> None:
+        self.clock = SystemClock()
+        self._random = random.SystemRandom()
+        self._settings = settings
+        self._metrics = metrics
+        backoff = Backoff(self._random)
+        self.queue = WorkQueue(self.clock, backoff)
+        self.caches = Caches(self.queue.add)
+        watching = observers.Watching(metrics)
+        self._reflectors = [
+            Reflector(
+                KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
+                self.caches.stores[kind],
+                self.clock,
+                backoff,
+                watching,
+            )
+            for kind, watched in WATCHED.items()
+        ]
+        hands = Hands(
+            Applier(client, self.caches),
+            Finalizer(client, self.caches),
+            Announcer(client, self.caches, self.clock, settings.identity),
+        )
+        chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
+        self._audit = Audit(client, self.caches, settings)
+        reconciler = Reconciler(self.caches, hands, settings.build, self.clock, chance)
+        self._controller = Controller(
+            self.queue, reconciler.reconcile, settings.workers, self.clock, observers.Working(metrics)
+        )
+
+    def missing(self) -> str:
+        """Name the kinds that have not been listed yet; empty when the operator is ready."""
+        unsynced = [reflector.name for reflector in self._reflectors if not reflector.synced.is_set()]
+        return f"waiting for lists of: {', '.join(unsynced)}" if unsynced else ""
+
+    def elector(self, client: Client) -> Elector:
+        """Return the elector that decides whether this instance may act."""
+        candidate = Candidate(self._settings.identity)
+        store = KubeLease(client, (self._settings.lease_namespace, names.LEASE))
+        observer = observers.Leading(self._metrics, candidate.identity)
+        return Elector(store, candidate, self.clock, self._random, observer)
+
+    async def run(self, stop: asyncio.Event, elector: Elector | None) -> None:
+        """Watch, and work while leading, until `stop`."""
+        async with asyncio.TaskGroup() as tasks:
+            watches = [tasks.create_task(reflector.run()) for reflector in self._reflectors]
+            stopping = tasks.create_task(self._stop_when(stop))
+            await self._synced(stop)
+            if not stop.is_set():
+                await (elector.run(self._work) if elector is not None else self._work())
+            for task in (*watches, stopping):
+                task.cancel()
+
+    async def _work(self) -> None:
+        for session in await self._audit.edited():
+            self.queue.add(session)
+        await self._controller.run()
+
+    async def _stop_when(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        _log.info("stopping")
+        self._controller.stop(STOP_GRACE)
+
+    async def _synced(self, stop: asyncio.Event) -> None:
+        stopped = asyncio.ensure_future(stop.wait())
+        for reflector in self._reflectors:
+            synced = asyncio.ensure_future(reflector.synced.wait())
+            await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            synced.cancel()
+        stopped.cancel()
+        _calm_the_garbage_collector()
+
+    def _selection(self, kind: str) -> Selection:
+        return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)
+
+
+def _calm_the_garbage_collector() -> None:
+    """Look for cyclic garbage rarely, and never through what the first lists brought.
+
+    The caches are large, long-lived and free of cycles: with Python's defaults most of the CPU goes into walking them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

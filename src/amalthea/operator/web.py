@@ -1,0 +1,66 @@
+"""The operator's own little web servers: probes for the kubelet, metrics for Prometheus."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ssl import SSLContext
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+
+class BindError(RuntimeError):
+    """An address cannot be listened on. The message names the flag's value and the reason; the operator stops."""
+
+
+def probes(ready: Callable[[], str]) -> web.Application:
+    """Return the application of /healthz and /readyz. `ready` returns what is missing, empty when nothing is."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def readyz(_: web.Request) -> web.Response:
+        missing = ready()
+        return web.Response(text=missing or "ok", status=503 if missing else 200)
+
+    app = web.Application()
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    return app
+
+
+def metrics(registry: CollectorRegistry) -> web.Application:
+    """Return the application of /metrics."""
+
+    async def serve(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/metrics", serve)
+    return app
+
+
+@asynccontextmanager
+async def serving(app: web.Application, address: str, tls: SSLContext | None = None) -> AsyncIterator[None]:
+    """Serve an application on `host:port` or `:port`; the address "0" serves nothing.
+
+    Raises:
+        BindError: the address is malformed or taken.
+    """
+    if address == "0":
+        yield
+        return
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdecimal():
+        raise BindError(f"{address!r} is no address; write host:port, :port, or 0 for none.")
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host.strip("[]") or None, int(port), ssl_context=tls, shutdown_timeout=2.0)
+        try:
+            await site.start()
+        except OSError as error:
+            raise BindError(f"cannot listen on {address}: {error.strerror or error}") from error
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,92 @@
+"""The names and meanings of all metrics. What has a value per session is read from the cache when it is asked for."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+STATES = ("Running", "Failed", "Hibernated", "NotReady", "RunningDegraded", "Succeeded")
+
+
+@dataclass(frozen=True)
+class SessionRow:
+    """What is told of one session. Durations in seconds, 0 where the condition does not hold."""
+
+    namespace: str
+    name: str
+    state: str
+    idle: bool
+    ready: int
+    total: int
+    idle_seconds: float
+    failing_seconds: float
+    hibernated_seconds: float
+    failed_scheduling_seconds: float
+    will_hibernate_at: float
+
+
+_PER_SESSION: dict[str, tuple[str, Callable[[SessionRow], float]]] = {
+    "idle": ("Whether nobody seems to work in the session.", lambda row: float(row.idle)),
+    "container_ready": ("Containers of the session that are ready.", lambda row: row.ready),
+    "container_total": ("Containers of the session.", lambda row: row.total),
+    "idle_duration_seconds": ("How long the session is idle.", lambda row: row.idle_seconds),
+    "failing_duration_seconds": ("How long the session is failed.", lambda row: row.failing_seconds),
+    "hibernated_duration_seconds": ("How long the session is paused.", lambda row: row.hibernated_seconds),
+    "failed_scheduling_duration_seconds": (
+        "How long no node has room for the session.",
+        lambda row: row.failed_scheduling_seconds,
+    ),
+    "will_hibernate_at": (
+        "When the session will be paused by itself, in Unix time.",
+        lambda row: row.will_hibernate_at,
+    ),
+}
+
+
+class SessionCollector(Collector):
+    """Gauges of all sessions: those that are there, and no others, whenever Prometheus asks."""
+
+    def __init__(self, rows: Callable[[], Iterable[SessionRow]]) -> None:
+        self._rows = rows
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the gauges as they are now."""
+        rows = list(self._rows())
+        totals = GaugeMetricFamily("amalthea_sessions_total", "Sessions by state.", labels=["state"])
+        state = GaugeMetricFamily(
+            "amalthea_session_state", "1 for the session's state, 0 for others.", labels=["namespace", "name", "state"]
+        )
+        for each in STATES:
+            totals.add_metric([each], sum(row.state == each for row in rows))
+            for row in rows:
+                state.add_metric([row.namespace, row.name, each], float(row.state == each))
+        yield totals
+        yield state
+        for name, (text, value) in _PER_SESSION.items():
+            gauge = GaugeMetricFamily(f"amalthea_session_{name}", text, labels=["namespace", "name"])
+            for row in rows:
+                gauge.add_metric([row.namespace, row.name], value(row))
+            yield gauge
+
+
+class OperatorMetrics:
+    """What the operator does, and how it fares."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "amalthea_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=registry
+        )
+        self.reconciles = Counter("amalthea_reconciles", "Passes over a session.", ["outcome"], registry=registry)
+        self.seconds = Histogram("amalthea_reconcile_seconds", "Duration of a pass over a session.", registry=registry)
+        self.watch_events = Counter(
+            "amalthea_watch_events", "Messages received by watches.", ["kind"], registry=registry
+        )
+        self.relists = Counter("amalthea_lists", "Lists that a cache was filled from.", ["kind"], registry=registry)
+        self.watch_failures = Counter(
+            "amalthea_watch_failures", "Broken lists and watches.", ["kind"], registry=registry
+        )
+        self.leading = Gauge("amalthea_leading", "Whether this instance holds the Lease.", registry=registry)
+        self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)

@@ -1,0 +1,65 @@
+"""The caches wake a session for what others change, also where the news comes in the answer to our own write."""
+
+import msgspec
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.engine.ports import Key
+from amalthea.engine.queue import Priority
+from amalthea.operator.caches import Caches
+
+KEY = ("team", "demo")
+
+
+def raw(**fields: object) -> Raw:
+    return Raw(msgspec.json.encode(fields))
+
+
+def session(version: int, *, hibernated: bool = False, state: str = "NotReady") -> Raw:
+    metadata = {"namespace": KEY[0], "name": KEY[1], "uid": "s", "resourceVersion": str(version)}
+    return raw(metadata=metadata, spec={"hibernated": hibernated, "session": {"image": "x"}}, status={"state": state})
+
+
+def service(version: int, port: int = 80) -> Raw:
+    labels = {names.LABEL_INSTANCE: KEY[1]}
+    metadata: Manifest = {"namespace": KEY[0], "name": KEY[1], "uid": "c", "resourceVersion": str(version)}
+    return raw(metadata={**metadata, "labels": labels}, spec={"ports": [{"port": port}]})
+
+
+class Woken:
+    """The sessions that were woken."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+
+    def __call__(self, key: Key, _: Priority) -> None:
+        self.keys.append(key)
+
+
+def test_what_the_user_changed_while_the_status_was_written_is_not_missed() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    caches.observe(names.KIND, session(1))
+    woken.keys.clear()
+    caches.observe(names.KIND, session(3, hibernated=True, state="Running"))
+    assert woken.keys == [KEY]
+
+
+def test_our_own_status_write_wakes_nobody() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    caches.observe(names.KIND, session(1))
+    woken.keys.clear()
+    caches.observe(names.KIND, session(2, state="Running"))
+    assert woken.keys == []
+
+
+def test_a_child_that_we_wrote_is_no_edit_and_one_that_others_write_is() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    caches.observe("Service", service(1))
+    assert woken.keys == []
+    assert not caches.edited(caches.child("Service", KEY))
+    edited = msgspec.structs.replace(caches.child("Service", KEY), fingerprint="another")
+    assert caches.edited(edited)

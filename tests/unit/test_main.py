@@ -1,0 +1,204 @@
+"""The old chart's flags must start this operator; and a flag that is misread must stop it, with a word why."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amalthea import __version__
+from amalthea.api.settings import Settings
+from amalthea.kube import config
+from amalthea.kube.credentials import ConfigError
+from amalthea.main import IGNORED_FLAGS, main
+from amalthea.operator import run
+from amalthea.telemetry import logs, sentry
+from tests.unit import old_chart
+
+
+class Started:
+    """What the operator was started with."""
+
+    options: run.Options
+    settings: Settings
+    kubeconfig: Path | None = None
+    sentry: dict[str, Any]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    """Stand in for the operator: note what it is started with, and end."""
+    seen = Started()
+    seen.sentry = {}
+
+    async def run_nothing(_: object, settings: Settings, options: run.Options) -> None:
+        seen.settings, seen.options = settings, options
+
+    def load(env: object, clock: object, kubeconfig: Path | None) -> None:  # noqa: ARG001  (the real one's signature)
+        seen.kubeconfig = kubeconfig
+
+    monkeypatch.setattr(run, "run", run_nothing)
+    monkeypatch.setattr(config, "load", load)
+    monkeypatch.setattr(logs, "set_up", lambda _: None)
+    monkeypatch.setattr(sentry, "set_up", lambda dsn, **more: seen.sentry.update(dsn=dsn, **more))
+    for name in old_chart.environment():
+        monkeypatch.delenv(name, raising=False)
+    return seen
+
+
+def test_the_flags_and_environment_of_the_old_chart_start_this_operator(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in old_chart.environment().items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["operator", *old_chart.flags()]) == 0
+
+    assert started.options == run.Options(metrics_address=":8080", probe_address=":8081", leader_elect=True)
+    assert started.settings.namespace == "renku"
+
+
+def test_nothing_given_means_no_metrics_and_no_election(started: Started) -> None:
+    assert main(["operator"]) == 0
+
+    assert started.options == run.Options()
+    assert (started.kubeconfig, started.sentry) == (None, {})
+
+
+def test_every_flag_reaches_what_it_is_for(started: Started) -> None:
+    given = {
+        "metrics-bind-address": ":9000",
+        "metrics-cert-path": "/tls",
+        "health-probe-bind-address": "127.0.0.1:9001",
+        "kubeconfig": "/home/me/config",
+        "sentry-dsn": "https://key@sentry.example.org/1",
+        "sentry-environment": "test",
+        "sentry-release": "1.2.3",
+        "sentry-traces-sample-rate": "0.5",
+    }
+
+    assert main(["operator", "--leader-elect", "--metrics-secure", *(f"--{k}={v}" for k, v in given.items())]) == 0
+
+    assert started.options == run.Options(":9000", "127.0.0.1:9001", True, Path("/tls"), True)
+    assert started.kubeconfig == Path("/home/me/config")
+    assert started.sentry == {
+        "dsn": "https://key@sentry.example.org/1",
+        "environment": "test",
+        "release": "1.2.3",
+        "traces_sample_rate": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "elects"),
+    [
+        (["--leader-elect"], True),
+        (["-leader-elect"], True),
+        (["--leader-elect=true"], True),
+        (["-leader-elect=T"], True),
+        (["--leader-elect=false"], False),
+        (["--leader-elect=0"], False),
+        (["--leader-elect", "--metrics-bind-address", "0"], True),
+        ([], False),
+    ],
+    ids=lambda value: " ".join(value) or "none" if isinstance(value, list) else str(value),
+)
+def test_switches_are_read_as_go_reads_them(started: Started, flags: list[str], elects: bool) -> None:
+    assert main(["operator", *flags]) == 0
+    assert started.options.leader_elect is elects
+
+
+@pytest.mark.parametrize("value", ["", "=debug"])
+@pytest.mark.parametrize("name", IGNORED_FLAGS)
+def test_a_flag_without_meaning_here_is_ignored_with_a_warning(
+    started: Started, name: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["operator", f"--{name}{value}", "--leader-elect"]) == 0
+
+    assert started.options.leader_elect
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert vars(warning)["flag"] == name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["fly"], ["operator", "--no-such-flag"], ["operator", "--leader-elect=maybe"], ["operator", "more"]],
+    ids=["no command", "unknown command", "unknown flag", "neither true nor false", "something more"],
+)
+def test_what_is_misspelt_stops_with_a_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+
+    assert stopped.value.code == 2
+    assert "usage: amalthea" in capsys.readouterr().err
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"amalthea {__version__}\n"
+
+
+def test_a_bad_setting_ends_the_operator_with_its_name(
+    started: Started, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("CLUSTER_SCOPED", "perhaps")
+
+    assert main(["operator"]) == 1
+    assert not hasattr(started, "options")
+    assert vars(caplog.records[-1])["error"] == "CLUSTER_SCOPED is 'perhaps'; write true or false."
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("sentry_sdk"), "--sentry-dsn needs a package more; install amalthea[sentry]."),
+        (ValueError("no scheme"), "--sentry-dsn cannot be used (no scheme); write the DSN that Sentry shows."),
+    ],
+    ids=["not installed", "no DSN"],
+)
+def test_errors_that_cannot_be_reported_end_the_operator_with_a_word_why(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def set_up(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sentry, "set_up", set_up)
+
+    assert main(["operator", "--sentry-dsn=secret-key"]) == 1
+    assert vars(caplog.records[-1])["error"] == told
+
+
+@pytest.mark.usefixtures("started")
+def test_a_cluster_that_cannot_be_found_ends_the_operator_with_a_word_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(*_: object) -> None:
+        raise ConfigError("no kubeconfig")
+
+    monkeypatch.setattr(config, "load", load)
+
+    assert main(["operator"]) == 1
+    assert vars(caplog.records[-1])["error"] == "no kubeconfig"
+
+
+def test_the_command_tree_costs_no_import_of_what_a_command_needs() -> None:
+    heavy = "[m for m in sys.modules if m.partition('.')[0] in ('aiohttp', 'msgspec', 'prometheus_client', 'yaml')]"
+    code = f"import sys, amalthea.main; sys.exit(str({heavy}) if {heavy} else 0)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_unknown_log_level_is_told_and_not_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "verbose")
+    assert main(["operator"]) == 1
+    assert "LOG_LEVEL is 'verbose'; write one of debug, info, warning, error." in capsys.readouterr().err
