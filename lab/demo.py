@@ -1,0 +1,107 @@
+"""`make demo`: from nothing to a JupyterLab in a browser, which our operator runs on a real cluster.
+
+Each step says what it does and how long it took, and each failure what to do; a second run goes on where the first one
+stopped. The steps stand in `run`; what the session itself says on its way is read by `lab.demo_session`.
+"""
+
+import sys
+import time
+
+from lab import admin, image_loaders
+from lab.admin import Admin, CommandError
+from lab.demo_session import DemoError, DemoSession
+from lab.gobuild import BuildError
+from lab.images import PROJECT
+from lab.process import DaemonError
+from lab.progress import Progress, duration
+from lab.release import Release
+from lab.state import BusyError
+from lab.system import MachineError
+
+NAMESPACE = "amalthea"
+SAMPLE = PROJECT / "config" / "samples" / "01-jupyterlab.yaml"
+
+BEFOREHAND = """\
+A Kubernetes on this machine, our operator on it, and a JupyterLab that you can open.
+The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and all images are built here.
+What was built is kept: the next time it takes less than 2.
+"""
+REMEDY = """\
+`make demo` once more goes on where this one stopped. What runs, and where its logs are:
+  .venv/bin/python -m lab status
+  .venv/bin/python -m lab logs
+To begin anew: make lab-down, then make demo."""
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    progress = Progress()
+    progress.say(BEFOREHAND)
+    started = time.monotonic()
+    try:
+        cluster, session = run(progress)
+    except (BuildError, BusyError, CommandError, DaemonError, DemoError, MachineError) as error:
+        progress.say(f"\nThe demo did not get through. {error}\n\n{REMEDY}")
+        return 1
+    except KeyboardInterrupt:
+        progress.say(f"\nStopped. {REMEDY}")
+        return 130
+    print(farewell(cluster, session, time.monotonic() - started))
+    return 0
+
+
+def run(progress: Progress) -> tuple[Admin, DemoSession]:
+    """Do everything up to a page that answers.
+
+    Raise BuildError, BusyError, CommandError, DaemonError, DemoError or MachineError.
+    """
+    cluster = admin.up(progress)
+    image_loaders.load((), progress)
+    release = Release(cluster, NAMESPACE)
+    with progress.step("Installing the operator with Helm"):
+        _install(release)
+    session = DemoSession(cluster, NAMESPACE, SAMPLE)
+    session.apply()
+    with progress.step("Starting JupyterLab (half a minute: it must have answered five times in a row)") as step:
+        session.wait_until_running(step)
+    with progress.step("Waiting for its page to answer"):
+        session.wait_for_page()
+    return cluster, session
+
+
+def _install(release: Release) -> None:
+    try:
+        release.install()
+        release.run_newest_image()
+    except CommandError as error:
+        kubectl = f"{release.admin.kubectl_path} --kubeconfig={release.admin.kubeconfig} -n {release.namespace}"
+        raise DemoError(
+            f"The operator did not start. {error}\nWhat it says itself:\n"
+            f"  {kubectl} describe deployment/{release.deployment}\n  {kubectl} logs deployment/{release.deployment}"
+        ) from error
+
+
+def farewell(cluster: Admin, session: DemoSession, seconds: float) -> str:
+    """Return what the user is told at the end: the address, and what to do next."""
+    kubectl = f"kubectl -n {session.namespace}"
+    patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
+    return f"""
+JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine:
+
+  {session.url}
+
+For what follows, let your shell know the cluster:
+
+  export KUBECONFIG={cluster.kubeconfig} PATH={cluster.kubectl_path.parent}:$PATH
+
+See it        {kubectl} get amaltheasessions
+Pause it      {patch} '{{"spec": {{"hibernated": true}}}}'
+Resume it     {patch} '{{"spec": {{"hibernated": false}}}}'
+Delete it     {kubectl} delete amaltheasession {session.name}
+Stop all      make lab-down
+
+A file that you write there is still there after a pause. What else a session can be: config/samples."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

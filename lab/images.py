@@ -1,0 +1,116 @@
+"""The project's container images: which there are, what each is made from, and their archives in the cache.
+
+An image's key is a hash over everything that goes into it, so an unchanged one is never built twice.
+`lab.image_builders` runs docker or buildah; `lab.image_loaders` brings the archives into the node or into kind.
+"""
+
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lab import cache
+from lab.image_builders import Builder, Recipe, find_builder
+from lab.progress import Progress
+
+PROJECT = Path(__file__).resolve().parent.parent
+ARCHIVE = "image.tar"
+KEPT_ARCHIVES = 3
+"""How many builds of one image stay in the cache, for those who go back and forth between branches."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: `inputs` are the files and folders, below the project's root, that its Dockerfile copies."""
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    base: str | None = "base"
+    """The image that it stands on; None: Debian itself."""
+
+    @property
+    def reference(self) -> str:
+        """The full name that a pod gives."""
+        return f"docker.io/amalthea/{self.name}:dev"
+
+    @property
+    def dockerfile(self) -> str:
+        """Its path, below the project's root."""
+        return f"images/{self.name}/Dockerfile"
+
+    def files(self, project: Path = PROJECT) -> Iterator[Path]:
+        """Yield the paths, below `project`, of all files that go into it, in a fixed order."""
+        for start in sorted((f"images/{self.name}", *self.inputs)):
+            path = project / start
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() and "__pycache__" not in file.parts:
+                    yield file.relative_to(project)
+
+    def key(self, project: Path = PROJECT) -> str:
+        """Return its name in the cache; it changes with any file's name, mode or content, and with its base."""
+        recipe: list[str | Path] = [platform.machine()]
+        if self.base is not None:
+            recipe.append(IMAGES[self.base].key(project))
+        for file in self.files(project):
+            recipe += [f"{file} {(project / file).stat().st_mode:o}", project / file]
+        return cache.recipe_key("dev", *recipe)
+
+
+IMAGES = {
+    image.name: image
+    for image in (
+        Image("base", base=None),
+        Image("pause"),
+        Image(
+            "operator",
+            ("requirements/build.txt", "requirements/operator.txt", "pyproject.toml", "README.md", "src/amalthea"),
+        ),
+        Image("jupyterlab", ("requirements/jupyterlab.txt",)),
+        Image("probe"),
+    )
+}
+SESSION_IMAGES = ("operator", "jupyterlab", "probe")
+"""What is built and loaded where nobody names an image: `base` is in each of them, `pause` belongs to the node."""
+
+
+def archive(name: str, progress: Progress | None = None, builder: Builder | None = None) -> Path:
+    """Return the docker-archive of image `name`, built first where it is missing, damaged or out of date.
+
+    Raise KeyError for an image that does not exist, MachineError where nothing here can build one, and
+    ImageBuildError with the builder's last words where building fails.
+    """
+    progress = progress or Progress()
+    image = IMAGES[name]
+
+    def build_into(folder: Path) -> None:
+        _build(image, folder / ARCHIVE, progress, builder or find_builder(progress))
+
+    folder = cache.artefact(f"image-{name}", image.key(), build_into, progress)
+    _forget_old(folder.parent)
+    return folder / ARCHIVE
+
+
+def build(names: Sequence[str], progress: Progress) -> None:
+    """Build the named images, or those of a session where none is named."""
+    for name in names or SESSION_IMAGES:
+        progress.say(f"{IMAGES[name].reference}: {archive(name, progress)}")
+
+
+def _build(image: Image, target: Path, progress: Progress, builder: Builder) -> None:
+    base = archive(image.base, progress, builder) if image.base else builder.debian(progress)
+    with TemporaryDirectory(prefix="amalthea-image-") as folder, progress.step(f"Building image {image.name}"):
+        context = Path(folder)
+        for file in image.files():
+            (context / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / file, context / file)
+        builder.build(Recipe(image.reference, context, image.dockerfile, base), target)
+
+
+def _forget_old(builds: Path) -> None:
+    """Remove all builds of an image but the newest few."""
+    folders = [path for path in builds.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    folders.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for folder in folders[KEPT_ARCHIVES:]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,44 @@
+"""Requests to sessions at names below .localhost, which mean this machine.
+
+Browsers and curl know that; the resolver that Python asks need not, so none is asked.
+"""
+
+import http.client
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered; `status` is 0 if nobody did, and `body` then says why."""
+
+    status: int
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Tell whether it is a page, or leads to one."""
+        return http.HTTPStatus.OK <= self.status < http.HTTPStatus.BAD_REQUEST
+
+
+def with_port(url: str, port: int) -> str:
+    """Return `url` with the port at which this machine serves it."""
+    parts = urlsplit(url)
+    return url if port == http.client.HTTP_PORT else parts._replace(netloc=f"{parts.hostname}:{port}").geturl()
+
+
+def ask(url: str, method: str = "GET", body: bytes | None = None) -> Answer:
+    """Send one request to this machine and return the answer; redirections are not followed."""
+    parts = urlsplit(url)
+    target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or http.client.HTTP_PORT, timeout=TIMEOUT)
+    try:
+        connection.request(method, target, body, {"Host": parts.netloc})
+        response = connection.getresponse()
+        return Answer(response.status, response.read())
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, str(error).encode())
+    finally:
+        connection.close()

@@ -1,0 +1,69 @@
+"""The profiles without containers: a control plane alone, or with fake nodes, that outlives the command.
+
+`lab.node` and `lab.kind` are the others; `lab.profiles` chooses.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import kwok, state, storage
+from lab.control_plane import ControlPlane
+from lab.flags import Settings
+from lab.process import Daemons
+from lab.progress import Progress
+from lab.state import Profile
+
+STOP_GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class Standalone:
+    """One of these profiles; without fake nodes if `nodes` is 0."""
+
+    profile: Profile
+    nodes: int = 0
+
+    def up(self, progress: Progress) -> None:
+        """Start it, unless it is up; what a crashed `up` has left is cleared away first."""
+        if self.is_up():
+            progress.say(f"{self.profile} is already up")
+            return
+        self._clear()
+        settings = kwok.settings(outlive=True) if self.nodes else Settings(controller_manager=True, outlive=True)
+        control_plane = ControlPlane(self._folder, settings, progress)
+        with progress.step("Starting the control plane"):
+            control_plane.start()
+            storage.add_storage_class(control_plane.api)
+        if self.nodes:
+            with progress.step(f"Starting {self.nodes} fake nodes"):
+                kwok.FakeNodes(control_plane, self.nodes, progress).start()
+        self._mark.touch()
+
+    def down(self, progress: Progress) -> None:
+        """Stop it, and remove everything that it has left, also after a crash."""
+        with progress.step(f"Stopping {self.profile}"):
+            self._clear()
+
+    def status(self) -> list[str]:
+        """Return what is to be said besides the list of programs."""
+        return [] if self.is_up() else [f"Not complete. `python -m lab up --profile {self.profile}` mends it."]
+
+    def is_up(self) -> bool:
+        """Tell whether the last `up` came to its end and all programs still run."""
+        daemons = Daemons(self._folder, outlive=True)
+        return self._mark.exists() and len(daemons.running()) == len(daemons.recorded())
+
+    @property
+    def _folder(self) -> Path:
+        return state.folder(self.profile)
+
+    @property
+    def _mark(self) -> Path:
+        return self._folder / "complete"
+
+    def _clear(self) -> None:
+        if state.kubeconfig(self.profile).exists():
+            storage.remove_volumes(state.kubeconfig(self.profile))
+        Daemons(self._folder, outlive=True).stop_all(STOP_GRACE)
+        shutil.rmtree(self._folder, ignore_errors=True)

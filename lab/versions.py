@@ -1,0 +1,13 @@
+"""Which version of each program the lab runs: the only place where one is written as Python.
+
+The go.mod files below `gomod/` and `requirements.txt` pin the same versions together with their hashes;
+a unit test compares them with this file. How to move to other versions: `gomod/README.md`.
+"""
+
+KUBERNETES = "1.34.4"
+ETCD = "3.6.5"
+HELM = "3.21.4"
+METRICS_SERVER = "0.9.0"
+KWOK = "0.8.0"
+GO = "1.26.6"
+TRAEFIK = "3.7.15"

@@ -1,0 +1,96 @@
+"""Whoever runs the demo is told what happens, in the session's own words, and can copy what comes next."""
+
+import shlex
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import demo, state
+from lab.admin import Admin
+from lab.demo import farewell
+from lab.demo_session import DemoError, DemoSession, in_words
+from lab.localhost import ask, with_port
+from lab.progress import Step
+
+READY = {"type": "Ready", "status": "False", "message": "The session is starting."}
+RUNNING = {"state": "Running", "url": "http://jupyterlab.localhost/lab/"}
+
+
+@dataclass(frozen=True)
+class FakeAdmin(Admin):
+    """A cluster whose session goes through these statuses, and stays in the last."""
+
+    statuses: list[dict[str, Any]]
+
+    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+        assert (kind, name, namespace) == ("amaltheasession", "jupyterlab", "amalthea")
+        return {"status": self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]}
+
+
+def cluster_with(*statuses: dict[str, Any]) -> FakeAdmin:
+    return FakeAdmin("full", Path("/programs/kubectl"), Path("/programs/helm"), list(statuses))
+
+
+def session_with(*statuses: dict[str, Any]) -> DemoSession:
+    return DemoSession(cluster_with(*statuses), "amalthea", demo.SAMPLE)
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMALTHEA_LAB_STATE", str(tmp_path))
+    monkeypatch.setattr("lab.demo_session.POLL_INTERVAL", 0.0)
+
+
+def test_a_session_that_nobody_has_seen_yet_is_not_passed_over_in_silence() -> None:
+    assert in_words({}) == "The operator has not seen the session yet."
+
+
+def test_what_is_wrong_is_told_while_the_session_starts() -> None:
+    status = {"conditions": [READY], "containerCounts": {"total": 2}, "error": "A secret is missing."}
+    assert in_words(status) == "The session is starting. 0 of 2 containers are ready. A secret is missing."
+
+
+def test_the_words_of_the_session_are_shown_until_it_runs() -> None:
+    step = Step()
+    session_with({"state": "NotReady", "conditions": [READY]}, RUNNING).wait_until_running(step)
+    assert step.state == "The session is starting"
+
+
+def test_a_session_that_fails_for_good_ends_the_demo_and_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.demo_session.FAILED_FOR_GOOD", 0.0)
+    failed = session_with({"state": "Failed", "error": "Its image cannot be pulled."})
+    with pytest.raises(DemoError) as told:
+        failed.wait_until_running(Step())
+    assert "Its image cannot be pulled." in str(told.value)
+    assert "describe amaltheasession jupyterlab" in str(told.value)
+
+
+def test_a_session_that_only_looks_failed_for_a_moment_does_not_end_the_demo() -> None:
+    session_with({"state": "Failed", "error": "The node was restarted."}, RUNNING).wait_until_running(Step())
+
+
+def test_the_commands_at_the_end_can_be_pasted_into_a_shell() -> None:
+    told = farewell(cluster_with(), session_with(RUNNING), 67)
+    assert "http://jupyterlab.localhost/lab/" in told
+    assert f"KUBECONFIG={state.kubeconfig('full')} PATH=/programs:$PATH" in told
+    commands = [line.partition(" it ")[2] for line in told.splitlines() if " it  " in line]
+    words = [shlex.split(command) for command in commands]
+    assert [each[3] for each in words] == ["get", "patch", "patch", "delete"]
+    assert words[1][-1] == '{"spec": {"hibernated": true}}'
+    assert words[2][-1] == '{"spec": {"hibernated": false}}'
+
+
+def test_another_port_of_this_machine_is_part_of_the_address() -> None:
+    assert with_port("http://one.localhost/lab/?a=b", 8080) == "http://one.localhost:8080/lab/?a=b"
+    assert with_port("http://one.localhost/lab/", 80) == "http://one.localhost/lab/"
+
+
+def test_nobody_listening_is_an_answer_and_not_a_crash() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        answer = ask(f"http://one.localhost:{unused.getsockname()[1]}/")
+    assert answer.status == 0
+    assert not answer.is_success

@@ -1,0 +1,112 @@
+"""A kind cluster is the same as the lab's own node to everybody who uses it. No engine is needed here."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lab import addons, image_loaders, kind, state, versions
+from lab.progress import Progress
+from lab.system import MachineError
+
+Install = Callable[..., Path]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts programs on the path that note what they are asked and what they are given, and returns their notes."""
+    folder, notes = tmp_path / "bin", tmp_path / "notes"
+    folder.mkdir()
+    notes.touch()
+    monkeypatch.setenv("AMALTHEA_LAB_STATE", str(tmp_path / "state"))
+
+    def install(**answers: str) -> Path:
+        for name, answer in answers.items():
+            program = folder / name
+            program.write_text(
+                f'#!/bin/sh\necho "{name} $*" >> {notes}\n'
+                f'case "$*" in *--config=-*|*--filename=-*) /bin/cat > /dev/null;; esac\n{answer}\n'
+            )
+            program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        return notes
+
+    return install
+
+
+def test_what_is_missing_is_said_with_the_other_way(install: Install) -> None:
+    install(docker="exit 1", kubectl="")
+    with pytest.raises(MachineError) as error:
+        kind.up(Progress())
+    assert "Missing here: a running Docker engine, kind." in str(error.value)
+    assert "sudo python -m lab up" in str(error.value)
+
+
+def test_a_cluster_is_made_once_and_its_addons_are_waited_for(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.preflight.require_free_port", lambda _: None)
+    notes = install(docker="", kind="", kubectl="")
+    kind.up(Progress())
+    lines = notes.read_text().splitlines()
+    kubeconfig = f"--kubeconfig={state.kubeconfig('kind')}"
+    assert f"kind create cluster --name amalthea-lab --config=- --wait=180s {kubeconfig}" in lines
+    assert [line for line in lines if "rollout status" in line and "deployment/traefik" in line]
+    assert (state.folder("kind") / "http-port").read_text() == "80"
+
+
+def test_a_cluster_that_exists_is_used(install: Install) -> None:
+    notes = install(docker="", kind="echo amalthea-lab", kubectl="")
+    kind.up(Progress())
+    lines = notes.read_text().splitlines()
+    assert not [line for line in lines if "create" in line]
+    assert [line for line in lines if line.startswith("kind export kubeconfig --name amalthea-lab")]
+
+
+def test_images_go_where_the_cluster_is(install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    notes = install(docker="", kind="", kubectl="", ctr="exit 1")
+    monkeypatch.setattr("lab.images.archive", lambda *_: tmp_path / "image.tar")
+    with pytest.raises(MachineError, match="No cluster is up"):
+        image_loaders.load(["probe"], Progress())
+    kubeconfig = state.kubeconfig("kind")
+    kubeconfig.parent.mkdir(parents=True)
+    kubeconfig.touch()
+    image_loaders.load(["probe"], Progress())
+    assert f"kind load image-archive {tmp_path}/image.tar --name amalthea-lab" in notes.read_text().splitlines()
+
+
+def test_a_failing_command_is_named_with_what_it_said(install: Install) -> None:
+    install(docker="", kind="echo no space left >&2; exit 1", kubectl="")
+    with pytest.raises(MachineError, match=r"`kind get clusters` failed: no space left"):
+        kind.up(Progress())
+
+
+def test_sessions_open_at_the_same_address_and_from_this_machine_only() -> None:
+    (node,) = kind.configuration(8080)["nodes"]
+    assert node["extraPortMappings"] == [
+        {"containerPort": 80, "hostPort": 8080, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+    ]
+
+
+def test_owner_references_are_checked_as_on_the_labs_own_node() -> None:
+    (patch,) = kind.configuration(80)["kubeadmConfigPatches"]
+    admission = json.loads(patch)["apiServer"]["extraArgs"]["enable-admission-plugins"]
+    assert "OwnerReferencesPermissionEnforcement" in admission.split(",")
+
+
+def test_classes_have_the_same_names_as_on_the_labs_own_node() -> None:
+    own = [*addons.storage_classes(), addons.ingress_class()]
+    assert [one["metadata"] for one in kind.objects()] == [one["metadata"] for one in own]
+
+
+def test_the_addons_run_the_versions_that_the_lab_runs() -> None:
+    documents = list(yaml.safe_load_all(kind.manifests()))
+    images = {
+        document["metadata"]["name"]: document["spec"]["template"]["spec"]["containers"][0]["image"]
+        for document in documents
+        if document["kind"] == "Deployment"
+    }
+    assert images["traefik"] == f"traefik:v{versions.TRAEFIK}"
+    assert images["metrics-server"].endswith(f":v{versions.METRICS_SERVER}")
