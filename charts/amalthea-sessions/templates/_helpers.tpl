@@ -1,0 +1,47 @@
+{{/* Names and labels are those of older releases of this chart: `helm upgrade` depends on every one of them. */}}
+
+{{- define "amalthea-sessions.name" -}}
+{{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "amalthea-sessions.fullname" -}}
+{{- $name := .Values.nameOverride | default .Chart.Name }}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) }}
+{{- .Values.fullnameOverride | default $full | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "amalthea-sessions.serviceAccount" -}}
+{{ include "amalthea-sessions.fullname" . }}-controller-manager
+{{- end }}
+
+{{/* Fixed for the life of a release: the Deployment's selector cannot be changed. */}}
+{{- define "amalthea-sessions.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "amalthea-sessions.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "amalthea-sessions.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "amalthea-sessions.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* Labels of an object that plays a part. Takes a list: the part's name, the chart's context. */}}
+{{- define "amalthea-sessions.componentLabels" -}}
+app.kubernetes.io/component: {{ first . }}
+app.kubernetes.io/created-by: amalthea
+app.kubernetes.io/part-of: amalthea
+{{ include "amalthea-sessions.labels" (last .) }}
+{{- end }}
+
+{{/* Whether the operator is told to ask who reads its metrics: "true" or nothing. As with any flag, the last one counts. */}}
+{{- define "amalthea-sessions.metricsSecure" -}}
+{{- $secure := "" }}
+{{- range .Values.controllerManager.manager.args }}
+  {{- if regexMatch "^--?metrics-secure(=|$)" . }}
+    {{- $secure = regexMatch "^--?metrics-secure(=(?i:true|t|1))?$" . | ternary "true" "" }}
+  {{- end }}
+{{- end }}
+{{- $secure }}
+{{- end }}
