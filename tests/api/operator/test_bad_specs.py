@@ -1,0 +1,100 @@
+"""Specs that the CRD lets through and that cannot be: a clear word, no child, no crash, no storm."""
+
+import re
+
+import pytest
+
+from tests.api.operator.specs import CONTAINER, PLAIN
+from tests.support.processes import OperatorProcess
+from tests.support.world import Object, World, as_written, condition
+
+BAD: dict[str, tuple[Object, str]] = {
+    "duration": ({**PLAIN, "culling": {"maxAge": "2 days"}}, "spec.culling.maxAge"),
+    "path": ({**PLAIN, "session": {**CONTAINER, "urlPath": "https://elsewhere"}}, "spec.session.urlPath"),
+    "key": (
+        {**PLAIN, "authentication": {"enabled": True, "type": "token", "secretRef": {"name": "door"}}},
+        "spec.authentication.secretRef.key",
+    ),
+    "data-source": ({**PLAIN, "dataSources": [{"mountPath": "/data"}]}, "spec.dataSources[0].secretRef"),
+    "quantity": (
+        {**PLAIN, "session": {**CONTAINER, "shmSize": "-1Gi"}},
+        "spec.session.shmSize",
+    ),
+}
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_field_is_named_before_any_child_is_made(case: str, world: World) -> None:
+    spec, field = BAD[case]
+    world.session("one", spec)
+    session = world.wait_for_state("one", "Failed")
+    told = condition(session, "Accepted")
+    assert told is not None
+    assert (told["status"], told["reason"]) == ("False", "InvalidSpec")
+    assert field in told["message"]
+    assert field in session["status"]["error"]
+    for kind in ("StatefulSet", "Service", "Ingress", "PersistentVolumeClaim"):
+        assert world.get(kind, "one") is None
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_name_too_long_for_a_pod_is_told(world: World) -> None:
+    name = "a" * 53
+    world.session(name, PLAIN)
+    session = world.wait_for_state(name, "Failed")
+    assert "at most 52" in session["status"]["error"]
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_corrected_spec_runs(world: World) -> None:
+    world.session("one", BAD["duration"][0])
+    world.wait_for_state("one", "Failed")
+    world.patch_spec("one", culling={"maxAge": "8h"})
+    world.make_pod_ready("one")
+    session = world.wait_for_state("one", "Running")
+    assert condition(session, "Accepted") is None
+    assert "error" not in session["status"]
+
+
+@pytest.mark.usefixtures("operator")
+def test_on_a_running_session_a_bad_field_changes_nothing_but_the_condition(world: World) -> None:
+    world.run("one", PLAIN)
+    before = as_written(world.get("StatefulSet", "one"))
+    world.patch_spec("one", culling={"maxAge": "1d"})
+    session = world.wait_for("AmaltheaSession", "one", lambda session: condition(session, "Accepted"))
+    assert session["status"]["state"] == "Running"
+    assert as_written(world.get("StatefulSet", "one")) == before
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+
+
+def test_what_the_api_server_refuses_is_told_and_not_asked_again_and_again(
+    world: World, operator: OperatorProcess
+) -> None:
+    world.session("one", {**PLAIN, "extraVolumes": [{"name": "x"}, {"name": "x"}]})
+    session = world.wait_for_state("one", "Failed")
+    told = condition(session, "ChildrenInPlace")
+    assert told is not None
+    assert told["reason"] == "Refused"
+    assert "Duplicate value" in session["status"]["error"]
+    attempts = re.findall(r'amalthea_api_requests_total\{code="422".*\} (\S+)', operator.metrics())
+    assert sum(map(float, attempts)) <= 3
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_quota_that_leaves_no_room_is_told(world: World) -> None:
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "q"},
+        "spec": {"hard": {"services": "0"}},
+    }
+    world.create(quota)
+    world.wait_for("ResourceQuota", "q", lambda quota: quota.get("status", {}).get("hard"))
+    world.session("one", PLAIN)
+    session = world.wait_for_state("one", "Failed")
+    told = condition(session, "ChildrenInPlace")
+    assert told is not None
+    assert told["reason"] == "QuotaExceeded"
+    assert "exceeded quota" in told["message"]

@@ -1,0 +1,56 @@
+"""What the chart renders, whole, in files that a person can read. The CRD is left out: it has a test of its own.
+
+After a change on purpose write them anew, and read the difference:  UPDATE_GOLDEN=1 pytest tests/chart/test_golden.py
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.chart.helm import Values, template
+
+GOLDEN = Path(__file__).parent / "golden"
+
+CASES: dict[str, Values] = {
+    "default": {},
+    "every-value": {
+        "clusterScoped": True,
+        "controllerManager": {
+            "manager": {
+                "args": ["--health-probe-bind-address=:8081", "--leader-elect", "--metrics-secure"],
+                "image": {"repository": "mirror/operator", "tag": "1", "pullPolicy": "Always"},
+                "resources": {"limits": {"cpu": None, "memory": "256Mi"}},
+                "sentry": {"enabled": True, "dsn": "https://key@sentry.example.org/1", "environment": "production"},
+            },
+            "replicas": 2,
+            "workers": 4,
+            "metricsService": {"enabled": False},
+            "serviceAccount": {"annotations": {"example.org/role": "operator"}},
+            "imagePullSecrets": [{"name": "mirror"}],
+            "priorityClassName": "system-cluster-critical",
+            "nodeSelector": {"kubernetes.io/arch": "amd64"},
+            "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+        },
+        "logLevel": "debug",
+        "podDisruptionBudget": {"minAvailable": 3},
+        "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
+        "fullnameOverride": "sessions",
+    },
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_object_changes_unseen(name: str) -> None:
+    file = GOLDEN / f"{name}.yaml"
+    values = "".join(f"# {line}\n" for line in yaml.dump(CASES[name]).splitlines()) if CASES[name] else ""
+    text = values + template(CASES[name], "--set", "deployCrd=false")
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.write_text(text)
+    assert file.read_text() == text, "a change on purpose? UPDATE_GOLDEN=1 pytest tests/chart/test_golden.py"
+
+
+def test_no_golden_file_outlives_its_case() -> None:
+    assert {file.stem for file in GOLDEN.iterdir()} == set(CASES)

@@ -1,0 +1,190 @@
+"""What the operator may do is exactly what it does: a full life of sessions under the rendered Role, on a real API
+server whose audit log tells each request that was made, and each that was refused.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.control_plane import ControlPlane, KubectlError
+from tests.chart.helm import CHART, NAMESPACE, Object, environment_of, manager_of, render, rights
+from tests.chart.installation import OPERATOR, Installation, old_chart
+from tests.support.processes import OperatorProcess
+from tests.support.world import World, condition
+
+Operator = Callable[[], OperatorProcess]
+
+CONTAINER = {"image": "docker.io/amalthea/probe:dev", "readinessProbe": {"type": "none"}}
+TOKEN = {
+    "session": CONTAINER,
+    "ingress": {"host": "lab.localhost"},
+    "authentication": {"type": "token", "secretRef": {"name": "door", "key": "auth", "adopt": True}},
+    "dataSources": [{"mountPath": "/data", "secretRef": {"name": "source"}}],
+}
+REMOTE = {
+    **TOKEN,
+    "location": "remote",
+    "authentication": {"enabled": False, "type": "token", "secretRef": {"name": "x"}},
+}
+JOB = {"sessionType": "NonInteractive", "session": CONTAINER}
+
+CHECKED_ON_ADMISSION = {("amalthea.dev", "amaltheasessions/finalizers", "update")}
+"""No request, but a condition of others: that an owner reference may block the session's deletion."""
+
+
+@pytest.fixture
+def installation(cluster: ControlPlane, tmp_path: Path) -> Installation:
+    return Installation(cluster, tmp_path)
+
+
+@pytest.fixture
+def operator(installation: Installation, tmp_path: Path) -> Iterator[Operator]:
+    """Starts the operator of an installation: as the user and with the environment that the chart gives it."""
+    started: list[OperatorProcess] = []
+
+    def start() -> OperatorProcess:
+        environment = environment_of(manager_of(render()))
+        namespace = environment.pop("RELEASE_NAMESPACE")
+        started.append(OperatorProcess(installation.kubeconfig(), tmp_path, namespace, **environment))
+        return started[-1].start()
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+@pytest.mark.timeout(180)
+def test_every_right_is_used_and_every_use_is_a_right(
+    cluster: ControlPlane, installation: Installation, operator: Operator
+) -> None:
+    installation.install(CHART)
+    world = World(cluster.api, NAMESPACE)
+    process = operator()
+    live(world)
+    run_a_job_again(world)
+    process.terminate()
+    granted = rights(*(each for each in render() if each["kind"] == "Role"))
+    used, refused = requests(cluster.audit_log)
+    assert refused == set()
+    assert used == granted - CHECKED_ON_ADMISSION
+
+
+@pytest.mark.timeout(180)
+def test_under_the_role_of_the_old_chart_only_a_job_cannot_be_run_again(
+    cluster: ControlPlane, installation: Installation, operator: Operator, tmp_path: Path
+) -> None:
+    """Swapping only the image in the old chart works."""
+    installation.install(old_chart(tmp_path))
+    world = World(cluster.api, NAMESPACE)
+    process = operator()
+    live(world)
+    _pause_a_job(world)
+    world.patch_spec("job", hibernated=False)
+    session = world.wait_for("AmaltheaSession", "job", lambda session: condition(session, "ChildrenInPlace"))
+    assert 'cannot delete resource "jobs"' in session["status"]["error"]
+    process.terminate()
+    assert requests(cluster.audit_log)[1] == {("batch", "jobs", "delete")}
+
+
+def test_without_the_right_on_finalizers_no_child_could_be_made(
+    cluster: ControlPlane, installation: Installation
+) -> None:
+    """The one right that no audit log shows."""
+    installation.install(CHART)
+    world = World(cluster.api, NAMESPACE)
+    session = world.session("one", JOB)
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}"
+    rule = {"apiGroups": [""], "resources": ["services"], "verbs": ["create"]}
+    cluster.api.post(f"{rbac}/roles", {"metadata": {"name": "poor"}, "rules": [rule]})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "poor"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "poor"}
+    cluster.api.post(f"{rbac}/rolebindings", {"metadata": {"name": "poor"}, "roleRef": role, "subjects": [subject]})
+    assert "cannot set blockOwnerDeletion" in _answer(cluster, "poor", session)
+    assert _answer(cluster, OPERATOR, session).endswith("created\n")
+
+
+def live(world: World) -> None:
+    """Lead sessions of several kinds through all that happens to them, but for a second run of a job."""
+    world.secret("door", auth="authproxy: {token: t}")
+    world.run("one", TOKEN)
+    world.session("far", REMOTE)
+    world.wait_for("StatefulSet", "far", lambda _: True)
+    _change_everything(world)
+    world.delete("Service", "one")
+    world.wait_for("Service", "one", lambda _: True)
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+    world.wait_until_gone("Ingress", "one")
+    world.patch_spec("one", hibernated=False)
+    world.make_pod_ready("one")
+    world.wait_for_state("one", "Running")
+    for name in ("one", "far"):
+        world.delete("AmaltheaSession", name)
+        world.wait_until_gone("AmaltheaSession", name)
+    world.wait_until_gone("Secret", "door")
+
+
+def run_a_job_again(world: World) -> None:
+    """Pause a job, resume it, and see that it has a new Job."""
+    job = _pause_a_job(world)
+    world.patch_spec("job", hibernated=False)
+    world.wait_for("Job", "job", lambda again: again["metadata"]["uid"] != job["metadata"]["uid"])
+
+
+def requests(audit_log: Path) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
+    """Return what was asked for and what was refused, as group, resource and verb."""
+    used, refused = set(), set()
+    for line in audit_log.read_text().splitlines():
+        event = json.loads(line)
+        asked = event.get("objectRef")
+        if asked is None:
+            continue
+        resource = f"{asked['resource']}/{asked['subresource']}" if "subresource" in asked else asked["resource"]
+        right = (asked.get("apiGroup", ""), resource, event["verb"])
+        used.add(right)
+        if event["responseStatus"]["code"] in (401, 403):
+            refused.add(right)
+    return used, refused
+
+
+def _change_everything(world: World) -> None:
+    """Change a spec so that every child has to be written again."""
+    label = {"metadata": {"labels": {"example.org/team": "a"}}}
+    world.patch_spec("one", template=label, ingress={"annotations": {"example.org/size": "1"}})
+    for kind in ("StatefulSet", "Service", "Ingress", "PersistentVolumeClaim"):
+        world.wait_for(kind, "one", lambda child: child["metadata"]["labels"].get("example.org/team"))
+    world.wait_for("Secret", "one---internal", lambda child: child["metadata"]["labels"].get("example.org/team"))
+
+
+def _pause_a_job(world: World) -> Object:
+    """Run a job and pause it; return the Job."""
+    world.session("job", JOB)
+    job = world.wait_for("Job", "job", lambda job: job.get("status", {}).get("active"))
+    world.patch_spec("job", hibernated=True)
+    world.wait_for_state("job", "Hibernated")
+    return job
+
+
+def _answer(cluster: ControlPlane, user: str, owner: Object, within: float = 15.0) -> str:
+    """Create a Service that blocks its owner's deletion; return what the API server said, once it knows the user."""
+    reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "blockOwnerDeletion": True}
+    reference |= {"name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"]}
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"generateName": "child-", "namespace": NAMESPACE, "ownerReferences": [reference]},
+        "spec": {"ports": [{"port": 80}]},
+    }
+    deadline, said = time.monotonic() + within, ""
+    while time.monotonic() < deadline:
+        try:
+            return cluster.kubectl("create", "--as", user, "--filename", "-", stdin=json.dumps(body))
+        except KubectlError as error:
+            said = str(error)
+        if "cannot create resource" not in said:
+            return said
+        time.sleep(0.05)
+    return said

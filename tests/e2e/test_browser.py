@@ -1,0 +1,102 @@
+"""What a researcher does: opens the JupyterLab of the first sample in a browser, writes a file, and finds it again.
+
+With --picture the page is kept as docs/session.png, for the README.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from lab.admin import Admin
+from lab.localhost import with_port
+from tests.e2e.pages import page_of
+from tests.e2e.specs import STARTS
+from tests.support.world import Object, World
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "config" / "samples" / "01-jupyterlab.yaml"
+PICTURE = ROOT / "docs" / "session.png"
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""A browser that talks to nobody but the page."""
+
+PROBED = 120.0
+PAGE_LOADS = 60_000.0
+"""Milliseconds, as Playwright counts: JupyterLab is large, and its kernel starts on the same two cores."""
+
+CELL = 'open("notes.txt", "w").write("kept over the night"); print("written")'
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A browser's page. Root may not use Chromium's sandbox."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=[*QUIET], chromium_sandbox=False
+        )
+        page = browser.new_page(viewport={"width": 1100, "height": 520})
+        page.set_default_timeout(PAGE_LOADS)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def jupyterlab(world: World, cluster: Admin) -> Iterator[str]:
+    """The session of the first sample, at a host name of its own; returns its name."""
+    text = SAMPLE.read_text().replace("host: jupyterlab.localhost", "host: browser.e2e.localhost")
+    assert text != SAMPLE.read_text()
+    cluster.kubectl("apply", f"--namespace={world.namespace}", "--filename=-", stdin=text)
+    yield "jupyterlab"
+    world.delete("AmaltheaSession", "jupyterlab")
+
+
+@pytest.mark.timeout(400)
+def test_a_file_written_in_the_browser_is_there_after_a_pause(
+    world: World, jupyterlab: str, page: Page, cluster: Admin, request: pytest.FixtureRequest
+) -> None:
+    session = world.wait_for_state(jupyterlab, "Running", PROBED)
+    open_page(page, session, cluster)
+    run_cell(page, CELL, "written")
+    expect(page.locator(".jp-DirListing-itemText", has_text="notes.txt")).to_be_visible(timeout=PAGE_LOADS)
+    if request.config.getoption("--picture", default=False):
+        PICTURE.parent.mkdir(exist_ok=True)
+        page.screenshot(path=PICTURE)
+
+    world.patch_spec(jupyterlab, hibernated=True)
+    world.wait_for_state(jupyterlab, "Hibernated", STARTS)
+    assert world.get("Pod", f"{jupyterlab}-0") is None
+    assert world.get("Ingress", jupyterlab) is None
+
+    world.patch_spec(jupyterlab, hibernated=False)
+    session = world.wait_for_state(jupyterlab, "Running", PROBED)
+    open_page(page, session, cluster)
+    page.locator(".jp-DirListing-itemText", has_text="notes.txt").dblclick()
+    expect(page.locator(".jp-FileEditor .cm-content")).to_contain_text("kept over the night", timeout=PAGE_LOADS)
+
+    world.delete("AmaltheaSession", jupyterlab)
+    world.wait_until_nothing_is_left(jupyterlab, STARTS)
+
+
+def open_page(page: Page, session: Object, cluster: Admin) -> None:
+    """Open the session where its status says, as soon as the Ingress leads there."""
+    page_of(session, cluster.http_port).wait_for(lambda answer: answer.is_success)
+    page.goto(with_port(session["status"]["url"], cluster.http_port))
+
+
+def run_cell(page: Page, code: str, printed: str) -> None:
+    """Start a notebook from the launcher, and run its first cell."""
+    page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
+    cell = page.locator(".jp-Notebook .jp-Cell .cm-content").first
+    cell.click()
+    page.keyboard.type(code)
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-OutputArea-output").first).to_contain_text(printed, timeout=PAGE_LOADS)

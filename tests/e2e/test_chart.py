@@ -1,0 +1,117 @@
+"""The chart on a real cluster: its Role is enough, it takes over from the Go operator's chart, and it leaves politely.
+
+Each test that installs a release of its own does so in a namespace of its own: no two operators serve the same one.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab.admin import Admin
+from lab.api import Api
+from lab.release import Release
+from tests.e2e import old_chart
+from tests.e2e.cluster import explainer
+from tests.e2e.operator_pod import Installation
+from tests.e2e.specs import STARTS, job, opened_at
+from tests.support.world import Object, World
+
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/amaltheasessions.amalthea.dev"
+LEASE = "d2dc1fe0.amalthea.dev"
+TAKEN_OVER = 60.0
+
+
+@pytest.fixture
+def installation(cluster: Admin, api: Api, new_release: Callable[[], Release]) -> Installation:
+    """A release that is not installed yet."""
+    release = new_release()
+    return Installation(release, World(api, release.namespace, explainer(cluster, release)))
+
+
+def pod_of(world: World, name: str) -> tuple[str, int]:
+    """Return UID and restarts of a session's pod."""
+    pod = world.wait_for("Pod", f"{name}-0", lambda _: True)
+    return pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"]
+
+
+def uid_of(found: Object) -> str:
+    uid: str = found["metadata"]["uid"]
+    return uid
+
+
+def wait_until_it_leads(installation: Installation) -> None:
+    """Return when the operator's pod of today holds the Lease."""
+    holder = installation.pod()["metadata"]["name"]
+    installation.world.wait_for("Lease", LEASE, lambda lease: lease["spec"]["holderIdentity"] == holder, TAKEN_OVER)
+
+
+def test_the_role_is_enough_for_all_that_happens_in_a_life(
+    operator: Installation, world: World, names: Callable[[], str]
+) -> None:
+    session, batch = names(), names()
+    world.secret(f"{session}-tls", password="deleted with the session")
+    tls = {"host": f"{session}.localhost", "tlsSecret": {"name": f"{session}-tls", "adopt": True}}
+    world.session(session, {**opened_at(session), "ingress": tls})
+    world.session(batch, job(seconds=600))
+    for name in (session, batch):
+        world.wait_for_state(name, "Running", STARTS)
+        world.patch_spec(name, session={"storage": {"size": "20Mi"}})
+        world.wait_for(
+            "PersistentVolumeClaim", name, lambda claim: claim["status"]["capacity"]["storage"] == "20Mi", STARTS
+        )
+        world.patch_spec(name, hibernated=True)
+        world.wait_for_state(name, "Hibernated", STARTS)
+        world.patch_spec(name, hibernated=False)
+        world.wait_for_state(name, "Running", STARTS)
+        world.delete("AmaltheaSession", name)
+        world.wait_until_nothing_is_left(name, STARTS)
+    world.wait_until_gone("Secret", f"{session}-tls")
+    log = operator.log()
+    assert "forbidden" not in log.lower(), log
+    assert operator.refused_requests() == [], log
+
+
+def test_an_upgrade_from_the_old_chart_restarts_no_session(
+    installation: Installation, tmp_path: Path, cluster: Admin
+) -> None:
+    release, world = installation.release, installation.world
+    old_chart.install_crd(release)
+    release.install(chart=old_chart.write(tmp_path, release.namespace))
+    assert installation.pod()["spec"]["containers"][0]["command"] == ["/manager"]
+    world.session("live", opened_at(release.namespace))
+    before = world.wait_for_state("live", "Running", STARTS)
+    pod, crd = pod_of(world, "live"), uid_of(world.api.get(CRD))
+    old_pod = installation.pod()
+
+    release.install()
+    wait_until_it_leads(installation)
+    assert uid_of(installation.pod()) != uid_of(old_pod)
+    world.patch_spec("live", ingress={"annotations": {"seen": "by-the-new-one"}})
+    world.wait_for("Ingress", "live", lambda ingress: ingress["metadata"]["annotations"].get("seen"), STARTS)
+
+    after = world.wait_for_state("live", "Running")
+    assert pod_of(world, "live") == pod
+    assert after["status"]["runID"] == before["status"]["runID"]
+    assert uid_of(after) == uid_of(before)
+    assert uid_of(world.api.get(CRD)) == crd
+    assert "willHibernateAt" in cluster.kubectl("explain", "amaltheasession.status")
+    world.delete("AmaltheaSession", "live")
+    world.wait_until_nothing_is_left("live", STARTS)
+
+
+def test_an_uninstall_leaves_the_crd_and_running_sessions(installation: Installation) -> None:
+    release, world = installation.release, installation.world
+    release.install()
+    session = world.session("live", opened_at(release.namespace))
+    world.wait_for_state("live", "Running", STARTS)
+    pod, crd = pod_of(world, "live"), uid_of(world.api.get(CRD))
+
+    release.uninstall()
+    world.wait_until_gone("Deployment", release.deployment)
+    kept = world.wait_for_state("live", "Running")
+    assert uid_of(kept) == uid_of(session)
+    assert pod_of(world, "live") == pod
+    assert uid_of(world.api.get(CRD)) == crd
+    world.delete("AmaltheaSession", "live")
+    world.wait_until_nothing_is_left("live", STARTS)

@@ -1,0 +1,43 @@
+"""`--check` finds each way in which the operator could become more expensive, and says what was done too often."""
+
+from collections import Counter
+
+import pytest
+
+from bench.bounds import broken
+from bench.figures import Phase
+from tests.unit.bench.reports import phase, report
+
+
+def test_what_costs_no_more_than_promised_passes() -> None:
+    assert broken(report()) == []
+
+
+@pytest.mark.parametrize(("name", "most"), [("create", 900), ("hibernate", 400), ("resume", 500), ("delete", 300)])
+def test_requests_that_no_conflict_explains_are_found(name: str, most: int) -> None:
+    assert broken(report(phase(name, requests=Counter({"patch pods": most, "list pods": 5})))) == []
+    [sentence] = broken(report(phase(name, requests=Counter({"patch pods": most, "list pods": 6}))))
+    assert sentence.startswith(f"{name}: ")
+    assert f"{most} patch pods, 6 list pods" in sentence
+
+
+def test_a_single_request_at_rest_is_found() -> None:
+    [sentence] = broken(report(phase("idle", requests=Counter({"patch amaltheasessions/status": 1}))))
+    assert sentence.startswith("idle: 1 requests")
+
+
+@pytest.mark.parametrize(
+    "spoilt", [phase("resume", events=201), phase("idle", events=1)], ids=["two at a transition", "one for nothing"]
+)
+def test_an_event_too_many_is_found(spoilt: Phase) -> None:
+    [sentence] = broken(report(spoilt))
+    assert sentence.startswith(f"{spoilt.name}: {spoilt.events} Events")
+
+
+def test_too_much_memory_is_found_even_if_it_was_given_back() -> None:
+    [sentence] = broken(report(phase("create", peak_mib=97.0, resident_mib=60.0)))
+    assert "97 MiB" in sentence
+
+
+def test_the_memory_of_more_sessions_than_the_bound_is_for_is_not_judged() -> None:
+    assert broken(report(phase("create", peak_mib=97.0, sessions=1000))) == []
