@@ -1,0 +1,7 @@
+"""Starts the command line: `python -m bench`."""
+
+import sys
+
+from bench.cli import main
+
+sys.exit(main())

@@ -1,0 +1,132 @@
+"""The API server's audit log: what the operator asked of it, and when each answer was given.
+
+The log holds the requests of one user only (`lab.flags.audit_policy`), one JSON object per line. Reading is split from
+understanding: `AuditLog` follows the file, everything else is pure.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One answered request; `at` is when the answer was complete (a watch: when it was opened), in Unix time."""
+
+    verb: str
+    resource: str
+    """The plural name, with the subresource where there is one: `amaltheasessions/status`."""
+    namespace: str
+    name: str
+    code: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Requests by what they are. Leases, watches and Events are no part of what a session costs by itself."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    """By verb and resource: `create services`."""
+    events: int = 0
+    leases: int = 0
+    watches: int = 0
+    refused: int = 0
+    """Those of `requests` that were answered with an error: conflicts and the like."""
+
+    @property
+    def total(self) -> int:
+        """Count `requests`."""
+        return self.requests.total()
+
+    @property
+    def writes(self) -> int:
+        """Count the requests that change something, Events included."""
+        return self.events + sum(count for name, count in self.requests.items() if name.split()[0] in WRITES)
+
+
+def tally(requests: Iterable[Request]) -> Tally:
+    """Count requests."""
+    counted: Counter[str] = Counter()
+    events = leases = watches = refused = 0
+    for request in requests:
+        if request.verb == "watch":
+            watches += 1
+        elif request.resource == "leases":
+            leases += 1
+        elif request.resource == "events":
+            events += 1
+        else:
+            counted[f"{request.verb} {request.resource}"] += 1
+            refused += request.code >= 400
+    return Tally(counted, events, leases, watches, refused)
+
+
+class _ObjectRef(msgspec.Struct, frozen=True):
+    resource: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    code: int = 0
+
+
+class _Line(msgspec.Struct, frozen=True, rename="camel"):
+    stage: str
+    verb: str
+    request_uri: str = msgspec.field(default="", name="requestURI")
+    object_ref: _ObjectRef = _ObjectRef()
+    response_status: _Answer = _Answer()
+    stage_timestamp: datetime | None = None
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def parse(text: bytes) -> list[Request]:
+    """Return the requests of whole lines. Each is in the log once or twice (`ResponseStarted`), and counts once."""
+    return [_request(line) for line in map(_decode, text.splitlines()) if _counts(line)]
+
+
+def _counts(line: _Line) -> bool:
+    return (line.stage == "ResponseStarted") == (line.verb == "watch")
+
+
+def _request(line: _Line) -> Request:
+    about = line.object_ref
+    plural = about.resource or line.request_uri
+    return Request(
+        verb=line.verb,
+        resource=f"{plural}/{about.subresource}" if about.subresource else plural,
+        namespace=about.namespace,
+        name=about.name,
+        code=line.response_status.code,
+        at=line.stage_timestamp.timestamp() if line.stage_timestamp is not None else 0.0,
+    )
+
+
+class AuditLog:
+    """Follows a log that is being written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+
+    def news(self) -> list[Request]:
+        """Return what was logged since the last call."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return parse(whole)
