@@ -154,8 +154,14 @@ class World:
         self.make_pod_ready(name)
         return self.wait_for_state(name, "Running")
 
-    def events_of(self, session: Object) -> list[str]:
-        """Return the reasons of the Events on a session, in the order of their creation."""
+    def wait_for_events(self, session: Object, *expected: str, besides: str = "", within: float = WITHIN) -> None:
+        """Return as soon as the Events on a session are these; one that may be told or not does not count."""
+        deadline = time.monotonic() + within
+        while (told := [reason for reason in self._events_of(session) if reason != besides]) != list(expected):
+            assert time.monotonic() < deadline, f"the Events are {told}, not {list(expected)}, after {within} s"
+            time.sleep(POLL_INTERVAL)
+
+    def _events_of(self, session: Object) -> list[str]:
         uid = session["metadata"]["uid"]
         ours = [event for event in self.all("Event") if event["involvedObject"].get("uid") == uid]
         return [event["reason"] for event in sorted(ours, key=lambda event: int(event["metadata"]["resourceVersion"]))]

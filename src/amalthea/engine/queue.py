@@ -35,6 +35,8 @@ class WorkQueue:
         self._in_work: dict[Key, Priority] = {}
         self._again: dict[Key, Priority] = {}
         self._failures: dict[Key, int] = {}
+        self._resting = asyncio.Event()
+        self._resting.set()
 
     @property
     def depth(self) -> int:
@@ -43,6 +45,7 @@ class WorkQueue:
 
     def add(self, key: Key, priority: Priority = Priority.BACKGROUND) -> None:
         """Hand out ``key`` as soon as a worker is free; a more urgent reason moves it forward."""
+        self._resting.clear()
         if key in self._in_work:
             self._again[key] = min(priority, self._again.get(key, priority))
         elif key in self._ready[Priority.BACKGROUND] and priority is Priority.USER:
@@ -79,6 +82,12 @@ class WorkQueue:
         del self._in_work[key]
         if key in self._again:
             self.add(key, self._again.pop(key))
+        elif not self._in_work and not self.depth:
+            self._resting.set()
+
+    async def at_rest(self) -> None:
+        """Return as soon as no key waits for a worker or is in work; what is due later does not count."""
+        await self._resting.wait()
 
     def retry(self, key: Key, at_least: float | None = None) -> float:
         """After a failure: add ``key`` again, later with each failure in a row.

@@ -38,10 +38,13 @@ from amalthea.operator.caches import Caches
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
+from amalthea.operator.recorder import Recorder
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
 STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
+FLUSH_GRACE = 1.0
+"""Seconds for the Events that wait at that time."""
 OPENSHIFT_GROUP = "project.openshift.io"
 
 _log = logging.getLogger("amalthea.operator")
@@ -132,10 +135,11 @@ class Operator:
             )
             for kind, watched in WATCHED.items()
         ]
+        self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         hands = Hands(
             Applier(client, self.caches),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self.clock, settings.identity),
+            Announcer(client, self.caches, self._recorder),
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
@@ -170,7 +174,11 @@ class Operator:
     async def _work(self) -> None:
         for session in await self._audit.edited():
             self.queue.add(session)
-        await self._controller.run()
+        async with asyncio.TaskGroup() as tasks:
+            recording = tasks.create_task(self._recorder.run())
+            await self._controller.run()
+            recording.cancel()
+        await self._recorder.flush(FLUSH_GRACE)
 
     async def _stop_when(self, stop: asyncio.Event) -> None:
         await stop.wait()

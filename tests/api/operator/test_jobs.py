@@ -39,7 +39,7 @@ def test_a_job_that_ends_well_succeeds_and_has_neither_service_nor_ingress(world
     assert session["status"]["url"] == "None"
     assert world.get("Service", "one") is None
     assert world.get("Ingress", "one") is None
-    assert world.events_of(session) == ["Succeeded"]
+    world.wait_for_events(session, "Succeeded")
 
 
 def test_a_job_that_ends_badly_is_failed_with_its_exit_code(world: World) -> None:

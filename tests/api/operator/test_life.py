@@ -31,7 +31,7 @@ def test_a_new_session_gets_all_its_children_and_runs(world: World) -> None:
     assert (ready["status"], ready["reason"]) == ("True", "Running")
     assert routing is not None
     assert (routing["status"], routing["reason"]) == ("True", "IngressOperational")
-    assert world.events_of(running) == ["Running"]
+    world.wait_for_events(running, "Running")
     pod = world.get("Pod", "one-0")
     assert pod is not None
     assert pod["metadata"]["annotations"]["renku.io/run_id"] == running["status"]["runID"]
@@ -52,8 +52,8 @@ def test_a_pause_takes_pod_and_ingress_and_a_resume_brings_back_a_new_run(world:
     assert second["status"]["runID"] > first["status"]["runID"]
     assert "hibernatedSince" not in second["status"]
     world.wait_for("Ingress", "one", lambda _: True)
-    told = [reason for reason in world.events_of(second) if reason != "Stopping"]  # the pod may go too fast for it
-    assert told == ["Running", "Hibernated", "Starting", "Running"]
+    # The pod may go too fast for "Stopping".
+    world.wait_for_events(second, "Running", "Hibernated", "Starting", "Running", besides="Stopping")
 
 
 def test_hibernated_is_not_told_while_the_pod_still_works(world: World) -> None:
