@@ -12,16 +12,18 @@ from amalthea.model.report import as_data, merge_patch
 from amalthea.model.transitions import transition
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SESSIONS
+from amalthea.operator.observers import Living
 from amalthea.operator.recorder import Recorder
 
 
 class Announcer:
     """Writes statuses, and hands Events to the recorder."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder) -> None:
+    def __init__(self, client: Client, caches: Caches, recorder: Recorder, living: Living) -> None:
         self._client = client
         self._caches = caches
         self._recorder = recorder
+        self._living = living
 
     async def announce(self, observed: Observed, status: Status) -> None:
         """Write what changed of a session's status, and tell the transition if it is one.
@@ -42,3 +44,4 @@ class Announcer:
         self._caches.observe(names.KIND, body)
         if told := transition(former, status):
             self._recorder.tell(observed.session.metadata, told)
+            self._living.changed(observed.session, status, told)

@@ -30,6 +30,7 @@ from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
+from amalthea.operator.observers import Living
 
 RETRY_REFUSED = {
     Reason.NAME_TAKEN: timedelta(seconds=30),
@@ -49,11 +50,12 @@ class Chance:
 
 @dataclass(frozen=True)
 class Hands:
-    """What acts on the cluster."""
+    """What acts on the cluster, and what tells of it."""
 
     applier: Applier
     finalizer: Finalizer
     announcer: Announcer
+    living: Living
 
 
 class Reconciler:
@@ -81,6 +83,7 @@ class Reconciler:
         findings = changes.findings
         if plan.course is not Course.DELETE:
             await self._hands.finalizer.ensure(observed)
+            self._hands.living.writing(key, plan, changes.writes)
             findings += await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
         due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:

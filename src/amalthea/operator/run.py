@@ -6,10 +6,12 @@ import logging
 import random
 import secrets
 import signal
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -20,7 +22,7 @@ from amalthea.api.settings import Settings
 from amalthea.build.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Controller
+from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
@@ -47,6 +49,8 @@ FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
 OPENSHIFT_GROUP = "project.openshift.io"
 
+Trace: TypeAlias = Callable[[Reconcile], Reconcile]
+
 _log = logging.getLogger("amalthea.operator")
 
 
@@ -61,6 +65,8 @@ class Options:
     metrics_certificates: Path | None = None
     """Folder of tls.crt and tls.key; a certificate is made if None."""
     leader_elect: bool = False
+    trace: Trace | None = None
+    """Traces passes over sessions."""
 
 
 class _Group(msgspec.Struct):
@@ -87,7 +93,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         Client(config, observer=partial(observers.count_calls, metrics)) as client,
         Client(config) as lease_client,
     ):
-        operator = Operator(client, await _complete(client, settings), metrics)
+        operator = Operator(client, await _complete(client, settings), metrics, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -95,6 +101,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
             _metrics(registry, client, options),
         ):
             elector = operator.elector(lease_client) if options.leader_elect else None
+            metrics.leading.set(elector is None)
             await operator.run(stop, elector)
 
 
@@ -116,7 +123,9 @@ async def _complete(client: Client, settings: Settings) -> Settings:
 class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
-    def __init__(self, client: Client, settings: Settings, metrics: OperatorMetrics) -> None:
+    def __init__(
+        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
+    ) -> None:
         self.clock = SystemClock()
         self._random = random.SystemRandom()
         self._settings = settings
@@ -136,17 +145,18 @@ class Operator:
             for kind, watched in WATCHED.items()
         ]
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        living = observers.Living(metrics, self.clock)
         hands = Hands(
             Applier(client, self.caches),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder),
+            Announcer(client, self.caches, self._recorder, living),
+            living,
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
         reconciler = Reconciler(self.caches, hands, settings.build, self.clock, chance)
-        self._controller = Controller(
-            self.queue, reconciler.reconcile, settings.workers, self.clock, observers.Working(metrics)
-        )
+        reconcile = trace(reconciler.reconcile) if trace is not None else reconciler.reconcile
+        self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
         """Name the kinds that have not been listed yet; empty when the operator is ready."""
