@@ -75,8 +75,6 @@ class SessionCollector(Collector):
 
 START_BUCKETS = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 """Seconds that a start may take: from an image that is there already to one of many gigabytes."""
-OUTCOMES = ("running", "failed")
-"""How a start ends."""
 
 
 class OperatorMetrics:
@@ -113,6 +111,8 @@ class OperatorMetrics:
             "amalthea_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=registry
         )
         self.reconciles = Counter("amalthea_reconciles", "Passes over a session.", ["outcome"], registry=registry)
+        for outcome in ("done", "conflict", "error"):
+            self.reconciles.labels(outcome)
         self.seconds = Histogram("amalthea_reconcile_seconds", "Duration of a pass over a session.", registry=registry)
         self.watch_events = Counter(
             "amalthea_watch_events", "Messages received by watches.", ["kind"], registry=registry
@@ -151,7 +151,7 @@ class OperatorMetrics:
             buckets=START_BUCKETS,
             registry=registry,
         )
-        for outcome in OUTCOMES:  # an alert on a share needs both from the first start on
+        for outcome in ("running", "failed"):  # an alert on a share needs both from the first start on
             self._start_seconds.labels(outcome)
             self._resume_seconds.labels(outcome)
         self._failures = Counter("amalthea_session_failures", "Sessions that failed.", ["reason"], registry=registry)
