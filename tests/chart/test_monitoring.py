@@ -106,6 +106,15 @@ def test_prometheus_understands_the_rules(promtool: str, rules: list[Object], tm
     assert f"{len(rules)} rules found" in run(promtool, "check", "rules", str(file))
 
 
+def test_prometheus_understands_the_panels(promtool: str, dashboard: Object, tmp_path: Path) -> None:
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    filled = [expression.replace("$namespace", "renku").replace("$__rate_interval", "2m") for expression in asked]
+    recorded = [{"record": f"panel:{number}", "expr": each} for number, each in enumerate(filled)]
+    file = tmp_path / "panels.yaml"
+    file.write_text(yaml.dump({"groups": [{"name": "panels", "rules": recorded}]}))
+    assert f"{len(asked)} rules found" in run(promtool, "check", "rules", str(file))
+
+
 def test_each_alert_fires_when_it_should_and_not_otherwise(promtool: str, rules: list[Object], tmp_path: Path) -> None:
     without_words = [{key: value for key, value in rule.items() if key != "annotations"} for rule in rules]
     (tmp_path / "alerts.yaml").write_text(yaml.dump({"groups": [{"name": "amalthea", "rules": without_words}]}))
