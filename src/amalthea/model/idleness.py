@@ -62,7 +62,7 @@ def threshold(culling: Culling) -> Decimal:
 def changes_at(observed: Observed, now: datetime) -> datetime | None:
     """Return when time alone changes the verdict; that usage changes it, the usage poll tells."""
     declared = spans.moment(observed.session.metadata.annotations.get(names.ANNOTATION_BUSY_UNTIL))
-    moments = [_warm_at(observed), declared]
+    moments = [_warm_at(observed) if observed.usage is not None else None, declared]
     return min((moment for moment in moments if moment is not None and now < moment), default=None)
 
 
@@ -74,15 +74,13 @@ _UNREADABLE = (
 
 def _by_cpu(observed: Observed, culling: Culling, now: datetime) -> Idleness:
     limit = f"{(threshold(culling) * 1000).normalize():f}m"
-    warm_at = _warm_at(observed)
-    if warm_at is None or now < warm_at:
-        return Idleness("False", Reason.JUST_STARTED, "The session has only just started.")
-    if observed.usage is None or not observed.usage.valid(now):
+    usage, warm_at = observed.usage, _warm_at(observed)
+    if usage is None or not usage.valid(now) or warm_at is None or now < warm_at:
         return Idleness(
             "Unknown",
             Reason.USAGE_UNKNOWN,
-            "How much CPU the session uses is not known, since the cluster's metrics server does not tell. Until it "
-            "does, the session is not paused for being idle.",
+            "How much CPU the session uses is not known: it has just started, or the cluster's metrics server does not "
+            "tell. Until that is known, the session is not paused for being idle.",
         )
     if observed.usage.cpu >= threshold(culling):
         return Idleness("False", Reason.CPU_BUSY, f"The session computes: it uses {limit} of CPU or more.")

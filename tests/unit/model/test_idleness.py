@@ -67,8 +67,8 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         "Unknown",
         Reason.DECLARED_BUSY,
     ),
-    "just started": (measured(using("0"), CULLED, YOUNG), "False", Reason.JUST_STARTED),
-    "not running": (measured(using("0"), CULLED, DOWN), "False", Reason.JUST_STARTED),
+    "just started": (measured(using("0"), CULLED, YOUNG), "Unknown", Reason.USAGE_UNKNOWN),
+    "not running": (measured(using("0"), CULLED, DOWN), "Unknown", Reason.USAGE_UNKNOWN),
 }
 
 
@@ -101,9 +101,10 @@ def test_the_words_stay_the_same_while_the_use_changes() -> None:
     [
         (seen(usage=using("0")), None),
         (seen(busy_until="2026-11-22T14:30:00Z"), NOW + timedelta(minutes=30)),
-        (observed(CULLED, statefulset(), YOUNG), NOW + timedelta(seconds=5)),
+        (measured(using("0"), CULLED, YOUNG), NOW + timedelta(seconds=5)),
+        (measured(None, CULLED, YOUNG), None),
     ],
-    ids=["rests", "declared busy", "just started"],
+    ids=["rests", "declared busy", "just started", "just started and never measured"],
 )
 def test_it_is_looked_at_again_when_time_alone_changes_the_verdict(found: Observed, expected: datetime | None) -> None:
     assert idleness.changes_at(found, NOW) == expected
