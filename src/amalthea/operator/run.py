@@ -146,7 +146,7 @@ class Operator:
         hands = Hands(
             Applier(client, self.caches),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue.add)),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue)),
             Ender(client, self.caches, self._recorder),
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
