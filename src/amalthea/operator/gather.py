@@ -7,11 +7,12 @@ from amalthea.api.types import Spec
 from amalthea.engine.ports import Key
 from amalthea.model import decoding
 from amalthea.model.observed import Observed
+from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, SessionView, WorkloadView
 from amalthea.operator.caches import Caches
 
 
-def gather(caches: Caches, key: Key) -> Observed | None:
+def gather(caches: Caches, key: Key, usage: Usage | None = None) -> Observed | None:
     """Return what is known of a session, or None if there is none of that name."""
     session = caches.session(key)
     if session is None:
@@ -40,6 +41,7 @@ def gather(caches: Caches, key: Key) -> Observed | None:
         secret=secret,
         claims=claims,
         pods=caches.several("Pod", key),
+        usage=usage,
         edited=frozenset(
             (kind, child.metadata.name)
             for kind, children in kinds.items()

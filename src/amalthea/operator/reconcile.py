@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
-from amalthea.api.settings import BuildSettings
+from amalthea.api.settings import Settings
 from amalthea.build.changes import compare
 from amalthea.build.children import children
 from amalthea.build.pod_template_inputs import pod_relevant
@@ -22,15 +22,18 @@ from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
+from amalthea.model.idleness import threshold
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide
-from amalthea.model.report import report, wake_at
+from amalthea.model.report import Context, Report, report
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
-from amalthea.operator.caches import Caches
+from amalthea.operator.caches import Caches, same_wish
+from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
 from amalthea.operator.observers import Living
+from amalthea.operator.usage import UsagePoller
 
 RETRY_REFUSED = {
     Reason.NAME_TAKEN: timedelta(seconds=30),
@@ -55,16 +58,21 @@ class Hands:
     applier: Applier
     finalizer: Finalizer
     announcer: Announcer
+    ender: Ender
     living: Living
 
 
 class Reconciler:
     """Brings one session after the other to what its spec asks for."""
 
-    def __init__(self, caches: Caches, hands: Hands, settings: BuildSettings, clock: Clock, chance: Chance) -> None:
+    def __init__(
+        self, caches: Caches, usage: UsagePoller, hands: Hands, settings: Settings, clock: Clock, chance: Chance
+    ) -> None:
         self._caches = caches
+        self._usage = usage
         self._hands = hands
-        self._settings = settings
+        self._settings = settings.build
+        self._lead = settings.stopping_lead
         self._clock = clock
         self._chance = chance
 
@@ -75,8 +83,9 @@ class Reconciler:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
         """
-        observed = gather(self._caches, key)
+        observed = self._gather(key)
         if observed is None:
+            self._forget(key)
             return Result()
         plan = decide(observed, self._chance.fresh)
         changes = self._compare(observed, plan)
@@ -88,7 +97,7 @@ class Reconciler:
         due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:
             # Looked up anew: the status that was just written has moved the session's resource version.
-            await self._hands.finalizer.release(gather(self._caches, key) or observed)
+            await self._hands.finalizer.release(self._gather(key) or observed)
         return self._next(findings, due)
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
@@ -101,15 +110,33 @@ class Reconciler:
         return compare(observed, plan, children(subject, material), users_wish)
 
     async def _announce(self, key: Key, plan: Plan, findings: tuple[Finding, ...]) -> datetime | None:
-        """Tell how the session is now; return when time alone can change that."""
-        after = gather(self._caches, key)
+        """Tell how the session is now, and end what is due; return when time alone can change something."""
+        after = self._gather(key)
         if after is None:
             return None
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
-        status = report(after, plan, findings, url or NO_URL, now)
-        await self._hands.announcer.announce(after, status)
-        return wake_at(after, status, now)
+        told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
+        self._follow(key, after, told)
+        await self._hands.announcer.announce(after, told.status)
+        # Looked up anew: who changed the session since must not find it paused all the same.
+        if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
+            await self._hands.ender.end(session, told, now)
+        return told.wake_at
+
+    def _gather(self, key: Key) -> Observed | None:
+        return gather(self._caches, key, self._usage.of(key))
+
+    def _follow(self, key: Key, observed: Observed, told: Report) -> None:
+        culling = observed.spec.culling if observed.spec is not None else None
+        if told.usage_counts and culling is not None:
+            self._usage.follow(key, threshold(culling))
+        else:
+            self._usage.leave(key)
+
+    def _forget(self, key: Key) -> None:
+        self._usage.leave(key)
+        self._hands.announcer.forget(key)
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None

@@ -37,10 +37,13 @@ from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
+from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.kinds import WATCHED
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
+from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
 STOP_GRACE = 5.0
@@ -145,16 +148,14 @@ class Operator:
             for kind, watched in WATCHED.items()
         ]
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
-        living = observers.Living(metrics, self.clock)
-        hands = Hands(
-            Applier(client, self.caches),
-            Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, living),
-            living,
-        )
+        selection = self._selection("Pod")
+        interval = settings.usage_interval.total_seconds()
+        self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
+        self._usage.wake = self.queue.add
+        metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
-        reconciler = Reconciler(self.caches, hands, settings.build, self.clock, chance)
+        reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
         reconcile = trace(reconciler.reconcile) if trace is not None else reconciler.reconcile
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
@@ -184,10 +185,13 @@ class Operator:
     async def _work(self) -> None:
         for session in await self._audit.edited():
             self.queue.add(session)
+        if any(session.status.idle for session in self.caches.sessions()):
+            await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
-            recording = tasks.create_task(self._recorder.run())
+            beside = [tasks.create_task(self._recorder.run()), tasks.create_task(self._usage.run())]
             await self._controller.run()
-            recording.cancel()
+            for task in beside:
+                task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
 
     async def _stop_when(self, stop: asyncio.Event) -> None:
@@ -203,6 +207,16 @@ class Operator:
             synced.cancel()
         stopped.cancel()
         _calm_the_garbage_collector()
+
+    def _hands(self, client: Client) -> Hands:
+        living = observers.Living(self._metrics, self.clock)
+        return Hands(
+            Applier(client, self.caches),
+            Finalizer(client, self.caches),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
+            Ender(client, self.caches, self._recorder, self._metrics.deleted),
+            living,
+        )
 
     def _selection(self, kind: str) -> Selection:
         return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)
