@@ -39,12 +39,6 @@ CASES: dict[str, Values] = {
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "fullnameOverride": "sessions",
     },
-    "monitoring": {
-        "monitoring": {
-            "serviceMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}},
-            "alerts": {"enabled": True, "labels": {"release": "prometheus"}, "runbooks": "https://wiki/amalthea"},
-        },
-    },
 }
 
 

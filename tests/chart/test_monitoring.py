@@ -156,11 +156,25 @@ def test_the_monitor_finds_the_metrics_service_and_no_other(objects: list[Object
 
 def test_guarded_metrics_are_read_with_a_token() -> None:
     args = ["--metrics-bind-address=:8080", "--metrics-secure"]
-    (endpoint,) = find(render({**ALL, "controllerManager": {"manager": {"args": args}}}), "ServiceMonitor")["spec"][
-        "endpoints"
-    ]
+    monitor = find(render({**ALL, "controllerManager": {"manager": {"args": args}}}), "ServiceMonitor")
+    (endpoint,) = monitor["spec"]["endpoints"]
     assert endpoint["scheme"] == "https"
     assert endpoint["bearerTokenFile"]
+
+
+def test_prometheus_and_grafana_find_what_is_labelled_for_them() -> None:
+    label = {"release": "prometheus"}
+    parts = {
+        "serviceMonitor": {"enabled": True, "labels": label, "interval": "15s"},
+        "alerts": {"enabled": True, "labels": label, "runbooks": "https://wiki/amalthea"},
+        "dashboard": {"enabled": True, "labels": label},
+    }
+    objects = render({"monitoring": parts})
+    labelled = [each for each in objects if label.items() <= each["metadata"].get("labels", {}).items()]
+    assert {each["kind"] for each in labelled} == {"ServiceMonitor", "PrometheusRule", "ConfigMap"}
+    assert find(labelled, "ServiceMonitor")["spec"]["endpoints"][0]["interval"] == "15s"
+    (group,) = find(labelled, "PrometheusRule")["spec"]["groups"]
+    assert group["rules"][0]["annotations"]["runbook_url"] == "https://wiki/amalthea#amaltheanobodyacts"
 
 
 @pytest.mark.parametrize("part", ["serviceMonitor", "alerts"])
