@@ -67,7 +67,8 @@ def render(told: Explanation, paper: Paper) -> str:
 
 
 def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
-    yield paper.paint("bold", f"{harmless(told.name)} {told.headline}") + _since(told, paper)
+    for line in paper.wrapped(f"{told.name} {told.headline}{_since(told, paper)}"):
+        yield paper.paint("bold", line)
     yield from paper.wrapped(told.cause) if told.cause else ()
     if told.url and told.state in ("Running", "RunningDegraded"):
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"
