@@ -16,6 +16,7 @@ from amalthea.model.times import rfc3339
 _MEBIBYTE = Decimal(2**20)
 _NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 _NOT_REACHED = "A change of its description does not reach it (reconcileStrategy never): make a new session."
+_NOT_AGAIN = "A job that has ended is not run again: make a new session."
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def _repairs(at: Situation) -> Iterator[Advice]:
         yield Advice(text="Correct its description:", command=at.edit)
         yield Advice(text="Read what each field means:", command="kubectl explain ams.spec")
         return
-    fixed = observed.spec is not None and observed.spec.reconcile_strategy == "never"
-    cures = tuple(_cures(at))
-    yield from (_fixed(each) for each in cures) if fixed else cures
+    never = observed.spec is not None and observed.spec.reconcile_strategy == "never"
+    in_vain = _NOT_AGAIN if observed.ended else _NOT_REACHED if never else ""
+    yield from (Advice(text=f"{cure.text.rstrip(':')}. {in_vain}") if in_vain else cure for cure in _cures(at))
     if _quota(at.known):
         yield Advice(text="See what the namespace may use and uses:", command=f"{at.kubectl} describe quota")
         yield Advice(text="See which sessions could be paused or deleted:", command=f"{at.kubectl} get ams")
@@ -83,10 +84,6 @@ def _cures(at: Situation) -> Iterator[Advice]:
     if any(end is not None and end.reason == "OOMKilled" for end in ends):
         more = {"resources": {"limits": {"memory": _more(at)}}}
         yield Advice(text="Give it more memory:", command=at.patch({"session": more}))
-
-
-def _fixed(cure: Advice) -> Advice:
-    return Advice(text=f"{cure.text.rstrip(':')}. {_NOT_REACHED}")
 
 
 def _more(at: Situation) -> str:

@@ -115,7 +115,7 @@ def _doing(status: ContainerDetails) -> tuple[str, datetime | None]:
     """Return what a container does, and since when."""
     state = status.state
     if state.running is not None:
-        return ("running" if status.ready else "running, not ready yet"), state.running.started_at
+        return ("running" if status.ready else "running, but not ready"), state.running.started_at
     if state.terminated is not None:
         return ended(state.terminated), state.terminated.finished_at
     reason = state.waiting.reason if state.waiting is not None else ""

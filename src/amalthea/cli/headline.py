@@ -5,7 +5,7 @@ from datetime import datetime
 from amalthea.api.types import Condition, State
 from amalthea.cli.known import Known
 from amalthea.cli.limits import started_at
-from amalthea.cli.words import counted, moment
+from amalthea.cli.words import moment
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
 
@@ -83,7 +83,7 @@ def _told(observed: Observed, kind: str) -> str:
 
 def _containers_ready(observed: Observed) -> str:
     counts = observed.session.status.container_counts
-    return f"{counts.ready} of {counted(counts.total, 'container')} ready." if counts and counts.total else ""
+    return f"{counts.ready} of {counts.total} containers are ready." if counts and counts.total else ""
 
 
 def _held(observed: Observed) -> str:

@@ -1,6 +1,7 @@
 """Reads all about one session from the API server: a handful of requests, none of them for a secret.
 
-Whatever a user may not read, or cannot be asked for, is named in `Known.unread`; the rest is told all the same.
+Service and Ingress are not read either: the session's conditions tell of them, in better words. Whatever a user may not
+read, or cannot be asked for, is named in `Known.unread`; the rest is told all the same.
 """
 
 import asyncio
@@ -156,4 +157,6 @@ class _Reader:
             self._unread[plural] = f"You may not {verb} {plural} here, so {_UNTOLD[plural]} is not told."
         except ApiError as error:
             self._unread[plural] = f"The {plural} could not be read ({error.message}): {_UNTOLD[plural]} is not told."
+        except msgspec.ValidationError:
+            self._unread[plural] = f"The {plural} are not as they should be: {_UNTOLD[plural]} is not told."
         return None

@@ -68,7 +68,7 @@ def render(told: Explanation, paper: Paper) -> str:
 
 def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
     for line in paper.wrapped(f"{told.name} {told.headline}{_since(told, paper)}"):
-        yield paper.paint("bold", line)
+        yield paper.paint(_STATE_COLOURS.get(told.state, "bold"), line)
     yield from paper.wrapped(told.cause) if told.cause else ()
     if told.url and told.state in ("Running", "RunningDegraded"):
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"
@@ -125,18 +125,19 @@ def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
     more = len(told.happened) - len(shown)
     yield _heading("What happened", paper) + (f" (and {counted(more, 'thing')} before: -o json)" if more else "")
     now, zone = told.explained_at, paper.zone
-    for day, things in groupby(shown, key=lambda each: each.at.astimezone(zone).date()):
-        if day != now.astimezone(zone).date():
-            first = next(each.at for each in shown if each.at.astimezone(zone).date() == day)
-            yield f"  {words.day(first, now, zone)}"
+    for day, things in groupby(shown, key=lambda each: words.day(each.at, now, zone)):
+        if day != words.day(now, now, zone):
+            yield f"  {day}"
         for each in things:
-            yield from _thing(each, paper)
+            yield from _thing(each, told.cause, paper)
 
 
-def _thing(each: Happening, paper: Paper) -> Iterator[str]:
+def _thing(each: Happening, cause: str, paper: Paper) -> Iterator[str]:
+    """Yield one thing that happened; the cause of how the session is stands above already."""
     time = f"{each.at.astimezone(paper.zone):%H:%M:%S}"
+    message = (each.message.replace(cause, "").strip() if cause else "") or each.message
     often = f" ({each.count} times)" if each.count > 1 else ""
-    lines = paper.wrapped(f"{each.message}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
+    lines = paper.wrapped(f"{message}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
     yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
 
 

@@ -28,6 +28,10 @@ _SAYS_NOTHING = {
     "WaitForPodScheduled",
 }
 """Events of what goes well, and of which the next one tells."""
+_SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
+"""Warnings of which the one before tells more."""
+_BEGINNINGS = {"Created", "Starting"}
+"""What comes first of all that happens in one second."""
 _PLAIN = (
     (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
     (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is pulled."),
@@ -38,8 +42,6 @@ _PLAIN = (
     (re.compile(r"Successfully provisioned volume"), "The volume was made."),
 )
 """What Kubernetes says each time, in words for a researcher."""
-_RUN = "RunStarted"
-_ENDED = "ContainerEnded"
 
 
 def happened(known: Known, notices: Iterable[Notice]) -> tuple[Happening, ...]:
@@ -52,23 +54,25 @@ def happened(known: Known, notices: Iterable[Notice]) -> tuple[Happening, ...]:
     ]
     ours = [each for each in (*_from_status(known), *noted) if each is not None]
     new = [each for each in ours if not any(_same(each, event) for event in told)]
-    return tuple(sorted((*new, *told), key=lambda each: each.at))
+    return tuple(sorted((*told, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
 
 
 def _worth_telling(event: EventView) -> bool:
-    return event.at is not None and (event.type != "Normal" or event.reason not in _SAYS_NOTHING)
+    said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
+    return event.at is not None and not said
 
 
 def _from_event(event: EventView) -> Happening:
     about = event.involved_object
+    waits = event.reason == "FailedScheduling" and "persistentvolumeclaim" in event.message.lower()
     assert event.at is not None, "left out before"
     return Happening(
         at=event.at.replace(microsecond=0),
         about=f"{about.kind}/{about.name}",
         reason=event.reason,
-        message=_plainly(event),
+        message=_plainly(event) if not waits else "It waits for its volume.",
         count=max(event.times, 1),
-        warning=event.type != "Normal",
+        warning=event.type != "Normal" and not waits,
     )
 
 
@@ -102,7 +106,7 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
     began = started_at(known)
     yield _of_session(known, created, "Created", "The session was created.")
     if began is not None and created is not None and began - created > SAME:
-        yield _of_session(known, began, _RUN, "The present run began.")
+        yield _of_session(known, began, "Starting", "The present run began.")
     for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
         yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
     yield _of_session(known, moment(status.failing_since), "Failed", "The session failed.", warning=True)
@@ -125,7 +129,7 @@ def _from_containers(known: Known) -> Iterator[Happening]:
             if end is not None and end.finished_at is not None:
                 message = f"The container {each.name} {ended(end)}."
                 bad = end.exit_code != 0
-                yield Happening(at=end.finished_at, about=about, reason=_ENDED, message=message, warning=bad)
+                yield Happening(at=end.finished_at, about=about, reason="ContainerEnded", message=message, warning=bad)
 
 
 def _of_session(

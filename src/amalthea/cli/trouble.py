@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from amalthea.api import names
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
-from amalthea.kube.errors import ApiError, Forbidden, NotFound, Unauthorized, Unreachable
+from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound, Unauthorized, Unreachable
 from amalthea.kube.resource import Resource, Selection
 from amalthea.model.views import Metadata, View
 from amalthea.operator.kinds import SESSIONS
@@ -44,6 +44,8 @@ def in_words(error: ApiError, server: str, namespace: str) -> str:
         )
     if isinstance(error, NotFound):
         return _NOT_INSTALLED
+    if isinstance(error, Invalid):
+        return "This cannot be the name of a session or a namespace: use small letters, digits, dots and hyphens."
     return f"The cluster at {server} did not answer as it should ({error.message}). Try again later."
 
 

@@ -36,6 +36,16 @@ def test_a_session_that_takes_no_changes_is_not_to_be_changed() -> None:
     assert "make a new session" in first.text
 
 
+def test_a_job_that_has_ended_is_not_to_be_changed() -> None:
+    killed = found.pod(found.container(state=found.terminated(137, "OOMKilled")), phase="Failed")
+    ended = found.job(found.condition("Failed", "True"))
+    it = known(LAB.as_job(), status("Failed", error="out of memory"), killed, workload=ended)
+
+    first = advice(Situation(it, "kubectl", (), NOW))[0]
+
+    assert (first.command, "is not run again" in first.text) == (None, True)
+
+
 @pytest.mark.parametrize(
     ("limits", "word"), [({"memory": "2Gi"}, "4096Mi"), ({}, "MEMORY"), ({"memory": "?"}, "MEMORY")]
 )

@@ -58,3 +58,13 @@ def test_a_namespace_is_listed_in_a_line_for_each_session() -> None:
 
 def test_an_empty_namespace_is_told_to_be_so() -> None:
     assert "There are no sessions in the namespace team." in render_listing(listing("team", [], NOW), Paper())
+
+
+def test_what_happened_on_another_day_stands_below_that_day() -> None:
+    found = known(LAB, status("Running"), events=[event("Pod/demo-0", "Odd", "late", "13:00:00")])
+    later = NOW.replace(day=24)
+
+    lines = render(explanation(found, "kubectl", later), Paper(zone=UTC)).splitlines()
+
+    assert lines[lines.index("What happened") + 1] == "  Sun 22 Nov"
+    assert "demo is running since Sun 22 Nov 13:00, for 2 d 2 h." in lines

@@ -1,18 +1,20 @@
 """The line of time tells each thing once, in order, and leaves nothing out that went wrong."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import msgspec
+from ulid import ULID
 
 from amalthea.cli.explanation import Happening
 from amalthea.cli.known import EventView
 from amalthea.cli.timeline import happened
-from tests.unit.cli.scenarios import LAB, STARTED, event, known, paused_for_idleness, running, status
+from tests.unit.cli.scenarios import LAB, SCENARIOS, STARTED, event, known, paused_for_idleness, running, status
 
 
 def told(*events: EventView) -> list[Happening]:
     """Return what a running session's line of time makes of Events."""
-    return [each for each in happened(known(LAB, status("Running"), events=events), ()) if each.about != "-"]
+    return list(happened(known(LAB, status("Running"), events=events), ()))
 
 
 def test_what_status_and_event_both_tell_is_told_once() -> None:
@@ -42,6 +44,18 @@ def test_a_step_without_a_tale_is_left_out_but_never_a_warning() -> None:
     assert [each.message for each in told(quiet, loud) if each.about != "AmaltheaSession/demo"] == ["odd"]
 
 
+def test_who_waits_for_a_volume_is_not_alarmed() -> None:
+    message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    (waits,) = [
+        e for e in told(event("Pod/demo-0", "FailedScheduling", message, "13:00:01", warning=True)) if "Pod" in e.about
+    ]
+    assert (waits.message, waits.warning) == ("It waits for its volume.", False)
+
+
+def test_what_happened_in_one_second_keeps_its_order() -> None:
+    assert happened(SCENARIOS["out_of_memory"](), ())[0].reason == "Created"
+
+
 def test_what_kubernetes_always_says_is_said_plainly() -> None:
     assert [each.message for each in told(*STARTED)][1:5] == [
         "A node was found: node-7.",
@@ -64,3 +78,13 @@ def test_events_of_the_newer_kind_have_their_times_elsewhere() -> None:
     }
     (newer,) = [each for each in told(msgspec.convert(body, EventView)) if each.reason == "FailedScheduling"]
     assert (newer.count, f"{newer.at:%H:%M:%S}") == (7, "13:09:00")
+
+
+def test_a_resume_is_told_once() -> None:
+    resumed = event("AmaltheaSession/demo", "Starting", "The session is starting.", "14:00:01")
+    since = datetime(2026, 11, 22, 14, tzinfo=UTC)
+    run = str(ULID.from_bytes(int(since.timestamp() * 1000).to_bytes(6, "big") + bytes(10)))
+    again = known(LAB, status("Running", runID=run), events=[resumed])
+
+    assert [each.reason for each in happened(again, ())].count("Starting") == 1
+    assert [each.reason for each in happened(replace(again, events=()), ())].count("Starting") == 1
