@@ -30,6 +30,7 @@ RUNNING: dict[str, Any] = {
     "runID": "01M81NF4400000000000000000",
     "conditions": [READY],
 }
+CONTAINERS = [{"name": "amalthea-session", "image": "example.org/lab:1"}]
 
 
 def a_session(world: World, name: str = "demo") -> dict[str, Any]:
@@ -43,21 +44,21 @@ def a_session(world: World, name: str = "demo") -> dict[str, Any]:
         "app.kubernetes.io/instance": name,
         "app.kubernetes.io/part-of": "amaltheasession-operator",
     }
-    containers = [{"name": "amalthea-session", "image": "example.org/lab:1"}]
-    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": CONTAINERS}}
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     world.create({"kind": "PersistentVolumeClaim", "metadata": {"name": name, **owned}, "spec": claim})
     spec = {"serviceName": "", "selector": {"matchLabels": labels}, "template": template}
     workload = world.create({"kind": "StatefulSet", "metadata": {"name": name, **owned}, "spec": spec})
-    a_pod(world, name, labels, workload["metadata"]["uid"], containers)
+    a_pod(world, name, labels, workload["metadata"]["uid"], made["metadata"]["uid"])
     return session
 
 
-def a_pod(world: World, name: str, labels: dict[str, str], owner: str, containers: list[dict[str, str]]) -> None:
-    """Create a running pod of a workload, and an Event on it."""
+def a_pod(world: World, name: str, labels: dict[str, str], owner: str, session: str) -> None:
+    """Create a running pod of a workload and a session, by their UIDs, and an Event on it."""
     reference = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "uid": owner, "controller": True}
-    metadata = {"name": f"{name}-0", "labels": labels, "ownerReferences": [reference]}
-    spec = {"containers": containers, "automountServiceAccountToken": False}
+    noted = {"renku.io/session_uid": session}
+    metadata = {"name": f"{name}-0", "labels": labels, "annotations": noted, "ownerReferences": [reference]}
+    spec = {"containers": CONTAINERS, "automountServiceAccountToken": False}
     pod = world.create({"kind": "Pod", "metadata": metadata, "spec": spec})
     world.make_pod_ready(name)
     about = {"kind": "Pod", "name": f"{name}-0", "namespace": world.namespace, "uid": pod["metadata"]["uid"]}
@@ -104,6 +105,15 @@ def test_who_may_get_sessions_only_is_told_the_rest_is_hidden(world: World, user
         "You may not list events here, so what Kubernetes reported is not told.",
         "You may not list pods here, so how its containers are is not told.",
     ]
+
+
+def test_the_pod_is_found_by_who_may_not_see_what_runs_it(world: World, user: Callable[..., Path]) -> None:
+    a_session(world)
+    rights = user(["get", "list"], ["amaltheasessions", "pods"])
+
+    story = json.loads(explain(rights, "demo", "-n", world.namespace, "-o", "json").out)
+
+    assert [each["says"] for each in story["containers"]] == ["running"]
 
 
 def test_no_secret_is_asked_for_and_nothing_is_written(world: World, user: Callable[..., Path]) -> None:
