@@ -91,7 +91,7 @@ def _more(at: Situation) -> str:
     spec = at.known.observed.spec
     limits = ((spec.session.resources or {}) if spec is not None else {}).get("limits") or {}
     try:
-        return f"{int(quantities.parse(limits['memory']) * 2 / _MEBIBYTE)}Mi"
+        return f"{max(int(quantities.parse(limits['memory']) * 2 / _MEBIBYTE), 1)}Mi"
     except (KeyError, ValueError):
         return "MEMORY"
 

@@ -52,14 +52,14 @@ def _all(known: Known, culling: Culling) -> tuple[Coming, ...]:
 
 def _age(known: Known, culling: Culling) -> Coming | None:
     because = "Paused, having run for {}, the longest that it may run at a time."
-    return _coming("pause", "maxAge", culling.max_age, started_at(known), because, "Paused {} after its start.")
+    return _coming("pause", "maxAge", culling.max_age, started_at(known), (because, "Paused {} after its start."))
 
 
 def _job_age(known: Known, culling: Culling) -> Coming | None:
     if known.observed.ended:
         return None
-    because, later = "Stopped as failed, unless it ends before.", "Stopped as failed if it has not ended within {}."
-    return _coming("stop", "maxAge", culling.max_age, started_at(known), because, later)
+    words = "Stopped as failed, unless it ends before.", "Stopped as failed if it has not ended within {}."
+    return _coming("stop", "maxAge", culling.max_age, started_at(known), words)
 
 
 def _start(known: Known, culling: Culling) -> Coming | None:
@@ -67,22 +67,22 @@ def _start(known: Known, culling: Culling) -> Coming | None:
     told = known.observed.session.status.state
     if told != "NotReady" or (pod is not None and readiness.was_ready(pod)):
         return None
-    because, later = "Paused, unless it becomes ready before.", "Paused if it is not ready within {}."
-    return _coming("pause", "maxStartingDuration", culling.max_starting_duration, started_at(known), because, later)
+    words = "Paused, unless it becomes ready before.", "Paused if it is not ready within {}."
+    return _coming("pause", "maxStartingDuration", culling.max_starting_duration, started_at(known), words)
 
 
 def _failure(known: Known, culling: Culling) -> Coming | None:
     since = moment(known.observed.session.status.failing_since)
-    because, later = "Paused, having been failed for {}.", "Paused {} after it fails."
-    return _coming("pause", "maxFailedDuration", culling.max_failed_duration, since, because, later)
+    words = "Paused, having been failed for {}.", "Paused {} after it fails."
+    return _coming("pause", "maxFailedDuration", culling.max_failed_duration, since, words)
 
 
 def _idleness(known: Known, culling: Culling) -> Coming | None:
     status = known.observed.session.status
     idle, worked = moment(status.idle_since), moment(culling.last_interaction)
     since = max(idle, worked or idle) if status.idle and idle is not None else None
-    because, later = "Paused, unless somebody works in it before.", "Paused when nobody has worked in it for {}."
-    return _coming("pause", "maxIdleDuration", culling.max_idle_duration, since, because, later)
+    words = "Paused, unless somebody works in it before.", "Paused when nobody has worked in it for {}."
+    return _coming("pause", "maxIdleDuration", culling.max_idle_duration, since, words)
 
 
 def _keeping(known: Known, culling: Culling) -> Coming | None:
@@ -94,18 +94,16 @@ def _keeping(known: Known, culling: Culling) -> Coming | None:
     else:
         since, because = ended_at(known), "Deleted with its files: a job is kept for {} after its end."
         later = "Deleted with its files {} after its end."
-    return _coming("delete", "maxHibernatedDuration", kept, since, because, later)
+    return _coming("delete", "maxHibernatedDuration", kept, since, (because, later))
 
 
-def _coming(
-    action: str, name: str, value: str | None, since: datetime | None, because: str, later: str
-) -> Coming | None:
-    """Return what a limit means: the one sentence if it counts since some time, the other if it does not."""
+def _coming(action: str, name: str, value: str | None, since: datetime | None, words: tuple[str, str]) -> Coming | None:
+    """Return what a limit means, in the first words if it counts since some time, in the second if it does not."""
     duration = limit(value)
     if duration is None or value is None:
         return None
     at = _end(since, duration) if since is not None else None
-    why = (because if at is not None else later).format(span(duration))
+    why = words[at is None].format(span(duration))
     return Coming(at=at, action=action, limit=name, value=value, why=why)
 
 
