@@ -70,13 +70,13 @@ class Living:
         self._metrics = metrics
         self._clock = clock
 
-    def writing(self, key: Key, plan: Plan, writes: tuple[Write, ...]) -> None:
-        """Log the writes that were decided, before they are made."""
+    def wrote(self, key: Key, plan: Plan, writes: tuple[Write, ...]) -> None:
+        """Log the writes of a pass that were made."""
         if not writes:
             return
         made, changed, deleted = (_children(writes, kind) for kind in (Create, Patch, Delete))
         about = {"session": "/".join(key), "run_id": plan.run_id or "", "reason": plan.course.value}
-        _log.info("changing children", extra={**about, "made": made, "changed": changed, "deleted": deleted})
+        _log.info("children changed", extra={**about, "made": made, "changed": changed, "deleted": deleted})
 
     def changed(self, session: SessionView, status: Status, told: Transition) -> None:
         """Log and count a transition that was just written."""

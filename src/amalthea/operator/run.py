@@ -43,6 +43,7 @@ from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
+from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
@@ -211,11 +212,10 @@ class Operator:
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
         return Hands(
-            Applier(client, self.caches),
+            Applier(client, self.caches, Refusals(self.clock), living),
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, self._metrics.deleted),
-            living,
         )
 
     def _selection(self, kind: str) -> Selection:

@@ -64,9 +64,9 @@ def test_writes_of_a_pass_are_one_line(living: Living, caplog: pytest.LogCapture
         Patch(("StatefulSet", "one"), ()),
         Delete(("Ingress", "one"), "uid"),
     )
-    living.writing(KEY, Plan(Course.RUN, RUN_ID), writes)
+    living.wrote(KEY, Plan(Course.RUN, RUN_ID), writes)
     assert pairs(caplog) == {
-        "message": "changing children",
+        "message": "children changed",
         "session": "ns/one",
         "run_id": RUN_ID,
         "reason": "run",
@@ -77,7 +77,7 @@ def test_writes_of_a_pass_are_one_line(living: Living, caplog: pytest.LogCapture
 
 
 def test_a_pass_that_writes_nothing_has_no_line(living: Living, caplog: pytest.LogCaptureFixture) -> None:
-    living.writing(KEY, Plan(Course.RUN, RUN_ID), ())
+    living.wrote(KEY, Plan(Course.RUN, RUN_ID), ())
     assert caplog.records == []
 
 
