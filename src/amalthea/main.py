@@ -8,8 +8,12 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amalthea import __version__
+
+if TYPE_CHECKING:
+    from amalthea.operator import run
 
 IGNORED_FLAGS = (
     "enable-http2",
@@ -88,15 +92,15 @@ def _operator(arguments: argparse.Namespace) -> int:
     for name in IGNORED_FLAGS:
         if getattr(arguments, name.replace("-", "_")) is not None:
             log.warning("a flag has no meaning here and is ignored", extra={"flag": name})
-    options = run.Options(
-        metrics_address=arguments.metrics_bind_address,
-        metrics_secure=arguments.metrics_secure,
-        metrics_certificates=arguments.metrics_cert_path,
-        probe_address=arguments.health_probe_bind_address,
-        leader_elect=arguments.leader_elect,
-    )
     try:
-        _report_errors(arguments)
+        options = run.Options(
+            metrics_address=arguments.metrics_bind_address,
+            metrics_secure=arguments.metrics_secure,
+            metrics_certificates=arguments.metrics_cert_path,
+            probe_address=arguments.health_probe_bind_address,
+            leader_elect=arguments.leader_elect,
+            trace=_report_errors(arguments),
+        )
         settings = from_environment(os.environ)
         cluster = config.load(os.environ, SystemClock(), arguments.kubeconfig)
         asyncio.run(run.run(cluster, settings, options))
@@ -134,14 +138,16 @@ def _explain(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report_errors(arguments: argparse.Namespace) -> None:
-    """Report errors to Sentry where that is asked for. Its package is an extra, and imported only then.
+def _report_errors(arguments: argparse.Namespace) -> "run.Trace | None":
+    """Report errors to Sentry where that is asked for; return what traces passes then.
+
+    Its package is an extra, and imported only then.
 
     Raises:
         SettingsError: the package is not there, or the DSN is none.
     """
     if not arguments.sentry_dsn:
-        return
+        return None
     from amalthea.api.settings import SettingsError  # noqa: PLC0415
 
     try:
@@ -157,6 +163,7 @@ def _report_errors(arguments: argparse.Namespace) -> None:
         raise SettingsError("--sentry-dsn needs a package more; install amalthea[sentry].") from error
     except ValueError as error:
         raise SettingsError(f"--sentry-dsn cannot be used ({error}); write the DSN that Sentry shows.") from None
+    return sentry.traced
 
 
 if __name__ == "__main__":

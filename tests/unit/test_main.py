@@ -81,7 +81,7 @@ def test_every_flag_reaches_what_it_is_for(started: Started) -> None:
 
     assert main(["operator", "--leader-elect", "--metrics-secure", *(f"--{k}={v}" for k, v in given.items())]) == 0
 
-    assert started.options == run.Options(":9000", "127.0.0.1:9001", True, Path("/tls"), True)
+    assert started.options == run.Options(":9000", "127.0.0.1:9001", True, Path("/tls"), True, sentry.traced)
     assert started.kubeconfig == Path("/home/me/config")
     assert started.sentry == {
         "dsn": "https://key@sentry.example.org/1",

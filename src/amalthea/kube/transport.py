@@ -30,7 +30,7 @@ _SILENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it is counted; ``status`` is 0 where there was no answer, ``seconds`` until the whole answer."""
+    """One request as it is counted; ``status`` is 0 where there was no whole answer, ``seconds`` until its end."""
 
     verb: str
     resource: str
@@ -110,6 +110,7 @@ class Transport:
                     raise errors.from_answer(str(request), status, body, response.headers.get("Retry-After"))
                 yield response
         except (aiohttp.ClientError, OSError) as error:  # OSError includes TimeoutError
+            status = 0
             raise errors.unreachable(str(request), error) from None
         finally:
             if self._observer is not None:

@@ -13,6 +13,7 @@ from amalthea.model.story import only_progress, starting
 from amalthea.model.transitions import transition
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SESSIONS
+from amalthea.operator.observers import Living
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.recorder import Recorder
 
@@ -20,11 +21,12 @@ from amalthea.operator.recorder import Recorder
 class Announcer:
     """Writes statuses, and hands Events to the recorder."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer) -> None:
+    def __init__(self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer, living: Living) -> None:
         self._client = client
         self._caches = caches
         self._recorder = recorder
         self._pacer = pacer
+        self._living = living
 
     async def announce(self, observed: Observed, status: Status) -> None:
         """Write what changed of a session's status, and tell the transition if it is one.
@@ -48,6 +50,7 @@ class Announcer:
             self._pacer.forget(key)
         if told := transition(former, status):
             self._recorder.tell(observed.session.metadata, told)
+            self._living.changed(observed.session, status, told)
 
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""

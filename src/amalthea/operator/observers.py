@@ -1,9 +1,15 @@
-"""What the engine and the client tell of themselves, as logs and metrics."""
+"""What the engine, the client and the sessions tell of themselves, as logs and metrics."""
 
 import logging
 
-from amalthea.engine.ports import Key
+from amalthea.api.types import Status
+from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.engine.ports import Clock, Key, key_of
 from amalthea.kube.transport import Call
+from amalthea.model.milestones import Failed, Milestone, Paused, Started, milestones
+from amalthea.model.plan import Plan
+from amalthea.model.transitions import Transition
+from amalthea.model.views import SessionView
 from amalthea.telemetry.metrics import OperatorMetrics
 
 _log = logging.getLogger("amalthea.operator")
@@ -55,6 +61,52 @@ class Working:
             },
             exc_info=None if str(type(error).__module__).startswith("amalthea.kube") else error,
         )
+
+
+class Living:
+    """Told of each decision that changes something for a session: a line each. A pass that changes nothing has none."""
+
+    def __init__(self, metrics: OperatorMetrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+
+    def writing(self, key: Key, plan: Plan, writes: tuple[Write, ...]) -> None:
+        """Log the writes that were decided, before they are made."""
+        if not writes:
+            return
+        made, changed, deleted = (_children(writes, kind) for kind in (Create, Patch, Delete))
+        about = {"session": "/".join(key), "run_id": plan.run_id or "", "reason": plan.course.value}
+        _log.info("changing children", extra={**about, "made": made, "changed": changed, "deleted": deleted})
+
+    def changed(self, session: SessionView, status: Status, told: Transition) -> None:
+        """Log and count a transition that was just written."""
+        former = session.status
+        about: dict[str, object] = {
+            "session": "/".join(key_of(session)),
+            "run_id": status.run_id or former.run_id or "",
+            "reason": told.reason,
+        }
+        created = session.metadata.creation_timestamp
+        for milestone in milestones(created, former, status, self._clock.now()):
+            about |= self._count(milestone)
+        _log.info("session changed", extra=about)
+
+    def _count(self, milestone: Milestone) -> dict[str, object]:
+        """Count a milestone; return what the log says of it."""
+        match milestone:
+            case Started():
+                self._metrics.started(milestone.seconds, resumed=milestone.resumed, ready=milestone.ready)
+                return {"resumed": milestone.resumed, "start_seconds": round(milestone.seconds, 1)}
+            case Failed():
+                self._metrics.failed(milestone.reason)
+                return {"cause": milestone.reason}
+            case Paused():
+                self._metrics.hibernated(milestone.cause)
+                return {"cause": milestone.cause}
+
+
+def _children(writes: tuple[Write, ...], kind: type[Write]) -> list[str]:
+    return ["/".join(write.child) for write in writes if isinstance(write, kind)]
 
 
 class Leading:

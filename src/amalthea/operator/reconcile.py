@@ -31,6 +31,7 @@ from amalthea.operator.caches import Caches, same_wish
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
+from amalthea.operator.observers import Living
 from amalthea.operator.refusals import AGAIN_AFTER, Refusal
 from amalthea.operator.usage import UsagePoller
 
@@ -45,12 +46,13 @@ class Chance:
 
 @dataclass(frozen=True)
 class Hands:
-    """What acts on the cluster."""
+    """What acts on the cluster, and what tells of it."""
 
     applier: Applier
     finalizer: Finalizer
     announcer: Announcer
     ender: Ender
+    living: Living
 
 
 class Reconciler:
@@ -83,6 +85,7 @@ class Reconciler:
         refused: tuple[Refusal, ...] = ()
         if plan.course is not Course.DELETE:
             await self._hands.finalizer.ensure(observed)
+            self._hands.living.writing(key, plan, changes.writes)
             refused = await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
         findings = (*changes.findings, *(refusal.finding for refusal in refused))
         due = await self._announce(key, plan, findings)

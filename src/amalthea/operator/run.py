@@ -6,10 +6,12 @@ import logging
 import random
 import secrets
 import signal
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -20,7 +22,7 @@ from amalthea.api.settings import Settings
 from amalthea.build.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Controller
+from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
@@ -51,6 +53,8 @@ FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
 OPENSHIFT_GROUP = "project.openshift.io"
 
+Trace: TypeAlias = Callable[[Reconcile], Reconcile]
+
 _log = logging.getLogger("amalthea.operator")
 
 
@@ -65,6 +69,8 @@ class Options:
     metrics_certificates: Path | None = None
     """Folder of tls.crt and tls.key; a certificate is made if None."""
     leader_elect: bool = False
+    trace: Trace | None = None
+    """Traces passes over sessions."""
 
 
 class _Group(msgspec.Struct):
@@ -91,7 +97,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         Client(config, observer=partial(observers.count_calls, metrics)) as client,
         Client(config) as lease_client,
     ):
-        operator = Operator(client, await _complete(client, settings), metrics)
+        operator = Operator(client, await _complete(client, settings), metrics, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -99,6 +105,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
             _metrics(registry, client, options),
         ):
             elector = operator.elector(lease_client) if options.leader_elect else None
+            metrics.leading.set(elector is None)
             await operator.run(stop, elector)
 
 
@@ -120,7 +127,9 @@ async def _complete(client: Client, settings: Settings) -> Settings:
 class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
-    def __init__(self, client: Client, settings: Settings, metrics: OperatorMetrics) -> None:
+    def __init__(
+        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
+    ) -> None:
         self.clock = SystemClock()
         self._random = random.SystemRandom()
         self._settings = settings
@@ -144,18 +153,12 @@ class Operator:
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
-        hands = Hands(
-            Applier(client, self.caches, Refusals(self.clock)),
-            Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue)),
-            Ender(client, self.caches, self._recorder),
-        )
+        metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
-        reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
-        self._controller = Controller(
-            self.queue, reconciler.reconcile, settings.workers, self.clock, observers.Working(metrics)
-        )
+        reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
+        reconcile = trace(reconciler.reconcile) if trace is not None else reconciler.reconcile
+        self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
         """Name the kinds that have not been listed yet; empty when the operator is ready."""
@@ -205,6 +208,16 @@ class Operator:
             synced.cancel()
         stopped.cancel()
         _calm_the_garbage_collector()
+
+    def _hands(self, client: Client) -> Hands:
+        living = observers.Living(self._metrics, self.clock)
+        return Hands(
+            Applier(client, self.caches, Refusals(self.clock)),
+            Finalizer(client, self.caches),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
+            Ender(client, self.caches, self._recorder, self._metrics.deleted),
+            living,
+        )
 
     def _selection(self, kind: str) -> Selection:
         return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)

@@ -57,6 +57,11 @@ class UsagePoller:
         self._failing = False
         self.wake: Callable[[Key], object] = lambda _: None
 
+    @property
+    def followed(self) -> int:
+        """Count the sessions whose measurement is kept fresh."""
+        return len(self._thresholds)
+
     def of(self, session: Key) -> Usage | None:
         """Return the last measurement of a session; None if there is none."""
         return self._known.get(session)

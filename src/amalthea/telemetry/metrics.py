@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -73,14 +73,46 @@ class SessionCollector(Collector):
             yield gauge
 
 
+START_BUCKETS = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
+"""Seconds that a start may take: from an image that is there already to one of many gigabytes."""
+
+
 class OperatorMetrics:
     """What the operator does, and how it fares."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        ProcessCollector(registry=registry)
+        self._count_requests_and_passes(registry)
+        self._count_milestones(registry)
+
+    def started(self, seconds: float, *, resumed: bool, ready: bool) -> None:
+        """Note that a run was ready for the first time, or failed before it ever was."""
+        histogram = self._resume_seconds if resumed else self._start_seconds
+        histogram.labels("running" if ready else "failed").observe(seconds)
+
+    def failed(self, reason: str) -> None:
+        """Note that a session failed."""
+        self._failures.labels(reason).inc()
+
+    def hibernated(self, cause: str) -> None:
+        """Note that a session was paused, by whomever."""
+        self._hibernations.labels(cause).inc()
+
+    def deleted(self, cause: str) -> None:
+        """Note that the operator deleted a session."""
+        self._deletions.labels(cause).inc()
+
+    def usage_polled(self, at: datetime) -> None:
+        """Note when the metrics API last answered."""
+        self._usage_polled_at.set(at.timestamp())
+
+    def _count_requests_and_passes(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "amalthea_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=registry
         )
         self.reconciles = Counter("amalthea_reconciles", "Passes over a session.", ["outcome"], registry=registry)
+        for outcome in ("done", "conflict", "error"):
+            self.reconciles.labels(outcome)
         self.seconds = Histogram("amalthea_reconcile_seconds", "Duration of a pass over a session.", registry=registry)
         self.watch_events = Counter(
             "amalthea_watch_events", "Messages received by watches.", ["kind"], registry=registry
@@ -89,14 +121,43 @@ class OperatorMetrics:
         self.watch_failures = Counter(
             "amalthea_watch_failures", "Broken lists and watches.", ["kind"], registry=registry
         )
-        self.leading = Gauge("amalthea_leading", "Whether this instance holds the Lease.", registry=registry)
+        self.leading = Gauge(
+            "amalthea_leading",
+            "Whether this instance acts: it holds the Lease, or none is asked for.",
+            registry=registry,
+        )
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
         self._usage_polled_at = Gauge(
             "amalthea_usage_poll_timestamp_seconds",
             "When the metrics API last told what sessions use, in Unix time; 0 if it never did.",
             registry=registry,
         )
+        self.usage_followed = Gauge(
+            "amalthea_usage_followed_sessions", "Sessions whose use the metrics API is asked for.", registry=registry
+        )
 
-    def usage_polled(self, at: datetime) -> None:
-        """Note when the metrics API last answered."""
-        self._usage_polled_at.set(at.timestamp())
+    def _count_milestones(self, registry: CollectorRegistry) -> None:
+        self._start_seconds = Histogram(
+            "amalthea_session_start_seconds",
+            "From a session's creation until it was ready for the first time, or failed.",
+            ["outcome"],
+            buckets=START_BUCKETS,
+            registry=registry,
+        )
+        self._resume_seconds = Histogram(
+            "amalthea_session_resume_seconds",
+            "From a session's resume until it was ready again, or failed.",
+            ["outcome"],
+            buckets=START_BUCKETS,
+            registry=registry,
+        )
+        for outcome in ("running", "failed"):  # an alert on a share needs both from the first start on
+            self._start_seconds.labels(outcome)
+            self._resume_seconds.labels(outcome)
+        self._failures = Counter("amalthea_session_failures", "Sessions that failed.", ["reason"], registry=registry)
+        self._hibernations = Counter(
+            "amalthea_session_hibernations", "Sessions that were paused.", ["cause"], registry=registry
+        )
+        self._deletions = Counter(
+            "amalthea_session_deletions", "Sessions that the operator deleted.", ["cause"], registry=registry
+        )

@@ -224,6 +224,16 @@ async def test_every_request_is_counted_with_its_outcome(api: FakeApi) -> None:
     assert api.asked[0].headers["User-Agent"] == f"amalthea/{__version__}"
 
 
+async def test_an_answer_that_breaks_off_is_not_counted_as_one(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "TIME_LIMIT", 0.1)
+    api.fail("get", faults.silence(after_headers=True))
+    calls: list[Call] = []
+    async with Client(api.config, observer=calls.append) as client:
+        with pytest.raises(errors.Unreachable):
+            await client.get(CONFIG_MAPS, KEY, dict)
+    assert [call.status for call in calls] == [0]
+
+
 @pytest.fixture
 def filled(api: FakeApi) -> FakeApi:
     for number in range(5):

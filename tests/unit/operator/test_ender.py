@@ -40,11 +40,17 @@ async def api() -> AsyncIterator[FakeApi]:
 
 
 @pytest.fixture
-async def ender(api: FakeApi) -> AsyncIterator[Ender]:
+def deleted() -> list[str]:
+    """The causes of deletions that were told."""
+    return []
+
+
+@pytest.fixture
+async def ender(api: FakeApi, deleted: list[str]) -> AsyncIterator[Ender]:
     clock = FakeClock()
     async with Client(api.config) as client:
         recorder = Recorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
-        yield Ender(client, Caches(lambda *_: None), recorder)
+        yield Ender(client, Caches(lambda *_: None), recorder, deleted.append)
 
 
 def known(api: FakeApi) -> SessionView:
@@ -73,18 +79,22 @@ async def test_a_change_at_the_last_moment_wins(api: FakeApi, ender: Ender, due:
     assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
 
 
-async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender) -> None:
+async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender, deleted: list[str]) -> None:
     await ender.end(known(api), report(None, DUE), NOW)
 
     assert api.count("delete") == 1
+    assert deleted == ["Idle"]
     assert KIND not in [change.kind for change in api.objects.history if change.type == "ADDED"][1:]
 
 
-async def test_who_may_not_delete_sessions_goes_on_with_the_others(api: FakeApi, ender: Ender) -> None:
+async def test_who_may_not_delete_sessions_goes_on_with_the_others(
+    api: FakeApi, ender: Ender, deleted: list[str]
+) -> None:
     api.fail("delete", faults.refuse(403, "Forbidden"))
 
     await ender.end(known(api), report(None, DUE), NOW)
     assert api.objects.get(KIND, KEY)
+    assert deleted == []
 
 
 async def test_a_session_that_is_gone_is_no_error(api: FakeApi, ender: Ender) -> None:

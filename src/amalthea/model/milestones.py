@@ -1,0 +1,98 @@
+"""What a change of status counts as: how long a start took, why a session failed, why it was paused.
+
+Beside `transitions.py`, which tells the same change to people. Reasons and causes are those of the conditions: few
+words, and stable ones.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ulid import ULID
+
+from amalthea.api.types import Condition, Status
+
+UNKNOWN = "Unknown"
+"""The reason or the cause that no condition tells."""
+_RUNNING = ("Running", "RunningDegraded")
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run was ready for the first time, or failed before it ever was."""
+
+    resumed: bool
+    ready: bool
+    seconds: float
+    """Since the session's creation, or since it was resumed."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The session cannot run, or not any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The session's pod is gone, its files are kept."""
+
+    cause: str
+
+
+Milestone = Started | Failed | Paused
+
+
+def milestones(created: datetime | None, old: Status, new: Status, now: datetime) -> Iterator[Milestone]:
+    """Yield what a session came to with a change of status. `created`: when the session itself was.
+
+    A session that is created asleep was not paused by that.
+    """
+    if new.state == old.state:
+        return
+    if new.state in (*_RUNNING, "Failed") and not _was_ready(old, new):
+        yield from _start(created, old, new, now)
+    if new.state == "Failed":
+        yield Failed(_why_failed(new))
+    if new.state == "Hibernated" and old.conditions:
+        yield Paused(_reason(new, "Stopped", "True") or UNKNOWN)
+
+
+def _start(created: datetime | None, old: Status, new: Status, now: datetime) -> Iterator[Started]:
+    began = _began_at(new)
+    if began is None or created is None:
+        return
+    unready = _condition(old, "Ready")
+    since = unready.last_transition_time if unready is not None else None
+    # Before its first run a session is unready since that run began; before a later one, since it was paused.
+    resumed = since is not None and datetime.fromisoformat(since) < began.replace(microsecond=0)
+    seconds = (now - (began if resumed else created)).total_seconds()
+    yield Started(resumed, new.state != "Failed", max(0.0, seconds))
+
+
+def _began_at(status: Status) -> datetime | None:
+    """Return when the run began: the time in its id. Runs of older releases have none."""
+    try:
+        return ULID.from_str(status.run_id or "").datetime
+    except ValueError:
+        return None
+
+
+def _was_ready(old: Status, new: Status) -> bool:
+    """Tell whether this run was ready before: then it does not start any more, whatever comes."""
+    return old.run_id == new.run_id and (old.state in _RUNNING or _reason(old, "Progressing", "False") == "Started")
+
+
+def _why_failed(status: Status) -> str:
+    told = (_reason(status, kind, "False") for kind in ("Healthy", "Accepted", "ChildrenInPlace"))
+    return next(filter(None, told), UNKNOWN)
+
+
+def _reason(status: Status, kind: str, value: str) -> str | None:
+    condition = _condition(status, kind)
+    return condition.reason if condition is not None and condition.status == value else None
+
+
+def _condition(status: Status, kind: str) -> Condition | None:
+    return next((condition for condition in status.conditions or () if condition.type == kind), None)
