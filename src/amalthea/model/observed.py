@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.model import decoding
+from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
 from amalthea.model.views import ChildView, ClaimView, SecretView, SessionView, WorkloadView
 
@@ -26,6 +27,8 @@ class Observed:
     secret: SecretView | None = None
     claims: tuple[ClaimView, ...] = ()
     pods: tuple[PodView, ...] = ()
+    events: tuple[EventView, ...] | None = None
+    """What was told of its objects beyond their own status; None as long as nobody has asked (see `inquiry.py`)."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 

@@ -4,7 +4,7 @@ Times change only on transitions, so that an undisturbed session's status is nev
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -13,8 +13,9 @@ from amalthea.api.types import State, Status
 from amalthea.model import conditions
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
+from amalthea.model.patience import changes_at, in_time
 from amalthea.model.plan import Course, Plan
-from amalthea.model.state import Verdict, calm_at, judge, linger
+from amalthea.model.state import Verdict, judge
 from amalthea.model.times import rfc3339
 
 
@@ -31,7 +32,7 @@ class _Since:
 def report(observed: Observed, plan: Plan, findings: Iterable[Finding], url: str, now: datetime) -> Status:
     """Return the status that the session should have."""
     findings = tuple(findings)
-    verdict = linger(observed, _verdict(observed, plan), now)
+    verdict = in_time(observed, _verdict(observed, plan), now)
     state, error = _state(plan, verdict, findings)
     since = _since(observed, state, now)
     return Status(
@@ -39,7 +40,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], url: str
         url=url,
         run_id=None if observed.hibernated else plan.run_id,
         error=error,
-        conditions=conditions.compose(observed, plan, state, findings, now),
+        conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, now),
         container_counts=verdict.containers,
         init_container_counts=verdict.init_containers,
         idle=since.idle is not None,
@@ -69,8 +70,7 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
 
 def wake_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
     """Return when to look again because time alone can change the status that was reported; None for never."""
-    calm = calm_at(observed) if status.state == "Failed" else None
-    return calm if calm is not None and now < calm else None
+    return changes_at(observed, status, now)
 
 
 def _since(observed: Observed, state: State, now: datetime) -> _Since:

@@ -126,6 +126,7 @@ def _same_child(old: ChildView | PodView | None, new: ChildView | PodView | None
         return False
     return (
         old.fingerprint == new.fingerprint
+        and old.faults == new.faults
         and old.metadata.uid == new.metadata.uid
         and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
         and old.metadata.owner_references == new.metadata.owner_references

@@ -6,13 +6,14 @@ from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.engine.ports import Key
 from amalthea.model import decoding
+from amalthea.model.events import EventView
 from amalthea.model.observed import Observed
 from amalthea.model.views import ChildView, SessionView, WorkloadView
 from amalthea.operator.caches import Caches
 
 
-def gather(caches: Caches, key: Key) -> Observed | None:
-    """Return what is known of a session, or None if there is none of that name."""
+def gather(caches: Caches, key: Key, events: tuple[EventView, ...] | None = None) -> Observed | None:
+    """Return what is known of a session, or None if there is none of that name; `events` are what others told of it."""
     session = caches.session(key)
     if session is None:
         return None
@@ -40,6 +41,7 @@ def gather(caches: Caches, key: Key) -> Observed | None:
         secret=secret,
         claims=claims,
         pods=caches.several("Pod", key),
+        events=events,
         edited=frozenset(
             (kind, child.metadata.name)
             for kind, children in kinds.items()

@@ -5,7 +5,7 @@ by a crash at any moment too, one pass after the other brings it to what its spe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
@@ -30,6 +30,7 @@ from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
+from amalthea.operator.inquirer import Inquirer
 
 RETRY_REFUSED = {
     Reason.NAME_TAKEN: timedelta(seconds=30),
@@ -54,6 +55,7 @@ class Hands:
     applier: Applier
     finalizer: Finalizer
     announcer: Announcer
+    inquirer: Inquirer
 
 
 class Reconciler:
@@ -73,8 +75,9 @@ class Reconciler:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
         """
-        observed = gather(self._caches, key)
+        observed = self._gather(key)
         if observed is None:
+            self._hands.inquirer.forget(key)
             return Result()
         plan = decide(observed, self._chance.fresh)
         changes = self._compare(observed, plan)
@@ -85,7 +88,7 @@ class Reconciler:
         due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:
             # Looked up anew: the status that was just written has moved the session's resource version.
-            await self._hands.finalizer.release(gather(self._caches, key) or observed)
+            await self._hands.finalizer.release(self._gather(key) or observed)
         return self._next(findings, due)
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
@@ -98,15 +101,20 @@ class Reconciler:
         return compare(observed, plan, children(subject, material), users_wish)
 
     async def _announce(self, key: Key, plan: Plan, findings: tuple[Finding, ...]) -> datetime | None:
-        """Tell how the session is now; return when time alone can change that."""
-        after = gather(self._caches, key)
+        """Tell how the session is now; return when to look again though nothing seems to change."""
+        after = self._gather(key)
         if after is None:
             return None
+        ask_again = await self._hands.inquirer.ask(after)
+        after = replace(after, events=self._hands.inquirer.known(key))
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         status = report(after, plan, findings, url or NO_URL, now)
         await self._hands.announcer.announce(after, status)
-        return wake_at(after, status, now)
+        return min(filter(None, (wake_at(after, status, now), ask_again)), default=None)
+
+    def _gather(self, key: Key) -> Observed | None:
+        return gather(self._caches, key, self._hands.inquirer.known(key))
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None

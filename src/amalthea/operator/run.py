@@ -36,6 +36,7 @@ from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
 from amalthea.operator.finalize import Finalizer
+from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
@@ -140,6 +141,7 @@ class Operator:
             Applier(client, self.caches),
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder),
+            Inquirer(client, self.clock),
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
