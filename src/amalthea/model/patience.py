@@ -21,11 +21,11 @@ CALM = timedelta(minutes=2)
 
 def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
     """Return what the verdict on a session is at that moment."""
+    pod, told = observed.pod, observed.session.status
+    if verdict.state in ("NotReady", "Failed") and _passed(_lost_at(observed), now):
+        return replace(verdict, state="NotReady", error=pods.lost().message, trouble=pods.lost())
     if verdict.state != "NotReady":
         return verdict
-    pod, told = observed.pod, observed.session.status
-    if pod is not None and _passed(pods.lost_at(pod), now):
-        return replace(verdict, error=pods.lost().message, trouble=pods.lost())
     if pod is not None and _passed(_scheduling_fails_at(observed, pod), now):
         failure = pods.unscheduled_too_long(pod)
         return replace(verdict, state="Failed", error=words(failure, told), trouble=failure)
@@ -35,9 +35,11 @@ def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
 def changes_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
     """Return when time alone will change the status that was told of a session; None for never."""
     pod = observed.pod
-    moments = [_calm_at(observed)] if status.state == "Failed" else []
+    moments = [_lost_at(observed)] if status.state in ("NotReady", "Failed") else []
+    if status.state == "Failed":
+        moments.append(_calm_at(observed))
     if pod is not None and status.state == "NotReady":
-        moments += [pods.lost_at(pod), _scheduling_fails_at(observed, pod)]
+        moments.append(_scheduling_fails_at(observed, pod))
     return min((moment for moment in moments if moment is not None and now < moment), default=None)
 
 
@@ -65,6 +67,10 @@ def _failed_by_its_pod(observed: Observed) -> bool:
     others = (ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE)
     at_work = not observed.deleting and not observed.hibernated
     return at_work and told.state == "Failed" and not any(c.type in others for c in told.conditions or ())
+
+
+def _lost_at(observed: Observed) -> datetime | None:
+    return pods.lost_at(observed.pod) if observed.pod is not None and not observed.ended else None
 
 
 def _scheduling_fails_at(observed: Observed, pod: PodView) -> datetime | None:

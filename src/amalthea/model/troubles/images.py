@@ -60,6 +60,8 @@ _ANY = (
     Failure.IMAGE_NOT_PULLED,
     "its image cannot be pulled; check the image's name and tag, and that the registry lets you in",
 )
+_NAMES = re.compile(r'"[^"]*"|\S*/\S*')
+"""Names of images and addresses of registries: they may hold any word that answers are known by."""
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
 """What the kubelet puts before the words of the last attempt."""
 
@@ -83,4 +85,5 @@ def _cause(reason: str, said: str) -> tuple[Failure, str]:
         return _BY_REASON[reason]
     if reason == "RegistryUnavailable":
         return _NO_ANSWER
-    return next((cause for pattern, cause in _BY_MESSAGE if re.search(pattern, said, re.IGNORECASE)), _ANY)
+    answer = _NAMES.sub("", said)
+    return next((cause for pattern, cause in _BY_MESSAGE if re.search(pattern, answer, re.IGNORECASE)), _ANY)
