@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.model import decoding
+from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
 from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, ClaimView, SecretView, SessionView, WorkloadView
@@ -29,6 +30,8 @@ class Observed:
     pods: tuple[PodView, ...] = ()
     usage: Usage | None = None
     """What the session's container was last measured to use; None if that is not known."""
+    events: tuple[EventView, ...] | None = None
+    """What was told of its objects beyond their own status; None as long as nobody has asked (see `inquiry.py`)."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 

@@ -43,11 +43,25 @@ class ContainerStatus(View, frozen=True, kw_only=True):
     last_state: ContainerState = ContainerState()
 
 
+class Limits(View, frozen=True, kw_only=True):
+    """What a container may use at most."""
+
+    memory: str = ""
+
+
+class Resources(View, frozen=True, kw_only=True):
+    """Resources of a container."""
+
+    limits: Limits = Limits()
+
+
 class ContainerSpec(View, frozen=True, kw_only=True):
     """What we read of a container's spec."""
 
     name: str = ""
     restart_policy: str = ""
+    termination_message_policy: str = ""
+    resources: Resources = Resources()
 
 
 class PodSpec(View, frozen=True, kw_only=True):
@@ -86,6 +100,11 @@ class PodView(View, frozen=True, kw_only=True):
         """Whether Kubernetes sends traffic to it."""
         ready = self.condition("Ready")
         return ready is not None and ready.status == "True"
+
+    def spec_of(self, container: str) -> ContainerSpec:
+        """Return the spec of the container of that name, init containers included."""
+        specs = (*self.spec.containers, *self.spec.init_containers)
+        return next((spec for spec in specs if spec.name == container), ContainerSpec())
 
     def condition(self, kind: str) -> ObjectCondition | None:
         """Return the condition of that type."""

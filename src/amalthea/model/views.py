@@ -77,6 +77,8 @@ class ChildView(View, frozen=True, kw_only=True):
 
     metadata: Metadata = Metadata()
     fingerprint: str = ""
+    faults: tuple[str, ...] = ()
+    """What its own status complains about, in the words of whoever wrote it."""
 
 
 class WorkloadSpec(View, frozen=True, kw_only=True):
@@ -171,9 +173,11 @@ class ClaimSpec(View, frozen=True, kw_only=True):
 
 
 class ClaimView(ChildView, frozen=True, kw_only=True):
-    """A PersistentVolumeClaim."""
+    """A PersistentVolumeClaim. Its faults are those of a change of size."""
 
     spec: ClaimSpec = ClaimSpec()
+    pending: bool = False
+    """Whether there is no volume for it yet."""
 
 
 class SecretView(ChildView, frozen=True, kw_only=True):
