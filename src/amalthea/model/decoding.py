@@ -20,9 +20,11 @@ from amalthea.model.views import (
     Metadata,
     SecretView,
     SessionView,
+    Volume,
     WorkloadSpec,
     WorkloadStatus,
     WorkloadView,
+    claims_of,
 )
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ class _PodTemplate(Struct, frozen=True):
     class _Spec(Struct, frozen=True, rename="camel"):
         containers: list[Raw] = []
         init_containers: list[Raw] = []
+        volumes: list[Volume] = []
 
     metadata: _Metadata = _Metadata()
     spec: _Spec = _Spec()
@@ -147,6 +150,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         template_annotated=pod.metadata.annotations is not None,
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),
+        claims=claims_of(pod.spec.volumes),
     )
 
 

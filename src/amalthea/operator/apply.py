@@ -5,6 +5,7 @@ first, after all writes have been tried: `Stale` to look again at once, `Unavail
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from msgspec import Raw
@@ -21,6 +22,8 @@ from amalthea.model.observed import ChildKey
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS
 
+_log = logging.getLogger(__name__)
+
 CLAIM = "PersistentVolumeClaim"
 
 
@@ -30,6 +33,8 @@ class Applier:
     def __init__(self, client: Client, caches: Caches) -> None:
         self._client = client
         self._caches = caches
+        self._keeps_claims: set[str] = set()
+        """Namespaces where claims may not be deleted: the Go operator's Role lacks that right."""
 
     async def apply(self, session: Key, uid: str, writes: Iterable[Write]) -> tuple[Finding, ...]:
         """Do the writes of the session with that UID; return what came up.
@@ -38,13 +43,21 @@ class Applier:
             Stale: something was not as it was thought to be; look again.
             ApiError: a write failed in a way that another attempt may cure.
         """
-        outcomes = await asyncio.gather(
-            *(self._write(session[0], uid, write) for write in writes), return_exceptions=True
-        )
+        writes = tuple(writes)
+        deletions = [write for write in writes if isinstance(write, Delete)]
+        others = [write for write in writes if not isinstance(write, Delete)]
+        outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
+        outcomes += await self._side_by_side(session[0], uid, others)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Finding))
+
+    async def _side_by_side(
+        self, namespace: str, uid: str, writes: Iterable[Write]
+    ) -> list[Finding | BaseException | None]:
+        written = (self._write(namespace, uid, write) for write in writes)
+        return await asyncio.gather(*written, return_exceptions=True)
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -101,10 +114,21 @@ class Applier:
     async def _delete(self, namespace: str, write: Delete) -> Finding | None:
         kind, name = write.child
         key = (namespace, name)
+        if kind == CLAIM and namespace in self._keeps_claims:
+            return None
         try:
             gone = await self._client.delete(CHILD_KINDS[kind].resource, key, Deletion(uid=write.uid))
         except NotFound:
             gone = True
+        except Forbidden as error:
+            if kind != CLAIM:
+                raise
+            self._keeps_claims.add(namespace)
+            _log.warning(
+                "claims of former data sources may not be deleted and stay behind; grant delete on them",
+                extra={"namespace": namespace, "error": error.message},
+            )
+            return None
         if gone:
             self._caches.observe_deleted(kind, key, write.uid)
         return None

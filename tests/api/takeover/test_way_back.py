@@ -67,7 +67,7 @@ def test_under_the_old_crd_no_write_is_refused_and_no_spec_is_touched(
     world.make_pod_ready("one")
     running = world.wait_for_state("one", "Running")
     assert running["metadata"]["generation"] == 3, "created, paused, resumed: all by the user"
-    assert '"level":"error"' not in operator.log
+    assert '"level": "error"' not in operator.log
     assert refused_writes(operator) == 0
 
 
@@ -90,6 +90,24 @@ def test_sessions_of_before_a_field_was_known_mean_what_they_meant(
         assert found["spec"].get("template") == child["spec"].get("template")
 
 
+def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_same(
+    cluster: ControlPlane, world: World, operator: OperatorProcess
+) -> None:
+    """A foreign CRD lets through what ours refuses."""
+    serve(cluster, without_a_schema(CRD))
+    operator.start()
+    for secret in ("door", "source", "kept"):
+        world.secret(secret, key="value")
+    adopting = {"dataSources": [{"secretRef": {"name": "source", "adopt": True}}], "session": {"port": "no number"}}
+    world.session("one", {**TOKEN, **adopting})
+    refused = world.wait_for_state("one", "Failed")
+    assert "cannot be read" in refused["status"]["error"]
+    assert refused["metadata"]["finalizers"] == [names.FINALIZER]
+    world.delete(names.KIND, "one")
+    world.wait_until_gone(names.KIND, "one")
+    assert {found["metadata"]["name"] for found in world.all("Secret")} == {"kept"}
+
+
 def serve(cluster: ControlPlane, crd: Manifest) -> None:
     """Install a CRD, and wait until the API server serves it."""
     cluster.kubectl("apply", "--server-side", "--filename", "-", stdin=yaml.safe_dump(crd))
@@ -106,6 +124,14 @@ def without_newer_fields(crd: Manifest) -> Manifest:
     for field in NEWER_FIELDS:
         del spec["properties"][field]
     return older
+
+
+def without_a_schema(crd: Manifest) -> Manifest:
+    """Return the CRD of somebody who lets through any spec."""
+    foreign = deepcopy(crd)
+    schema = foreign["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema["properties"]["spec"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return foreign
 
 
 def refused_writes(operator: OperatorProcess) -> int:
