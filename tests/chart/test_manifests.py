@@ -18,6 +18,8 @@ CHARTS_OWN = {
     "HTTPS_SESSION_INGRESS",
     "OAUTH2_PROXY_IMAGE",
     "AMALTHEA_WORKERS",
+    "AMALTHEA_USAGE_INTERVAL",
+    "AMALTHEA_STOPPING_LEAD",
     "LOG_LEVEL",
 }
 """Settings that the chart writes out, and the kustomize files leave to the operator's own defaults."""

@@ -125,6 +125,9 @@ def live(world: World) -> None:
     for name in ("one", "far"):
         world.delete("AmaltheaSession", name)
         world.wait_until_gone("AmaltheaSession", name)
+    world.run("short", {"session": CONTAINER, "culling": {"maxIdleDuration": "1h", "maxHibernatedDuration": "1s"}})
+    world.patch_spec("short", hibernated=True)
+    world.wait_until_gone("AmaltheaSession", "short")
     world.wait_until_gone("Secret", "door")
 
 

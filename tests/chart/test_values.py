@@ -1,6 +1,7 @@
 """Values: each is known, described and checked, means what it meant in older releases, and reaches the operator."""
 
 import argparse
+from datetime import timedelta
 
 import pytest
 import yaml
@@ -73,6 +74,7 @@ def test_every_setting_reaches_the_operator() -> None:
         "httpsSessionIngress": True,
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "controllerManager": {"workers": 3},
+        "culling": {"usageInterval": "1m", "stoppingLead": "5m"},
         "logLevel": "debug",
     }
     environment = environment_of(manager_of(render(values)))
@@ -81,6 +83,8 @@ def test_every_setting_reaches_the_operator() -> None:
         lease_namespace=NAMESPACE,
         identity="pod",
         workers=3,
+        usage_interval=timedelta(minutes=1),
+        stopping_lead=timedelta(minutes=5),
         build=BuildSettings(
             sidecars_image="mirror/sidecars:2",
             oauth2_proxy_image="mirror/proxy:3",
@@ -119,6 +123,7 @@ def test_an_empty_tag_is_the_version_of_the_chart() -> None:
         ({"clusterScoped": "yes"}, "at '/clusterScoped': got string, want boolean"),
         ({"logLevel": "loud"}, "at '/logLevel': value must be one of 'debug', 'info', 'warning', 'error'"),
         ({"controllerManager": {"workers": 0}}, "at '/controllerManager/workers': minimum: got 0, want 1"),
+        ({"culling": {"usageInterval": "often"}}, "at '/culling/usageInterval': 'often' does not match pattern"),
         ({"controllerManager": {"nodeSelector": {"gpu": True}}}, "at '/controllerManager/nodeSelector/gpu'"),
         ({"imageRewriteRules": [{"source": "x"}]}, "missing properties 'source_prefix', 'target_prefix'"),
         ({"podDisruptionBudget": {"minAvailable": "all"}}, "does not match pattern"),

@@ -144,6 +144,12 @@ class World:
         pod = self.wait_for("Pod", f"{name}-0", lambda pod: "deletionTimestamp" not in pod["metadata"])
         return self.set_pod_status(pod, ready_status(pod))
 
+    def job_pod(self, name: str) -> Object:
+        """Return the pod of a session's Job, once it is there."""
+        self.wait_for("Job", name, lambda job: job.get("status", {}).get("active"))
+        labelled = [pod for pod in self.all("Pod") if pod["metadata"]["labels"].get("job-name") == name]
+        return next(pod for pod in labelled if "deletionTimestamp" not in pod["metadata"])
+
     def set_pod_status(self, pod: Object, status: Object) -> Object:
         """Play the kubelet: write a pod's status."""
         return self.api.patch(self.path("Pod", pod["metadata"]["name"]) + "/status", {"status": status})

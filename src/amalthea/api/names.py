@@ -12,6 +12,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 FINALIZER = "amalthea.dev/secrets-finalizer"
 """On a session that adopts at least one secret: the secrets are deleted before the session goes."""
 
+FIELD_MANAGER = "amalthea"
+"""Who the API server says changed a field, when we did: the first part of our User-Agent."""
+
 LEASE = "d2dc1fe0.amalthea.dev"
 """The leader election Lease; the Go operator's too, so that the two never act at once."""
 
@@ -29,6 +32,8 @@ ANNOTATION_SESSION_UID = "renku.io/session_uid"
 """On the workload and its pod: the UID of the session."""
 ANNOTATION_APPLIED = "amalthea.dev/applied"
 """On a child, never on a pod template: what we last wrote and which wish of the user it came from."""
+ANNOTATION_BUSY_UNTIL = "amalthea.dev/busy-until"
+"""On a session, written by a program that works in it: an RFC 3339 time until which it does not count as idle."""
 ANNOTATION_RCLONE_SECRET = "csi-rclone.dev/secretName"  # noqa: S105  (an annotation's name)
 """On the claim of a data source: the secret that configures its mount."""
 

@@ -5,8 +5,11 @@ The variables are those of the contract, so that the chart of the Go operator st
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import msgspec
+
+from amalthea.api import durations
 
 
 class SettingsError(ValueError):
@@ -52,6 +55,10 @@ class Settings:
     """Who holds the Lease (POD_NAME, else the host's name): a restarted container takes its own back at once."""
     workers: int = 16
     """Sessions that are worked on at once (AMALTHEA_WORKERS)."""
+    usage_interval: timedelta = timedelta(seconds=30)
+    """Between two questions for what sessions use (AMALTHEA_USAGE_INTERVAL, such as 30s)."""
+    stopping_lead: timedelta = timedelta(minutes=10)
+    """How long before a pause or a deletion the session says so, at most (AMALTHEA_STOPPING_LEAD, such as 10m)."""
     build: BuildSettings = field(default_factory=BuildSettings)
 
 
@@ -68,6 +75,8 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         lease_namespace=release_namespace,
         identity=env.get("POD_NAME") or env.get("HOSTNAME") or "amalthea",
         workers=_positive(env, "AMALTHEA_WORKERS", Settings.workers),
+        usage_interval=_duration(env, "AMALTHEA_USAGE_INTERVAL", Settings.usage_interval, least=1),
+        stopping_lead=_duration(env, "AMALTHEA_STOPPING_LEAD", Settings.stopping_lead, least=0),
         build=BuildSettings(
             sidecars_image=env.get("SIDECARS_IMAGE") or defaults.sidecars_image,
             oauth2_proxy_image=env.get("OAUTH2_PROXY_IMAGE") or defaults.oauth2_proxy_image,
@@ -95,6 +104,19 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise SettingsError(f"{name} is {text!r}; write a whole number of at least 1.")
     return int(text)
+
+
+def _duration(env: Mapping[str, str], name: str, default: timedelta, *, least: float) -> timedelta:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        duration = durations.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from error
+    if duration < timedelta(seconds=least):
+        raise SettingsError(f"{name} is {text!r}; write at least {least:g}s.")
+    return duration
 
 
 def _rules(text: str) -> tuple[RewriteRule, ...]:

@@ -26,9 +26,9 @@ _READY: dict[State, tuple[Reason, str]] = {
 
 
 def compose(
-    observed: Observed, plan: Plan, state: State, findings: Iterable[Finding], now: datetime
+    observed: Observed, plan: Plan, state: State, findings: Iterable[Finding], told: Iterable[Condition], now: datetime
 ) -> list[Condition]:
-    """Return the session's conditions: those that still hold keep their time."""
+    """Return the session's conditions, those of its life (`told`) last: those that still hold keep their time."""
     findings = tuple(findings)
     fresh = [_ready(observed, state), _routing(observed)]
     if plan.problems:
@@ -42,6 +42,7 @@ def compose(
         if holding := found.of(findings, kind):
             message = " ".join(dict.fromkeys(finding.message for finding in holding))
             fresh.append(_condition(kind, status, holding[0].reason, message))
+    fresh += told
     former = {condition.type: condition for condition in observed.session.status.conditions or ()}
     return [_timed(condition, former.get(condition.type), now) for condition in fresh]
 

@@ -18,8 +18,10 @@ from amalthea.model.views import (
     ClaimSpec,
     ClaimView,
     Metadata,
+    Pause,
     SecretView,
     SessionView,
+    Time,
     Volume,
     WorkloadSpec,
     WorkloadStatus,
@@ -56,6 +58,27 @@ class _PodTemplate(Struct, frozen=True):
 
 class _Wish(Struct, frozen=True):
     hibernated: object = False
+
+
+class _ManagedSpec(Struct, frozen=True):
+    hibernated: object = msgspec.field(name="f:hibernated", default=None)
+
+
+class _ManagedFields(Struct, frozen=True):
+    spec: _ManagedSpec = msgspec.field(name="f:spec", default=_ManagedSpec())
+
+
+class _ManagedEntry(Struct, frozen=True, rename="camel"):
+    manager: str = ""
+    time: Time | None = None
+    fields_v1: _ManagedFields = msgspec.field(name="fieldsV1", default=_ManagedFields())
+
+
+class _Managed(Struct, frozen=True):
+    class _Metadata(Struct, frozen=True, rename="camel"):
+        managed_fields: list[_ManagedEntry] = []
+
+    metadata: _Metadata = _Metadata()
 
 
 class _Resources(Struct, frozen=True):
@@ -95,6 +118,7 @@ _session = _decoder(SessionView)
 _spec = _decoder(Spec)
 _spec_as_data = _decoder(dict[str, object])
 _wish = _decoder(_Wish)
+_managed = _decoder(_Managed)
 
 pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
 """Decode a pod."""
@@ -112,7 +136,16 @@ def session(body: bytes | Raw) -> SessionView:
     except msgspec.ValidationError:
         parts = _sections(body)
         view = SessionView(metadata=parts.metadata, spec=parts.spec)
-    return msgspec.structs.replace(view, spec=view.spec.copy())
+    return msgspec.structs.replace(view, spec=view.spec.copy(), paused=_paused(view, body))
+
+
+def _paused(view: SessionView, body: bytes | Raw) -> Pause | None:
+    """Return who asked for the pause; looked for only where there is one, for managed fields are long."""
+    if not wants_hibernation(view):
+        return None
+    entries = [e for e in _managed(body).metadata.managed_fields if e.fields_v1.spec.hibernated is not None]
+    last = max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)
+    return Pause(manager=last.manager, time=last.time) if last is not None else None
 
 
 def spec(view: SessionView) -> Spec:

@@ -6,6 +6,7 @@ from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.model import adoption, decoding
 from amalthea.model.pods import PodView
+from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, ClaimView, SecretView, SessionView, WorkloadView
 
 ChildKey = tuple[str, str]
@@ -26,6 +27,8 @@ class Observed:
     secret: SecretView | None = None
     claims: tuple[ClaimView, ...] = ()
     pods: tuple[PodView, ...] = ()
+    usage: Usage | None = None
+    """What the session's container was last measured to use; None if that is not known."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 

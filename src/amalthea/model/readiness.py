@@ -34,6 +34,12 @@ def session_answers(pod: PodView) -> bool:
     return any(status.name == names.CONTAINER_SESSION and status.ready for status in pod.status.container_statuses)
 
 
+def session_started_at(pod: PodView) -> datetime | None:
+    """Return since when the session container runs, or None if it does not."""
+    running = (s.state.running for s in pod.status.container_statuses if s.name == names.CONTAINER_SESSION)
+    return next((state.started_at for state in running if state is not None), None)
+
+
 def unready_beside(pod: PodView) -> tuple[str, ...]:
     """Return the names of the containers beside the session's that are not ready, sidecars included."""
     sidecars = _sidecars(pod)

@@ -5,17 +5,45 @@ Times change only on transitions, so that an undisturbed session's status is nev
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from amalthea.api.types import State, Status
-from amalthea.model import conditions
+from amalthea.model import conditions, idleness, lifecycle, story
 from amalthea.model.findings import Finding
+from amalthea.model.idleness import Idleness
+from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan
 from amalthea.model.state import Verdict, calm_at, judge, linger
+from amalthea.model.story import Life
 from amalthea.model.times import rfc3339
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a report depends on beside the session."""
+
+    url: str
+    now: datetime
+    lead: timedelta = timedelta(minutes=10)
+    """How long before a pause or a deletion people are told, at most."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What to tell of a session, and what follows from it."""
+
+    status: Status
+    pause: Deadline | None
+    """When the session is to be paused, as things stand."""
+    deletion: Deadline | None
+    """When the session is to be deleted, as things stand."""
+    wake_at: datetime | None
+    """When to look again because time alone changes something; None for never."""
+    usage_counts: bool
+    """Whether it matters how much CPU the session uses."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +56,18 @@ class _Since:
     idle: str | None
 
 
-def report(observed: Observed, plan: Plan, findings: Iterable[Finding], url: str, now: datetime) -> Status:
-    """Return the status that the session should have."""
-    findings = tuple(findings)
+def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Report:
+    """Return the status that the session should have, and what follows from it."""
+    findings, now = tuple(findings), context.now
     verdict = linger(observed, _verdict(observed, plan), now)
     state, error = _state(plan, verdict, findings)
-    since = _since(observed, state, now)
-    return Status(
+    idle = idleness.judge(observed, now) if state in lifecycle.RUNNING else None
+    since = _since(observed, state, idle, now)
+    status = Status(
         state=state,
-        url=url,
+        url=context.url,
         run_id=None if observed.hibernated else plan.run_id,
         error=error,
-        conditions=conditions.compose(observed, plan, state, findings, now),
         container_counts=verdict.containers,
         init_container_counts=verdict.init_containers,
         idle=since.idle is not None,
@@ -48,6 +76,15 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], url: str
         failed_scheduling_since=since.failed_scheduling,
         hibernated_since=since.hibernated,
     )
+    life = Life(idle, lifecycle.pause(observed, status), lifecycle.deletion(observed, status))
+    told = story.told(observed, status, life, now, context.lead)
+    status = msgspec.structs.replace(
+        status,
+        will_hibernate_at=rfc3339(life.pause.at) if life.pause is not None else None,
+        conditions=conditions.compose(observed, plan, state, findings, told, now),
+    )
+    wake_at = _wake_at(observed, status, life, context)
+    return Report(status, life.pause, life.deletion, wake_at, usage_counts=idle is not None)
 
 
 def _verdict(observed: Observed, plan: Plan) -> Verdict:
@@ -67,20 +104,33 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
     return verdict.state, verdict.error or " ".join(fatal) or None
 
 
-def wake_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
-    """Return when to look again because time alone can change the status that was reported; None for never."""
-    calm = calm_at(observed) if status.state == "Failed" else None
-    return calm if calm is not None and now < calm else None
+def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -> datetime | None:
+    """Return when to look again because time alone can change what was reported; None for never."""
+    moments = [calm_at(observed) if status.state == "Failed" else None]
+    if life.idleness is not None:
+        moments.append(idleness.changes_at(observed, context.now))
+    for deadline in (life.pause, life.deletion):
+        if deadline is not None:
+            moments += [deadline.announced_from(context.lead), deadline.at]
+    return min((moment for moment in moments if moment is not None and context.now < moment), default=None)
 
 
-def _since(observed: Observed, state: State, now: datetime) -> _Since:
+def _since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> _Since:
     former, present = observed.session.status, rfc3339(now)
     return _Since(
         hibernated=(former.hibernated_since or present) if state == "Hibernated" else None,
         failing=(former.failing_since or present) if state == "Failed" else None,
         failed_scheduling=_unscheduled_since(observed),
-        idle=_ended_at(observed, now) if observed.ended or state == "Succeeded" else None,
+        idle=_idle_since(observed, state, idle, now),
     )
+
+
+def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> str | None:
+    if observed.ended or state == "Succeeded":
+        return _ended_at(observed, now)
+    if idle is None or not idle.idle:
+        return None
+    return observed.session.status.idle_since or rfc3339(now)
 
 
 def _unscheduled_since(observed: Observed) -> str | None:

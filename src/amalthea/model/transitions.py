@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from amalthea.api.reasons import EventReason, Reason
+from amalthea.api.reasons import ConditionType, EventReason, Reason
 from amalthea.api.types import State, Status
 
 
@@ -27,6 +27,10 @@ _ON_PURPOSE: dict[str, Transition] = {
     Reason.DELETING: Transition(EventReason.DELETING, "The session is being deleted."),
     Reason.STOPPING: Transition(EventReason.STOPPING, "The session is being paused."),
 }
+_WARNINGS: dict[str, EventReason] = {
+    ConditionType.STOPPING_SOON: EventReason.STOPPING_SOON,
+    ConditionType.DELETING_SOON: EventReason.DELETING_SOON,
+}
 _STARTING = Transition(EventReason.STARTING, "The session is starting.")
 _UNREADY = Transition(EventReason.NOT_READY, "The session does not answer at the moment.", "Warning")
 _MAX_MESSAGE = 1024
@@ -41,10 +45,17 @@ def transition(old: Status, new: Status) -> Transition | None:
     if not old.conditions and new.state == "NotReady":
         return None
     if new.state == "NotReady":
-        return _not_ready(old, new)
+        return _not_ready(old, new) or _warning(old, new)
     if new.state == old.state:
-        return None
+        return _warning(old, new)
     return _with_cause(_ENTERED[new.state], new)
+
+
+def _warning(old: Status, new: Status) -> Transition | None:
+    """Return what is about to happen, as soon as it is told."""
+    known = {condition.type for condition in old.conditions or ()}
+    news = (c for c in new.conditions or () if c.type in _WARNINGS and c.type not in known)
+    return next((Transition(_WARNINGS[c.type], c.message or "", "Warning") for c in news), None)
 
 
 def _not_ready(old: Status, new: Status) -> Transition | None:

@@ -56,12 +56,21 @@ class Metadata(View, frozen=True, kw_only=True):
         return owner is not None and owner.uid == uid
 
 
+class Pause(View, frozen=True, kw_only=True):
+    """Who asked for a session's pause, as the API server knows it, and when they last changed the session."""
+
+    manager: str = ""
+    time: Time | None = None
+
+
 class SessionView(View, frozen=True, kw_only=True):
     """A session; its spec stays raw until it is worked on, since most sessions sleep or just run."""
 
     metadata: Metadata = Metadata()
     spec: Raw = Raw(b"{}")
     status: Status = Status()
+    paused: Pause | None = None
+    """Not a field of the API: read from the managed fields of a session that is to be paused."""
 
 
 class ChildView(View, frozen=True, kw_only=True):
@@ -110,12 +119,6 @@ class ObjectCondition(View, frozen=True, kw_only=True):
 class WorkloadStatus(View, frozen=True, kw_only=True):
     """What we read of a StatefulSet's or a Job's status."""
 
-    ready_replicas: int = 0
-    active: int = 0
-    ready: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    start_time: Time | None = None
     completion_time: Time | None = None
     conditions: list[ObjectCondition] = []
 

@@ -4,24 +4,27 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.types import Status
-from amalthea.engine.ports import key_of
+from amalthea.engine.ports import Key, key_of
 from amalthea.kube.client import Client
 from amalthea.kube.errors import NotFound
 from amalthea.model.observed import Observed
 from amalthea.model.report import as_data, merge_patch
+from amalthea.model.story import only_progress, starting
 from amalthea.model.transitions import transition
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SESSIONS
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.recorder import Recorder
 
 
 class Announcer:
     """Writes statuses, and hands Events to the recorder."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder) -> None:
+    def __init__(self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer) -> None:
         self._client = client
         self._caches = caches
         self._recorder = recorder
+        self._pacer = pacer
 
     async def announce(self, observed: Observed, status: Status) -> None:
         """Write what changed of a session's status, and tell the transition if it is one.
@@ -31,14 +34,21 @@ class Announcer:
         """
         former = observed.session.status
         patch = merge_patch(as_data(former), as_data(status))
-        if not patch:
+        key = key_of(observed.session)
+        if not patch or (only_progress(former, status) and not self._pacer.may_write(key)):
             return
         try:
-            body = await self._client.patch_merge(
-                SESSIONS, key_of(observed.session), {"status": patch}, Raw, subresource="status"
-            )
+            body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
         except NotFound:
             return
         self._caches.observe(names.KIND, body)
+        if starting(status):
+            self._pacer.wrote(key)
+        else:
+            self._pacer.forget(key)
         if told := transition(former, status):
             self._recorder.tell(observed.session.metadata, told)
+
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone."""
+        self._pacer.forget(key)

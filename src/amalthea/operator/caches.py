@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.engine.ports import Key, key_of
@@ -41,6 +42,10 @@ class Caches:
         """Return a session."""
         session: SessionView | None = self.stores[names.KIND].get(key)
         return session
+
+    def sessions(self) -> tuple[SessionView, ...]:
+        """Return all sessions."""
+        return self.stores[names.KIND].values()
 
     def child(self, kind: str, key: Key) -> Any:  # noqa: ANN401  (the view depends on the kind)
         """Return a child, or None."""
@@ -83,7 +88,7 @@ class Caches:
             self._ours = False
 
     def _session_changed(self, old: SessionView | None, new: SessionView | None) -> None:
-        if self._ours or (old is not None and new is not None and _same_wish(old, new)):
+        if self._ours or (old is not None and new is not None and same_wish(old, new)):
             return
         present = new or old
         if present is not None:
@@ -110,25 +115,31 @@ def _sessions_of(view: ChildView | PodView) -> Iterable[Key]:
     return ((view.metadata.namespace, session),) if session else ()
 
 
-def _same_wish(old: SessionView, new: SessionView) -> bool:
+def same_wish(old: SessionView, new: SessionView) -> bool:
     """Tell whether nothing changed but the status, which is ours, and what we do not read."""
     return (
         old.metadata.uid == new.metadata.uid
         and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
         and old.metadata.finalizers == new.metadata.finalizers
         and bytes(old.spec) == bytes(new.spec)
+        and _declared_busy(old) == _declared_busy(new)
     )
 
 
+def _declared_busy(session: SessionView) -> str | None:
+    return session.metadata.annotations.get(names.ANNOTATION_BUSY_UNTIL)
+
+
 def _same_child(old: ChildView | PodView | None, new: ChildView | PodView | None) -> bool:
-    """Tell whether a child other than pod and workload is as it was, but for what others added to it."""
-    if old is None or new is None or isinstance(old, PodView | WorkloadView) or isinstance(new, PodView):
+    """Tell whether a child is as it was in all that we read, but for what others added to it."""
+    if not isinstance(old, ChildView) or not isinstance(new, ChildView):
         return False
+    was, now = old.metadata, new.metadata
     return (
-        old.fingerprint == new.fingerprint
-        and old.metadata.uid == new.metadata.uid
-        and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
-        and old.metadata.owner_references == new.metadata.owner_references
-        and old.metadata.labels.items() <= new.metadata.labels.items()
-        and old.metadata.annotations.items() <= new.metadata.annotations.items()
+        was.uid == now.uid
+        and was.deletion_timestamp == now.deletion_timestamp
+        and was.owner_references == now.owner_references
+        and was.labels.items() <= now.labels.items()
+        and was.annotations.items() <= now.annotations.items()
+        and replace(old, metadata=now) == new
     )

@@ -4,12 +4,11 @@ Level-triggered: a call says that something about a session may have changed, ne
 by a crash at any moment too, one pass after the other brings it to what its spec asks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from amalthea.api.reasons import Reason
-from amalthea.api.settings import BuildSettings
+from amalthea.api.settings import Settings
 from amalthea.build.changes import compare
 from amalthea.build.children import children
 from amalthea.build.pod_template_inputs import pod_relevant
@@ -22,21 +21,18 @@ from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
+from amalthea.model.idleness import threshold
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide
-from amalthea.model.report import report, wake_at
+from amalthea.model.report import Context, Report, report
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
-from amalthea.operator.caches import Caches
+from amalthea.operator.caches import Caches, same_wish
+from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
-
-RETRY_REFUSED = {
-    Reason.NAME_TAKEN: timedelta(seconds=30),
-    Reason.QUOTA_EXCEEDED: timedelta(seconds=30),
-    Reason.REFUSED: timedelta(minutes=5),
-}
-"""When to try again what nothing that is watched will tell us about."""
+from amalthea.operator.refusals import AGAIN_AFTER, Refusal
+from amalthea.operator.usage import UsagePoller
 
 
 @dataclass(frozen=True)
@@ -54,15 +50,20 @@ class Hands:
     applier: Applier
     finalizer: Finalizer
     announcer: Announcer
+    ender: Ender
 
 
 class Reconciler:
     """Brings one session after the other to what its spec asks for."""
 
-    def __init__(self, caches: Caches, hands: Hands, settings: BuildSettings, clock: Clock, chance: Chance) -> None:
+    def __init__(
+        self, caches: Caches, usage: UsagePoller, hands: Hands, settings: Settings, clock: Clock, chance: Chance
+    ) -> None:
         self._caches = caches
+        self._usage = usage
         self._hands = hands
-        self._settings = settings
+        self._settings = settings.build
+        self._lead = settings.stopping_lead
         self._clock = clock
         self._chance = chance
 
@@ -73,20 +74,22 @@ class Reconciler:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
         """
-        observed = gather(self._caches, key)
+        observed = self._gather(key)
         if observed is None:
+            self._forget(key)
             return Result()
         plan = decide(observed, self._chance.fresh)
         changes = self._compare(observed, plan)
-        findings = changes.findings
+        refused: tuple[Refusal, ...] = ()
         if plan.course is not Course.DELETE:
             await self._hands.finalizer.ensure(observed)
-            findings += await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
+            refused = await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
+        findings = (*changes.findings, *(refusal.finding for refusal in refused))
         due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:
             # Looked up anew: the status that was just written has moved the session's resource version.
-            await self._hands.finalizer.release(gather(self._caches, key) or observed)
-        return self._next(findings, due)
+            await self._hands.finalizer.release(self._gather(key) or observed)
+        return self._next(due, refused, changes.findings)
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
@@ -98,15 +101,33 @@ class Reconciler:
         return compare(observed, plan, children(subject, material), users_wish)
 
     async def _announce(self, key: Key, plan: Plan, findings: tuple[Finding, ...]) -> datetime | None:
-        """Tell how the session is now; return when time alone can change that."""
-        after = gather(self._caches, key)
+        """Tell how the session is now, and end what is due; return when time alone can change something."""
+        after = self._gather(key)
         if after is None:
             return None
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
-        status = report(after, plan, findings, url or NO_URL, now)
-        await self._hands.announcer.announce(after, status)
-        return wake_at(after, status, now)
+        told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
+        self._follow(key, after, told)
+        await self._hands.announcer.announce(after, told.status)
+        # Looked up anew: who changed the session since must not find it paused all the same.
+        if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
+            await self._hands.ender.end(session, told, now)
+        return told.wake_at
+
+    def _gather(self, key: Key) -> Observed | None:
+        return gather(self._caches, key, self._usage.of(key))
+
+    def _follow(self, key: Key, observed: Observed, told: Report) -> None:
+        culling = observed.spec.culling if observed.spec is not None else None
+        if told.usage_counts and culling is not None:
+            self._usage.follow(key, threshold(culling))
+        else:
+            self._usage.leave(key)
+
+    def _forget(self, key: Key) -> None:
+        self._usage.leave(key)
+        self._hands.announcer.forget(key)
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None
@@ -120,7 +141,8 @@ class Reconciler:
             run_id=plan.run_id,
         )
 
-    def _next(self, findings: tuple[Finding, ...], due: datetime | None) -> Result:
-        waits = [RETRY_REFUSED[finding.reason] for finding in findings if finding.reason in RETRY_REFUSED]
-        again = [self._clock.now() + wait for wait in waits] + ([due] if due is not None else [])
-        return Result(wake_at=min(again, default=None))
+    def _next(self, due: datetime | None, refused: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+        """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
+        waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
+        moments = [due, *(refusal.until for refusal in refused), *(self._clock.now() + wait for wait in waits)]
+        return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))

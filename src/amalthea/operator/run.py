@@ -35,10 +35,14 @@ from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
+from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.kinds import WATCHED
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
+from amalthea.operator.refusals import Refusals
+from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
 STOP_GRACE = 5.0
@@ -136,14 +140,19 @@ class Operator:
             for kind, watched in WATCHED.items()
         ]
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        selection = self._selection("Pod")
+        interval = settings.usage_interval.total_seconds()
+        self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
+        self._usage.wake = self.queue.add
         hands = Hands(
-            Applier(client, self.caches),
+            Applier(client, self.caches, Refusals(self.clock)),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue)),
+            Ender(client, self.caches, self._recorder),
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
-        reconciler = Reconciler(self.caches, hands, settings.build, self.clock, chance)
+        reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
         self._controller = Controller(
             self.queue, reconciler.reconcile, settings.workers, self.clock, observers.Working(metrics)
         )
@@ -174,10 +183,13 @@ class Operator:
     async def _work(self) -> None:
         for session in await self._audit.edited():
             self.queue.add(session)
+        if any(session.status.idle for session in self.caches.sessions()):
+            await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
-            recording = tasks.create_task(self._recorder.run())
+            beside = [tasks.create_task(self._recorder.run()), tasks.create_task(self._usage.run())]
             await self._controller.run()
-            recording.cancel()
+            for task in beside:
+                task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
 
     async def _stop_when(self, stop: asyncio.Event) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -90,3 +91,12 @@ class OperatorMetrics:
         )
         self.leading = Gauge("amalthea_leading", "Whether this instance holds the Lease.", registry=registry)
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
+        self._usage_polled_at = Gauge(
+            "amalthea_usage_poll_timestamp_seconds",
+            "When the metrics API last told what sessions use, in Unix time; 0 if it never did.",
+            registry=registry,
+        )
+
+    def usage_polled(self, at: datetime) -> None:
+        """Note when the metrics API last answered."""
+        self._usage_polled_at.set(at.timestamp())

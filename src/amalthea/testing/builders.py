@@ -34,6 +34,17 @@ class SessionBuilder:
     run_id: str | None = RUN_ID
     raw: Manifest = field(default_factory=lambda: {"hibernated": False, "session": {"image": "example.org/lab:1"}})
     settings: BuildSettings = field(default_factory=BuildSettings)
+    metadata: Manifest = field(default_factory=dict)
+
+    def with_metadata(self, **fields: Any) -> "SessionBuilder":  # noqa: ANN401  (fields of any type)
+        """Merge fields into the metadata, such as annotations."""
+        return replace(self, metadata=_merged(self.metadata, fields))
+
+    def paused_by(self, manager: str, at: str) -> "SessionBuilder":
+        """Pause it, as that field manager asked at that time."""
+        fields: Manifest = {"f:spec": {"f:hibernated": {}}}
+        entry = {"manager": manager, "operation": "Update", "time": at, "fieldsType": "FieldsV1", "fieldsV1": fields}
+        return self.hibernated().with_metadata(managedFields=[entry])
 
     def with_spec(self, **fields: Any) -> "SessionBuilder":  # noqa: ANN401  (fields of any type)
         """Merge fields into the spec (RFC 7386): mappings are merged, all else is replaced, None removes."""
@@ -104,7 +115,7 @@ class SessionBuilder:
 
     def manifest(self) -> Manifest:
         """Return the object as a client creates it."""
-        metadata = {"name": self.name, "namespace": self.namespace}
+        metadata = {"name": self.name, "namespace": self.namespace, **self.metadata}
         return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": self.spec()}
 
     def subject(self) -> Subject:

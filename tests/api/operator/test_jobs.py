@@ -10,13 +10,6 @@ from tests.support.world import Object, World
 pytestmark = pytest.mark.usefixtures("operator")
 
 
-def job_pod(world: World, name: str) -> Object:
-    """Return the pod of a session's Job, once it is there."""
-    world.wait_for("Job", name, lambda job: job.get("status", {}).get("active"))
-    labelled = [pod for pod in world.all("Pod") if pod["metadata"]["labels"].get("job-name") == name]
-    return next(pod for pod in labelled if "deletionTimestamp" not in pod["metadata"])
-
-
 def end(world: World, pod: Object, exit_code: int) -> None:
     """Play the kubelet: the pod's container ends."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -32,7 +25,7 @@ def end(world: World, pod: Object, exit_code: int) -> None:
 
 def test_a_job_that_ends_well_succeeds_and_has_neither_service_nor_ingress(world: World) -> None:
     world.session("one", JOB)
-    end(world, job_pod(world, "one"), 0)
+    end(world, world.job_pod("one"), 0)
     session = world.wait_for_state("one", "Succeeded")
     assert session["status"]["idle"]
     assert session["status"]["idleSince"]
@@ -44,27 +37,27 @@ def test_a_job_that_ends_well_succeeds_and_has_neither_service_nor_ingress(world
 
 def test_a_job_that_ends_badly_is_failed_with_its_exit_code(world: World) -> None:
     world.session("one", JOB)
-    end(world, job_pod(world, "one"), 3)
+    end(world, world.job_pod("one"), 3)
     session = world.wait_for_state("one", "Failed")
     assert "exit code 3" in session["status"]["error"]
 
 
 def test_a_job_that_has_ended_is_not_run_again_because_somebody_deleted_it(world: World) -> None:
     world.session("one", JOB)
-    end(world, job_pod(world, "one"), 0)
+    end(world, world.job_pod("one"), 0)
     world.wait_for_state("one", "Succeeded")
     world.delete("Job", "one")
     world.wait_until_gone("Job", "one")
     world.patch("AmaltheaSession", "one", metadata={"labels": {"looked": "at"}})
     world.session("two", JOB)
-    job_pod(world, "two")
+    world.job_pod("two")
     assert world.get("Job", "one") is None
     assert world.wait_for_state("one", "Succeeded")
 
 
 def test_a_paused_job_is_made_anew_with_a_new_run(world: World) -> None:
     world.session("one", JOB)
-    first = job_pod(world, "one")
+    first = world.job_pod("one")
     job = world.get("Job", "one")
     assert job is not None
     world.patch_spec("one", hibernated=True)
@@ -76,7 +69,7 @@ def test_a_paused_job_is_made_anew_with_a_new_run(world: World) -> None:
     again = world.wait_for("Job", "one", lambda found: found["metadata"]["uid"] != job["metadata"]["uid"])
     run = again["metadata"]["annotations"]["renku.io/run_id"]
     assert run > first["metadata"]["annotations"]["renku.io/run_id"]
-    second = job_pod(world, "one")
+    second = world.job_pod("one")
     assert second["metadata"]["annotations"]["renku.io/run_id"] == run
     world.wait_for("AmaltheaSession", "one", lambda session: session["status"].get("runID") == run)
     claim = world.get("PersistentVolumeClaim", "one")

@@ -4,6 +4,7 @@ Objects are posted by its field manager, in the order in which it made them; con
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from dataclasses import dataclass, replace
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from tests import recorded
-from tests.api.operator.test_jobs import end, job_pod
+from tests.api.operator.test_jobs import end
 from tests.recorded import Recorded
 from tests.support.world import Object, World, ready_status
 
@@ -104,7 +105,13 @@ def _load(world: World, theirs: Recorded) -> Left:
         children[key] = _post(world, json.loads(text))
     _play(world, theirs)
     path = world.path(names.KIND, theirs.name) + "/status" + AS_THE_GO_OPERATOR
-    return Left(world.api.patch(path, {"status": theirs.made["status"]}), children)
+    return Left(world.api.patch(path, {"status": _as_of_now(theirs.made["status"])}), children)
+
+
+def _as_of_now(status: Manifest) -> Manifest:
+    """Return a status whose times have just begun: an ended job is deleted after some."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {key: now if key.endswith("Since") else value for key, value in status.items()}
 
 
 def _post(world: World, body: Manifest) -> Object:
@@ -115,12 +122,12 @@ def _play(world: World, theirs: Recorded) -> None:
     """Play the kubelet, until the workload is as it was."""
     match theirs.made["status"]["state"], theirs.name:
         case "Running", "job":
-            pod = job_pod(world, theirs.name)
+            pod = world.job_pod(theirs.name)
             world.set_pod_status(pod, ready_status(pod))
             world.wait_for("Job", theirs.name, lambda job: job["status"].get("ready"))
         case "Running", _:
             world.make_pod_ready(theirs.name)
             world.wait_for("StatefulSet", theirs.name, lambda found: found["status"].get("readyReplicas") == 1)
         case "Succeeded", _:
-            end(world, job_pod(world, theirs.name), 0)
+            end(world, world.job_pod(theirs.name), 0)
             world.wait_for("Job", theirs.name, lambda job: job["status"].get("completionTime"))

@@ -15,7 +15,7 @@ from lab.control_plane import ControlPlane
 from lab.flags import Settings
 from tests.api.operator.conftest import install_crd
 from tests.api.operator.specs import JOB, PLAIN, TOKEN
-from tests.api.operator.test_jobs import end, job_pod
+from tests.api.operator.test_jobs import end
 from tests.api.takeover import left_behind
 from tests.support.processes import OperatorProcess
 from tests.support.world import World, condition
@@ -56,7 +56,7 @@ def test_under_the_old_crd_no_write_is_refused_and_no_spec_is_touched(
     operator.start()
     world.secret("door", auth="authproxy: {token: t}")
     world.session("job", JOB)
-    end(world, job_pod(world, "job"), 3)
+    end(world, world.job_pod("job"), 3)
     world.session("refused", {**PLAIN, "session": {**PLAIN["session"], "urlPath": "no-path"}})
     world.run("one", TOKEN)
     world.wait_for_state("job", "Failed")

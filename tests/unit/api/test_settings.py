@@ -1,6 +1,7 @@
 """A setting that is misread is found out on the day it hurts: what cannot be understood stops the operator at once."""
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
@@ -26,6 +27,8 @@ def test_everything_can_be_set() -> None:
             "RELEASE_NAMESPACE": "renku",
             "POD_NAME": "amalthea-0",
             "AMALTHEA_WORKERS": "4",
+            "AMALTHEA_USAGE_INTERVAL": "1m",
+            "AMALTHEA_STOPPING_LEAD": "0",
             "SIDECARS_IMAGE": "renku/sidecars:1",
             "OAUTH2_PROXY_IMAGE": "mirror/oauth2-proxy:1",
             "RCLONE_STORAGE_CLASS": "rclone",
@@ -40,6 +43,8 @@ def test_everything_can_be_set() -> None:
         lease_namespace="renku",
         identity="amalthea-0",
         workers=4,
+        usage_interval=timedelta(minutes=1),
+        stopping_lead=timedelta(0),
         build=BuildSettings(
             sidecars_image="renku/sidecars:1",
             oauth2_proxy_image="mirror/oauth2-proxy:1",
@@ -87,6 +92,12 @@ BAD = {
     "a flag that is neither": ("CLUSTER_SCOPED", "maybe", "CLUSTER_SCOPED is 'maybe'; write true or false."),
     "no workers": ("AMALTHEA_WORKERS", "0", "AMALTHEA_WORKERS is '0'; write a whole number of at least 1."),
     "half a worker": ("AMALTHEA_WORKERS", "1.5", "AMALTHEA_WORKERS is '1.5'; write a whole number of at least 1."),
+    "no duration": ("AMALTHEA_STOPPING_LEAD", "soon", "AMALTHEA_STOPPING_LEAD: 'soon' is not a duration"),
+    "a poll without pause": (
+        "AMALTHEA_USAGE_INTERVAL",
+        "10ms",
+        "AMALTHEA_USAGE_INTERVAL is '10ms'; write at least 1s.",
+    ),
     "rules that are no JSON": (
         "AMALTHEA_IMAGE_REWRITE_RULES",
         "docker.io=mirror",

@@ -120,7 +120,7 @@ def test_a_paused_session_has_no_ingress_and_no_pod_and_keeps_the_rest() -> None
     world.builder = world.builder.with_spec(hibernated=True)
 
     assert kinds(world.step()) == [("patch", "StatefulSet"), ("delete", "Ingress")]
-    assert reasons(world) == {"Ready": "Stopping", "RoutingReady": "Hibernated"}
+    assert reasons(world) == {"Ready": "Stopping", "RoutingReady": "Hibernated", "Stopped": "User"}
     world.stop_pod()
     assert world.step().writes == ()
     assert world.status["state"] == "Hibernated"

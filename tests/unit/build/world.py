@@ -23,7 +23,7 @@ from amalthea.model import decoding
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide
-from amalthea.model.report import as_data, report
+from amalthea.model.report import Context, as_data, report
 from amalthea.model.views import ChildView
 from amalthea.testing import observations, patches
 from amalthea.testing.builders import SessionBuilder, session
@@ -147,8 +147,8 @@ class World:
     def _report(self, plan: Plan, findings: tuple[Finding, ...]) -> None:
         seen = self.observe()
         assert seen.spec is not None
-        told = report(seen, plan, findings, session_url(seen.spec, self.builder.settings), NOW)
-        self.status = as_data(msgspec.convert(as_data(told), Status))
+        told = report(seen, plan, findings, Context(session_url(seen.spec, self.builder.settings), NOW))
+        self.status = as_data(msgspec.convert(as_data(told.status), Status))
 
     def _do(self, write: Write) -> None:
         match write:

@@ -11,7 +11,7 @@ from amalthea.api.types import Status
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import as_data, merge_patch, report, wake_at
+from amalthea.model.report import Context, Report, as_data, merge_patch, report
 from amalthea.testing import patches
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
@@ -40,9 +40,13 @@ FULL = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.QUOTA_EXCEEDED, "No room.
 SHRINK = Finding(ConditionType.STORAGE_SIZED, Reason.SHRINK_REFUSED, "It cannot shrink.")
 
 
-def status_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Status:
+def report_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Report:
     plan = decide(seen, Fresh(lambda: RUN_ID))
-    return report(seen, plan, findings, "https://lab.example.org/demo/", now)
+    return report(seen, plan, findings, Context("https://lab.example.org/demo/", now))
+
+
+def status_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Status:
+    return report_of(seen, *findings, now=now).status
 
 
 CASES: dict[str, tuple[Observed, tuple[Finding, ...]]] = {
@@ -117,7 +121,11 @@ def test_a_refused_session_that_runs_goes_on_running() -> None:
     status = status_of(observed(BAD, AWAKE, READY, status={"state": "Running", "runID": RUN_ID}))
 
     assert (status.state, status.error, status.run_id) == ("Running", None, RUN_ID)
-    assert [c.type for c in status.conditions or () if c.status == "False"] == ["RoutingReady", "Accepted"]
+    assert [c.type for c in status.conditions or () if c.status == "False"] == [
+        "RoutingReady",
+        "Accepted",
+        "Progressing",
+    ]
 
 
 def test_a_paused_session_that_cannot_be_resumed_as_it_is_described_is_failed() -> None:
@@ -194,11 +202,11 @@ def test_a_failed_session_is_looked_at_again_when_it_has_been_calm() -> None:
     up = pod(container(state=running("2026-11-22T13:09:00Z")))
     seen = observed(None, statefulset(), up, status={"state": "Failed", "error": "It broke."})
 
-    assert wake_at(seen, status_of(seen), NOW) == datetime(2026, 11, 22, 13, 11, tzinfo=UTC)
+    assert report_of(seen).wake_at == datetime(2026, 11, 22, 13, 11, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", ["running", "failed", "paused", "quota", "job failed"])
 def test_no_timer_runs_for_what_time_cannot_change(name: str) -> None:
     seen, findings = CASES[name]
 
-    assert wake_at(seen, status_of(seen, *findings), NOW) is None
+    assert report_of(seen, *findings).wake_at is None

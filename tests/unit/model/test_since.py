@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import as_data, report
+from amalthea.model.report import Context, as_data, report
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     READY_AT,
@@ -96,4 +96,4 @@ def test_times_move_on_transitions_only_and_are_cleared_on_leaving(
 ) -> None:
     plan = decide(seen, Fresh(lambda: RUN_ID))
 
-    assert as_data(report(seen, plan, (), "None", NOW)).get(field) == expected
+    assert as_data(report(seen, plan, (), Context("None", NOW)).status).get(field) == expected

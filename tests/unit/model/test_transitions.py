@@ -3,6 +3,7 @@
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from amalthea.api.reasons import EventReason, Reason
 from amalthea.api.types import Condition, ContainerCounts, State, Status
@@ -19,6 +20,12 @@ def status(
         container_counts=ContainerCounts(ready=ready, total=2),
         conditions=[Condition(type="Ready", status="False", reason=reason or str(state))],
     )
+
+
+def warned(told: Status, kind: str) -> Status:
+    """Return a status that tells of something to come."""
+    condition = Condition(type=kind, status="True", reason="Idle", message="The session will be paused.")
+    return replace(told, conditions=[*(told.conditions or ()), condition])
 
 
 NEW = Status()
@@ -47,6 +54,30 @@ TOLD = {
     "a job ends": (status("Running"), status("Succeeded"), EventReason.SUCCEEDED, "Normal"),
     "it is being deleted": (status("Running"), DELETING, EventReason.DELETING, "Normal"),
     "it is being deleted while it starts": (status("NotReady"), DELETING, EventReason.DELETING, "Normal"),
+    "it will be paused soon": (
+        status("Running"),
+        warned(status("Running"), "StoppingSoon"),
+        EventReason.STOPPING_SOON,
+        "Warning",
+    ),
+    "it will be paused soon while it still starts": (
+        status("NotReady"),
+        warned(status("NotReady"), "StoppingSoon"),
+        EventReason.STOPPING_SOON,
+        "Warning",
+    ),
+    "it will be deleted soon": (
+        status("Hibernated"),
+        warned(status("Hibernated"), "DeletingSoon"),
+        EventReason.DELETING_SOON,
+        "Warning",
+    ),
+    "one event, though two things are new": (
+        status("NotReady"),
+        warned(status("Running"), "StoppingSoon"),
+        EventReason.RUNNING,
+        "Normal",
+    ),
     "it is being deleted while it is paused": (
         status("Hibernated", run_id=None),
         status("NotReady", Reason.DELETING, None),

@@ -8,6 +8,7 @@ from amalthea.api.schema import Manifest
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import Priority
 from amalthea.operator.caches import Caches
+from amalthea.operator.kinds import WATCHED
 
 KEY = ("team", "demo")
 
@@ -63,3 +64,21 @@ def test_a_child_that_we_wrote_is_no_edit_and_one_that_others_write_is() -> None
     assert not caches.edited(caches.child("Service", KEY))
     edited = msgspec.structs.replace(caches.child("Service", KEY), fingerprint="another")
     assert caches.edited(edited)
+
+
+def statefulset(version: int, *, replicas: int = 1, observed: int = 0) -> Raw:
+    metadata: Manifest = {"namespace": KEY[0], "name": KEY[1], "uid": "w", "resourceVersion": str(version)}
+    metadata["labels"] = {names.LABEL_INSTANCE: KEY[1]}
+    return raw(metadata=metadata, spec={"replicas": replicas}, status={"observedGeneration": observed})
+
+
+def test_what_a_controller_writes_and_nobody_reads_wakes_nobody() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    store = caches.stores["StatefulSet"]
+    store.observe(WATCHED["StatefulSet"].decode(statefulset(1)))
+    woken.keys.clear()
+    store.observe(WATCHED["StatefulSet"].decode(statefulset(2, observed=1)))
+    assert woken.keys == []
+    store.observe(WATCHED["StatefulSet"].decode(statefulset(3, observed=1, replicas=0)))
+    assert woken.keys == [KEY]

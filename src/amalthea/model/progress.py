@@ -1,0 +1,71 @@
+"""How far the start of a session is: the step it is at, in words, from what its objects say. No Event is asked for.
+
+Steps are told in their order and never seem to go back within a run, but for a pod that is replaced.
+"""
+
+from dataclasses import dataclass
+
+from amalthea.api import names
+from amalthea.api.reasons import Step
+from amalthea.model.observed import Observed
+from amalthea.model.pods import ContainerStatus, PodView
+
+_WORDS: dict[Step, str] = {
+    Step.STORAGE: "the volume and the objects of the session are prepared",
+    Step.SCHEDULED: "a node with room for the session is looked for",
+    Step.IMAGES: "the volume is attached and the images are brought to the node",
+    Step.CLONED: "repositories are cloned and other preparations run",
+    Step.STARTED: "the containers are started",
+    Step.READY: "the containers run; the session does not answer yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The step that a start is at."""
+
+    step: Step
+    number: int
+    """From 1 to `total`."""
+    total: int
+
+    def __str__(self) -> str:
+        return f"Step {self.number} of {self.total}: {_WORDS[self.step]}."
+
+
+def progress(observed: Observed) -> Progress:
+    """Return the step that the start of a session is at."""
+    steps = _steps(observed)
+    step = _step(observed.pod)
+    return Progress(step, steps.index(step) + 1, len(steps))
+
+
+def _steps(observed: Observed) -> tuple[Step, ...]:
+    """Return the steps of this session's start: not each has something to prepare."""
+    workload = observed.own_workload
+    prepares = workload is not None and workload.init_containers > 0
+    return tuple(step for step in _WORDS if step is not Step.CLONED or prepares or _prepares(observed.pod))
+
+
+def _prepares(pod: PodView | None) -> bool:
+    return pod is not None and bool(pod.spec.init_containers)
+
+
+def _step(pod: PodView | None) -> Step:
+    if pod is None:
+        return Step.STORAGE
+    scheduled = pod.condition("PodScheduled")
+    if scheduled is None or scheduled.status != "True":
+        waits_for_volume = scheduled is not None and "persistentvolumeclaim" in scheduled.message.lower()
+        return Step.STORAGE if waits_for_volume else Step.SCHEDULED
+    if any(_runs_or_ran(status) for status in pod.status.container_statuses):
+        session = next((s for s in pod.status.container_statuses if s.name == names.CONTAINER_SESSION), None)
+        return Step.READY if session is None or _runs_or_ran(session) else Step.STARTED
+    initialized = pod.condition("Initialized")
+    if any(_runs_or_ran(status) for status in pod.status.init_container_statuses):
+        return Step.STARTED if initialized is not None and initialized.status == "True" else Step.CLONED
+    return Step.IMAGES
+
+
+def _runs_or_ran(status: ContainerStatus) -> bool:
+    return status.state.running is not None or status.state.terminated is not None

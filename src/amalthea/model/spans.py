@@ -1,0 +1,43 @@
+"""Moments and spans of time as specs and statuses hold them, read without ever failing.
+
+A span that cannot be used never ends anything: `validation.py` has told the user already.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from amalthea.api import durations
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+def positive(text: str | None) -> timedelta | None:
+    """Return a duration, or None for one that is absent, zero, negative or none at all: it never ends."""
+    if not text:
+        return None
+    try:
+        span = durations.parse(text)
+    except ValueError:
+        return None
+    return span if span > timedelta(0) else None
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return a time in UTC, or None for one that is absent, or none at all, or has no zone."""
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo is not None else None
+
+
+def end(start: datetime | None, span: timedelta | None) -> datetime | None:
+    """Return when a span ends, in whole seconds as it is told, rounded up; None if it has no start or no end."""
+    if start is None or span is None:
+        return None
+    try:
+        exact = start + span
+    except OverflowError:
+        return _LAST.replace(microsecond=0)
+    return exact.replace(microsecond=0) + timedelta(seconds=1 if exact.microsecond else 0)

@@ -1,0 +1,146 @@
+"""What a session's life is told by: the conditions of its start, its idleness, and its end before and after.
+
+Between `lifecycle.py`, which knows the deadlines, and `conditions.py`, which lays all conditions side by side.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from amalthea.api import names
+from amalthea.api.reasons import Cause, ConditionType, Step
+from amalthea.api.types import Condition, Status
+from amalthea.model import lifecycle
+from amalthea.model.idleness import Idleness
+from amalthea.model.lifecycle import Deadline
+from amalthea.model.observed import Observed
+from amalthea.model.progress import progress
+from amalthea.model.times import rfc3339
+
+_BECAUSE: dict[Cause, str] = {
+    Cause.IDLE: "nobody has worked in it for {span}",
+    Cause.TOO_OLD: "it has run for {span}, the longest that it may run at a time",
+    Cause.STARTING_TOO_LONG: "it was not ready within {span} of its start",
+    Cause.FAILED_TOO_LONG: "it has been failed for {span}",
+    Cause.HIBERNATED_TOO_LONG: "it has been paused for {span}",
+    Cause.ENDED_LONG_AGO: "its job ended {span} ago",
+}
+_REMEDY: dict[Cause, str] = {
+    Cause.IDLE: " Say that you are still at work to keep it running.",
+    Cause.TOO_OLD: " Save your work; you can resume the session afterwards.",
+    Cause.HIBERNATED_TOO_LONG: " Resume it to keep its files.",
+    Cause.ENDED_LONG_AGO: " Save its results to keep them.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What is to be told: a verdict on idleness if there is one, and what will happen by itself."""
+
+    idleness: Idleness | None
+    pause: Deadline | None
+    deletion: Deadline | None
+
+
+def told(observed: Observed, status: Status, life: Life, now: datetime, lead: timedelta) -> Iterator[Condition]:
+    """Return the conditions that tell of the life of a session whose new status is this."""
+    if (starting := _progressing(observed, status)) is not None:
+        yield starting
+    if life.idleness is not None and status.state in lifecycle.RUNNING:
+        yield _condition(ConditionType.IDLE, life.idleness.status, life.idleness.reason, life.idleness.message)
+    if life.pause is not None and life.pause.announced_from(lead) <= now:
+        yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause)
+    if life.deletion is not None and life.deletion.announced_from(lead) <= now:
+        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", life.deletion)
+    if (stopped := _stopped(observed, status)) is not None:
+        yield stopped
+
+
+def starting(status: Status) -> bool:
+    """Tell whether a status says that a start goes on."""
+    at = _of(status, ConditionType.PROGRESSING)
+    return at is not None and at.status == "True"
+
+
+def only_progress(former: Status, status: Status) -> bool:
+    """Tell whether nothing but the step of a start that goes on is new in a status."""
+    if not starting(former) or not starting(status):
+        return False
+    return _without_progress(former) == _without_progress(status)
+
+
+def because(cause: Cause, span: timedelta | None) -> str:
+    """Return why something happens by itself, as the second half of a sentence."""
+    return _BECAUSE[cause].format(span=in_words(span) if span is not None else "too long")
+
+
+def in_words(span: timedelta) -> str:
+    """Return a duration as people say it: its two largest units."""
+    seconds = round(span.total_seconds())
+    if seconds < 1:
+        return "less than a second"
+    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    parts = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}{'s' if count > 1 else ''}")
+    return " ".join(parts[:2])
+
+
+def _progressing(observed: Observed, status: Status) -> Condition | None:
+    if observed.hibernated or observed.deleting or observed.ended:
+        return None
+    if status.state in (*lifecycle.RUNNING, "Succeeded") or lifecycle.has_started(observed, status):
+        return _condition(ConditionType.PROGRESSING, "False", Step.DONE, "The session has started.")
+    if status.state == "Failed":
+        return _condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
+    at = progress(observed)
+    return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
+
+
+def _soon(kind: ConditionType, how: str, deadline: Deadline) -> Condition:
+    reason, remedy = because(deadline.cause, deadline.span), _REMEDY.get(deadline.cause, "")
+    message = f"The session will be {how} at {rfc3339(deadline.at)}, because {reason}.{remedy}"
+    return _condition(kind, "True", deadline.cause, message)
+
+
+def _stopped(observed: Observed, status: Status) -> Condition | None:
+    """Tell who or what ended the session's run. What was told first stays, as long as it stands still."""
+    if not observed.hibernated or observed.deleting:
+        return _cut_off(observed, status)
+    former = observed.session.status
+    if (known := _of(former, ConditionType.STOPPED)) is not None:
+        return known
+    announced = _of(former, ConditionType.STOPPING_SOON)
+    pause = observed.session.paused
+    at = f" at {rfc3339(pause.time)}" if pause is not None and pause.time is not None else ""
+    if pause is not None and pause.manager == names.FIELD_MANAGER and announced is not None:
+        cause = Cause(announced.reason or Cause.USER)
+        reason = because(cause, lifecycle.limit(observed, cause))
+        return _condition(ConditionType.STOPPED, "True", cause, f"The session was paused{at}, because {reason}.")
+    by = f" by {pause.manager}" if pause is not None and pause.manager else ""
+    return _condition(ConditionType.STOPPED, "True", Cause.USER, f"The session was paused on request{by}{at}.")
+
+
+def _cut_off(observed: Observed, status: Status) -> Condition | None:
+    job = observed.own_workload
+    if status.state != "Failed" or job is None or job.failure is None or job.failure.reason != "DeadlineExceeded":
+        return None
+    message = "The job was stopped because it ran for its maxAge."
+    return _condition(ConditionType.STOPPED, "True", Cause.JOB_DEADLINE, message)
+
+
+def _condition(kind: ConditionType, status: str, reason: str, message: str) -> Condition:
+    return Condition(type=str(kind), status=status, reason=str(reason), message=message)
+
+
+def _of(status: Status, kind: ConditionType) -> Condition | None:
+    return next((condition for condition in status.conditions or () if condition.type == kind), None)
+
+
+def _without_progress(status: Status) -> Status:
+    others = [condition for condition in status.conditions or () if condition.type != ConditionType.PROGRESSING]
+    return replace(status, conditions=others)

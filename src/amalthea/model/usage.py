@@ -1,0 +1,24 @@
+"""How much a session's container works, as the metrics API (metrics.k8s.io) measured it.
+
+What is not known is None, never 0.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+VALID = timedelta(minutes=3)
+"""How old a measurement may be and still tell anything. The metrics server makes one every 15 to 60 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One measurement."""
+
+    cpu: Decimal
+    """Cores that the session container used, on average, shortly before."""
+    at: datetime
+
+    def valid(self, now: datetime) -> bool:
+        """Tell whether the measurement still says how the session is."""
+        return now < self.at + VALID

@@ -1,0 +1,110 @@
+"""A session whose user thinks, reads or computes must not be taken for an idle one; what is not known is not idle."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from amalthea.api import names
+from amalthea.api.reasons import Reason
+from amalthea.api.schema import Manifest
+from amalthea.model import idleness
+from amalthea.model.observed import Observed
+from amalthea.model.usage import VALID, Usage
+from amalthea.testing.builders import SessionBuilder, session
+from amalthea.testing.observations import container, observed, pod, running, statefulset, waiting
+
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+CULLED = session().with_spec(culling={"maxIdleDuration": "1h"})
+
+
+def using(cores: str, age: timedelta = timedelta(seconds=20)) -> Usage:
+    return Usage(Decimal(cores), NOW - age)
+
+
+def seen(builder: SessionBuilder = CULLED, usage: Usage | None = None, busy_until: str | None = None) -> Observed:
+    if busy_until is not None:
+        builder = builder.with_metadata(annotations={names.ANNOTATION_BUSY_UNTIL: busy_until})
+    return measured(usage, builder, pod(container(ready=True)))
+
+
+def measured(usage: Usage | None, builder: SessionBuilder, found: Manifest) -> Observed:
+    return replace(observed(builder, statefulset(), found), usage=usage)
+
+
+def threshold(text: Any) -> SessionBuilder:  # noqa: ANN401  (a quantity)
+    return session().with_spec(culling={"maxIdleDuration": "1h", "cpuIdleThreshold": text})
+
+
+YOUNG = pod(container(state=running("2026-11-22T13:59:50Z"), ready=True))
+DOWN = pod(container(state=waiting("CrashLoopBackOff")))
+
+CASES: dict[str, tuple[Observed, str, Reason]] = {
+    "little CPU": (seen(usage=using("0.01")), "True", Reason.QUIET),
+    "the threshold itself is work": (seen(usage=using("0.3")), "False", Reason.CPU_BUSY),
+    "just below it": (seen(usage=using("0.299999999")), "True", Reason.QUIET),
+    "a threshold of its own": (seen(threshold("50m"), using("0.1")), "False", Reason.CPU_BUSY),
+    "a stored zero is the default": (seen(threshold("0"), using("0.1")), "True", Reason.QUIET),
+    "a threshold that is none is the default": (seen(threshold("1e1.5"), using("0.1")), "True", Reason.QUIET),
+    "never measured": (seen(), "Unknown", Reason.USAGE_UNKNOWN),
+    "measured long ago": (seen(usage=using("0.01", VALID)), "Unknown", Reason.USAGE_UNKNOWN),
+    "declared busy": (seen(usage=using("0"), busy_until="2026-11-22T14:00:01Z"), "False", Reason.DECLARED_BUSY),
+    "declared busy in another zone": (
+        seen(usage=using("0"), busy_until="2026-11-22T15:30:00+01:00"),
+        "False",
+        Reason.DECLARED_BUSY,
+    ),
+    "declared busy until now": (seen(usage=using("0"), busy_until="2026-11-22T14:00:00Z"), "True", Reason.QUIET),
+    "declared busy until nobody knows when": (
+        seen(usage=using("0"), busy_until="tomorrow"),
+        "Unknown",
+        Reason.DECLARED_BUSY,
+    ),
+    "a time without zone is none": (
+        seen(usage=using("0"), busy_until="2026-11-22T14:00:00"),
+        "Unknown",
+        Reason.DECLARED_BUSY,
+    ),
+    "just started": (measured(using("0"), CULLED, YOUNG), "Unknown", Reason.USAGE_UNKNOWN),
+    "not running": (measured(using("0"), CULLED, DOWN), "Unknown", Reason.USAGE_UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("found", "status", "reason"), CASES.values(), ids=CASES)
+def test_only_what_is_known_to_rest_is_idle(found: Observed, status: str, reason: Reason) -> None:
+    verdict = idleness.judge(found, NOW)
+
+    assert verdict is not None
+    assert (verdict.status, verdict.reason) == (status, reason)
+    assert verdict.idle == (status == "True")
+
+
+@pytest.mark.parametrize(
+    "builder",
+    [session(), session().with_spec(culling={"maxIdleDuration": "0s"}), CULLED.as_job()],
+    ids=["no culling", "never for idleness", "a job"],
+)
+def test_who_is_never_paused_for_being_idle_is_not_judged(builder: SessionBuilder) -> None:
+    assert idleness.judge(seen(builder, using("0")), NOW) is None
+
+
+def test_the_words_stay_the_same_while_the_use_changes() -> None:
+    told = {str(idleness.judge(seen(usage=using(cores)), NOW)) for cores in ("0", "0.001", "0.2")}
+
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (seen(usage=using("0")), None),
+        (seen(busy_until="2026-11-22T14:30:00Z"), NOW + timedelta(minutes=30)),
+        (measured(using("0"), CULLED, YOUNG), NOW + timedelta(seconds=5)),
+        (measured(None, CULLED, YOUNG), None),
+    ],
+    ids=["rests", "declared busy", "just started", "just started and never measured"],
+)
+def test_it_is_looked_at_again_when_time_alone_changes_the_verdict(found: Observed, expected: datetime | None) -> None:
+    assert idleness.changes_at(found, NOW) == expected

@@ -1,0 +1,94 @@
+"""Whoever says at the last moment that they are at work must win against a pause that was decided before."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from amalthea.api import names
+from amalthea.api.reasons import Cause
+from amalthea.api.types import Status
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.ports import Stale
+from amalthea.engine.queue import WorkQueue
+from amalthea.kube.client import Client
+from amalthea.model import decoding
+from amalthea.model.lifecycle import Deadline
+from amalthea.model.report import Report
+from amalthea.model.views import SessionView
+from amalthea.operator.caches import Caches
+from amalthea.operator.ender import Ender
+from amalthea.operator.recorder import Recorder
+from amalthea.testing import faults
+from amalthea.testing.api import FakeApi
+from amalthea.testing.clock import FakeClock
+
+KIND, KEY = f"{names.API_VERSION}/{names.PLURAL}", ("ns", "one")
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+DUE = Deadline(NOW, Cause.IDLE, timedelta(hours=1))
+LATER = Deadline(NOW + timedelta(seconds=1), Cause.IDLE, timedelta(hours=1))
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        spec = {"hibernated": False, "session": {"image": "x"}}
+        started.objects.create(KIND, KEY[0], {"metadata": {"name": KEY[1]}, "spec": spec})
+        yield started
+
+
+@pytest.fixture
+async def ender(api: FakeApi) -> AsyncIterator[Ender]:
+    clock = FakeClock()
+    async with Client(api.config) as client:
+        recorder = Recorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
+        yield Ender(client, Caches(lambda *_: None), recorder)
+
+
+def known(api: FakeApi) -> SessionView:
+    return decoding.session(msgspec.json.encode(api.objects.get(KIND, KEY)))
+
+
+def report(pause: Deadline | None = None, deletion: Deadline | None = None) -> Report:
+    return Report(Status(), pause, deletion, None, usage_counts=False)
+
+
+async def test_a_session_is_paused_when_it_is_due_and_not_before(api: FakeApi, ender: Ender) -> None:
+    await ender.end(known(api), report(LATER), NOW)
+    assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
+    await ender.end(known(api), report(DUE), NOW)
+    assert api.objects.get(KIND, KEY)["spec"]["hibernated"]
+
+
+@pytest.mark.parametrize("due", [report(DUE), report(None, DUE)], ids=["pause", "deletion"])
+async def test_a_change_at_the_last_moment_wins(api: FakeApi, ender: Ender, due: Report) -> None:
+    session = known(api)
+    changed = api.objects.get(KIND, KEY)
+    api.objects.update(KIND, KEY, {**changed, "spec": {**changed["spec"], "culling": {"lastInteraction": "now"}}})
+
+    with pytest.raises(Stale):
+        await ender.end(session, due, NOW)
+    assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
+
+
+async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender) -> None:
+    await ender.end(known(api), report(None, DUE), NOW)
+
+    assert api.count("delete") == 1
+    assert KIND not in [change.kind for change in api.objects.history if change.type == "ADDED"][1:]
+
+
+async def test_who_may_not_delete_sessions_goes_on_with_the_others(api: FakeApi, ender: Ender) -> None:
+    api.fail("delete", faults.refuse(403, "Forbidden"))
+
+    await ender.end(known(api), report(None, DUE), NOW)
+    assert api.objects.get(KIND, KEY)
+
+
+async def test_a_session_that_is_gone_is_no_error(api: FakeApi, ender: Ender) -> None:
+    session = known(api)
+    api.objects.delete(KIND, KEY, {})
+
+    await ender.end(session, report(DUE), NOW)

@@ -1,0 +1,107 @@
+"""The metrics API must be asked seldom, for nobody without need, and its silence must be told as what it is."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from amalthea.api import names
+from amalthea.engine.ports import Key
+from amalthea.kube.client import Client
+from amalthea.kube.resource import Selection
+from amalthea.model.times import rfc3339
+from amalthea.model.usage import VALID
+from amalthea.operator.usage import UsagePoller
+from amalthea.testing import faults
+from amalthea.testing.api import FakeApi
+from amalthea.testing.clock import FakeClock
+from amalthea.testing.objects import Refusal
+
+KIND, ONE = "metrics.k8s.io/v1beta1/pods", ("ns", "one")
+LIMIT = Decimal("0.3")
+
+
+class Desk:
+    """A poller, and what it told."""
+
+    def __init__(self, client: Client) -> None:
+        self.clock = FakeClock()
+        self.polled: list[datetime] = []
+        self.woken: list[Key] = []
+        self.poller = UsagePoller(client, Selection(None), self.clock, 30.0, self.polled.append)
+        self.poller.wake = self.woken.append
+
+    def measure(self, api: FakeApi, cpu: str, container: str = names.CONTAINER_SESSION) -> None:
+        metadata = {"name": "one-0", "labels": {names.LABEL_INSTANCE: "one"}}
+        usage = [{"name": "authproxy", "usage": {"cpu": "7"}}, {"name": container, "usage": {"cpu": cpu}}]
+        body = {"metadata": metadata, "timestamp": rfc3339(self.clock.now()), "containers": usage}
+        with suppress(Refusal):
+            api.objects.delete(KIND, ("ns", "one-0"), {})
+        api.objects.create(KIND, "ns", body)
+
+    async def look(self) -> list[Key]:
+        """Poll, as `run` does once; return who was woken."""
+        self.woken.clear()
+        await self.poller.look()
+        return list(self.woken)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+@pytest.fixture
+async def desk(api: FakeApi) -> AsyncIterator[Desk]:
+    async with Client(api.config) as client:
+        yield Desk(client)
+
+
+async def test_a_session_is_woken_when_its_use_crosses_the_threshold_only(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    for cpu, woken in (("10m", [ONE]), ("250m", []), ("300m", [ONE]), ("4", []), ("0", [ONE])):
+        desk.measure(api, cpu)
+        assert await desk.look() == woken, cpu
+    usage = desk.poller.of(ONE)
+    assert usage is not None
+    assert usage.cpu == 0
+
+
+async def test_a_session_is_woken_when_its_use_is_not_known_any_more(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    desk.measure(api, "10m")
+    await desk.look()
+    api.fail("list", faults.refuse(503))
+    assert await desk.look() == []
+    await desk.clock.advance(VALID.total_seconds())
+    assert await desk.look() == [ONE]
+    assert len(desk.polled) == 1
+
+
+async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    desk.measure(api, "10m", container="amalthea-session-helper")
+    await desk.look()
+    assert desk.poller.of(ONE) is None
+
+
+@pytest.mark.parametrize("code", [403, 404, 503])
+async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeApi, desk: Desk, code: int) -> None:
+    api.fail("list", faults.refuse(code))
+    desk.poller.follow(ONE, LIMIT)
+    await desk.look()
+    assert desk.poller.of(ONE) is None
+    assert desk.polled == []
+
+
+async def test_nobody_is_asked_for_who_is_not_followed(api: FakeApi, desk: Desk) -> None:
+    wanted = [desk.poller.wanted]
+    desk.poller.follow(ONE, LIMIT)
+    wanted.append(desk.poller.wanted)
+    desk.poller.leave(ONE)
+    wanted.append(desk.poller.wanted)
+    assert wanted == [False, True, False]
+    assert api.count("list") == 0
