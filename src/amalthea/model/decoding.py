@@ -24,9 +24,11 @@ from amalthea.model.views import (
     SecretView,
     SessionView,
     Time,
+    Volume,
     WorkloadSpec,
     WorkloadStatus,
     WorkloadView,
+    claims_of,
 )
 
 T = TypeVar("T")
@@ -50,6 +52,7 @@ class _PodTemplate(Struct, frozen=True):
     class _Spec(Struct, frozen=True, rename="camel"):
         containers: list[Raw] = []
         init_containers: list[Raw] = []
+        volumes: list[Volume] = []
 
     metadata: _Metadata = _Metadata()
     spec: _Spec = _Spec()
@@ -211,6 +214,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         template_annotated=pod.metadata.annotations is not None,
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),
+        claims=claims_of(pod.spec.volumes),
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from amalthea.api import names
 from amalthea.api.types import Spec
-from amalthea.model import decoding
+from amalthea.model import adoption, decoding
 from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
 from amalthea.model.usage import Usage
@@ -108,20 +108,8 @@ class Observed:
 
     @property
     def adopted_secrets(self) -> tuple[str, ...]:
-        """Names of the secrets that go with the session, each once, in the order of the spec."""
-        spec = self.spec
-        if spec is None:
-            return ()
-        references = [
-            spec.ingress.tls_secret if spec.ingress else None,
-            spec.authentication.secret_ref if spec.authentication else None,
-            spec.session.remote_secret_ref,
-            *(source.secret_ref for source in spec.data_sources or ()),
-            *(repository.cloning_config_secret_ref for repository in spec.code_repositories or ()),
-            *(repository.config_secret_ref for repository in spec.code_repositories or ()),
-            *(spec.image_pull_secrets or ()),
-        ]
-        return tuple(dict.fromkeys(ref.name for ref in references if ref is not None and ref.adopt))
+        """Names of the secrets that go with the session; known also if its spec cannot be read."""
+        return adoption.adopted_secrets(decoding.raw_spec(self.session))
 
     @property
     def has_finalizer(self) -> bool:

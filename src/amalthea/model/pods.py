@@ -1,6 +1,6 @@
 """Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `views.py`."""
 
-from amalthea.model.views import Metadata, ObjectCondition, Time, View
+from amalthea.model.views import Metadata, ObjectCondition, Time, View, Volume, claims_of
 
 
 class Waiting(View, frozen=True, kw_only=True):
@@ -69,6 +69,7 @@ class PodSpec(View, frozen=True, kw_only=True):
 
     containers: tuple[ContainerSpec, ...] = ()
     init_containers: tuple[ContainerSpec, ...] = ()
+    volumes: tuple[Volume, ...] = ()
 
 
 class PodStatus(View, frozen=True, kw_only=True):
@@ -94,6 +95,11 @@ class PodView(View, frozen=True, kw_only=True):
     def leaving(self) -> bool:
         """Whether it is being stopped on purpose."""
         return self.metadata.deletion_timestamp is not None
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Names of the claims that it mounts."""
+        return claims_of(self.spec.volumes)
 
     @property
     def ready(self) -> bool:

@@ -5,6 +5,7 @@ first, after all writes have been tried: `Stale` to look again at once, `Unavail
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 
 from msgspec import Raw
@@ -23,6 +24,8 @@ from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.refusals import Refusal, Refusals
 
+_log = logging.getLogger(__name__)
+
 CLAIM = "PersistentVolumeClaim"
 
 
@@ -33,6 +36,8 @@ class Applier:
         self._client = client
         self._caches = caches
         self._refusals = refusals
+        self._keeps_claims: set[str] = set()
+        """Namespaces where claims may not be deleted: the Go operator's Role lacks that right."""
 
     async def apply(self, session: Key, uid: str, writes: Iterable[Write]) -> tuple[Refusal, ...]:
         """Do the writes of the session with that UID; return those that were refused, now or a short while ago.
@@ -41,9 +46,11 @@ class Applier:
             Stale: something was not as it was thought to be; look again.
             ApiError: a write failed in a way that another attempt may cure.
         """
-        outcomes = await asyncio.gather(
-            *(self._try(session[0], uid, write) for write in writes), return_exceptions=True
-        )
+        writes = tuple(writes)
+        deletions = [write for write in writes if isinstance(write, Delete)]
+        others = [write for write in writes if not isinstance(write, Delete)]
+        outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
+        outcomes += await self._side_by_side(session[0], uid, others)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))
@@ -53,6 +60,12 @@ class Applier:
         if (known := self._refusals.of(namespace, write)) is not None:
             return known
         return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
+
+    async def _side_by_side(
+        self, namespace: str, uid: str, writes: Iterable[Write]
+    ) -> list[Refusal | BaseException | None]:
+        written = (self._try(namespace, uid, write) for write in writes)
+        return await asyncio.gather(*written, return_exceptions=True)
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -112,10 +125,21 @@ class Applier:
     async def _delete(self, namespace: str, write: Delete) -> Finding | None:
         kind, name = write.child
         key = (namespace, name)
+        if kind == CLAIM and namespace in self._keeps_claims:
+            return None
         try:
             gone = await self._client.delete(CHILD_KINDS[kind].resource, key, Deletion(uid=write.uid))
         except NotFound:
             gone = True
+        except Forbidden as error:
+            if kind != CLAIM:
+                raise
+            self._keeps_claims.add(namespace)
+            _log.warning(
+                "claims of former data sources may not be deleted and stay behind; grant delete on them",
+                extra={"namespace": namespace, "error": error.message},
+            )
+            return None
         if gone:
             self._caches.observe_deleted(kind, key, write.uid)
         return None
