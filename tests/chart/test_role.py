@@ -73,7 +73,7 @@ def test_every_right_is_used_and_every_use_is_a_right(
 
 
 @pytest.mark.timeout(180)
-def test_under_the_role_of_the_old_chart_only_a_job_cannot_be_run_again(
+def test_under_the_role_of_the_old_chart_only_a_job_cannot_be_run_again_and_claims_stay_behind(
     cluster: ControlPlane, installation: Installation, operator: Operator, tmp_path: Path
 ) -> None:
     """Swapping only the image in the old chart works."""
@@ -86,7 +86,8 @@ def test_under_the_role_of_the_old_chart_only_a_job_cannot_be_run_again(
     session = world.wait_for("AmaltheaSession", "job", lambda session: condition(session, "ChildrenInPlace"))
     assert 'cannot delete resource "jobs"' in session["status"]["error"]
     process.terminate()
-    assert requests(cluster.audit_log)[1] == {("batch", "jobs", "delete")}
+    assert requests(cluster.audit_log)[1] == {("batch", "jobs", "delete"), ("", "persistentvolumeclaims", "delete")}
+    assert process.log.count("claims of former data sources may not be deleted") == 1
 
 
 def test_without_the_right_on_finalizers_no_child_could_be_made(
@@ -118,7 +119,7 @@ def live(world: World) -> None:
     world.patch_spec("one", hibernated=True)
     world.wait_for_state("one", "Hibernated")
     world.wait_until_gone("Ingress", "one")
-    world.patch_spec("one", hibernated=False)
+    world.patch_spec("one", hibernated=False, dataSources=None)
     world.make_pod_ready("one")
     world.wait_for_state("one", "Running")
     for name in ("one", "far"):

@@ -95,10 +95,10 @@ def test_bindings_keep_their_roles_whatever_the_release_is_called(release: str) 
         assert binding["roleRef"]["name"] == f"{full}-manager-role"
 
 
-def test_only_jobs_need_a_verb_that_the_old_role_lacks() -> None:
-    """With our image in the old chart all works but what the Go operator could not do either: run a job again."""
+def test_only_what_the_go_operator_could_not_do_needs_a_verb_that_the_old_role_lacks() -> None:
+    """With our image in the old chart all works but that: to run a job again, and to clear away old data sources."""
     old, new = (rights(*(each for each in chart if each["kind"] == "Role")) for chart in (OLD, render()))
-    assert new - old == {("batch", "jobs", "delete")}
+    assert new - old == {("batch", "jobs", "delete"), ("", "persistentvolumeclaims", "delete")}
 
 
 def test_values_of_the_old_chart_that_helm_reuses_still_render(tmp_path: Path) -> None:

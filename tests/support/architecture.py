@@ -4,6 +4,7 @@
 """
 
 import ast
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -15,7 +16,7 @@ TREES = ("src/amalthea", "lab", "bench")
 
 def modules() -> str:
     """Return the list as Markdown: a table per folder."""
-    paths = [path for tree in TREES for path in sorted((ROOT / tree).rglob("*.py"))]
+    paths = [path for tree in TREES for path in _by_folder((ROOT / tree).rglob("*.py"))]
     parts = []
     for folder, files in groupby(paths, lambda path: path.parent):
         rows = {path.name: _first_line(path) for path in files}
@@ -30,6 +31,10 @@ def written(text: str) -> str:
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
     return f"{before}{BEGIN}\n{modules()}\n{END}{after}"
+
+
+def _by_folder(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: (path.parent, path.name))
 
 
 def _first_line(path: Path) -> str:

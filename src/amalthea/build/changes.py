@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from amalthea.api import quantities
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.build import applied, patches, workload
+from amalthea.build import applied, data_source_claims, patches, workload
 from amalthea.build.writes import Changes, Create, Delete, Patch
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
@@ -31,7 +31,7 @@ def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish:
     changes = Changes()
     for key, manifest in wanted.items():
         changes += _child(observed, plan, key, manifest, wish)
-    return changes + _unwanted(observed, plan, wanted)
+    return changes + _unwanted(observed, plan, wanted) + data_source_claims.removed(observed, wanted)
 
 
 def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Changes:
@@ -52,6 +52,9 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
 def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manifest) -> Changes:
     findings: tuple[Finding, ...] = ()
     if isinstance(child, ClaimView):
+        replaced = data_source_claims.replaced(observed, plan, child, manifest)
+        if replaced is not None:
+            return replaced
         manifest, findings = _sized(observed, plan, child, manifest)
     before, after = applied.read(child), applied.describe(manifest)
     key = (manifest["kind"], manifest["metadata"]["name"])

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from amalthea.api.settings import RewriteRule
+from amalthea.build.subject import Subject
 
 DOCKER_HUB = "docker.io"
 
@@ -45,6 +46,12 @@ def parse(image: str) -> Reference | None:
     domain, path = _named(match["domain"] or "", match["path"])
     tag, digest = match["tag"] or "", match["digest"] or ""
     return Reference(domain, path, tag or ("" if digest else "latest"), digest)
+
+
+def of_the_session(subject: Subject) -> str:
+    """Return the session's image as it is pulled: from a mirror, unless the user has credentials for where it is."""
+    image = subject.spec.session.image
+    return image if subject.spec.image_pull_secrets else rewrite(image, subject.settings.rewrite_rules)
 
 
 def rewrite(image: str, rules: tuple[RewriteRule, ...]) -> str:

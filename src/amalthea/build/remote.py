@@ -74,7 +74,7 @@ def _users_env(subject: Subject) -> list[Manifest]:
 def _controllers_env(subject: Subject) -> list[Manifest]:
     session = subject.spec.session
     before = {
-        "REMOTE_SESSION_IMAGE": images.enroot(session.image),
+        "REMOTE_SESSION_IMAGE": images.enroot(images.of_the_session(subject)),
         "RSC_SERVER_PORT": str(names.PORT_REMOTE_CONTROLLER),
         "RSC_SESSION_PORT": str(session.port),
         "RSC_SESSION_URL_PATH": session.url_path or "/",

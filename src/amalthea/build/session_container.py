@@ -16,7 +16,7 @@ def container(subject: Subject) -> Manifest:
     return compact(
         {
             "name": names.CONTAINER_SESSION,
-            "image": _image(subject),
+            "image": images.of_the_session(subject),
             "imagePullPolicy": session.image_pull_policy,
             "command": session.command,
             "args": session.args,
@@ -35,12 +35,6 @@ def container(subject: Subject) -> Manifest:
             "volumeMounts": volumes.session_mounts(subject),
         }
     )
-
-
-def _image(subject: Subject) -> str:
-    """Return the image as it is pulled: from a mirror, unless the user has credentials for where it is."""
-    image = subject.spec.session.image
-    return image if subject.spec.image_pull_secrets else images.rewrite(image, subject.settings.rewrite_rules)
 
 
 def _readiness_probe(session: SessionContainer) -> Manifest | None:

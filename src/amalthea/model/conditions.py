@@ -7,12 +7,13 @@ session's status is short.
 from collections.abc import Iterable
 from datetime import datetime
 
-from amalthea.api.reasons import ConditionType, Reason
+from amalthea.api.reasons import ConditionType, Failure, Reason
 from amalthea.api.types import Condition, State
 from amalthea.model import findings as found
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Plan
+from amalthea.model.state import Verdict
 from amalthea.model.times import rfc3339
 
 _READY: dict[State, tuple[Reason, str]] = {
@@ -26,11 +27,18 @@ _READY: dict[State, tuple[Reason, str]] = {
 
 
 def compose(
-    observed: Observed, plan: Plan, state: State, findings: Iterable[Finding], told: Iterable[Condition], now: datetime
+    observed: Observed,
+    plan: Plan,
+    verdict: Verdict,
+    findings: Iterable[Finding],
+    told: Iterable[Condition],
+    now: datetime,
 ) -> list[Condition]:
     """Return the session's conditions, those of its life (`told`) last: those that still hold keep their time."""
     findings = tuple(findings)
-    fresh = [_ready(observed, state), _routing(observed)]
+    fresh = [_ready(observed, verdict.state), _routing(observed)]
+    if verdict.trouble is not None:
+        fresh.append(_condition(ConditionType.HEALTHY, "False", verdict.trouble.code, verdict.trouble.message))
     if plan.problems:
         message = " ".join(str(problem) for problem in plan.problems)
         fresh.append(_condition(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message))
@@ -70,7 +78,7 @@ def _routing(observed: Observed) -> Condition:
     return routing("False", Reason.INGRESS_MISSING, "The Ingress of the session is not there yet.")
 
 
-def _condition(kind: ConditionType, status: str, reason: Reason, message: str) -> Condition:
+def _condition(kind: ConditionType, status: str, reason: Reason | Failure, message: str) -> Condition:
     return Condition(type=str(kind), status=status, reason=str(reason), message=message)
 
 

@@ -12,19 +12,23 @@ import msgspec
 from msgspec import Raw, Struct
 
 from amalthea.api.types import Spec
+from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
 from amalthea.model.views import (
     ChildView,
     ClaimSpec,
     ClaimView,
     Metadata,
+    ObjectCondition,
     Pause,
     SecretView,
     SessionView,
     Time,
+    Volume,
     WorkloadSpec,
     WorkloadStatus,
     WorkloadView,
+    claims_of,
 )
 
 T = TypeVar("T")
@@ -48,6 +52,7 @@ class _PodTemplate(Struct, frozen=True):
     class _Spec(Struct, frozen=True, rename="camel"):
         containers: list[Raw] = []
         init_containers: list[Raw] = []
+        volumes: list[Volume] = []
 
     metadata: _Metadata = _Metadata()
     spec: _Spec = _Spec()
@@ -82,6 +87,31 @@ class _Resources(Struct, frozen=True):
     resources: Raw = Raw(b"")
 
 
+class _ClaimStatus(Struct, frozen=True):
+    phase: str = ""
+    conditions: list[ObjectCondition] = []
+
+
+class _Port(Struct, frozen=True):
+    error: str = ""
+
+
+class _Address(Struct, frozen=True):
+    ports: list[_Port] = []
+
+
+class _LoadBalancer(Struct, frozen=True):
+    ingress: list[_Address] = []
+
+
+class _RouteStatus(Struct, frozen=True, rename="camel"):
+    load_balancer: _LoadBalancer = _LoadBalancer()
+
+
+_RESIZE_FAILED = {"ControllerResizeError", "NodeResizeError", "ModifyVolumeError"}
+"""Conditions of a claim whose change failed (core/v1 PersistentVolumeClaimConditionType)."""
+
+
 def _decoder(kind: type[T]) -> Callable[[bytes | Raw], T]:
     """Return a decoder that reads a null as absence, as the API server does. No time is lost where there is none."""
     decode = msgspec.json.Decoder(kind, strict=True).decode
@@ -110,6 +140,8 @@ _resources = _decoder(_Resources)
 _workload_spec = _decoder(WorkloadSpec)
 _workload_status = _decoder(WorkloadStatus)
 _claim_spec = _decoder(ClaimSpec)
+_claim_status = _decoder(_ClaimStatus)
+_route_status = _decoder(_RouteStatus)
 _secret_data = _decoder(dict[str, str])
 _session = _decoder(SessionView)
 _spec = _decoder(Spec)
@@ -119,6 +151,8 @@ _managed = _decoder(_Managed)
 
 pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
 """Decode a pod."""
+event: Callable[[bytes | Raw], EventView] = _decoder(EventView)
+"""Decode an Event."""
 
 
 def fingerprint(section: Raw | bytes) -> str:
@@ -180,6 +214,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         template_annotated=pod.metadata.annotations is not None,
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),
+        claims=claims_of(pod.spec.volumes),
     )
 
 
@@ -194,15 +229,21 @@ def job(body: bytes | Raw) -> WorkloadView:
 
 
 def child(body: bytes | Raw) -> ChildView:
-    """Decode a Service or an Ingress; the fingerprint is that of its spec."""
+    """Decode a Service or an Ingress; the fingerprint is that of its spec, its faults are those of its addresses."""
     parts = _sections(body)
-    return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec))
+    addresses = _route_status(parts.status).load_balancer.ingress
+    faults = tuple(port.error for address in addresses for port in address.ports if port.error)
+    return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults)
 
 
 def claim(body: bytes | Raw) -> ClaimView:
     """Decode a PersistentVolumeClaim; the fingerprint is that of its resources, all that can change in it."""
     parts = _sections(body)
+    status = _claim_status(parts.status)
+    faulty = (each for each in status.conditions if each.type in _RESIZE_FAILED and each.status == "True")
     return ClaimView(
+        faults=tuple(each.message or each.type for each in faulty),
+        pending=status.phase == "Pending",
         metadata=parts.metadata,
         fingerprint=fingerprint(_resources(parts.spec).resources),
         spec=_claim_spec(parts.spec),

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from amalthea.api import names
 from amalthea.api.types import Spec
-from amalthea.model import decoding
+from amalthea.model import adoption, decoding
+from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
 from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, ClaimView, SecretView, SessionView, WorkloadView
@@ -29,6 +30,8 @@ class Observed:
     pods: tuple[PodView, ...] = ()
     usage: Usage | None = None
     """What the session's container was last measured to use; None if that is not known."""
+    events: tuple[EventView, ...] | None = None
+    """What was told of its objects beyond their own status; None as long as nobody has asked (see `inquiry.py`)."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 
@@ -105,20 +108,8 @@ class Observed:
 
     @property
     def adopted_secrets(self) -> tuple[str, ...]:
-        """Names of the secrets that go with the session, each once, in the order of the spec."""
-        spec = self.spec
-        if spec is None:
-            return ()
-        references = [
-            spec.ingress.tls_secret if spec.ingress else None,
-            spec.authentication.secret_ref if spec.authentication else None,
-            spec.session.remote_secret_ref,
-            *(source.secret_ref for source in spec.data_sources or ()),
-            *(repository.cloning_config_secret_ref for repository in spec.code_repositories or ()),
-            *(repository.config_secret_ref for repository in spec.code_repositories or ()),
-            *(spec.image_pull_secrets or ()),
-        ]
-        return tuple(dict.fromkeys(ref.name for ref in references if ref is not None and ref.adopt))
+        """Names of the secrets that go with the session; known also if its spec cannot be read."""
+        return adoption.adopted_secrets(decoding.raw_spec(self.session))
 
     @property
     def has_finalizer(self) -> bool:

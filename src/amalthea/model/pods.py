@@ -1,6 +1,6 @@
 """Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `views.py`."""
 
-from amalthea.model.views import Metadata, ObjectCondition, Time, View
+from amalthea.model.views import Metadata, ObjectCondition, Time, View, Volume, claims_of
 
 
 class Waiting(View, frozen=True, kw_only=True):
@@ -43,11 +43,25 @@ class ContainerStatus(View, frozen=True, kw_only=True):
     last_state: ContainerState = ContainerState()
 
 
+class Limits(View, frozen=True, kw_only=True):
+    """What a container may use at most."""
+
+    memory: str = ""
+
+
+class Resources(View, frozen=True, kw_only=True):
+    """Resources of a container."""
+
+    limits: Limits = Limits()
+
+
 class ContainerSpec(View, frozen=True, kw_only=True):
     """What we read of a container's spec."""
 
     name: str = ""
     restart_policy: str = ""
+    termination_message_policy: str = ""
+    resources: Resources = Resources()
 
 
 class PodSpec(View, frozen=True, kw_only=True):
@@ -55,6 +69,7 @@ class PodSpec(View, frozen=True, kw_only=True):
 
     containers: tuple[ContainerSpec, ...] = ()
     init_containers: tuple[ContainerSpec, ...] = ()
+    volumes: tuple[Volume, ...] = ()
 
 
 class PodStatus(View, frozen=True, kw_only=True):
@@ -82,10 +97,20 @@ class PodView(View, frozen=True, kw_only=True):
         return self.metadata.deletion_timestamp is not None
 
     @property
+    def claims(self) -> tuple[str, ...]:
+        """Names of the claims that it mounts."""
+        return claims_of(self.spec.volumes)
+
+    @property
     def ready(self) -> bool:
         """Whether Kubernetes sends traffic to it."""
         ready = self.condition("Ready")
         return ready is not None and ready.status == "True"
+
+    def spec_of(self, container: str) -> ContainerSpec:
+        """Return the spec of the container of that name, init containers included."""
+        specs = (*self.spec.containers, *self.spec.init_containers)
+        return next((spec for spec in specs if spec.name == container), ContainerSpec())
 
     def condition(self, kind: str) -> ObjectCondition | None:
         """Return the condition of that type."""

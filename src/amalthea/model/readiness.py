@@ -57,6 +57,12 @@ def completed(pod: PodView) -> bool:
     return pod.status.phase == "Succeeded" or all_ended
 
 
+def has_begun(pod: PodView) -> bool:
+    """Tell whether any container of the pod runs, or ever ran."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    return any(each.state.running or each.state.terminated or each.last_state.terminated for each in statuses)
+
+
 def was_ready(pod: PodView) -> bool:
     """Tell whether the pod is ready or once was: then it turned unready after its init containers had ended."""
     ready, initialized = pod.condition("Ready"), pod.condition("Initialized")

@@ -4,7 +4,7 @@ Times change only on transitions, so that an undisturbed session's status is nev
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -15,8 +15,9 @@ from amalthea.model.findings import Finding
 from amalthea.model.idleness import Idleness
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
+from amalthea.model.patience import changes_at, in_time
 from amalthea.model.plan import Course, Plan
-from amalthea.model.state import Verdict, calm_at, judge, linger
+from amalthea.model.state import Verdict, judge
 from amalthea.model.story import Life
 from amalthea.model.times import rfc3339
 
@@ -59,7 +60,7 @@ class _Since:
 def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Report:
     """Return the status that the session should have, and what follows from it."""
     findings, now = tuple(findings), context.now
-    verdict = linger(observed, _verdict(observed, plan), now)
+    verdict = in_time(observed, _verdict(observed, plan), now)
     state, error = _state(plan, verdict, findings)
     idle = idleness.judge(observed, now) if state in lifecycle.RUNNING else None
     since = _since(observed, state, idle, now)
@@ -81,7 +82,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     status = msgspec.structs.replace(
         status,
         will_hibernate_at=rfc3339(life.pause.at) if life.pause is not None else None,
-        conditions=conditions.compose(observed, plan, state, findings, told, now),
+        conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
     )
     wake_at = _wake_at(observed, status, life, context)
     return Report(status, life.pause, life.deletion, wake_at, usage_counts=idle is not None)
@@ -106,7 +107,7 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
 
 def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -> datetime | None:
     """Return when to look again because time alone can change what was reported; None for never."""
-    moments = [calm_at(observed) if status.state == "Failed" else None]
+    moments = [changes_at(observed, status, context.now)]
     if life.idleness is not None:
         moments.append(idleness.changes_at(observed, context.now))
     for deadline in (life.pause, life.deletion):

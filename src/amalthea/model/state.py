@@ -1,16 +1,12 @@
 """The session's state in one word: a pure function of what was observed. The first line that matches wins."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
-from amalthea.api.reasons import ConditionType
 from amalthea.api.types import ContainerCounts, State, Status
 from amalthea.model import failures, readiness
-from amalthea.model.failures import Trouble
 from amalthea.model.observed import Observed
-
-CALM = timedelta(minutes=2)
-"""How long a failed session stays failed after the cause is gone, unless it is ready or paused before."""
+from amalthea.model.troubles import trouble as troubles
+from amalthea.model.troubles.trouble import Trouble
 
 _NONE = ContainerCounts()
 
@@ -23,46 +19,22 @@ class Verdict:
     error: str | None = None
     containers: ContainerCounts = _NONE
     init_containers: ContainerCounts = _NONE
+    trouble: Trouble | None = None
+    """What is wrong, be it a failure or a warning: the material of the condition `Healthy`."""
 
 
 def judge(observed: Observed) -> Verdict:
-    """Tell how a session is whose spec can be used."""
+    """Tell how a session is whose spec can be used, by what is there. What time alone changes in it: `patience.py`."""
     if observed.deleting:
         return _stopping(observed)
     if _end_is_told(observed):
         told = observed.session.status
-        return Verdict(told.state, told.error, told.container_counts or _NONE, told.init_container_counts or _NONE)
+        counts = (told.container_counts or _NONE, told.init_container_counts or _NONE)
+        return Verdict(told.state, told.error, *counts, troubles.told(told))
     if observed.hibernated:
         gone = not observed.pods and (observed.own_workload is None or not observed.own_workload.awake)
         return Verdict("Hibernated") if gone else _stopping(observed)
     return _judge_run(observed)
-
-
-def linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
-    """Keep a session failed that only seems to recover: a container that crashes runs for moments in between.
-
-    Failed is left when the session is ready, when it is paused, and after two minutes without the cause. What was
-    refused by the API server or by validation does not come and go: it is left at once.
-    """
-    if verdict.state != "NotReady" or not _failed_by_its_pod(observed):
-        return verdict
-    calm = calm_at(observed)
-    if calm is not None and calm <= now:
-        return verdict
-    return replace(verdict, state="Failed", error=verdict.error or observed.session.status.error)
-
-
-def calm_at(observed: Observed) -> datetime | None:
-    """Return until when a failed session stays failed without a cause; None as long as there is no pod to judge by."""
-    began = readiness.began_anew_at(observed.pod) if observed.pod is not None else None
-    return began + CALM if began is not None else None
-
-
-def _failed_by_its_pod(observed: Observed) -> bool:
-    told = observed.session.status
-    others = (ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE)
-    at_work = not observed.deleting and not observed.hibernated
-    return at_work and told.state == "Failed" and not any(c.type in others for c in told.conditions or ())
 
 
 def _end_is_told(observed: Observed) -> bool:
@@ -76,10 +48,8 @@ def _end_is_told(observed: Observed) -> bool:
 
 
 def _judge_run(observed: Observed) -> Verdict:
-    workload, pod, told = observed.own_workload, observed.pod, observed.session.status
-    already_failed = told.state == "Failed" and not (pod is not None and pod.ready)
-    trouble = failures.find(workload, pod, already_failed=already_failed)
-    message = _words(trouble, told) if trouble is not None else None
+    trouble, told = failures.find(observed), observed.session.status
+    message = words(trouble, told) if trouble is not None else None
     state: State = "NotReady"
     if beside := _only_beside(observed):
         state, message = "RunningDegraded", message or f"Not ready: {', '.join(beside)}."
@@ -89,7 +59,7 @@ def _judge_run(observed: Observed) -> Verdict:
         state = "Succeeded"
     elif _running(observed):
         state = "Running"
-    return Verdict(state, message, *_counts(observed))
+    return Verdict(state, message, *_counts(observed), trouble)
 
 
 def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
@@ -103,7 +73,7 @@ def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
     return readiness.counts(pod), readiness.init_counts(pod)
 
 
-def _words(trouble: Trouble, told: Status) -> str:
+def words(trouble: Trouble, told: Status) -> str:
     """Return cause and remedy with the runtime's words: those that were told first, as long as the cause is the same.
 
     The runtime's words hold counters, ports and times: told anew each time, they would be a status write per attempt.

@@ -1,8 +1,18 @@
-"""Times as the API writes them: RFC 3339, UTC, whole seconds."""
+"""Times as the API writes them: RFC 3339, UTC, whole seconds; and the time that a run id holds."""
 
 from datetime import UTC, datetime
+
+from ulid import ULID
 
 
 def rfc3339(time: datetime) -> str:
     """Return an aware time as the API writes it."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def began(run_id: str | None) -> datetime | None:
+    """Return when a run began, from its ULID; None if there is none that can be read."""
+    try:
+        return ULID.from_str(run_id).datetime if run_id else None
+    except ValueError:
+        return None

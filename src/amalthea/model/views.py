@@ -4,6 +4,7 @@ Every field is optional: what the API server leaves out reads as its zero value.
 a child that we own: it changes when anybody changes that section. `decoding.py` makes all of these from JSON.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
@@ -77,6 +78,26 @@ class ChildView(View, frozen=True, kw_only=True):
 
     metadata: Metadata = Metadata()
     fingerprint: str = ""
+    faults: tuple[str, ...] = ()
+    """What its own status complains about, in the words of whoever wrote it."""
+
+
+class ClaimSource(View, frozen=True, kw_only=True):
+    """The claim that a volume of a pod is."""
+
+    claim_name: str = ""
+
+
+class Volume(View, frozen=True, kw_only=True):
+    """A volume of a pod."""
+
+    persistent_volume_claim: ClaimSource | None = None
+
+
+def claims_of(volumes: Iterable[Volume]) -> tuple[str, ...]:
+    """Return the names of the claims among the volumes of a pod."""
+    sources = (volume.persistent_volume_claim for volume in volumes)
+    return tuple(source.claim_name for source in sources if source is not None)
 
 
 class WorkloadSpec(View, frozen=True, kw_only=True):
@@ -116,6 +137,8 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     """Containers that its pod will have."""
     init_containers: int = 0
     """Init containers that its pod will have."""
+    claims: tuple[str, ...] = ()
+    """Names of the claims that its pod will mount."""
 
     @property
     def awake(self) -> bool:
@@ -167,13 +190,16 @@ class ClaimResources(View, frozen=True, kw_only=True):
 class ClaimSpec(View, frozen=True, kw_only=True):
     """What we read of a claim's spec."""
 
+    access_modes: list[str] = []
     resources: ClaimResources = ClaimResources()
 
 
 class ClaimView(ChildView, frozen=True, kw_only=True):
-    """A PersistentVolumeClaim."""
+    """A PersistentVolumeClaim. Its faults are those of a change of size."""
 
     spec: ClaimSpec = ClaimSpec()
+    pending: bool = False
+    """Whether there is no volume for it yet."""
 
 
 class SecretView(ChildView, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ first, after all writes have been tried: `Stale` to look again at once, `Unavail
 """
 
 import asyncio
+import logging
+from collections.abc import Iterable
 
 from msgspec import Raw
 
@@ -24,6 +26,8 @@ from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.observers import Living
 from amalthea.operator.refusals import Refusal, Refusals
 
+_log = logging.getLogger(__name__)
+
 CLAIM = "PersistentVolumeClaim"
 
 
@@ -35,6 +39,8 @@ class Applier:
         self._caches = caches
         self._refusals = refusals
         self._living = living
+        self._keeps_claims: set[str] = set()
+        """Namespaces where claims may not be deleted: the Go operator's Role lacks that right."""
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that were refused, now or a short while ago.
@@ -43,11 +49,12 @@ class Applier:
             Stale: something was not as it was thought to be; look again.
             ApiError: a write failed in a way that another attempt may cure.
         """
-        outcomes = await asyncio.gather(
-            *(self._try(session[0], uid, write) for write in writes), return_exceptions=True
-        )
-        done = tuple(write for write, outcome in zip(writes, outcomes, strict=True) if outcome is None)
-        self._living.wrote(session, plan, done)
+        deletions = tuple(write for write in writes if isinstance(write, Delete))
+        others = tuple(write for write in writes if not isinstance(write, Delete))
+        outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
+        outcomes += await self._side_by_side(session[0], uid, others)
+        made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
+        self._living.wrote(session, plan, tuple(write for write in made if not self._stays(session[0], write)))
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))
@@ -57,6 +64,16 @@ class Applier:
         if (known := self._refusals.of(namespace, write)) is not None:
             return known
         return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
+
+    async def _side_by_side(
+        self, namespace: str, uid: str, writes: Iterable[Write]
+    ) -> list[Refusal | BaseException | None]:
+        written = (self._try(namespace, uid, write) for write in writes)
+        return await asyncio.gather(*written, return_exceptions=True)
+
+    def _stays(self, namespace: str, write: Write) -> bool:
+        """Tell whether a write is the deletion of a claim where that is not allowed."""
+        return isinstance(write, Delete) and write.child[0] == CLAIM and namespace in self._keeps_claims
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -116,10 +133,21 @@ class Applier:
     async def _delete(self, namespace: str, write: Delete) -> Finding | None:
         kind, name = write.child
         key = (namespace, name)
+        if self._stays(namespace, write):
+            return None
         try:
             gone = await self._client.delete(CHILD_KINDS[kind].resource, key, Deletion(uid=write.uid))
         except NotFound:
             gone = True
+        except Forbidden as error:
+            if kind != CLAIM:
+                raise
+            self._keeps_claims.add(namespace)
+            _log.warning(
+                "claims of former data sources may not be deleted and stay behind; grant delete on them",
+                extra={"namespace": namespace, "error": error.message},
+            )
+            return None
         if gone:
             self._caches.observe_deleted(kind, key, write.uid)
         return None

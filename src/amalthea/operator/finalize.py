@@ -32,7 +32,8 @@ class Finalizer:
             Stale: the session changed meanwhile.
             ApiError: try again.
         """
-        if bool(observed.adopted_secrets) != observed.has_finalizer and observed.spec is not None:
+        unknown = observed.spec is None and observed.has_finalizer
+        if not unknown and bool(observed.adopted_secrets) != observed.has_finalizer:
             await self._write(observed, present=not observed.has_finalizer)
 
     async def release(self, observed: Observed) -> None:

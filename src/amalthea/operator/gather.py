@@ -8,6 +8,7 @@ from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.engine.ports import Key
 from amalthea.model import decoding
+from amalthea.model.events import EventView
 from amalthea.model.observed import Observed
 from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, SessionView, WorkloadView
@@ -25,8 +26,10 @@ class Source(Protocol):
     def edited(self, child: ChildView) -> bool: ...
 
 
-def gather(source: Source, key: Key, usage: Usage | None = None) -> Observed | None:
-    """Return what is known of a session, or None if there is none of that name."""
+def gather(
+    source: Source, key: Key, usage: Usage | None = None, events: tuple[EventView, ...] | None = None
+) -> Observed | None:
+    """Return what is known of a session, or None if there is none of that name; `events` are what others told of it."""
     session = source.session(key)
     if session is None:
         return None
@@ -55,6 +58,7 @@ def gather(source: Source, key: Key, usage: Usage | None = None) -> Observed | N
         claims=claims,
         pods=source.several("Pod", key),
         usage=usage,
+        events=events,
         edited=frozenset(
             (kind, child.metadata.name)
             for kind, children in kinds.items()

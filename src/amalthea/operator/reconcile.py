@@ -5,7 +5,7 @@ by a crash at any moment too, one pass after the other brings it to what its spe
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from amalthea.api.settings import Settings
@@ -31,6 +31,7 @@ from amalthea.operator.caches import Caches, same_wish
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
+from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.refusals import AGAIN_AFTER, Refusal
 from amalthea.operator.usage import UsagePoller
 
@@ -51,6 +52,7 @@ class Hands:
     finalizer: Finalizer
     announcer: Announcer
     ender: Ender
+    inquirer: Inquirer
 
 
 class Reconciler:
@@ -105,6 +107,8 @@ class Reconciler:
         after = self._gather(key)
         if after is None:
             return None
+        ask_again = await self._hands.inquirer.ask(after)
+        after = replace(after, events=self._hands.inquirer.known(key))
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
@@ -113,10 +117,10 @@ class Reconciler:
         # Looked up anew: who changed the session since must not find it paused all the same.
         if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
             await self._hands.ender.end(session, told, now)
-        return told.wake_at
+        return min(filter(None, (told.wake_at, ask_again)), default=None)
 
     def _gather(self, key: Key) -> Observed | None:
-        return gather(self._caches, key, self._usage.of(key))
+        return gather(self._caches, key, self._usage.of(key), self._hands.inquirer.known(key))
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -128,6 +132,7 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._usage.leave(key)
         self._hands.announcer.forget(key)
+        self._hands.inquirer.forget(key)
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None

@@ -39,6 +39,7 @@ from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
+from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
@@ -216,6 +217,7 @@ class Operator:
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, self._metrics.deleted),
+            Inquirer(client, self.clock),
         )
 
     def _selection(self, kind: str) -> Selection:

@@ -4,6 +4,7 @@ Objects are plain dicts in the API's own words, and reach the model through its 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from amalthea.model.views import WorkloadView
 from amalthea.testing.builders import RUN_ID, UID, SessionBuilder, session
 
 WORKLOAD_UID = "3ac1cc1e-0000-4000-8000-000000000002"
+POD_UID = "90d0000"
+CLAIM_UID = "c1a1000"
 STARTED = "2026-11-22T13:00:01Z"
 READY_AT = "2026-11-22T13:00:40Z"
 """When a container of ours starts, and when its pod turns ready, where nothing else is said."""
@@ -144,9 +147,22 @@ def job(
     }
 
 
-def ingress(**metadata: Any) -> Manifest:  # noqa: ANN401
-    """Return the Ingress of the session `demo`."""
-    return {"metadata": {**_metadata("demo", UID, names.KIND, "1d9e55"), **metadata}, "spec": {}}
+def ingress(*errors: str, **metadata: Any) -> Manifest:  # noqa: ANN401
+    """Return the Ingress of the session `demo`; the errors are those of its load balancer's ports."""
+    ports = [{"port": 443, "protocol": "TCP", "error": error} for error in errors]
+    status = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1", "ports": ports}]}}
+    return {"metadata": {**_metadata("demo", UID, names.KIND, "1d9e55"), **metadata}, "spec": {}, "status": status}
+
+
+def claim(phase: str = "Bound", *conditions: Manifest) -> Manifest:
+    """Return the claim of the session `demo`."""
+    metadata = _metadata("demo", UID, names.KIND, CLAIM_UID)
+    return {"metadata": metadata, "spec": {}, "status": {"phase": phase, "conditions": list(conditions)}}
+
+
+def event(uid: str, reason: str, message: str = "", last: str = READY_AT) -> Manifest:
+    """Return an Event about the object with that UID."""
+    return {"involvedObject": {"uid": uid}, "reason": reason, "message": message, "lastTimestamp": last}
 
 
 def observed(
@@ -175,6 +191,16 @@ def observed(
     )
 
 
+def with_claims(seen: Observed, *claims: Manifest) -> Observed:
+    """Return what is observed together with these claims."""
+    return replace(seen, claims=tuple(decoding.claim(_json(claim)) for claim in claims))
+
+
+def with_events(seen: Observed, *events: Manifest) -> Observed:
+    """Return what is observed after somebody asked for Events, and got these."""
+    return replace(seen, events=tuple(decoding.event(_json(event)) for event in events))
+
+
 def pod_view(body: Manifest) -> PodView:
     """Decode a pod."""
     return decoding.pod(_json(body))
@@ -185,7 +211,7 @@ def workload_view(body: Manifest) -> WorkloadView:
     return decoding.job(_json(body)) if body["kind"] == "Job" else decoding.statefulset(_json(body))
 
 
-def _metadata(name: str, owner: str, owner_kind: str, uid: str = "90d0000") -> Manifest:
+def _metadata(name: str, owner: str, owner_kind: str, uid: str = POD_UID) -> Manifest:
     reference = {"kind": owner_kind, "name": "demo", "uid": owner, "controller": True}
     return {
         "name": name,

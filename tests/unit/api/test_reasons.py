@@ -5,9 +5,9 @@ from inspect import getsource
 
 import pytest
 
-from amalthea.api.reasons import ConditionType, EventReason, Reason
+from amalthea.api.reasons import ConditionType, EventReason, Failure, Reason
 
-VOCABULARIES: list[type[StrEnum]] = [ConditionType, Reason, EventReason]
+VOCABULARIES: list[type[StrEnum]] = [ConditionType, Reason, Failure, EventReason]
 
 
 def test_the_words_that_clients_of_the_go_operator_know_stay() -> None:

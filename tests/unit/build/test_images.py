@@ -3,8 +3,9 @@
 import pytest
 
 from amalthea.api.settings import RewriteRule
-from amalthea.build import images
+from amalthea.build import images, remote
 from amalthea.build.images import Reference
+from amalthea.testing.builders import session
 
 SHA = "sha256:" + "0123456789abcdef" * 4
 
@@ -92,6 +93,20 @@ def test_an_image_that_only_looks_like_a_mirrored_one_is_left_alone(image: str) 
 
 def test_without_rules_an_image_stays_as_the_user_wrote_it() -> None:
     assert images.rewrite("node", ()) == "node"
+
+
+@pytest.mark.parametrize(
+    ("pull_secrets", "image"),
+    [(None, "mirror.example.org#renku/lab:latest"), ([{"name": "mine"}], "renku/lab:latest")],
+    ids=["from the mirror", "with the user's credentials"],
+)
+def test_a_remote_session_pulls_from_the_mirror_as_a_local_one_does(
+    pull_secrets: list[dict[str, str]] | None, image: str
+) -> None:
+    builder = session().remote().with_session(image="renku/lab").with_settings(rewrite_rules=RULES)
+    env = remote.container(builder.with_spec(imagePullSecrets=pull_secrets).subject())["env"]
+
+    assert {"name": "REMOTE_SESSION_IMAGE", "value": image} in env
 
 
 ENROOT = {

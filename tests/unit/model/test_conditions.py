@@ -27,7 +27,7 @@ FOREIGN = ingress(ownerReferences=[{"kind": "Deployment", "name": "demo", "uid":
 
 def conditions_of(seen: Observed, *findings: Finding) -> dict[str, Condition]:
     plan = decide(seen, Fresh(lambda: RUN_ID))
-    return {each.type: each for each in compose(seen, plan, judge(seen).state, findings, (), NOW)}
+    return {each.type: each for each in compose(seen, plan, judge(seen), findings, (), NOW)}
 
 
 READY_ROWS = {

@@ -12,7 +12,7 @@ import yaml
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.model import decoding
-from amalthea.testing.observations import READY_AT, job, observed, pod, statefulset
+from amalthea.testing.observations import READY_AT, STARTED, job, observed, pod, statefulset
 from tests import recorded
 
 
@@ -213,3 +213,32 @@ def test_a_session_counts_as_paused_though_its_spec_cannot_be_read() -> None:
 
     assert not seen.hibernated
     assert type(seen)(session=broken, spec=None, spec_error="no session").hibernated
+
+
+def test_what_others_write_into_the_status_of_a_child_is_read_as_its_faults() -> None:
+    failed = {"type": "NodeResizeError", "status": "True", "message": "no room"}
+    over = {"type": "ControllerResizeError", "status": "False", "message": "it was full"}
+    resizing = {"type": "Resizing", "status": "True", "message": "on its way"}
+    balancer = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1", "ports": [{"port": 443, "error": "NoCertificate"}]}]}}
+
+    claim = decoding.claim(encoded({**BARE, "status": {"phase": "Pending", "conditions": [failed, over, resizing]}}))
+    ingress = decoding.child(encoded({**BARE, "status": balancer}))
+
+    assert (claim.faults, claim.pending) == (("no room",), True)
+    assert ingress.faults == ("NoCertificate",)
+    assert decoding.child(encoded({**BARE, "status": {"loadBalancer": {}}})).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("times", "last"),
+    [
+        ({"lastTimestamp": READY_AT, "eventTime": None}, READY_AT),
+        ({"lastTimestamp": None, "eventTime": "2026-11-22T13:00:40.000000Z"}, READY_AT),
+        ({"eventTime": STARTED, "series": {"count": 2, "lastObservedTime": READY_AT}}, READY_AT),
+        ({"metadata": {"creationTimestamp": READY_AT}}, READY_AT),
+        ({}, "0001-01-01T00:00:00Z"),
+    ],
+    ids=["core", "events.k8s.io", "came again", "no time", "nothing"],
+)
+def test_both_event_apis_tell_when_it_was_last_so(times: Manifest, last: str) -> None:
+    assert decoding.event(encoded({"reason": "FailedMount", **times})).last == datetime.fromisoformat(last)

@@ -7,7 +7,8 @@ import pytest
 from amalthea.api.schema import Manifest
 from amalthea.api.types import ContainerCounts
 from amalthea.model.observed import Observed
-from amalthea.model.state import Verdict, calm_at, judge, linger
+from amalthea.model.patience import changes_at, in_time
+from amalthea.model.state import Verdict, judge
 from amalthea.testing.builders import session
 from amalthea.testing.observations import STARTED, container, observed, pod, running, statefulset, terminated, waiting
 
@@ -24,7 +25,7 @@ def seconds_ago(seconds: float) -> str:
 
 
 def lingering(seen: Observed) -> Verdict:
-    return linger(seen, judge(seen), NOW)
+    return in_time(seen, judge(seen), NOW)
 
 
 LINGERING = {
@@ -67,7 +68,7 @@ def test_a_lingering_failure_keeps_its_words_and_the_counts_of_now() -> None:
 
     assert lingering(seen).error == "It broke."
     assert lingering(seen).containers == ContainerCounts(total=1)
-    assert calm_at(seen) == NOW + timedelta(seconds=100)
+    assert changes_at(seen, seen.session.status, NOW) == NOW + timedelta(seconds=100)
 
 
 def test_the_words_of_the_runtime_are_told_once_as_long_as_the_cause_is_the_same() -> None:

@@ -7,6 +7,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import Priority
+from amalthea.model import decoding
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import WATCHED
 
@@ -22,10 +23,11 @@ def session(version: int, *, hibernated: bool = False, state: str = "NotReady") 
     return raw(metadata=metadata, spec={"hibernated": hibernated, "session": {"image": "x"}}, status={"state": state})
 
 
-def service(version: int, port: int = 80) -> Raw:
+def service(version: int, port: int = 80, error: str = "") -> Raw:
     labels = {names.LABEL_INSTANCE: KEY[1]}
     metadata: Manifest = {"namespace": KEY[0], "name": KEY[1], "uid": "c", "resourceVersion": str(version)}
-    return raw(metadata={**metadata, "labels": labels}, spec={"ports": [{"port": port}]})
+    status = {"loadBalancer": {"ingress": [{"ports": [{"port": port, "error": error}]}]}}
+    return raw(metadata={**metadata, "labels": labels}, spec={"ports": [{"port": port}]}, status=status)
 
 
 class Woken:
@@ -81,4 +83,14 @@ def test_what_a_controller_writes_and_nobody_reads_wakes_nobody() -> None:
     store.observe(WATCHED["StatefulSet"].decode(statefulset(2, observed=1)))
     assert woken.keys == []
     store.observe(WATCHED["StatefulSet"].decode(statefulset(3, observed=1, replicas=0)))
+    assert woken.keys == [KEY]
+
+
+def test_an_error_of_the_load_balancer_wakes_the_session() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    caches.observe("Service", service(1))
+    caches.stores["Service"].observe(decoding.child(service(2)))
+    assert woken.keys == []
+    caches.stores["Service"].observe(decoding.child(service(3, error="NoCertificate")))
     assert woken.keys == [KEY]

@@ -1,0 +1,55 @@
+"""Whose Events to ask for: only while a session is not ready, and its objects' own status does not tell why.
+
+A start that goes well asks nothing: each question has a patience, and what is asked about explains itself before that.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from amalthea.model import readiness
+from amalthea.model.observed import Observed
+from amalthea.model.pods import PodView
+
+NO_POD = timedelta(seconds=15)
+"""A workload without a pod: a quota, or an admission rule."""
+NO_VOLUME = timedelta(seconds=15)
+"""A claim without a volume: no such class, or a provisioner that fails."""
+NO_NODE = timedelta(seconds=15)
+"""A pod without a node: is another node coming? Autoscalers look every ten seconds."""
+NO_CONTAINER = timedelta(seconds=20)
+"""A pod on a node, without containers: volumes that are not attached or mounted, no network."""
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A question: the UIDs of the objects it is about, and how long to wait before it is asked first."""
+
+    uids: tuple[str, ...]
+    patience: timedelta
+
+
+def inquire(observed: Observed) -> Inquiry | None:
+    """Return what to ask about a session, or None if nothing is unexplained."""
+    workload, pod = observed.own_workload, observed.pod
+    if observed.deleting or observed.hibernated or observed.ended or workload is None or not workload.awake:
+        return None
+    if pod is None:
+        return Inquiry((workload.metadata.uid,), NO_POD)
+    if pod.leaving or pod.ready or readiness.has_begun(pod):
+        return None
+    return _about_volumes(observed, pod) or _about_pod(pod)
+
+
+def _about_volumes(observed: Observed, pod: PodView) -> Inquiry | None:
+    """Ask about claims without a volume, unless they wait for the pod to get a node, and that is what is lacking."""
+    claims = tuple(claim.metadata.uid for claim in observed.claims if claim.pending and observed.owns(claim))
+    return Inquiry(claims, NO_VOLUME) if claims and pod.unschedulable is None else None
+
+
+def _about_pod(pod: PodView) -> Inquiry | None:
+    if pod.unschedulable is not None:
+        return Inquiry((pod.metadata.uid,), NO_NODE)
+    scheduled, prepared = pod.condition("PodScheduled"), pod.condition("PodReadyToStartContainers")
+    if scheduled is None or scheduled.status != "True" or (prepared is not None and prepared.status == "True"):
+        return None
+    return Inquiry((pod.metadata.uid,), NO_CONTAINER)

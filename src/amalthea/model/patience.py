@@ -1,0 +1,84 @@
+"""What time alone changes in the verdict on a session: how long it is waited for, and until when it stays failed.
+
+Each of these moments is exact: `changes_at` names the next one, so that the session is looked at again just then.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from amalthea.api.reasons import ConditionType
+from amalthea.api.types import Status
+from amalthea.model import readiness
+from amalthea.model.observed import Observed
+from amalthea.model.pods import PodView
+from amalthea.model.state import Verdict, words
+from amalthea.model.troubles import pods
+from amalthea.model.troubles import trouble as troubles
+
+CALM = timedelta(minutes=2)
+"""How long a failed session stays failed after the cause is gone, unless it is ready or paused before."""
+
+
+def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
+    """Return what the verdict on a session is at that moment."""
+    pod, told = observed.pod, observed.session.status
+    if verdict.state in ("NotReady", "Failed") and _passed(_lost_at(observed), now):
+        return replace(verdict, state="NotReady", error=pods.lost().message, trouble=pods.lost())
+    if verdict.state != "NotReady":
+        return verdict
+    if pod is not None and _passed(_scheduling_fails_at(observed, pod), now):
+        failure = pods.unscheduled_too_long(pod)
+        return replace(verdict, state="Failed", error=words(failure, told), trouble=failure)
+    return _linger(observed, verdict, now)
+
+
+def changes_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
+    """Return when time alone will change the status that was told of a session; None for never."""
+    pod = observed.pod
+    moments = [_lost_at(observed)] if status.state in ("NotReady", "Failed") else []
+    if status.state == "Failed":
+        moments.append(_calm_at(observed))
+    if pod is not None and status.state == "NotReady":
+        moments.append(_scheduling_fails_at(observed, pod))
+    return min((moment for moment in moments if moment is not None and now < moment), default=None)
+
+
+def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
+    """Keep a session failed that only seems to recover: a container that crashes runs for moments in between.
+
+    Failed is left when the session is ready, when it is paused, and after two minutes without the cause. What was
+    refused by the API server or by validation does not come and go: it is left at once.
+    """
+    told = observed.session.status
+    if not _failed_by_its_pod(observed) or _passed(_calm_at(observed), now):
+        return verdict
+    trouble = verdict.trouble or troubles.told(told)
+    return replace(verdict, state="Failed", error=verdict.error or told.error, trouble=trouble)
+
+
+def _calm_at(observed: Observed) -> datetime | None:
+    """Return until when a failed session stays failed without a cause; None as long as there is no pod to judge by."""
+    began = readiness.began_anew_at(observed.pod) if observed.pod is not None else None
+    return began + CALM if began is not None else None
+
+
+def _failed_by_its_pod(observed: Observed) -> bool:
+    told = observed.session.status
+    others = (ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE)
+    at_work = not observed.deleting and not observed.hibernated
+    return at_work and told.state == "Failed" and not any(c.type in others for c in told.conditions or ())
+
+
+def _lost_at(observed: Observed) -> datetime | None:
+    return pods.lost_at(observed.pod) if observed.pod is not None and not observed.ended else None
+
+
+def _scheduling_fails_at(observed: Observed, pod: PodView) -> datetime | None:
+    """Return when it is too long that no node takes the pod; None as long as nobody asked whether a node is coming."""
+    if observed.hibernated or observed.deleting or pod.leaving or observed.events is None:
+        return None
+    return pods.scheduling_fails_at(pod, observed.events)
+
+
+def _passed(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now

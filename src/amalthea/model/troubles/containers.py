@@ -1,0 +1,112 @@
+"""Containers that do not start, or end: from the pod's own status. What of their words may be shown, and what not."""
+
+import re
+from collections.abc import Iterator
+
+from amalthea.api.reasons import Failure
+from amalthea.model.pods import ContainerStatus, PodView, Terminated, Waiting
+from amalthea.model.troubles import images
+from amalthea.model.troubles.trouble import Trouble
+
+CLONE_PREFIX = "git-clone"
+"""What the names of containers that clone begin with: ours (`names.clone_container`), and those that clients add."""
+MESSAGE_IS_LOG = "FallbackToLogsOnError"
+"""The policy by which the kubelet puts log lines where the last words belong. They hold tokens: never shown."""
+
+_STARTING = {"", "ContainerCreating", "PodInitializing"}
+_CANNOT_BE_STARTED = {"StartError", "ContainerCannotRun"}
+_NOT_THERE_YET = re.compile(r"(secret|configmap) .*not found|couldn't find key|^$", re.IGNORECASE)
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_CAUSES = {
+    "CreateContainerConfigError": "its settings cannot be used; check its user, its environment and its mounts",
+    "CreateContainerError": "it cannot be created; check its command, mounts and security settings",
+}
+_NOT_RUN = "its command cannot be run; check that it exists in the image"
+_START_ERRORS = (
+    (
+        r"exec format error",
+        (Failure.IMAGE_UNSUITABLE, "its program is none for this kind of processor; take an image for the nodes"),
+    ),
+    (
+        r"executable file not found|no such file or directory",
+        (Failure.CANNOT_START, "its command is not in the image; correct the command, or take another image"),
+    ),
+    (
+        r"permission denied",
+        (Failure.CANNOT_START, "its user may not run its command; check the file's mode and the session's user"),
+    ),
+    (
+        r"no command specified",
+        (Failure.CANNOT_START, "its image says not what to run; give the session a command"),
+    ),
+    (
+        r"oom-?killed|memory limit too low",
+        (Failure.OUT_OF_MEMORY, "its memory limit is too low even for its start; ask for more memory"),
+    ),
+    (
+        _DISK_FULL.pattern,
+        (Failure.DISK_FULL, "there is no space left on its node's disk; ask an administrator"),
+    ),
+)
+
+
+def troubles(pod: PodView, *, already_failed: bool) -> Iterator[Trouble]:
+    """Return what is wrong with the containers of a pod that is at work, init containers first."""
+    for container in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+        if container.state.waiting is not None:
+            yield from _waiting(pod, container, container.state.waiting, already_failed=already_failed)
+        elif container.state.terminated is not None and container.state.terminated.exit_code != 0:
+            yield _ended(pod, container.name, container.state.terminated)
+
+
+def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Iterator[Trouble]:
+    reason, last = waiting.reason, container.last_state.terminated
+    if reason in _STARTING:
+        return
+    if reason in images.REASONS:
+        yield images.not_pulled(container, waiting, already_failed=already_failed)
+    elif reason == "CrashLoopBackOff" and last is not None:
+        yield _ended(pod, container.name, last)
+    elif reason == "CrashLoopBackOff":
+        ends = f"The container {container.name} ends each time right after its start; look into its log for the cause."
+        yield Trouble(Failure.CRASHED, ends)
+    elif reason == "CreateContainerConfigError" and _NOT_THERE_YET.search(waiting.message):
+        needs = f"The container {container.name} waits for a secret or config map that is not there yet."
+        yield Trouble(Failure.DEPENDENCY_MISSING, needs, waiting.message, fatal=False)
+    else:
+        yield _not_started(container.name, reason, waiting.message)
+
+
+def _not_started(name: str, reason: str, said: str) -> Trouble:
+    cause = _CAUSES.get(reason, f"Kubernetes gives the reason {reason}")
+    if reason == "RunContainerError" or reason in _CANNOT_BE_STARTED:
+        cause = _NOT_RUN
+    known = (known for pattern, known in _START_ERRORS if re.search(pattern, said, re.IGNORECASE))
+    code, cause = next(known, (Failure.CANNOT_START, cause))
+    return Trouble(code, f"The container {name} does not start: {cause}.", said.strip())
+
+
+def _ended(pod: PodView, name: str, how: Terminated) -> Trouble:
+    """Return the trouble of a container that ended: the same while it is down, waits, and runs for moments again."""
+    spec = pod.spec_of(name)
+    said = how.message.strip() if spec.termination_message_policy != MESSAGE_IS_LOG else ""
+    if how.reason in _CANNOT_BE_STARTED:
+        return _not_started(name, how.reason, said)
+    if how.reason == "OOMKilled":
+        limit = f" of {spec.resources.limits.memory}" if spec.resources.limits.memory else ""
+        used = f"The container {name} ended because it used more memory than its limit{limit}; ask for more memory."
+        return Trouble(Failure.OUT_OF_MEMORY, used)
+    if how.reason == "ContainerStatusUnknown":
+        return Trouble(Failure.NODE_LOST, f"The container {name} was lost when its node stopped or was restarted.")
+    code, cause = _why_it_ended(name, how.exit_code, said)
+    return Trouble(code, f"{cause} Its last words: {said}" if said else cause)
+
+
+def _why_it_ended(name: str, exit_code: int, said: str) -> tuple[Failure, str]:
+    if _DISK_FULL.search(said):
+        full = f"The container {name} ended with exit code {exit_code} because there is no space left to write to;"
+        return Failure.DISK_FULL, f"{full} delete files, or ask for a larger volume."
+    if name.startswith(CLONE_PREFIX):
+        failed = f"A repository could not be cloned: the container {name} ended with exit code {exit_code};"
+        return Failure.CLONE_FAILED, f"{failed} check the repository's address, its revision and its credentials."
+    return Failure.CRASHED, f"The container {name} ended with exit code {exit_code}; look into its log for the cause."

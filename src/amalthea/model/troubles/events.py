@@ -1,0 +1,98 @@
+"""What Events alone tell: a pod that is not accepted, volumes that are not made, attached or mounted.
+
+All but a refusal is a warning: Kubernetes tries for ever, and a session that waits for a volume is starting.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from amalthea.api.reasons import Failure
+from amalthea.model import readiness
+from amalthea.model.events import EventView, latest
+from amalthea.model.observed import Observed
+from amalthea.model.pods import PodView
+from amalthea.model.times import began
+from amalthea.model.troubles.trouble import Trouble
+from amalthea.model.views import WorkloadView
+
+_QUOTA = re.compile(
+    r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.*), used: (?P<used>.*), limited: (?P<limited>.*)"
+)
+_FOR_GOOD = re.compile(r"is forbidden|is invalid", re.IGNORECASE)
+_DEPENDENCY = re.compile(r"(secret|configmap) .*not found|references non-existent (secret|config)", re.IGNORECASE)
+_PROGRESS = ("Pulling", "Pulled", "Created", "Started")
+_MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
+
+
+def refusal(observed: Observed) -> Trouble | None:
+    """Return why the workload cannot make its pod, if it lacks one."""
+    workload = observed.own_workload
+    if workload is None or observed.pod is not None or not workload.awake:
+        return None
+    event = latest(observed.events or (), workload.metadata.uid, "FailedCreate", "SuccessfulCreate")
+    if event is None or event.reason != "FailedCreate" or event.last < _beginning(workload):
+        return None
+    said = event.message.rpartition("failed error: ")[2].removeprefix("Error creating: ")
+    return _quota(said) or Trouble(
+        Failure.POD_REFUSED, "The cluster does not accept the session's pod.", said, fatal=bool(_FOR_GOOD.search(said))
+    )
+
+
+def _beginning(workload: WorkloadView) -> datetime:
+    """Return when the run began, in whole seconds as Events have them: those of runs before are of the same object."""
+    started = began(workload.run_id) or workload.metadata.creation_timestamp or datetime.min.replace(tzinfo=UTC)
+    return started.replace(microsecond=0)
+
+
+def _quota(said: str) -> Trouble | None:
+    match = _QUOTA.search(said)
+    if match is None:
+        return None
+    message = (
+        f"The session does not fit into the quota {match['name']} of its namespace."
+        " Pause or delete what you do not need, or ask for less."
+    )
+    used, limited = _amounts(match["used"]), _amounts(match["limited"])
+    figures = (
+        f"It asks for {resource} {amount}; {used.get(resource, '?')} of {limited.get(resource, '?')} are in use."
+        for resource, amount in _amounts(match["requested"]).items()
+    )
+    return Trouble(Failure.QUOTA_EXCEEDED, message, " ".join(figures))
+
+
+def _amounts(text: str) -> dict[str, str]:
+    return {name: amount for name, _, amount in (part.partition("=") for part in text.split(","))}
+
+
+def volumes(observed: Observed) -> Iterator[Trouble]:
+    """Return what keeps the session's volumes from being there."""
+    events = observed.events or ()
+    for claim in filter(observed.owns, observed.claims):
+        event = latest(events, claim.metadata.uid, "ProvisioningFailed", "Provisioning", "ProvisioningSucceeded")
+        if claim.pending and event is not None and event.reason == "ProvisioningFailed":
+            message = f"The volume {claim.metadata.name} cannot be made; check its class and size."
+            yield Trouble(Failure.VOLUME_PENDING, message, event.message, fatal=False)
+    pod = observed.pod
+    if pod is not None and not pod.leaving:
+        yield from _mounts(pod, events)
+
+
+def _mounts(pod: PodView, events: Iterable[EventView]) -> Iterator[Trouble]:
+    event = latest(events, pod.metadata.uid, *_MOUNTS, *_PROGRESS)
+    if readiness.has_begun(pod) or event is None or event.reason in _PROGRESS:
+        return
+    code, message = _mount(event)
+    yield Trouble(code, message, event.message, fatal=False)
+
+
+def _mount(event: EventView) -> tuple[Failure, str]:
+    if event.reason == "FailedCreatePodSandBox":
+        return Failure.NODE_NOT_READY, "The node cannot prepare the session's network yet; Kubernetes tries again."
+    if _DEPENDENCY.search(event.message):
+        return Failure.DEPENDENCY_MISSING, "The session waits for a secret or config map that is not there yet."
+    if "Multi-Attach" in event.message:
+        return Failure.VOLUME_NOT_ATTACHED, "A volume of the session is still in use on another node; it waits for it."
+    if event.reason == "FailedAttachVolume":
+        return Failure.VOLUME_NOT_ATTACHED, "A volume cannot be brought to the session's node yet; it tries again."
+    return Failure.VOLUME_NOT_MOUNTED, "A volume cannot be mounted yet; check where its data comes from."

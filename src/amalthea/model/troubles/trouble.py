@@ -1,0 +1,27 @@
+"""A trouble: what is wrong with a session, as words for people and a code for programs."""
+
+from dataclasses import dataclass
+
+from amalthea.api.reasons import ConditionType, Failure
+from amalthea.api.types import Status
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something is wrong. Fatal means that the session is Failed; else it is a warning while it starts."""
+
+    code: Failure
+    message: str
+    """Cause and next step: the same sentence as long as the cause is the same."""
+    said: str = ""
+    """The runtime's own words. They may differ from one attempt to the next."""
+    fatal: bool = True
+
+
+def told(status: Status) -> Trouble | None:
+    """Return the trouble that a status tells of, or None."""
+    codes = {str(code): code for code in Failure}
+    for condition in status.conditions or ():
+        if condition.type == ConditionType.HEALTHY and condition.reason in codes:
+            return Trouble(codes[condition.reason], condition.message or "", fatal=status.state == "Failed")
+    return None

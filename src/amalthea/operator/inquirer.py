@@ -1,0 +1,96 @@
+"""Asks for the Events on a session's objects, when `model/inquiry.py` finds that nothing else explains how it is.
+
+Events are not watched: there are far too many. Each question waits a while before it is asked, and longer each time
+before it is asked again. What was learned is kept while the question stands.
+"""
+
+import asyncio
+import itertools
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec import Raw
+
+from amalthea.engine.ports import Clock, Key, key_of
+from amalthea.kube.client import Client
+from amalthea.kube.errors import ApiError, Forbidden
+from amalthea.kube.resource import Selection
+from amalthea.model import decoding
+from amalthea.model.events import EventView
+from amalthea.model.inquiry import Inquiry, inquire
+from amalthea.model.observed import Observed
+from amalthea.operator.kinds import EVENTS
+
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120))
+"""How long to wait after each time that a question was asked; the last is for all further ones."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Question:
+    inquiry: Inquiry
+    due: datetime
+    asked: int = 0
+    answer: tuple[EventView, ...] | None = None
+
+
+class Inquirer:
+    """Keeps the open question of each session, and the answer that was got last."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._questions: dict[Key, _Question] = {}
+        self._refused = False
+
+    def known(self, session: Key) -> tuple[EventView, ...] | None:
+        """Return what was learned of a session's objects; None if nothing was, and something may be."""
+        question = self._questions.get(session)
+        if self._refused:
+            return ()
+        return question.answer if question is not None else None
+
+    async def ask(self, observed: Observed) -> datetime | None:
+        """Ask what is to be asked now; return when there is something to ask again, None for never."""
+        session, inquiry = key_of(observed.session), inquire(observed)
+        if inquiry is None or self._refused:
+            self.forget(session)
+            return None
+        question = self._questions.get(session)
+        if question is None or question.inquiry != inquiry:
+            question = _Question(inquiry, self._clock.now() + inquiry.patience)
+            self._questions[session] = question
+        if question.due <= self._clock.now():
+            await self._ask(session[0], question)
+        return question.due
+
+    def forget(self, session: Key) -> None:
+        """Forget the question about a session: it is answered, or the session is gone."""
+        self._questions.pop(session, None)
+
+    async def _ask(self, namespace: str, question: _Question) -> None:
+        question.due = self._clock.now() + PAUSES[min(question.asked, len(PAUSES) - 1)]
+        question.asked += 1
+        try:
+            answers = await asyncio.gather(*(self._events(namespace, uid) for uid in question.inquiry.uids))
+        except ApiError as error:
+            self._not_answered(error)
+        else:
+            question.answer = tuple(itertools.chain(*answers))
+
+    async def _events(self, namespace: str, uid: str) -> tuple[EventView, ...]:
+        selection = Selection(namespace, fields=f"involvedObject.uid={uid}")
+        page = await self._client.list(EVENTS, selection, Raw)
+        return tuple(map(decoding.event, page.items))
+
+    def _not_answered(self, error: ApiError) -> None:
+        """Note that nothing is known: what was learned before still counts, and no session is judged by a silence."""
+        if isinstance(error, Forbidden):
+            self._refused = True
+            _log.warning(
+                "what is told by Events alone is not seen: the operator may not list them", extra={"error": str(error)}
+            )
+        else:
+            _log.info("Events were not listed", extra={"error": str(error)})

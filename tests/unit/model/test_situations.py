@@ -1,0 +1,230 @@
+"""Every situation of a session, and what is told of it: a line each. To be read as documentation.
+
+The judgement that clients see: state, code of what is wrong, and whether the message speaks to a researcher.
+"""
+
+# ruff: noqa: E501 a situation is a line
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from amalthea.api.reasons import ConditionType, Failure
+from amalthea.api.schema import Manifest
+from amalthea.api.types import Status
+from amalthea.model.observed import Observed
+from amalthea.model.plan import Fresh, decide
+from amalthea.model.report import Context, Report, as_data, merge_patch, report
+from amalthea.testing.builders import RUN_ID, session
+from amalthea.testing.observations import (
+    CLAIM_UID,
+    POD_UID,
+    WORKLOAD_UID,
+    claim,
+    condition,
+    container,
+    event,
+    ingress,
+    job,
+    observed,
+    pod,
+    statefulset,
+    terminated,
+    unscheduled_pod,
+    waiting,
+    with_claims,
+    with_events,
+)
+
+NOW = datetime(2026, 11, 22, 13, 10, tzinfo=UTC)
+
+
+def ago(**time: float) -> str:
+    return (NOW - timedelta(**time)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+AWAKE, ASLEEP = statefulset(), statefulset(replicas=0)
+PAUSED, JOB = session().hibernated(), session().as_job()
+READY = pod(container(ready=True))
+CREATING = pod(container(state=waiting("ContainerCreating")), phase="Pending")
+FULL = unscheduled_pod("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", ago(minutes=2))
+FULL_TOO_LONG = unscheduled_pod("0/2 nodes are available: 2 Insufficient memory.", ago(minutes=10))
+NO_CLAIM = unscheduled_pod("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", ago(hours=1))
+RUNNING: Manifest = {"state": "Running"}
+FAILED = condition("Failed", "True", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")
+QUOTA = (
+    "pods is forbidden: exceeded quota: gpus, requested: requests.gpu=1, used: requests.gpu=4, limited: requests.gpu=4"
+)
+STS_QUOTA = f"create Pod demo-0 in StatefulSet demo failed error: {QUOTA}"
+EMPTIED = pod(conditions=[condition("DisruptionTarget", "True", reason="DeletionByTaintManager")])
+RESIZE = condition("ControllerResizeError", "True", message="quota of the storage exceeded")
+ROUTED = session().with_ingress()
+
+
+def gone(seconds: float, body: Manifest = READY) -> Manifest:
+    """Return a pod whose time to stop, its grace period included, was over so long ago."""
+    return {**body, "metadata": {**body["metadata"], "deletionTimestamp": ago(seconds=seconds)}}
+
+
+def refused(message: str, when: str = ago(seconds=5), workload: Manifest = AWAKE) -> Observed:
+    builder = JOB if workload["kind"] == "Job" else None
+    return with_events(observed(builder, workload), event(WORKLOAD_UID, "FailedCreate", message, when))
+
+
+def mounting(*events: tuple[str, str], uid: str = POD_UID) -> Observed:
+    told = [event(uid, reason, message, ago(seconds=60 - at)) for at, (reason, message) in enumerate(events)]
+    return with_events(observed(None, AWAKE, CREATING), *told)
+
+
+SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
+    # The order of the contract: deleted, paused, failed, running, succeeded, else not ready.
+    "deleted, though it fails": ("NotReady", None, observed(None, AWAKE, pod(container(state=terminated(1))), deleting=True)),
+    "paused": ("Hibernated", None, observed(PAUSED, ASLEEP)),
+    "paused, its pod still works": ("NotReady", None, observed(PAUSED, ASLEEP, READY)),
+    "fails": ("Failed", Failure.CRASHED, observed(None, AWAKE, pod(container(state=terminated(1))))),
+    "runs": ("Running", None, observed(None, AWAKE, READY)),
+    "runs, a helper does not": ("RunningDegraded", None, observed(None, AWAKE, pod(container(ready=True), container("x")), status=RUNNING)),
+    "a job that ended well": ("Succeeded", None, observed(JOB, job(condition("Complete", "True")))),
+    "starts": ("NotReady", None, observed(None, AWAKE, pod())),
+    # Containers.
+    "waits for a secret": ("NotReady", Failure.DEPENDENCY_MISSING, observed(None, AWAKE, pod(container(state=waiting("CreateContainerConfigError", 'secret "door" not found'))))),
+    "a first failed pull": ("NotReady", Failure.IMAGE_NOT_FOUND, observed(None, AWAKE, pod(container(state=waiting("ErrImagePull", "not found"))))),
+    "no such image": ("Failed", Failure.IMAGE_NOT_FOUND, observed(None, AWAKE, pod(container(state=waiting("ImagePullBackOff", "not found"))))),
+    "a crash loop": ("Failed", Failure.CRASHED, observed(None, AWAKE, pod(container(state=waiting("CrashLoopBackOff"), last=terminated(3))))),
+    "out of memory": ("Failed", Failure.OUT_OF_MEMORY, observed(None, AWAKE, pod(container(state=terminated(137, "OOMKilled"))))),
+    "out of disk": ("Failed", Failure.DISK_FULL, observed(None, AWAKE, pod(container(state=terminated(1, message="No space left on device"))))),
+    "a clone that failed": ("Failed", Failure.CLONE_FAILED, observed(None, AWAKE, pod(init=[container("git-clone-0", terminated(128))]))),
+    "stopped on purpose, with an exit code": ("NotReady", None, observed(None, AWAKE, gone(0, pod(container(state=terminated(143)))))),
+    # Pods and nodes.
+    "evicted": ("Failed", Failure.EVICTED, observed(None, AWAKE, pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."))),
+    "its node is emptied": ("Failed", Failure.EVICTED, observed(None, AWAKE, gone(0, EMPTIED))),
+    "its node is emptied, and is lost on the way": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(60, EMPTIED))),
+    "its node does not answer": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, pod(container(ready=True), conditions=[condition("Ready", "False"), condition("ContainersReady", "True")]), status=RUNNING)),
+    "its pod takes its time to stop": ("NotReady", None, observed(None, AWAKE, gone(30), status=RUNNING)),
+    "its pod does not stop": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(60), status=RUNNING)),
+    "paused, its pod does not stop": ("NotReady", Failure.NODE_LOST, observed(PAUSED, ASLEEP, gone(60))),
+    "deleted, its pod does not stop": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(60), deleting=True)),
+    # Scheduling: a warning for ten minutes, then a failure, unless a node is coming.
+    "no node for two minutes": ("NotReady", Failure.UNSCHEDULABLE, with_events(observed(None, AWAKE, FULL))),
+    "no node for ten minutes": ("Failed", Failure.UNSCHEDULABLE, with_events(observed(None, AWAKE, FULL_TOO_LONG))),
+    "no node for ten minutes, nobody asked whether one is coming": ("NotReady", Failure.UNSCHEDULABLE, observed(None, AWAKE, FULL_TOO_LONG)),
+    "no node for a job for ten minutes": ("Failed", Failure.UNSCHEDULABLE, with_events(observed(JOB, job(), FULL_TOO_LONG))),
+    "a node is coming": ("NotReady", Failure.NODE_COMING, with_events(observed(None, AWAKE, FULL_TOO_LONG), event(POD_UID, "TriggeredScaleUp", last=ago(minutes=9)))),
+    "a node is coming, says Karpenter": ("NotReady", Failure.NODE_COMING, with_events(observed(None, AWAKE, FULL_TOO_LONG), event(POD_UID, "Nominated", last=ago(minutes=1)))),
+    "a node was coming, and did not": ("Failed", Failure.UNSCHEDULABLE, with_events(observed(None, AWAKE, FULL_TOO_LONG), event(POD_UID, "TriggeredScaleUp", last=ago(minutes=10)))),
+    "a node was coming for the run before": ("Failed", Failure.UNSCHEDULABLE, with_events(observed(None, AWAKE, FULL_TOO_LONG), event("pod-before", "TriggeredScaleUp", last=ago(minutes=1)))),
+    "no node because its volume is not there yet": ("NotReady", None, with_events(observed(None, AWAKE, NO_CLAIM))),
+    # Quotas and admission: told by Events on the workload alone.
+    "a quota leaves no room for the pod": ("Failed", Failure.QUOTA_EXCEEDED, refused(STS_QUOTA)),
+    "a quota leaves no room for a job's pod": ("Failed", Failure.QUOTA_EXCEEDED, refused(f"Error creating: {QUOTA}", workload=job())),
+    "a quota left no room in the run before": ("NotReady", None, refused(STS_QUOTA, "2020-01-01T00:00:00Z")),
+    "a quota left no room, and it is paused": ("Hibernated", None, with_events(observed(PAUSED, ASLEEP), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA))),
+    "a quota left no room, and the pod is there": ("NotReady", None, with_events(observed(None, AWAKE, pod()), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA))),
+    "a quota left no room, and then did": ("NotReady", None, with_events(observed(None, AWAKE), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA, ago(seconds=9)), event(WORKLOAD_UID, "SuccessfulCreate", last=ago(seconds=2)))),
+    "the pod is not allowed": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: violates PodSecurity "restricted"')),
+    "the pod is not accepted at the moment": ("NotReady", Failure.POD_REFUSED, refused("Internal error occurred: failed calling webhook")),
+    # Volumes: a session that waits for one is starting.
+    "a volume that cannot be made": ("NotReady", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), event(CLAIM_UID, "ProvisioningFailed", 'storageclass "fast" not found'))),
+    "a volume that is being made": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), event(CLAIM_UID, "ExternalProvisioning"))),
+    "a volume that was made in the end": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, CREATING), claim()), event(CLAIM_UID, "ProvisioningFailed"))),
+    "a volume that is not attached": ("NotReady", Failure.VOLUME_NOT_ATTACHED, mounting(("FailedAttachVolume", "Multi-Attach error for volume"))),
+    "a volume that is not mounted": ("NotReady", Failure.VOLUME_NOT_MOUNTED, mounting(("FailedMount", "MountVolume.SetUp failed for volume: rpc error"))),
+    "a volume that was mounted in the end": ("NotReady", None, mounting(("FailedMount", "MountVolume.SetUp failed"), ("Pulling", ""))),
+    "a volume of a secret that is not there": ("NotReady", Failure.DEPENDENCY_MISSING, mounting(("FailedMount", 'MountVolume.SetUp failed for volume "x": secret "x" not found'))),
+    "a mount that failed in the run before": ("NotReady", None, mounting(("FailedMount", "rpc error"), uid="pod-before")),
+    "no network on its node": ("NotReady", Failure.NODE_NOT_READY, mounting(("FailedCreatePodSandBox", "network is not ready"))),
+    "a volume that cannot grow": ("Failed", Failure.VOLUME_NOT_RESIZED, with_claims(observed(None, AWAKE, pod()), claim("Bound", RESIZE))),
+    "a volume that cannot grow, and it runs": ("Running", Failure.VOLUME_NOT_RESIZED, with_claims(observed(None, AWAKE, READY), claim("Bound", RESIZE))),
+    # The way in.
+    "a load balancer with an error": ("Failed", Failure.NOT_REACHABLE, observed(ROUTED, AWAKE, pod(), ingress=ingress("NoCertificate"))),
+    "a load balancer with an error, and it runs": ("Running", Failure.NOT_REACHABLE, observed(ROUTED, AWAKE, READY, ingress=ingress("NoCertificate"))),
+    # Jobs.
+    "a job that failed, its pod tells why": ("Failed", Failure.CRASHED, observed(JOB, job(FAILED), pod(container(state=terminated(3)), phase="Failed"))),
+    "a job that failed, its pod is gone": ("Failed", Failure.JOB_FAILED, observed(JOB, job(FAILED))),
+    "a job that ran too long": ("Failed", Failure.JOB_TOO_LONG, observed(JOB, job(condition("Failed", "True", reason="DeadlineExceeded")))),
+    "a job that failed, its pod does not stop": ("Failed", Failure.JOB_FAILED, observed(JOB, job(FAILED), gone(60))),
+    "a job with a sidecar that runs": ("Running", None, observed(JOB, job(), pod(container(ready=True), sidecars=[container("git-proxy", ready=True)]))),
+}  # fmt: skip
+
+
+def reported(seen: Observed, now: datetime = NOW) -> Report:
+    return report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("None", now))
+
+
+def told(seen: Observed, now: datetime = NOW) -> Status:
+    return reported(seen, now).status
+
+
+def again(seen: Observed, status: Status) -> Observed:
+    """Return what is observed after that status was written."""
+    return replace(seen, session=msgspec.structs.replace(seen.session, status=status))
+
+
+def code(status: Status) -> str | None:
+    return next((c.reason for c in status.conditions or () if c.type == ConditionType.HEALTHY), None)
+
+
+@pytest.mark.parametrize(("state", "failure", "seen"), SITUATIONS.values(), ids=SITUATIONS)
+def test_each_situation_is_told_as_what_it_is(state: str, failure: Failure | None, seen: Observed) -> None:
+    status = told(seen)
+
+    assert (status.state, code(status)) == (state, failure)
+    assert bool(status.error) == (failure is not None or state == "RunningDegraded")
+
+
+@pytest.mark.parametrize(("state", "failure", "seen"), SITUATIONS.values(), ids=SITUATIONS)
+def test_a_situation_that_lasts_is_told_once(state: str, failure: Failure | None, seen: Observed) -> None:
+    first = told(seen)
+    later = told(again(seen, first), NOW + timedelta(seconds=20))
+
+    assert merge_patch(as_data(first), as_data(later)) == {}, (state, failure)
+
+
+WAKE_UPS = {
+    "no node: the ten minutes are over": (NOW + timedelta(minutes=8), with_events(observed(None, AWAKE, FULL))),
+    "a node is coming: it has ten minutes too": (
+        NOW + timedelta(minutes=1),
+        with_events(observed(None, AWAKE, FULL_TOO_LONG), event(POD_UID, "TriggeredScaleUp", last=ago(minutes=9))),
+    ),
+    "its pod should have stopped": (NOW + timedelta(seconds=30), observed(None, AWAKE, gone(30))),
+    "paused, its pod should have stopped": (NOW + timedelta(seconds=30), observed(PAUSED, ASLEEP, gone(30))),
+    "it runs": (None, observed(None, AWAKE, READY)),
+    "it waits for a volume": (None, with_events(observed(None, AWAKE, NO_CLAIM))),
+    "its pod is lost": (None, observed(None, AWAKE, gone(90))),
+    "no node for too long": (None, with_events(observed(None, AWAKE, FULL_TOO_LONG))),
+}
+
+
+@pytest.mark.parametrize(("moment", "seen"), WAKE_UPS.values(), ids=WAKE_UPS)
+def test_a_session_is_looked_at_again_exactly_when_time_changes_its_state(
+    moment: datetime | None, seen: Observed
+) -> None:
+    assert reported(seen).wake_at == moment
+
+
+def test_a_quota_is_told_by_its_name_and_figures() -> None:
+    assert told(refused(STS_QUOTA)).error == (
+        "The session does not fit into the quota gpus of its namespace. Pause or delete what you do not need, or ask for"
+        " less. It asks for requests.gpu 1; 4 of 4 are in use."
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "short"),
+    [
+        ("0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory.", ": too little cpu and memory is free"),
+        ("0/1 nodes are available: 1 Too many pods.", ": the nodes run as many pods as they can"),
+        (
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes",
+            ": no node is of the kind that the session asks for",
+        ),
+        ("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }.", ": the nodes are reserved for others"),
+        ("no nodes available to schedule pods", ""),
+    ],
+)
+def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
+    seen = observed(None, AWAKE, unscheduled_pod(said, ago(minutes=1)))
+
+    assert told(seen).error == f"No node can take the session yet{short}. It starts as soon as one can. {said}"
