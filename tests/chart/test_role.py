@@ -128,6 +128,7 @@ def live(world: World) -> None:
     world.run("short", {"session": CONTAINER, "culling": {"maxIdleDuration": "1h", "maxHibernatedDuration": "1s"}})
     world.patch_spec("short", hibernated=True)
     world.wait_until_gone("AmaltheaSession", "short")
+    _leave_no_room(world)
     world.wait_until_gone("Secret", "door")
 
 
@@ -152,6 +153,18 @@ def requests(audit_log: Path) -> tuple[set[tuple[str, str, str]], set[tuple[str,
         if event["responseStatus"]["code"] in (401, 403):
             refused.add(right)
     return used, refused
+
+
+def _leave_no_room(world: World) -> None:
+    """Let a quota refuse a session's pod: that is told by Events alone, which are asked for after a while."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    world.create(quota)
+    world.wait_for("ResourceQuota", "none", lambda quota: quota.get("status", {}).get("hard"))
+    world.session("full", {"session": CONTAINER})
+    world.wait_for("AmaltheaSession", "full", lambda s: "quota" in s["status"].get("error", ""), within=60)
+    world.delete("AmaltheaSession", "full")
+    world.wait_until_gone("AmaltheaSession", "full")
+    world.delete("ResourceQuota", "none")
 
 
 def _change_everything(world: World) -> None:
