@@ -4,6 +4,7 @@ Parses, calls `lab.profiles`, and turns the errors that a user can do something 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -26,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     command: str = chosen.command
     try:
-        return _COMMANDS[command](chosen)
+        code = _COMMANDS[command](chosen)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # whoever read has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (BuildError, DaemonError, BusyError, MachineError) as error:
         print(f"lab {command}: {error}", file=sys.stderr)
         return 1

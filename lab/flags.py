@@ -169,6 +169,7 @@ def controller_manager(settings: Settings, ports: Ports, credentials: Credential
         "service-account-private-key-file": str(credentials.service_accounts.key),
         "root-ca-file": str(credentials.authority),
         "enable-hostpath-provisioner": "true",
+        "flex-volume-plugin-dir": str(credentials.authority.parent / "flex-volume-plugins"),
     }
     if settings.pod_range:
         flags |= {"allocate-node-cidrs": "true", "cluster-cidr": settings.pod_range}
