@@ -65,6 +65,7 @@ def test_every_right_is_used_and_every_use_is_a_right(
     process = operator()
     live(world)
     run_a_job_again(world)
+    wait_until_events_are_asked_for(cluster.audit_log)
     process.terminate()
     granted = rights(*(each for each in render() if each["kind"] == "Role"))
     used, refused = requests(cluster.audit_log)
@@ -137,6 +138,14 @@ def run_a_job_again(world: World) -> None:
     job = _pause_a_job(world)
     world.patch_spec("job", hibernated=False)
     world.wait_for("Job", "job", lambda again: again["metadata"]["uid"] != job["metadata"]["uid"])
+
+
+def wait_until_events_are_asked_for(audit_log: Path, within: float = 45.0) -> None:
+    """Return when the job's volume, which nobody makes here, has made the operator ask why."""
+    deadline = time.monotonic() + within
+    while ("", "events", "list") not in requests(audit_log)[0]:
+        assert time.monotonic() < deadline, "nobody asked for Events"
+        time.sleep(1)
 
 
 def requests(audit_log: Path) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:

@@ -7,12 +7,11 @@ known never ends a session.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ulid import ULID
-
 from amalthea.api.reasons import Cause, ConditionType, Step
 from amalthea.api.types import Culling, Status
 from amalthea.model import readiness, spans
 from amalthea.model.observed import Observed
+from amalthea.model.times import began
 
 RUNNING = ("Running", "RunningDegraded")
 
@@ -79,11 +78,8 @@ def limit(observed: Observed, cause: Cause) -> timedelta | None:
 
 def started_at(observed: Observed, status: Status) -> datetime | None:
     """Return when the present run was started: its id's own time, or its pod's where an older release gave it none."""
-    if status.run_id:
-        try:
-            return ULID.from_str(status.run_id).datetime
-        except ValueError:
-            pass
+    if (began_at := began(status.run_id)) is not None:
+        return began_at
     pod = observed.pod
     return (pod.status.start_time or pod.metadata.creation_timestamp) if pod is not None else None
 

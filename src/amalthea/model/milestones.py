@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from ulid import ULID
-
 from amalthea.api.types import Condition, Status
+from amalthea.model.times import began
 
 UNKNOWN = "Unknown"
 """The reason or the cause that no condition tells."""
@@ -60,23 +59,15 @@ def milestones(created: datetime | None, old: Status, new: Status, now: datetime
 
 
 def _start(created: datetime | None, old: Status, new: Status, now: datetime) -> Iterator[Started]:
-    began = _began_at(new)
-    if began is None or created is None:
+    run_began = began(new.run_id)
+    if run_began is None or created is None:
         return
     unready = _condition(old, "Ready")
     since = unready.last_transition_time if unready is not None else None
     # Before its first run a session is unready since that run began; before a later one, since it was paused.
-    resumed = since is not None and datetime.fromisoformat(since) < began.replace(microsecond=0)
-    seconds = (now - (began if resumed else created)).total_seconds()
+    resumed = since is not None and datetime.fromisoformat(since) < run_began.replace(microsecond=0)
+    seconds = (now - (run_began if resumed else created)).total_seconds()
     yield Started(resumed, new.state != "Failed", max(0.0, seconds))
-
-
-def _began_at(status: Status) -> datetime | None:
-    """Return when the run began: the time in its id. Runs of older releases have none."""
-    try:
-        return ULID.from_str(status.run_id or "").datetime
-    except ValueError:
-        return None
 
 
 def _was_ready(old: Status, new: Status) -> bool:

@@ -1,0 +1,67 @@
+"""What Events alone tell: a pod that the API server does not accept, of a session and of a job, by a real quota."""
+
+import pytest
+
+from tests.api.operator.conftest import Operators
+from tests.api.operator.specs import JOB, PLAIN
+from tests.support.processes import OperatorProcess
+from tests.support.world import Object, World, condition
+
+EXPLAINED = 45.0
+"""Seconds within which a question was put: the first after fifteen, a second one soon after."""
+HARD = {"hard": {"pods": "0"}}
+
+
+def quota(world: World) -> None:
+    """Leave no room for any pod."""
+    world.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": HARD})
+    world.wait_for("ResourceQuota", "full", lambda found: found.get("status", {}).get("hard"))
+
+
+def told(session: Object) -> str:
+    """Return the code of what is wrong."""
+    healthy = condition(session, "Healthy")
+    return healthy["reason"] if healthy is not None else ""
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_quota_that_refuses_the_pod_fails_sessions_and_jobs_with_its_name_and_figures(world: World) -> None:
+    quota(world)
+    world.session("one", PLAIN)
+    world.session("two", JOB)
+    for name in ("one", "two"):
+        failed = world.wait_for_state(name, "Failed", EXPLAINED)
+        assert told(failed) == "QuotaExceeded"
+        assert "the quota full of its namespace" in failed["status"]["error"]
+        assert "It asks for pods 1; 0 of 0 are in use." in failed["status"]["error"]
+
+
+@pytest.mark.usefixtures("operator")
+def test_the_refusals_of_a_run_are_not_held_against_the_next(world: World) -> None:
+    quota(world)
+    world.session("one", PLAIN)
+    world.wait_for_state("one", "Failed", EXPLAINED)
+    world.patch_spec("one", hibernated=True)
+    paused = world.wait_for_state("one", "Hibernated")
+    assert told(paused) == ""
+    assert "error" not in paused["status"]
+    world.delete("ResourceQuota", "full")
+    world.patch_spec("one", hibernated=False)
+    world.make_pod_ready("one")
+    assert told(world.wait_for_state("one", "Running")) == ""
+
+
+def test_an_operator_that_was_restarted_keeps_a_session_failed_until_it_knows_more(
+    operators: Operators, world: World
+) -> None:
+    first: OperatorProcess = operators().start()
+    quota(world)
+    world.session("one", PLAIN)
+    failed = world.wait_for_state("one", "Failed", EXPLAINED)
+    first.kill()
+    operators().start()
+    world.patch("AmaltheaSession", "one", metadata={"labels": {"looked": "at"}})
+    world.session("two", PLAIN)
+    world.wait_for("StatefulSet", "two", lambda _: True)
+    again = world.wait_for_state("one", "Failed")
+    assert again["status"] == failed["status"]
