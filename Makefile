@@ -67,7 +67,7 @@ test-unit: setup ## Run the tests that need no cluster: seconds
 
 .PHONY: test-api
 test-api: setup ## Run the tests against a real API server without nodes: a few minutes
-	$(BIN)/pytest tests/api
+	$(BIN)/pytest -n 2 tests/api
 
 .PHONY: test-chart
 test-chart: setup ## Run the tests of the Helm chart and the kustomize files
