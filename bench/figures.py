@@ -58,8 +58,6 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     """Of the operator, at the end of the phase."""
     peak_mib: float
     """Of the operator, ever."""
-    pace: float
-    """CPU time of a fixed piece of work (`pace.py`), in milliseconds: more where the machine was slower."""
     latencies: dict[str, Spread]
 
     @property
@@ -97,8 +95,6 @@ class Floor(msgspec.Struct, frozen=True):
     writes: int
     cpu: dict[str, float]
     """Until the last write was answered."""
-    pace: float
-    """As that of a phase, until the last write was answered."""
 
     @property
     def cpu_per_write(self) -> float:
@@ -126,21 +122,12 @@ class Report(msgspec.Struct, frozen=True):
         return self._create.seconds / self.floor.ready_seconds
 
     @property
-    def correction(self) -> float:
-        """What to multiply both ratios with, had the machine kept the same pace all the time."""
-        return self.floor.pace / self._create.pace
-
-    @property
     def _create(self) -> Phase:
         return next(phase for phase in self.phases if phase.name == "create")
 
 
 def as_json(report: Report) -> bytes:
     """Return the report as JSON, the ratios to the floor included."""
-    ratios = {
-        "floor_ratio": report.floor_ratio,
-        "ready_ratio": report.ready_ratio,
-        "correction": report.correction,
-    }
+    ratios = {"floor_ratio": report.floor_ratio, "ready_ratio": report.ready_ratio}
     data = {**msgspec.to_builtins(report), **ratios}
     return msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n"

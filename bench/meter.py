@@ -9,7 +9,6 @@ from bench import proc
 from bench.audit import AuditLog, Request, tally
 from bench.figures import OTHERS
 from bench.observer import Sightings
-from bench.pace import Pace
 from bench.proc import Memory
 from bench.world import OPERATOR, Counters, World
 
@@ -30,7 +29,6 @@ class Costs:
     watch_events: int
     passes: int
     transitions: int
-    pace: float
 
 
 class Meter:
@@ -44,7 +42,6 @@ class Meter:
         self._counters = Counters(0, 0)
         self._transitions = 0
         self._cpu: dict[str, float] = {}
-        self._pace: Pace
 
     def begin(self) -> None:
         """Start to measure."""
@@ -53,11 +50,9 @@ class Meter:
         self._transitions = self._sightings.transitions
         self._counters = self._world.counters()
         self._cpu = cpu_seconds(self._world)
-        self._pace = Pace()
 
     async def end(self) -> Costs:
         """Wait until the operator has nothing more to ask, and return what was used since `begin()`."""
-        pace = self._pace.stop()
         await self._settle()
         cpu = used(self._cpu, cpu_seconds(self._world))
         memory = proc.memory(self._world.pids()[OPERATOR])
@@ -69,7 +64,6 @@ class Meter:
             watch_events=now.watch_events - before.watch_events,
             passes=now.passes - before.passes,
             transitions=self._sightings.transitions - self._transitions,
-            pace=pace,
         )
 
     async def _settle(self) -> None:

@@ -98,7 +98,6 @@ def _compose(stage: Stage, name: str, seconds: float, costs: Costs, latencies: d
         cpu=costs.cpu,
         resident_mib=costs.memory.resident,
         peak_mib=costs.memory.peak,
-        pace=costs.pace,
         latencies=latencies,
     )
 

@@ -40,7 +40,6 @@ def _cpu(report: Report) -> Iterator[str]:
     yield from _heading("CPU seconds, and the operator's memory")
     for program in report.phases[0].cpu:
         yield _row(report, f"  {program}", lambda phase, program=program: f"{phase.cpu[program]:.2f}")  # type: ignore[misc]
-    yield _row(report, "  ms for a fixed piece of work", lambda phase: f"{phase.pace:.2f}")
     yield _row(report, "  operator, ms per session", lambda phase: _share(phase.operator_cpu * 1e3, phase.sessions))
     yield _row(report, "  operator, ms per write", lambda phase: _share(phase.operator_cpu * 1e3, phase.writes))
     yield _row(
@@ -67,17 +66,12 @@ def _goals(report: Report) -> Iterator[str]:
     rate = f"{floor.writes} writes, {floor.cpu_per_write * 1e3:.1f} ms of CPU each"
     yield f"  the same writes with no operator: {floor.seconds:.1f} s ({rate})"
     yield f"  ... and until the last StatefulSet was ready: {floor.ready_seconds:.1f} s"
-    yield f"  last session Running, by that: {report.ready_ratio:.2f}, {_even(report, report.ready_ratio)}"
+    yield f"  last session Running, by that: {report.ready_ratio:.2f}"
     yield _goal("last session Running, by the writes", report.floor_ratio, bounds.FLOOR_RATIO)
-    yield f"    {_even(report, report.floor_ratio)}"
     for phase in report.phases:
         if (seconds := phase.latencies.get("StatefulSet ready to Running")) is not None:
             yield _goal(f"{phase.name}: ready to Running, p99", seconds.p99, bounds.READY_TO_RUNNING_P99)
     yield _goal("one alone: children, p50", report.alone.children.p50, bounds.ALONE_CHILDREN)
-
-
-def _even(report: Report, ratio: float) -> str:
-    return f"at an even pace of the machine {ratio * report.correction:.2f}"
 
 
 def _goal(what: str, found: float, most: float) -> str:

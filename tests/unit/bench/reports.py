@@ -33,7 +33,6 @@ def phase(name: str, **changes: object) -> Phase:
         cpu={"operator": 1.5, "bench": 0.5},
         resident_mib=60.0,
         peak_mib=61.0,
-        pace=4.0,
         latencies={} if name == "idle" else {"StatefulSet ready to Running": SPREAD},
     )
     return msgspec.structs.replace(sound, **changes)
@@ -41,6 +40,5 @@ def phase(name: str, **changes: object) -> Phase:
 
 def report(*spoilt: Phase) -> Report:
     phases = {name: phase(name) for name in PHASES} | {each.name: each for each in spoilt}
-    return Report(
-        100, 2, Alone(SPREAD, SPREAD), list(phases.values()), Floor(8.0, 10.0, 900, {"bench": 1.8, OTHERS: 5.0}, 5.0)
-    )
+    floor = Floor(8.0, 10.0, 900, {"bench": 1.8, OTHERS: 5.0})
+    return Report(100, 2, Alone(SPREAD, SPREAD), list(phases.values()), floor)
