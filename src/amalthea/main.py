@@ -1,9 +1,10 @@
-"""The command tree: `amalthea operator`. A command's package is imported only when it runs."""
+"""The command tree: `amalthea operator`, `amalthea explain`. A command's package is imported only when it runs."""
 
 import argparse
 import asyncio
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"amalthea {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _operator_flags(commands.add_parser("operator", help="run the operator"))
+    _explain_flags(commands.add_parser("explain", help="say how a session is, why, and what comes next"))
     arguments = parser.parse_args(argv)
-    return _operator(arguments)
+    return {"operator": _operator, "explain": _explain}[arguments.command](arguments)
 
 
 def _operator_flags(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +51,15 @@ def _operator_flags(parser: argparse.ArgumentParser) -> None:
     flag("sentry-traces-sample-rate", type=float, default=0.0, metavar="0..1", help="part of passes to trace")
     for name in IGNORED_FLAGS:
         flag(name, nargs="?", const="true", default=None, help=argparse.SUPPRESS)
+
+
+def _explain_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the session; all of the namespace if none is named")
+    parser.add_argument("-n", "--namespace", default="", help="where it is; the kubeconfig's namespace if not given")
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="talk to the cluster that this file names")
+    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; its current one if not given")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="for people, or for programs")
+    parser.add_argument("--no-color", action="store_true", help="no colours, on a terminal either")
 
 
 def _boolean(text: str) -> bool:
@@ -92,6 +103,34 @@ def _operator(arguments: argparse.Namespace) -> int:
     except (SettingsError, ConfigError, web.BindError, ApiError) as error:
         log.error("the operator cannot start", extra={"error": str(error)})
         return 1
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from amalthea.cli import explain  # noqa: PLC0415  (only this command needs it)
+    from amalthea.cli.text import Paper  # noqa: PLC0415
+    from amalthea.cli.trouble import CannotExplain  # noqa: PLC0415
+    from amalthea.engine.clock import SystemClock  # noqa: PLC0415
+    from amalthea.kube import config  # noqa: PLC0415
+    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+
+    clock = SystemClock()
+    colour = sys.stdout.isatty() and not arguments.no_color and not os.environ.get("NO_COLOR")
+    request = explain.Request(
+        name=arguments.name,
+        namespace=arguments.namespace,
+        kubeconfig=arguments.kubeconfig,
+        context=arguments.context,
+        as_json=arguments.output == "json",
+        paper=Paper(width=shutil.get_terminal_size().columns, colour=colour),
+    )
+    try:
+        cluster = config.load(os.environ, clock, arguments.kubeconfig, arguments.context)
+        told = asyncio.run(explain.explain(cluster, request, clock.now().replace(microsecond=0)))
+    except (ConfigError, CannotExplain) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(told)
     return 0
 
 

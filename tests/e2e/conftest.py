@@ -111,7 +111,7 @@ def new_release(cluster: Admin, crd: None) -> Iterator[Callable[[], Release]]:  
 def operator(cluster: Admin, api: Api, new_release: Callable[[], Release]) -> Installation:
     """Our operator as a pod, under exactly the chart's Role. Most tests share it, and its namespace."""
     release = new_release()
-    release.install()
+    release.install("--set=culling.usageInterval=3s")
     wait_until_sessions_can_own(release)
     return Installation(release, World(api, release.namespace, explainer(cluster, release)))
 

@@ -41,7 +41,7 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
             return Changes()
         return Changes((Create(key, _stamped(key, manifest, wish)),))
     if child.metadata.deletion_timestamp is not None or observed.left_behind(child):
-        return Changes(findings=(_terminating(key),))
+        return Changes(findings=(terminating(key),))
     if not observed.owns(child):
         return Changes(findings=(name_taken(key),))
     if key[0] in WORKLOADS:
@@ -120,7 +120,8 @@ def name_taken(key: ChildKey) -> Finding:
     )
 
 
-def _terminating(key: ChildKey) -> Finding:
+def terminating(key: ChildKey) -> Finding:
+    """Return the finding for a former object of a child's name that is on its way out."""
     kind, name = key
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,

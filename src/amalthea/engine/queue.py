@@ -85,6 +85,11 @@ class WorkQueue:
         elif not self._in_work and not self.depth:
             self._resting.set()
 
+    @property
+    def resting(self) -> bool:
+        """Whether no key waits for a worker or is in work."""
+        return self._resting.is_set()
+
     async def at_rest(self) -> None:
         """Return as soon as no key waits for a worker or is in work; what is due later does not count."""
         await self._resting.wait()

@@ -82,7 +82,7 @@ def _by_cpu(observed: Observed, culling: Culling, now: datetime) -> Idleness:
             "How much CPU the session uses is not known: it has just started, or the cluster's metrics server does not "
             "tell. Until that is known, the session is not paused for being idle.",
         )
-    if observed.usage.cpu >= threshold(culling):
+    if usage.cpu >= threshold(culling):
         return Idleness("False", Reason.CPU_BUSY, f"The session computes: it uses {limit} of CPU or more.")
     return Idleness("True", Reason.QUIET, f"The session uses less than {limit} of CPU, and nothing declares it busy.")
 

@@ -22,14 +22,14 @@ def positive(text: str | None) -> timedelta | None:
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return an aware time, or None for one that is absent or none at all."""
+    """Return a time in UTC, or None for one that is absent, or none at all, or has no zone."""
     if not text:
         return None
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return time if time.tzinfo is not None else None
+    return time.astimezone(UTC) if time.tzinfo is not None else None
 
 
 def end(start: datetime | None, span: timedelta | None) -> datetime | None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from msgspec import Raw
 
+from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.build.changes import name_taken
+from amalthea.build.changes import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
@@ -20,6 +21,7 @@ from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS
+from amalthea.operator.refusals import Refusal, Refusals
 
 CLAIM = "PersistentVolumeClaim"
 
@@ -27,24 +29,30 @@ CLAIM = "PersistentVolumeClaim"
 class Applier:
     """Writes children, and takes what the writes return into the caches."""
 
-    def __init__(self, client: Client, caches: Caches) -> None:
+    def __init__(self, client: Client, caches: Caches, refusals: Refusals) -> None:
         self._client = client
         self._caches = caches
+        self._refusals = refusals
 
-    async def apply(self, session: Key, uid: str, writes: Iterable[Write]) -> tuple[Finding, ...]:
-        """Do the writes of the session with that UID; return what came up.
+    async def apply(self, session: Key, uid: str, writes: Iterable[Write]) -> tuple[Refusal, ...]:
+        """Do the writes of the session with that UID; return those that were refused, now or a short while ago.
 
         Raises:
             Stale: something was not as it was thought to be; look again.
             ApiError: a write failed in a way that another attempt may cure.
         """
         outcomes = await asyncio.gather(
-            *(self._write(session[0], uid, write) for write in writes), return_exceptions=True
+            *(self._try(session[0], uid, write) for write in writes), return_exceptions=True
         )
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))
-        return tuple(outcome for outcome in outcomes if isinstance(outcome, Finding))
+        return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
+
+    async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
+        if (known := self._refusals.of(namespace, write)) is not None:
+            return known
+        return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -74,12 +82,15 @@ class Applier:
     async def _look_who_has_it(self, namespace: str, uid: str, write: Create) -> Finding | None:
         """Tell apart a child of ours that we did not know of, and somebody else's object of its name."""
         kind, name = write.child
+        session = write.manifest["metadata"]["ownerReferences"][0]["name"]
         selection = Selection(namespace, fields=f"metadata.name={name}")
         page = await self._client.list(CHILD_KINDS[kind].resource, selection, Raw)
         if not page.items:
             raise Stale(f"{kind} {name} went away")
         view = CHILD_KINDS[kind].decode(page.items[0])
         owner = view.metadata.controller
+        if owner is not None and owner.uid != uid and (owner.kind, owner.name) == (names.KIND, session):
+            return terminating(write.child)
         if owner is None or owner.uid != uid:
             return name_taken(write.child)
         metadata = {"labels": write.manifest["metadata"].get("labels")}

@@ -1,4 +1,6 @@
-"""Everything that is known about one session, from the caches: no request is made."""
+"""Everything that is known about one session, from the caches or from what a command has read: no request is made."""
+
+from typing import Any, Protocol
 
 import msgspec
 
@@ -9,21 +11,32 @@ from amalthea.model import decoding
 from amalthea.model.observed import Observed
 from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, SessionView, WorkloadView
-from amalthea.operator.caches import Caches
 
 
-def gather(caches: Caches, key: Key, usage: Usage | None = None) -> Observed | None:
+class Source(Protocol):
+    """Where objects are looked up: the operator's caches, or the few that a command has read."""
+
+    def session(self, key: Key) -> SessionView | None: ...
+
+    def child(self, kind: str, key: Key) -> Any: ...  # noqa: ANN401  (the view depends on the kind)
+
+    def several(self, kind: str, session: Key) -> tuple[Any, ...]: ...
+
+    def edited(self, child: ChildView) -> bool: ...
+
+
+def gather(source: Source, key: Key, usage: Usage | None = None) -> Observed | None:
     """Return what is known of a session, or None if there is none of that name."""
-    session = caches.session(key)
+    session = source.session(key)
     if session is None:
         return None
     namespace, name = key
     spec, error = _read_spec(session)
-    workload = _workload(caches, key, spec)
-    service: ChildView | None = caches.child("Service", key)
-    ingress: ChildView | None = caches.child("Ingress", key)
-    secret = caches.child("Secret", (namespace, names.internal_secret(name)))
-    claims = caches.several("PersistentVolumeClaim", key)
+    workload = _workload(source, key, spec)
+    service: ChildView | None = source.child("Service", key)
+    ingress: ChildView | None = source.child("Ingress", key)
+    secret = source.child("Secret", (namespace, names.internal_secret(name)))
+    claims = source.several("PersistentVolumeClaim", key)
     kinds = {
         workload.kind if workload is not None else "": (workload,),
         "Service": (service,),
@@ -40,23 +53,23 @@ def gather(caches: Caches, key: Key, usage: Usage | None = None) -> Observed | N
         ingress=ingress,
         secret=secret,
         claims=claims,
-        pods=caches.several("Pod", key),
+        pods=source.several("Pod", key),
         usage=usage,
         edited=frozenset(
             (kind, child.metadata.name)
             for kind, children in kinds.items()
             for child in children
-            if child is not None and caches.edited(child)
+            if child is not None and source.edited(child)
         ),
     )
 
 
-def _workload(caches: Caches, key: Key, spec: Spec | None) -> WorkloadView | None:
+def _workload(source: Source, key: Key, spec: Spec | None) -> WorkloadView | None:
     """Return the workload of the kind that the spec asks for or, if it cannot be read, of the kind that is there."""
     kinds = (
         ["StatefulSet", "Job"] if spec is None else ["Job" if spec.session_type == "NonInteractive" else "StatefulSet"]
     )
-    found: list[WorkloadView | None] = [caches.child(kind, key) for kind in kinds]
+    found: list[WorkloadView | None] = [source.child(kind, key) for kind in kinds]
     return next((workload for workload in found if workload is not None), None)
 
 

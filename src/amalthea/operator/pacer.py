@@ -1,12 +1,11 @@
 """Decides when a status may be written that only tells how far a start is: seldom, and never many at once.
 
 Each step of each start would be a write, and people who start a session together would wait for each other's. One
-session alone is told within two seconds; a crowd takes turns.
+session alone is told within two seconds; a crowd takes turns, while there is no other work.
 """
 
-from collections.abc import Callable
-
 from amalthea.engine.ports import Cancellable, Clock, Key
+from amalthea.engine.queue import WorkQueue
 
 SPACING = 2.0
 """Seconds between two such writes for one session, at least."""
@@ -17,9 +16,9 @@ INTERVAL = 0.2
 class Pacer:
     """Gives each session its turn, and wakes it then."""
 
-    def __init__(self, clock: Clock, wake: Callable[[Key], object]) -> None:
+    def __init__(self, clock: Clock, queue: WorkQueue) -> None:
         self._clock = clock
-        self._wake = wake
+        self._queue = queue
         self._waiting: dict[Key, float] = {}  # in the order of asking, with the earliest time of the turn
         self._turns: set[Key] = set()
         self._written: dict[Key, float] = {}
@@ -56,10 +55,10 @@ class Pacer:
     def _ring(self) -> None:
         self._alarm = None
         now = self._clock.monotonic()
+        self._free_at = now + INTERVAL
         ripe = next((key for key, due in self._waiting.items() if due <= now), None)
-        if ripe is not None:
+        if ripe is not None and self._queue.resting:
             del self._waiting[ripe]
             self._turns.add(ripe)
-            self._free_at = now + INTERVAL
-            self._wake(ripe)
+            self._queue.add(ripe)
         self._set_alarm()

@@ -4,11 +4,10 @@ Level-triggered: a call says that something about a session may have changed, ne
 by a crash at any moment too, one pass after the other brings it to what its spec asks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from amalthea.api.reasons import Reason
 from amalthea.api.settings import Settings
 from amalthea.build.changes import compare
 from amalthea.build.children import children
@@ -32,14 +31,8 @@ from amalthea.operator.caches import Caches, same_wish
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
+from amalthea.operator.refusals import AGAIN_AFTER, Refusal
 from amalthea.operator.usage import UsagePoller
-
-RETRY_REFUSED = {
-    Reason.NAME_TAKEN: timedelta(seconds=30),
-    Reason.QUOTA_EXCEEDED: timedelta(seconds=30),
-    Reason.REFUSED: timedelta(minutes=5),
-}
-"""When to try again what nothing that is watched will tell us about."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +80,16 @@ class Reconciler:
             return Result()
         plan = decide(observed, self._chance.fresh)
         changes = self._compare(observed, plan)
-        findings = changes.findings
+        refused: tuple[Refusal, ...] = ()
         if plan.course is not Course.DELETE:
             await self._hands.finalizer.ensure(observed)
-            findings += await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
+            refused = await self._hands.applier.apply(key, observed.session.metadata.uid, changes.writes)
+        findings = (*changes.findings, *(refusal.finding for refusal in refused))
         due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:
             # Looked up anew: the status that was just written has moved the session's resource version.
             await self._hands.finalizer.release(self._gather(key) or observed)
-        return self._next(findings, due)
+        return self._next(due, refused, changes.findings)
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
@@ -147,7 +141,8 @@ class Reconciler:
             run_id=plan.run_id,
         )
 
-    def _next(self, findings: tuple[Finding, ...], due: datetime | None) -> Result:
-        waits = [RETRY_REFUSED[finding.reason] for finding in findings if finding.reason in RETRY_REFUSED]
-        again = [self._clock.now() + wait for wait in waits] + ([due] if due is not None else [])
-        return Result(wake_at=min(again, default=None))
+    def _next(self, due: datetime | None, refused: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+        """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
+        waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
+        moments = [due, *(refusal.until for refusal in refused), *(self._clock.now() + wait for wait in waits)]
+        return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))

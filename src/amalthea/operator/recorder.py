@@ -25,6 +25,8 @@ from amalthea.operator.kinds import EVENTS
 
 PATIENCE = 60.0
 """Seconds after which an Event is written however much other work there is."""
+CALM = 0.5
+"""Seconds without any work after which there is time for Events: in a rush, work pauses for moments only."""
 CAPACITY = 10_000
 """Events that may wait: 30 MiB at most. The oldest are let go first."""
 
@@ -62,10 +64,11 @@ class Recorder:
         """Write Events until cancelled."""
         while True:
             await self._some.wait()
-            while self._waiting:
-                await self._until_calm(self._waiting[0].not_after)
+            await self._until_calm(self._waiting[0].not_after)
+            while self._waiting and (self._queue.resting or self._waiting[0].not_after <= self._clock.monotonic()):
                 await self._write(self._waiting.popleft())
-            self._some.clear()
+            if not self._waiting:
+                self._some.clear()
 
     async def flush(self, seconds: float) -> None:
         """Write all that waits, for so many seconds at most."""
@@ -79,7 +82,10 @@ class Recorder:
     async def _until_calm(self, not_after: float) -> None:
         try:
             async with time_limit(self._clock, not_after - self._clock.monotonic()):
-                await self._queue.at_rest()
+                await self._clock.sleep(CALM)
+                while not self._queue.resting:
+                    await self._queue.at_rest()
+                    await self._clock.sleep(CALM)
         except TimeoutError:
             return
 

@@ -41,6 +41,7 @@ from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
+from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
@@ -144,9 +145,9 @@ class Operator:
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
         hands = Hands(
-            Applier(client, self.caches),
+            Applier(client, self.caches, Refusals(self.clock)),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue.add)),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue)),
             Ender(client, self.caches, self._recorder),
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))

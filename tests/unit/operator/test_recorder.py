@@ -12,7 +12,7 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.transitions import Transition
 from amalthea.model.views import Metadata
-from amalthea.operator.recorder import PATIENCE, Recorder
+from amalthea.operator.recorder import CALM, PATIENCE, Recorder
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -57,8 +57,11 @@ def exactly(api: FakeApi, *reasons: str) -> Callable[[], bool]:
     return lambda: told(api) == list(reasons)
 
 
-async def test_an_event_is_written_at_once_where_nothing_else_is_to_be_done(api: FakeApi, recorder: Recorder) -> None:
+async def test_an_event_is_written_soon_where_nothing_else_is_to_be_done(
+    api: FakeApi, recorder: Recorder, clock: FakeClock
+) -> None:
     recorder.tell(SESSION, RUNNING)
+    await clock.advance(CALM)
     await eventually(exactly(api, "Running"))
 
 
@@ -72,6 +75,7 @@ async def test_events_wait_until_no_session_is_worked_on_and_keep_their_order(
     await clock.advance(PATIENCE - 1)
     assert told(api) == []
     queue.done(key)
+    await clock.advance(CALM)
     await eventually(exactly(api, "Running", "Hibernated"))
 
 
@@ -85,18 +89,20 @@ async def test_an_event_does_not_wait_for_ever(
 
 
 async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written(
-    api: FakeApi, recorder: Recorder
+    api: FakeApi, recorder: Recorder, clock: FakeClock
 ) -> None:
     api.fail("create", faults.refuse(500), times=1)
     recorder.tell(SESSION, RUNNING)
     recorder.tell(SESSION, PAUSED)
+    await clock.advance(CALM)
     await eventually(exactly(api, "Hibernated"))
 
 
-async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Recorder) -> None:
+async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Recorder, clock: FakeClock) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"))
     recorder.tell(SESSION, RUNNING)
     recorder.tell(SESSION, PAUSED)
+    await clock.advance(CALM)
     await eventually(lambda: api.count("create") == 1)
     api.heal()
     recorder.tell(SESSION, FAILED)

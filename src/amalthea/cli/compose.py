@@ -1,0 +1,35 @@
+"""The explanation of a session: what was read of it, thought over. The page to read first; each part has its module."""
+
+from datetime import datetime
+
+from amalthea.build.url import NO_URL
+from amalthea.cli import advice, facts, headline, limits, notices, timeline
+from amalthea.cli.advice import Situation
+from amalthea.cli.explanation import Explanation, Run
+from amalthea.cli.known import Known
+
+
+def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
+    """Explain a session at a moment; `kubectl` is the command with the flags that lead to it."""
+    metadata, status = known.observed.session.metadata, known.observed.session.status
+    cause = headline.cause(known)
+    noticed = notices.notices(known, cause)
+    coming = limits.coming(known)
+    return Explanation(
+        name=metadata.name,
+        namespace=metadata.namespace,
+        state=status.state,
+        headline=headline.headline(known),
+        cause=cause,
+        since=headline.since(known),
+        url=status.url if status.url != NO_URL else None,
+        run=Run(id=status.run_id, started_at=limits.started_at(known), ended_at=limits.ended_at(known)),
+        facts=facts.facts(known),
+        containers=facts.containers(known),
+        notices=noticed,
+        happened=timeline.happened(known, noticed),
+        coming=coming,
+        advice=advice.advice(Situation(known, kubectl, coming, now)),
+        unread=known.unread,
+        explained_at=now,
+    )

@@ -1,0 +1,78 @@
+"""`amalthea explain`: tells of a session, from the API server alone, with the reader's own rights.
+
+It reads (`reading.py`), thinks it over (`compose.py`) and shows it (`text.py`, or as JSON).
+"""
+
+import shlex
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw
+
+from amalthea.cli import compose, listing, reading, text, trouble
+from amalthea.cli.explanation import Part
+from amalthea.cli.text import Paper
+from amalthea.cli.trouble import CannotExplain
+from amalthea.kube.client import Client
+from amalthea.kube.config import Config
+from amalthea.kube.errors import ApiError, NotFound
+from amalthea.kube.resource import Selection
+from amalthea.operator.kinds import SESSIONS
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the reader wants to know, and how to show it."""
+
+    name: str | None = None
+    """The session; None for all of the namespace."""
+    namespace: str = ""
+    """Where it is; empty for that of the kubeconfig."""
+    kubeconfig: Path | None = None
+    context: str | None = None
+    as_json: bool = False
+    paper: Paper = field(default_factory=Paper)
+
+
+async def explain(config: Config, request: Request, now: datetime) -> str:
+    """Return the explanation.
+
+    Raises:
+        CannotExplain: there is no such session, or it cannot be read; the text says why, and what to do.
+    """
+    namespace = request.namespace or config.namespace
+    async with Client(config) as client:
+        try:
+            if request.name is None:
+                return await _all(client, namespace, request, now)
+            return await _one(client, (namespace, request.name), request, now)
+        except ApiError as error:
+            raise CannotExplain(trouble.in_words(error, config.server, namespace)) from None
+
+
+async def _one(client: Client, key: tuple[str, str], request: Request, now: datetime) -> str:
+    try:
+        known = await reading.read(client, key)
+    except NotFound as error:
+        raise CannotExplain(await trouble.missing(client, key, error)) from None
+    told = compose.explanation(known, _kubectl(key[0], request), now)
+    return _as_json(told) if request.as_json else text.render(told, request.paper)
+
+
+async def _all(client: Client, namespace: str, request: Request, now: datetime) -> str:
+    page = await client.list(SESSIONS, Selection(namespace), Raw)
+    told = listing.listing(namespace, map(reading.alone, page.items), now)
+    return _as_json(told) if request.as_json else listing.render(told, request.paper)
+
+
+def _as_json(told: Part) -> str:
+    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
+
+
+def _kubectl(namespace: str, request: Request) -> str:
+    """Return the kubectl command that leads to where the reader looks."""
+    named = {"--kubeconfig": request.kubeconfig, "--context": request.context}
+    flags = [f"{flag} {shlex.quote(str(value))}" for flag, value in named.items() if value is not None]
+    return " ".join(["kubectl", *flags, "-n", namespace])

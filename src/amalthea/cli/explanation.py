@@ -1,0 +1,115 @@
+"""What `amalthea explain` has to say of a session, as data: `text.py` shows it, `-o json` prints it as it is.
+
+Programs read these fields, so their names stay. Times are absolute, in UTC; how long ago is for readers only.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+
+class Part(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of the explanation. Every field is always written, so that programs find it."""
+
+
+class Fact(Part, frozen=True, kw_only=True):
+    """Something that is so."""
+
+    label: str
+    text: str
+
+
+class Run(Part, frozen=True, kw_only=True):
+    """The present run."""
+
+    id: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    """When a job ended; None while it runs, and for what has no end of its own."""
+
+
+class Container(Part, frozen=True, kw_only=True):
+    """How a container is."""
+
+    name: str
+    image: str
+    running: bool
+    ready: bool
+    restarts: int
+    says: str
+    """What it does: `running`, `waits: …`, `ended with exit code 1`."""
+    since: datetime | None
+    """Since when it runs, or when it ended."""
+    ended_before: str
+    """How its last attempt ended; empty if this is its first."""
+
+
+class Notice(Part, frozen=True, kw_only=True):
+    """A condition of the session that is worth a look, in its own words."""
+
+    condition: str
+    reason: str
+    message: str
+    since: datetime | None
+
+
+class Happening(Part, frozen=True, kw_only=True):
+    """Something that happened."""
+
+    at: datetime
+    """When it happened last."""
+    about: str
+    """Kind and name of the object that it happened to, such as `Pod/demo-0`."""
+    reason: str
+    """One stable word for programs: an Event's reason, or that of the status."""
+    message: str
+    count: int = 1
+    warning: bool = False
+
+
+class Coming(Part, frozen=True, kw_only=True):
+    """A limit of the session, and what it means now."""
+
+    at: datetime | None
+    """When it comes; None while it does not count."""
+    action: str
+    """What happens then: `pause`, `delete` or `stop`."""
+    limit: str
+    """The field of `spec.culling` that it comes from; empty if only the operator knows."""
+    value: str
+    why: str
+    """A sentence."""
+
+
+class Advice(Part, frozen=True, kw_only=True):
+    """What the reader can do."""
+
+    text: str
+    command: str | None = None
+
+
+class Explanation(Part, frozen=True, kw_only=True):
+    """All that there is to say of a session at one moment."""
+
+    name: str
+    namespace: str
+    state: str
+    """`status.state`: a word for programs."""
+    headline: str
+    """How the session is, as the second half of a sentence that its name begins."""
+    cause: str
+    """Why it is so, where that is known; else empty."""
+    since: datetime | None
+    url: str | None
+    run: Run
+    facts: tuple[Fact, ...]
+    containers: tuple[Container, ...]
+    notices: tuple[Notice, ...]
+    happened: tuple[Happening, ...]
+    """In the order of time."""
+    coming: tuple[Coming, ...]
+    """The next first; what has no time last."""
+    advice: tuple[Advice, ...]
+    unread: tuple[str, ...]
+    """What could not be read, a sentence each: nothing is known of it."""
+    explained_at: datetime

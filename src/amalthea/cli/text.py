@@ -1,0 +1,186 @@
+"""An explanation as text for a terminal: headed sections, wrapped to its width, with colour where that is wanted.
+
+Much of what is shown was written by others, so what could steer a terminal is taken out of it.
+"""
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby
+
+from amalthea.cli import words
+from amalthea.cli.explanation import Coming, Container, Explanation, Happening, Run
+from amalthea.cli.words import clock, counted
+
+LAST = 25
+"""So many of the things that happened are shown."""
+
+_STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_STATE_COLOURS = {"Running": "green", "Succeeded": "green", "Failed": "red", "RunningDegraded": "yellow"}
+_LABEL = 11
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What the text is written on."""
+
+    width: int = 80
+    colour: bool = False
+    zone: tzinfo | None = None
+    """The reader's time zone; None for this machine's."""
+
+    def paint(self, style: str, text: str) -> str:
+        """Return the text in a style, where styles are wanted."""
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and style else text
+
+    def wrapped(self, text: str, indent: int = 0, first: str = "") -> Iterator[str]:
+        """Yield lines no wider than the paper, if no single word is; `first` stands before the first of them."""
+        plain = harmless(text)
+        width = max(self.width, indent + 20)
+        hang = " " * indent
+        yield from textwrap.wrap(
+            plain,
+            width,
+            initial_indent=first.ljust(indent),
+            subsequent_indent=hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def render(told: Explanation, paper: Paper) -> str:
+    """Return the explanation as text."""
+    sections = (
+        _opening(told, paper),
+        _notices(told, paper),
+        _facts(told, paper),
+        _containers(told, paper),
+        _happened(told, paper),
+        _coming(told, paper),
+        _advice(told, paper),
+        _unread(told, paper),
+    )
+    return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines) + "\n"
+
+
+def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
+    for line in paper.wrapped(f"{told.name} {told.headline}{_since(told, paper)}"):
+        yield paper.paint(_STATE_COLOURS.get(told.state, "bold"), line)
+    yield from paper.wrapped(told.cause) if told.cause else ()
+    if told.url and told.state in ("Running", "RunningDegraded"):
+        yield f"Open it at {paper.paint('bold', harmless(told.url))}"
+
+
+def _since(told: Explanation, paper: Paper) -> str:
+    if told.since is None:
+        return "."
+    time, ago = clock(told.since, told.explained_at, paper.zone), words.span(told.explained_at - told.since)
+    return f" at {time}, {ago} ago." if told.headline.startswith("has ") else f" since {time}, for {ago}."
+
+
+def _notices(told: Explanation, paper: Paper) -> Iterator[str]:
+    for notice in told.notices:
+        yield from paper.wrapped(notice.message, 2, "! " if notice.condition != "Idle" else "- ")
+
+
+def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
+    yield f"{'Namespace':<{_LABEL}}{harmless(told.namespace)}"
+    if told.run.started_at is not None:
+        yield from paper.wrapped(_run(told.run, told.run.started_at, told.explained_at, paper), _LABEL, "Run")
+    for fact in told.facts:
+        yield from paper.wrapped(fact.text, _LABEL, fact.label)
+
+
+def _run(run: Run, began: datetime, now: datetime, paper: Paper) -> str:
+    length = words.span((run.ended_at or now) - began)
+    end = f" to {clock(run.ended_at, now, paper.zone)}" if run.ended_at is not None else ""
+    start = f"{'from' if end else 'since'} {clock(began, now, paper.zone)}"
+    return f"for {length}, {start}{end}" + (f" (id {run.id})" if run.id else "")
+
+
+def _containers(told: Explanation, paper: Paper) -> Iterator[str]:
+    if told.containers:
+        yield _heading("Containers", paper)
+    column = max((len(each.name) for each in told.containers), default=0) + 4
+    for each in told.containers:
+        yield from paper.wrapped(_doing(each, told.explained_at), column, f"  {harmless(each.name)}")
+        if each.ended_before:
+            yield from paper.wrapped(f"before that: {each.ended_before}", column)
+
+
+def _doing(container: Container, now: datetime) -> str:
+    if container.since is None:
+        return container.says
+    length = words.span(now - container.since)
+    return f"{container.says}, for {length}" if container.running else f"{container.says}, {length} ago"
+
+
+def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
+    shown = told.happened[-LAST:]
+    if not shown:
+        return
+    more = len(told.happened) - len(shown)
+    yield _heading("What happened", paper) + (f" (and {counted(more, 'thing')} before: -o json)" if more else "")
+    now, zone = told.explained_at, paper.zone
+    for day, things in groupby(shown, key=lambda each: words.day(each.at, now, zone)):
+        if day != words.day(now, now, zone):
+            yield f"  {day}"
+        for each in things:
+            yield from _thing(each, told.cause, paper)
+
+
+def _thing(each: Happening, cause: str, paper: Paper) -> Iterator[str]:
+    """Yield one thing that happened; the cause of how the session is stands above already."""
+    time = f"{each.at.astimezone(paper.zone):%H:%M:%S}"
+    message = (each.message.replace(cause, "").strip() if cause else "") or each.message
+    often = f" ({each.count} times)" if each.count > 1 else ""
+    lines = paper.wrapped(f"{message}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
+    yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
+
+
+def _coming(told: Explanation, paper: Paper) -> Iterator[str]:
+    yield _heading("What comes next", paper)
+    if not told.coming:
+        deleting = told.headline == "is being deleted"
+        yield "  It goes, with all that belongs to it." if deleting else "  Nothing pauses or deletes it by itself."
+    for each in told.coming:
+        limit = f" ({each.limit})." if each.limit else "."
+        yield from paper.wrapped(_when(each, told.explained_at, paper).rstrip(".") + limit, 4, "  -")
+
+
+def _when(coming: Coming, now: datetime, paper: Paper) -> str:
+    if coming.at is None:
+        return coming.why
+    why = coming.why[:1].lower() + coming.why[1:]
+    if coming.at <= now:
+        return f"Due now: {why}"
+    time = clock(coming.at, now, paper.zone)
+    return f"In {words.span(coming.at - now)}, {'at' if ' ' not in time else 'on'} {time}: {why}"
+
+
+def _advice(told: Explanation, paper: Paper) -> Iterator[str]:
+    if told.advice:
+        yield _heading("What you can do", paper)
+    for each in told.advice:
+        yield from paper.wrapped(each.text, 2, "  ")
+        if each.command:
+            yield f"    {paper.paint('dim', harmless(each.command))}"
+
+
+def _unread(told: Explanation, paper: Paper) -> Iterator[str]:
+    if told.unread:
+        yield _heading("What could not be read", paper)
+    for sentence in told.unread:
+        yield from paper.wrapped(sentence, 2, "  ")
+
+
+def _heading(text: str, paper: Paper) -> str:
+    return paper.paint("bold", text)
+
+
+def harmless(text: str) -> str:
+    """Return what others wrote without what could steer a terminal."""
+    return _STEERING.sub(" ", text)

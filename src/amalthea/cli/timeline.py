@@ -1,0 +1,145 @@
+"""What happened to a session: the Events of all its objects, and the times that its status holds, as one line of time.
+
+Events are kept for an hour as a rule, and some are never written: the status knows when, where they do not. What both
+tell is told once.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from amalthea.api import names
+from amalthea.cli.explanation import Happening, Notice
+from amalthea.cli.facts import ended
+from amalthea.cli.known import EventView, Known
+from amalthea.cli.limits import started_at
+from amalthea.model.spans import moment
+
+SAME = timedelta(seconds=10)
+"""Two tales of one thing are at most this far apart."""
+
+_SAYS_NOTHING = {
+    "Created",
+    "ExternalProvisioning",
+    "Provisioning",
+    "SuccessfulCreate",
+    "SuccessfulDelete",
+    "WaitForFirstConsumer",
+    "WaitForPodScheduled",
+}
+"""Events of what goes well, and of which the next one tells."""
+_SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
+"""Warnings of which the one before tells more."""
+_BEGINNINGS = {"Created", "Starting"}
+"""What comes first of all that happens in one second."""
+_PLAIN = (
+    (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
+    (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is pulled."),
+    (re.compile(r'Successfully pulled image "([^"]+)" in (\S+)'), "The image {0} was pulled in {1}."),
+    (re.compile(r'Container image "([^"]+)" already present'), "The image {0} was on the node already."),
+    (re.compile(r"(?:Started container|Container started)"), "The container {container} started."),
+    (re.compile(r"Stopping container (\S+)"), "The container {0} is stopped."),
+    (re.compile(r"Successfully provisioned volume"), "The volume was made."),
+)
+"""What Kubernetes says each time, in words for a researcher."""
+
+
+def happened(known: Known, notices: Iterable[Notice]) -> tuple[Happening, ...]:
+    """Return what happened, in the order of time."""
+    told = tuple(_merged(_from_event(event) for event in known.events if _worth_telling(event)))
+    noted = [
+        _of_session(known, each.since, each.condition, each.message)
+        for each in notices
+        if each.condition != "Idle"  # since when nobody works in it is told already
+    ]
+    ours = [each for each in (*_from_status(known), *noted) if each is not None]
+    new = [each for each in ours if not any(_same(each, event) for event in told)]
+    return tuple(sorted((*told, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
+
+
+def _worth_telling(event: EventView) -> bool:
+    said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
+    return event.at is not None and not said
+
+
+def _from_event(event: EventView) -> Happening:
+    about = event.involved_object
+    waits = event.reason == "FailedScheduling" and "persistentvolumeclaim" in event.message.lower()
+    assert event.at is not None, "left out before"
+    return Happening(
+        at=event.at.replace(microsecond=0),
+        about=f"{about.kind}/{about.name}",
+        reason=event.reason,
+        message=_plainly(event) if not waits else "It waits for its volume.",
+        count=max(event.times, 1),
+        warning=event.type != "Normal" and not waits,
+    )
+
+
+def _plainly(event: EventView) -> str:
+    for pattern, words in _PLAIN if event.type == "Normal" else ():
+        if found := pattern.match(event.message):
+            return words.format(*found.groups(), container=event.involved_object.container)
+    return event.message.strip() or event.reason
+
+
+def _merged(events: Iterable[Happening]) -> Iterator[Happening]:
+    """Return events that tell the same as one, at the time of the last."""
+    several: dict[tuple[str, str, str], list[Happening]] = {}
+    for event in events:
+        several.setdefault((event.about, event.reason, event.message), []).append(event)
+    for same in several.values():
+        last = max(same, key=lambda each: each.at)
+        yield Happening(
+            at=last.at,
+            about=last.about,
+            reason=last.reason,
+            message=last.message,
+            count=sum(each.count for each in same),
+            warning=last.warning,
+        )
+
+
+def _from_status(known: Known) -> Iterator[Happening | None]:
+    session = known.observed.session
+    status, created = session.status, session.metadata.creation_timestamp
+    began = started_at(known)
+    yield _of_session(known, created, "Created", "The session was created.")
+    if began is not None and created is not None and began - created > SAME:
+        yield _of_session(known, began, "Starting", "The present run began.")
+    for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
+        yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
+    yield _of_session(known, moment(status.failing_since), "Failed", "The session failed.", warning=True)
+    yield _of_session(known, moment(status.hibernated_since), "Hibernated", "The session was paused.")
+    yield _of_session(known, moment(status.failed_scheduling_since), "Unschedulable", "No node had room for it.")
+    if known.observed.interactive:
+        yield _of_session(known, moment(status.idle_since), "Idle", "Nobody has seemed to work in it from here on.")
+    elif status.state == "Succeeded":
+        yield _of_session(known, moment(status.idle_since), status.state, "The job ended with success.")
+    yield _of_session(known, session.metadata.deletion_timestamp, "Deleting", "Its deletion was asked for.")
+    yield from _from_containers(known)
+
+
+def _from_containers(known: Known) -> Iterator[Happening]:
+    """Return when containers ended: no Event tells of that."""
+    status = known.pod.status if known.pod is not None else None
+    about = f"Pod/{known.pod.metadata.name}" if known.pod is not None else ""
+    for each in (*status.init_container_statuses, *status.container_statuses) if status is not None else ():
+        for end in (each.last_state.terminated, each.state.terminated):
+            if end is not None and end.finished_at is not None:
+                message = f"The container {each.name} {ended(end)}."
+                bad = end.exit_code != 0
+                yield Happening(at=end.finished_at, about=about, reason="ContainerEnded", message=message, warning=bad)
+
+
+def _of_session(
+    known: Known, at: datetime | None, reason: str, message: str, *, warning: bool = False
+) -> Happening | None:
+    if at is None:
+        return None
+    about = f"{names.KIND}/{known.observed.name}"
+    return Happening(at=at, about=about, reason=reason, message=message, warning=warning)
+
+
+def _same(ours: Happening, event: Happening) -> bool:
+    return (ours.about, ours.reason) == (event.about, event.reason) and abs(ours.at - event.at) <= SAME

@@ -1,0 +1,32 @@
+"""A session in any walk of life is explained whole, in words that a researcher understands: read the golden files."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC
+
+import pytest
+
+from amalthea.cli.compose import explanation
+from amalthea.cli.explain import _as_json
+from amalthea.cli.known import Known
+from amalthea.cli.text import Paper, render
+from tests.unit.cli.golden_files import FOLDER, check
+from tests.unit.cli.scenarios import NOW, SCENARIOS
+
+PAPER = Paper(width=80, zone=UTC)
+
+
+@pytest.mark.parametrize(("name", "find"), SCENARIOS.items(), ids=SCENARIOS)
+def test_what_a_reader_sees(name: str, find: Callable[[], Known]) -> None:
+    check(f"{name}.txt", render(explanation(find(), "kubectl -n team", NOW), PAPER))
+
+
+@pytest.mark.parametrize("name", ["running_and_idle", "failed_for_a_bad_image"])
+def test_what_a_program_reads(name: str) -> None:
+    text = _as_json(explanation(SCENARIOS[name](), "kubectl -n team", NOW))
+    assert json.loads(text)["name"] == "demo"
+    check(f"{name}.json", text)
+
+
+def test_no_golden_file_outlives_its_scenario() -> None:
+    assert {file.stem for file in FOLDER.iterdir()} == set(SCENARIOS)

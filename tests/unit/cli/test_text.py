@@ -1,0 +1,70 @@
+"""What others wrote must not steer the reader's terminal, and lines must fit it."""
+
+from datetime import UTC
+
+import pytest
+
+from amalthea.cli.compose import explanation
+from amalthea.cli.listing import listing
+from amalthea.cli.listing import render as render_listing
+from amalthea.cli.text import LAST, Paper, harmless, render
+from tests.unit.cli.scenarios import LAB, NOW, SCENARIOS, event, known, out_of_memory, running, status
+
+EVIL = "\x1b]0;owned\x07\x1b[2Jbad\r\nlines\u202e"
+
+
+def shown(**paper: object) -> str:
+    """Return the text of a failed session."""
+    return render(explanation(out_of_memory(), "kubectl -n team", NOW), Paper(zone=UTC, **paper))  # type: ignore[arg-type]
+
+
+def test_no_word_of_others_reaches_the_terminal_as_a_command() -> None:
+    found = known(LAB, status("Failed", error=EVIL, url=EVIL), events=[event("Pod/demo-0", "Odd", EVIL, "13:00:00")])
+    text = render(explanation(found, "kubectl -n team", NOW), Paper(zone=UTC))
+
+    assert not any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 for sign in text.replace("\n", ""))
+    assert "\u202e" not in text
+    assert harmless("plain text") == "plain text"
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_lines_fit_the_terminal_but_for_commands_that_are_copied(width: int) -> None:
+    wide = [line for line in shown(width=width).splitlines() if len(line) > width]
+    assert all(line.startswith("    kubectl") for line in wide)
+
+
+def test_colour_is_only_there_where_it_is_wanted() -> None:
+    assert "\x1b[1m" in shown(colour=True)
+    assert "\x1b" not in shown()
+
+
+def test_of_much_that_happened_the_last_is_shown_and_the_rest_is_counted() -> None:
+    many = [event("Pod/demo-0", "Odd", f"thing {number}", f"13:{number:02}:00") for number in range(LAST + 10)]
+    text = render(explanation(known(LAB, status("Running"), events=many), "kubectl", NOW), Paper(zone=UTC))
+
+    assert f"thing {LAST + 9}" in text
+    assert "thing 3" not in text.split("thing 30")[0]
+    assert "12 things before" in text
+
+
+def test_a_namespace_is_listed_in_a_line_for_each_session() -> None:
+    told = listing("team", [running(), SCENARIOS["failed_for_a_bad_image"](), SCENARIOS["new"]()], NOW)
+    assert render_listing(told, Paper(width=76, zone=UTC)).splitlines() == [
+        "demo  is running, for 2 h 9 min. In 21 h 50 min: paused, having run for 1 d…",
+        "demo  cannot run, for 2 h 9 min. The container amalthea-session does not st…",
+        "demo  is new, for 2 h 9 min.",
+    ]
+
+
+def test_an_empty_namespace_is_told_to_be_so() -> None:
+    assert "There are no sessions in the namespace team." in render_listing(listing("team", [], NOW), Paper())
+
+
+def test_what_happened_on_another_day_stands_below_that_day() -> None:
+    found = known(LAB, status("Running"), events=[event("Pod/demo-0", "Odd", "late", "13:00:00")])
+    later = NOW.replace(day=24)
+
+    lines = render(explanation(found, "kubectl", later), Paper(zone=UTC)).splitlines()
+
+    assert lines[lines.index("What happened") + 1] == "  Sun 22 Nov"
+    assert "demo is running since Sun 22 Nov 13:00, for 2 d 2 h." in lines

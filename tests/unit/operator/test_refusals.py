@@ -1,0 +1,52 @@
+"""What is refused must not be asked at each look, and must be tried at once when something about it has changed."""
+
+import pytest
+
+from amalthea.api.reasons import ConditionType, Reason
+from amalthea.build.writes import Create, Patch, Write
+from amalthea.model.findings import Finding
+from amalthea.operator.refusals import AGAIN_AFTER, Refusals
+from amalthea.testing.clock import FakeClock
+
+CHILD = ("PersistentVolumeClaim", "one")
+FULL = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.QUOTA_EXCEEDED, "No room.")
+
+
+def grow(size: str, version: str = "7") -> Patch:
+    guard: dict[str, object] = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+    return Patch(CHILD, (guard, {"op": "replace", "path": "/spec/resources", "value": size}))
+
+
+def refused(clock: FakeClock) -> Refusals:
+    refusals = Refusals(clock)
+    refusals.note("ns", grow("2Gi"), FULL)
+    return refusals
+
+
+async def test_what_was_refused_is_known_for_a_while() -> None:
+    clock = FakeClock()
+    refusals = refused(clock)
+    known = refusals.of("ns", grow("2Gi"))
+    assert known is not None
+    assert known.finding == FULL
+    await clock.advance(AGAIN_AFTER[Reason.QUOTA_EXCEEDED].total_seconds())
+    assert refusals.of("ns", grow("2Gi")) is None
+
+
+def test_that_somebody_else_wrote_the_child_changes_nothing() -> None:
+    assert refused(FakeClock()).of("ns", grow("2Gi", version="8")) is not None
+
+
+@pytest.mark.parametrize(
+    ("namespace", "write"),
+    [("ns", grow("1Gi")), ("other", grow("2Gi")), ("ns", Create(CHILD, {})), ("ns", Patch(("Service", "one"), ()))],
+    ids=["another wish", "another namespace", "another write", "another child"],
+)
+def test_whatever_is_another_write_is_tried(namespace: str, write: Write) -> None:
+    assert refused(FakeClock()).of(namespace, write) is None
+
+
+def test_a_write_that_succeeded_is_not_held_back() -> None:
+    refusals = refused(FakeClock())
+    refusals.note("ns", grow("2Gi"), None)
+    assert refusals.of("ns", grow("2Gi")) is None
