@@ -1,5 +1,7 @@
 """Tells the world how a session is: its status, and an Event at a transition. Written only when something changed."""
 
+from collections.abc import Callable
+
 from msgspec import Raw
 
 from amalthea.api import names
@@ -20,11 +22,15 @@ from amalthea.operator.recorder import Recorder
 class Announcer:
     """Writes statuses, and hands Events to the recorder."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer) -> None:
+    def __init__(
+        self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer, told_progress: Callable[[], object]
+    ) -> None:
+        """Write when the pacer lets it; `told_progress` is told of each status that was written for progress alone."""
         self._client = client
         self._caches = caches
         self._recorder = recorder
         self._pacer = pacer
+        self._told_progress = told_progress
 
     async def announce(self, observed: Observed, status: Status) -> None:
         """Write what changed of a session's status, and tell the transition if it is one.
@@ -35,13 +41,16 @@ class Announcer:
         former = observed.session.status
         patch = merge_patch(as_data(former), as_data(status))
         key = key_of(observed.session)
-        if not patch or (only_progress(former, status) and not self._pacer.may_write(key)):
+        progress = only_progress(former, status)
+        if not patch or (progress and not self._pacer.may_write(key)):
             return
         try:
             body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
         except NotFound:
             return
         self._caches.observe(names.KIND, body)
+        if progress:
+            self._told_progress()
         if starting(status):
             self._pacer.wrote(key)
         else:

@@ -147,7 +147,7 @@ class Operator:
         hands = Hands(
             Applier(client, self.caches, Refusals(self.clock)),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue)),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), metrics.progress_writes.inc),
             Ender(client, self.caches, self._recorder),
         )
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))

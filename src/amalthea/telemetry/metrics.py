@@ -89,6 +89,11 @@ class OperatorMetrics:
         self.watch_failures = Counter(
             "amalthea_watch_failures", "Broken lists and watches.", ["kind"], registry=registry
         )
+        self.progress_writes = Counter(
+            "amalthea_progress_writes",
+            "Statuses that were written only to tell how far a start is.",
+            registry=registry,
+        )
         self.leading = Gauge("amalthea_leading", "Whether this instance holds the Lease.", registry=registry)
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
         self._usage_polled_at = Gauge(
