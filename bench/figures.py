@@ -38,14 +38,20 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     seconds: float
     """From the first request of the bench to the last session's arrival."""
+    measured: float
+    """Seconds in which requests were counted and CPU was measured: until the operator had nothing more to ask."""
     requests: Counter[str]
-    """Of the operator, by verb and resource."""
+    """Of the operator, by verb and resource; what follows below is counted apart."""
     writes: int
     """Those that change something, Events included."""
     refused: int
     events: int
     leases: int
     watches: int
+    usage_lists: int
+    """Questions to the metrics API for what all sessions use."""
+    progress_writes: int
+    """Statuses that were written only to tell how far a start is."""
     transitions: int
     """Changes of a session's state, or of the reason of its condition Ready, as a client sees them."""
     watch_events: int
@@ -73,6 +79,11 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
         return self.events / self.transitions if self.transitions else math.inf
 
     @property
+    def cpu_per_minute(self) -> float:
+        """CPU seconds of the operator per session and minute."""
+        return self.operator_cpu / self.sessions / (self.measured / 60)
+
+    @property
     def operator_cpu(self) -> float:
         """CPU seconds of the operator."""
         return self.cpu["operator"]
@@ -83,6 +94,17 @@ class Alone(msgspec.Struct, frozen=True):
 
     children: Spread
     running: Spread
+
+
+class Deadlines(msgspec.Struct, frozen=True):
+    """How exactly sessions were paused by themselves."""
+
+    sessions: int
+    over: float
+    """Seconds within which all deadlines were."""
+    earliest: float
+    """Seconds by which the first one was late; less than 0 if it was early, which must never be."""
+    lateness: Spread
 
 
 class Floor(msgspec.Struct, frozen=True):
@@ -109,6 +131,7 @@ class Report(msgspec.Struct, frozen=True):
     cores: int
     alone: Alone
     phases: list[Phase]
+    deadlines: Deadlines
     floor: Floor
 
     @property

@@ -26,8 +26,10 @@ class Costs:
     requests: list[Request]
     cpu: dict[str, float]
     memory: Memory
-    watch_events: int
-    passes: int
+    seconds: float
+    """How long was measured."""
+    counted: Counters
+    """What the operator counted meanwhile."""
     transitions: int
 
 
@@ -39,7 +41,8 @@ class Meter:
         self._sightings = sightings
         self._log = AuditLog(world.control_plane.audit_log)
         self._requests: list[Request] = []
-        self._counters = Counters(0, 0)
+        self._counters = Counters(0, 0, 0)
+        self._begun = 0.0
         self._transitions = 0
         self._cpu: dict[str, float] = {}
 
@@ -50,19 +53,19 @@ class Meter:
         self._transitions = self._sightings.transitions
         self._counters = self._world.counters()
         self._cpu = cpu_seconds(self._world)
+        self._begun = time.monotonic()
 
     async def end(self) -> Costs:
         """Wait until the operator has nothing more to ask, and return what was used since `begin()`."""
         await self._settle()
         cpu = used(self._cpu, cpu_seconds(self._world))
         memory = proc.memory(self._world.pids()[OPERATOR])
-        now, before = self._world.counters(), self._counters
         return Costs(
             requests=self._requests,
             cpu=cpu,
             memory=memory,
-            watch_events=now.watch_events - before.watch_events,
-            passes=now.passes - before.passes,
+            seconds=time.monotonic() - self._begun,
+            counted=self._world.counters().since(self._counters),
             transitions=self._sightings.transitions - self._transitions,
         )
 
