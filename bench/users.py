@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from msgspec import Raw
 
 from amalthea.api import names
-from amalthea.engine.ports import Unavailable
+from amalthea.engine.ports import Key, Unavailable
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, NotFound
 from amalthea.operator.kinds import SECRETS, SESSIONS
@@ -29,7 +29,7 @@ async def play(client: Client, namespace: str, scripts: Mapping[str, Script]) ->
     begun = time.monotonic()
 
     async def act_out(name: str, script: Script) -> None:
-        user = _User(client, namespace, name)
+        user = _User(client, (namespace, name))
         for act in script:
             await asyncio.sleep(begun + act.at - time.monotonic())
             await user.does(act.deed)
@@ -38,33 +38,27 @@ async def play(client: Client, namespace: str, scripts: Mapping[str, Script]) ->
 
 
 class _User:
-    def __init__(self, client: Client, namespace: str, session: str) -> None:
+    def __init__(self, client: Client, session: Key) -> None:
         self._client = client
-        self._namespace = namespace
-        self._session = session
+        self._key = session
 
     async def does(self, deed: Deed) -> None:
-        await {
-            Deed.CREATE: self._create,
-            Deed.PAUSE: lambda: self._set_hibernated(hibernated=True),
-            Deed.RESUME: lambda: self._set_hibernated(hibernated=False),
-            Deed.DELETE: self._delete,
-        }[deed]()
+        match deed:
+            case Deed.CREATE:
+                await self._create()
+            case Deed.PAUSE | Deed.RESUME:
+                patch = {"spec": {"hibernated": deed is Deed.PAUSE}}
+                await _insist(lambda: self._client.patch_merge(SESSIONS, self._key, patch, Raw))
+            case Deed.DELETE:
+                await _insist(lambda: self._client.delete(SESSIONS, self._key))
 
     async def _create(self) -> None:
-        namespace, name = self._namespace, self._session
+        namespace, name = self._key
         busy = metrics_api.measurement(f"{name}-0", names.selector_labels(name), {names.CONTAINER_SESSION: "900m"})
         session = manifests.session(namespace, name, CULLING)
         await _insist(lambda: self._client.create(SECRETS, namespace, manifests.secret(namespace, name), Raw))
         await _insist(lambda: self._client.create(SESSIONS, namespace, session, Raw))
         await _insist(lambda: self._client.create(POD_METRICS, namespace, busy, Raw))
-
-    async def _set_hibernated(self, *, hibernated: bool) -> None:
-        patch = {"spec": {"hibernated": hibernated}}
-        await _insist(lambda: self._client.patch_merge(SESSIONS, (self._namespace, self._session), patch, Raw))
-
-    async def _delete(self) -> None:
-        await _insist(lambda: self._client.delete(SESSIONS, (self._namespace, self._session)))
 
 
 async def _insist(act: Callable[[], Awaitable[object]]) -> None:
