@@ -1,1 +1,1 @@
-"""The benchmark: many sessions on fake nodes through create, idle, hibernate, resume and delete, counted and timed."""
+"""The benchmark: many sessions on fake nodes through their life, counted and timed; and the chaos around them."""

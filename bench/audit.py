@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from amalthea.operator.usage import POD_METRICS
+
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
@@ -26,17 +28,24 @@ class Request:
     name: str
     code: int
     at: float
+    group: str = ""
+    """The API group; empty for the core of Kubernetes."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Requests by what they are. Leases, watches and Events are no part of what a session costs by itself."""
+    """Requests by what they are.
+
+    Leases, watches, Events and questions for all sessions' usage are no part of what a session costs by itself.
+    """
 
     requests: Counter[str] = field(default_factory=Counter)
     """By verb and resource: `create services`."""
     events: int = 0
     leases: int = 0
     watches: int = 0
+    usage: int = 0
+    """Lists of the metrics API."""
     refused: int = 0
     """Those of `requests` that were answered with an error: conflicts and the like."""
 
@@ -54,7 +63,7 @@ class Tally:
 def tally(requests: Iterable[Request]) -> Tally:
     """Count requests."""
     counted: Counter[str] = Counter()
-    events = leases = watches = refused = 0
+    events = leases = watches = usage = refused = 0
     for request in requests:
         if request.verb == "watch":
             watches += 1
@@ -62,17 +71,20 @@ def tally(requests: Iterable[Request]) -> Tally:
             leases += 1
         elif request.resource == "events":
             events += 1
+        elif request.group == POD_METRICS.group:
+            usage += 1
         else:
             counted[f"{request.verb} {request.resource}"] += 1
             refused += request.code >= 400
-    return Tally(counted, events, leases, watches, refused)
+    return Tally(counted, events, leases, watches, usage, refused)
 
 
-class _ObjectRef(msgspec.Struct, frozen=True):
+class _ObjectRef(msgspec.Struct, frozen=True, rename="camel"):
     resource: str = ""
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    api_group: str = ""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -110,6 +122,7 @@ def _request(line: _Line) -> Request:
         name=about.name,
         code=line.response_status.code,
         at=line.stage_timestamp.timestamp() if line.stage_timestamp is not None else 0.0,
+        group=about.api_group,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from amalthea.api.settings import Settings
 from bench.figures import Phase, Report
 
 REQUESTS_PER_SESSION = {"create": 9.0, "hibernate": 4.0, "resume": 5.0, "delete": 3.0}
@@ -9,19 +10,28 @@ REQUESTS_PER_SESSION = {"create": 9.0, "hibernate": 4.0, "resume": 5.0, "delete"
 SLACK = 0.05
 """So many more are let pass: one session in twenty may meet a conflict, and be looked at again."""
 EVENTS_PER_TRANSITION = 1.0
-PEAK_MIB = 96.0
-"""Resident memory of the operator, with up to MEMORY_SESSIONS sessions."""
-MEMORY_SESSIONS = 200
+PEAK_MIB, PEAK_SESSIONS = 96.0, 200
+"""Resident memory of the operator at any time, with up to so many sessions."""
+RESIDENT_MIB, RESIDENT_SESSIONS = 110.0, 1000
+"""Resident memory of the operator at the end of a phase, with up to so many sessions."""
+USAGE_INTERVAL = Settings.usage_interval.total_seconds()
+"""Seconds between two lists of what all sessions use: one scope, as the operator serves all namespaces here."""
 
 # Goals: seconds depend on the machine, so they are shown and not checked.
 FLOOR_RATIO = 1.3
 READY_TO_RUNNING_P99 = 1.0
 ALONE_CHILDREN = 0.2
+DEADLINE_P99 = 2.0
+IDLE_CPU = 1e-3
+"""CPU seconds of the operator per session and minute."""
 
 
 def broken(report: Report) -> list[str]:
     """Return a sentence for each bound that does not hold."""
-    return [sentence for phase in report.phases for sentence in _broken(phase)]
+    found = [sentence for phase in report.phases for sentence in _broken(phase)]
+    if (earliest := report.deadlines.earliest) < 0:
+        found.append(f"deadlines: a session was paused {-earliest:.3f} s before its time, none ever may")
+    return found
 
 
 def _broken(phase: Phase) -> Iterator[str]:
@@ -32,8 +42,12 @@ def _broken(phase: Phase) -> Iterator[str]:
         yield f"idle: {phase.requests.total()} requests, where nothing happens none is allowed: {_most(phase)}"
     if phase.events_per_transition > EVENTS_PER_TRANSITION:
         yield f"{phase.name}: {phase.events} Events for {phase.transitions} transitions, at most one each is allowed"
-    if phase.sessions <= MEMORY_SESSIONS and phase.peak_mib > PEAK_MIB:
+    if phase.usage_lists > phase.measured // USAGE_INTERVAL + 1:
+        yield f"{phase.name}: usage was asked for {phase.usage_lists} times in {phase.measured:.0f} s"
+    if phase.sessions <= PEAK_SESSIONS and phase.peak_mib > PEAK_MIB:
         yield f"{phase.name}: the operator used up to {phase.peak_mib:.0f} MiB, at most {PEAK_MIB:g} are allowed"
+    if phase.sessions <= RESIDENT_SESSIONS and phase.resident_mib > RESIDENT_MIB:
+        yield f"{phase.name}: the operator uses {phase.resident_mib:.0f} MiB, at most {RESIDENT_MIB:g} are allowed"
 
 
 def _most(phase: Phase) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench --sessions N [--check] [--json FILE] [--idle SECONDS]`."""
+"""The command line: `python -m bench --sessions N [--check] [--json FILE]`, and how long each part takes."""
 
 import argparse
 import asyncio
@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from amalthea.kube.errors import ApiError
-from bench import bounds, floor, phases, table
+from bench import bounds, deadlines, floor, phases, table
 from bench.figures import Report, as_json
 from bench.observer import BenchError
 from bench.world import OPERATOR, World, world
@@ -22,12 +23,27 @@ _TAIL_LINES = 15
 _LINE_LENGTH = 300
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured: sessions, and seconds."""
+
+    sessions: int
+    idle: float
+    deadlines: int
+    spread: float
+
+
+BRIEF = Scale(200, idle=30.0, deadlines=30, spread=10.0)
+"""With --check, which is for counts."""
+FULL = Scale(200, idle=60.0, deadlines=500, spread=300.0)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return 1 if it failed or, with --check, if a bound does not hold."""
     chosen = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        report = _run(chosen.sessions, chosen.idle if chosen.idle is not None else (30.0 if chosen.check else 60.0))
+        report = _run(_scale(chosen))
     except (BenchError, BuildError, DaemonError, ApiError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -40,21 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _judge(report) if chosen.check else 0
 
 
-def _run(sessions: int, idle: float) -> Report:
+def _run(scale: Scale) -> Report:
     progress = Progress()
-    names = [f"session-{number:04}" for number in range(sessions)]
-    with world(sessions, progress) as where:
+    names = _names(scale.sessions)
+    with world(max(scale.sessions, scale.deadlines), progress) as where:
         with progress.step("Starting the operator"):
             where.start_operator()
         try:
-            alone, measured = asyncio.run(phases.measure(where, names, idle, progress))
+            alone, measured = asyncio.run(phases.measure(where, names, scale.idle, progress))
+            ends = asyncio.run(deadlines.measure(where, _names(scale.deadlines), scale.spread, progress))
         except (BenchError, ApiError):
             _show_log(where, progress)
             raise
         with progress.step("Stopping the operator"):
             where.stop_operator()
         lowest = asyncio.run(floor.measure(where, names, progress))
-    return Report(sessions, os.cpu_count() or 1, alone, measured, lowest)
+    return Report(scale.sessions, os.cpu_count() or 1, alone, measured, ends, lowest)
 
 
 def _show_log(where: World, progress: Progress) -> None:
@@ -75,11 +92,33 @@ def _judge(report: Report) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the operator with many sessions.")
-    parser.add_argument("--sessions", type=_positive, default=200, metavar="N", help="how many (default: 200)")
+    parser.add_argument("--sessions", type=_positive, metavar="N", help=f"how many (default: {FULL.sessions})")
     parser.add_argument("--check", action="store_true", help="fail if a session costs more than it may")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
-    parser.add_argument("--idle", type=float, metavar="SECONDS", help="of rest (default: 60; with --check: 30)")
+    default = "default: %g; with --check: %g"
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help=f"of rest ({default % (FULL.idle, BRIEF.idle)})")
+    parser.add_argument(
+        "--deadlines",
+        type=_positive,
+        metavar="N",
+        help=f"sessions with a limit to their age ({default % (FULL.deadlines, BRIEF.deadlines)})",
+    )
+    parser.add_argument(
+        "--spread",
+        type=float,
+        metavar="SECONDS",
+        help=f"within which they end ({default % (FULL.spread, BRIEF.spread)})",
+    )
     return parser
+
+
+def _scale(chosen: argparse.Namespace) -> Scale:
+    given = {each.name: getattr(chosen, each.name) for each in fields(Scale)}
+    return replace(BRIEF if chosen.check else FULL, **{name: value for name, value in given.items() if value})
+
+
+def _names(count: int) -> list[str]:
+    return [f"session-{number:04}" for number in range(count)]
 
 
 def _positive(text: str) -> int:

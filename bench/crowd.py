@@ -4,15 +4,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Raw
 
+from amalthea.api import names
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Selection
 from amalthea.operator.kinds import CHILD_KINDS, PODS, SECRETS, SESSIONS
+from amalthea.operator.usage import POD_METRICS
 from bench import manifests
 from bench.observer import BenchError, patience
+from lab import metrics_api
 
 WRITERS = 16
 _POLL = 0.2
@@ -44,8 +48,8 @@ async def side_by_side(items: Iterable[str], writers: int, act: Callable[[str], 
 class Crowd:
     """Sessions of a namespace, and who acts on them; `begun` tells when each was last acted on."""
 
-    def __init__(self, client: Client, namespace: str, names: list[str]) -> None:
-        self.names = names
+    def __init__(self, client: Client, namespace: str, sessions: list[str]) -> None:
+        self.names = sessions
         self.begun: dict[str, Instant] = {}
         self._client = client
         self._namespace = namespace
@@ -58,13 +62,23 @@ class Crowd:
 
         await side_by_side(self.names, WRITERS, create)
 
-    async def create(self) -> None:
-        """Create the sessions."""
+    async def create(self, culling: Mapping[str, Mapping[str, str]] = MappingProxyType({})) -> None:
+        """Create the sessions, with limits of their own for those that are named."""
 
         async def create(name: str) -> None:
-            await self._client.create(SESSIONS, self._namespace, manifests.session(self._namespace, name), Raw)
+            limits = culling.get(name, manifests.CULLING)
+            await self._client.create(SESSIONS, self._namespace, manifests.session(self._namespace, name, limits), Raw)
 
         await self._act(create)
+
+    async def rest(self) -> None:
+        """Let the metrics API say, from now on, that no session computes."""
+
+        async def write(name: str) -> None:
+            quiet = metrics_api.measurement(f"{name}-0", names.selector_labels(name), {names.CONTAINER_SESSION: "1m"})
+            await self._client.create(POD_METRICS, self._namespace, quiet, Raw)
+
+        await side_by_side(self.names, WRITERS, write)
 
     async def hibernate(self) -> None:
         """Pause the sessions."""

@@ -38,14 +38,20 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     seconds: float
     """From the first request of the bench to the last session's arrival."""
+    measured: float
+    """Seconds in which requests were counted and CPU was measured: until the operator had nothing more to ask."""
     requests: Counter[str]
-    """Of the operator, by verb and resource."""
+    """Of the operator, by verb and resource; what follows below is counted apart."""
     writes: int
     """Those that change something, Events included."""
     refused: int
     events: int
     leases: int
     watches: int
+    usage_lists: int
+    """Questions to the metrics API for what all sessions use."""
+    progress_writes: int
+    """Statuses that were written only to tell how far a start is."""
     transitions: int
     """Changes of a session's state, or of the reason of its condition Ready, as a client sees them."""
     watch_events: int
@@ -58,8 +64,6 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     """Of the operator, at the end of the phase."""
     peak_mib: float
     """Of the operator, ever."""
-    pace: float
-    """CPU time of a fixed piece of work (`pace.py`), in milliseconds: more where the machine was slower."""
     latencies: dict[str, Spread]
 
     @property
@@ -75,6 +79,11 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
         return self.events / self.transitions if self.transitions else math.inf
 
     @property
+    def cpu_per_minute(self) -> float:
+        """CPU seconds of the operator per session and minute."""
+        return self.operator_cpu / self.sessions / (self.measured / 60)
+
+    @property
     def operator_cpu(self) -> float:
         """CPU seconds of the operator."""
         return self.cpu["operator"]
@@ -87,6 +96,17 @@ class Alone(msgspec.Struct, frozen=True):
     running: Spread
 
 
+class Deadlines(msgspec.Struct, frozen=True):
+    """How exactly sessions were paused by themselves."""
+
+    sessions: int
+    over: float
+    """Seconds within which all deadlines were."""
+    earliest: float
+    """Seconds by which the first one was late; less than 0 if it was early, which must never be."""
+    lateness: Spread
+
+
 class Floor(msgspec.Struct, frozen=True):
     """What the machine can do at best: a session's writes with no operator."""
 
@@ -97,8 +117,6 @@ class Floor(msgspec.Struct, frozen=True):
     writes: int
     cpu: dict[str, float]
     """Until the last write was answered."""
-    pace: float
-    """As that of a phase, until the last write was answered."""
 
     @property
     def cpu_per_write(self) -> float:
@@ -113,6 +131,7 @@ class Report(msgspec.Struct, frozen=True):
     cores: int
     alone: Alone
     phases: list[Phase]
+    deadlines: Deadlines
     floor: Floor
 
     @property
@@ -126,21 +145,12 @@ class Report(msgspec.Struct, frozen=True):
         return self._create.seconds / self.floor.ready_seconds
 
     @property
-    def correction(self) -> float:
-        """What to multiply both ratios with, had the machine kept the same pace all the time."""
-        return self.floor.pace / self._create.pace
-
-    @property
     def _create(self) -> Phase:
         return next(phase for phase in self.phases if phase.name == "create")
 
 
 def as_json(report: Report) -> bytes:
     """Return the report as JSON, the ratios to the floor included."""
-    ratios = {
-        "floor_ratio": report.floor_ratio,
-        "ready_ratio": report.ready_ratio,
-        "correction": report.correction,
-    }
+    ratios = {"floor_ratio": report.floor_ratio, "ready_ratio": report.ready_ratio}
     data = {**msgspec.to_builtins(report), **ratios}
     return msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n"

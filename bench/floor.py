@@ -21,7 +21,6 @@ from bench.crowd import side_by_side
 from bench.figures import Floor
 from bench.meter import cpu_seconds, used
 from bench.observer import STATEFULSET_READY, Metadata, Observer
-from bench.pace import Pace
 from bench.world import FLOOR_NAMESPACE, World
 from lab.progress import Progress
 
@@ -42,14 +41,14 @@ async def measure(world: World, sessions: list[str], progress: Progress) -> Floo
             await _write(client, name)
 
         log.news()
-        cpu, pace, started = cpu_seconds(world), Pace(), time.monotonic()
+        cpu, started = cpu_seconds(world), time.monotonic()
         with progress.step(f"Making the writes of {len(sessions)} sessions with no operator") as step:
             await side_by_side(sessions, WRITERS, write)
             seconds = time.monotonic() - started
-            used_cpu, mean_pace = used(cpu, cpu_seconds(world)), pace.stop()
+            used_cpu = used(cpu, cpu_seconds(world))
             await observer.until(STATEFULSET_READY, sessions, step)
     ready = max(observer.sightings.of(STATEFULSET_READY).values()) - started
-    return Floor(seconds, ready, tally(log.news()).writes, used_cpu, mean_pace)
+    return Floor(seconds, ready, tally(log.news()).writes, used_cpu)
 
 
 async def _write(client: Client, name: str) -> None:

@@ -3,6 +3,8 @@
 Also the writes that such a session leads to, as the operator makes them, for `floor.py` to make without it.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from amalthea.api import names
@@ -19,6 +21,7 @@ from amalthea.model.report import as_data
 
 RUN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 TIME = "2026-01-01T00:00:00Z"
+CULLING = {"maxAge": "0s", "maxIdleDuration": "24h", "maxHibernatedDuration": "720h"}
 LABEL = "bench"
 """On everything that the benchmark itself creates."""
 
@@ -39,7 +42,7 @@ def secret(namespace: str, session: str) -> Manifest:
     }
 
 
-def session(namespace: str, name: str) -> Manifest:
+def session(namespace: str, name: str, culling: Mapping[str, str] = CULLING) -> Manifest:
     """Return a session."""
     return {
         "apiVersion": names.API_VERSION,
@@ -60,7 +63,7 @@ def session(namespace: str, name: str) -> Manifest:
                 "ingressClassName": "nginx",
                 "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "0"},
             },
-            "culling": {"maxAge": "0s", "maxIdleDuration": "24h", "maxHibernatedDuration": "720h"},
+            "culling": dict(culling),
             "template": {
                 "metadata": {
                     "labels": {"example.org/user": "u1"},

@@ -9,7 +9,6 @@ from bench import proc
 from bench.audit import AuditLog, Request, tally
 from bench.figures import OTHERS
 from bench.observer import Sightings
-from bench.pace import Pace
 from bench.proc import Memory
 from bench.world import OPERATOR, Counters, World
 
@@ -27,10 +26,11 @@ class Costs:
     requests: list[Request]
     cpu: dict[str, float]
     memory: Memory
-    watch_events: int
-    passes: int
+    seconds: float
+    """How long was measured."""
+    counted: Counters
+    """What the operator counted meanwhile."""
     transitions: int
-    pace: float
 
 
 class Meter:
@@ -41,10 +41,10 @@ class Meter:
         self._sightings = sightings
         self._log = AuditLog(world.control_plane.audit_log)
         self._requests: list[Request] = []
-        self._counters = Counters(0, 0)
+        self._counters = Counters(0, 0, 0)
+        self._begun = 0.0
         self._transitions = 0
         self._cpu: dict[str, float] = {}
-        self._pace: Pace
 
     def begin(self) -> None:
         """Start to measure."""
@@ -53,23 +53,20 @@ class Meter:
         self._transitions = self._sightings.transitions
         self._counters = self._world.counters()
         self._cpu = cpu_seconds(self._world)
-        self._pace = Pace()
+        self._begun = time.monotonic()
 
     async def end(self) -> Costs:
         """Wait until the operator has nothing more to ask, and return what was used since `begin()`."""
-        pace = self._pace.stop()
         await self._settle()
         cpu = used(self._cpu, cpu_seconds(self._world))
         memory = proc.memory(self._world.pids()[OPERATOR])
-        now, before = self._world.counters(), self._counters
         return Costs(
             requests=self._requests,
             cpu=cpu,
             memory=memory,
-            watch_events=now.watch_events - before.watch_events,
-            passes=now.passes - before.passes,
+            seconds=time.monotonic() - self._begun,
+            counted=self._world.counters().since(self._counters),
             transitions=self._sightings.transitions - self._transitions,
-            pace=pace,
         )
 
     async def _settle(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Self
 
 import msgspec
@@ -19,6 +20,7 @@ from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from lab.progress import Step
 
 RUNNING, HIBERNATED = "Running", "Hibernated"
+IDLE = "idle"
 STATEFULSET_READY = "StatefulSet ready"
 SESSION_GONE, STATEFULSET_GONE = "session gone", "StatefulSet gone"
 _POLL = 0.05
@@ -41,15 +43,17 @@ class Condition(msgspec.Struct, frozen=True):
     """What the watch reads of a condition."""
 
     type: str = ""
+    status: str = ""
     reason: str = ""
 
 
-class Status(msgspec.Struct, frozen=True):
+class Status(msgspec.Struct, frozen=True, rename="camel"):
     """What the watch reads of a session's status."""
 
     state: str = ""
     error: str = ""
     conditions: list[Condition] = []
+    will_hibernate_at: datetime | None = None
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -62,6 +66,11 @@ class Session(msgspec.Struct, frozen=True):
     def told(self) -> tuple[str, str]:
         """The state, and the reason of the condition Ready: what a user is shown."""
         return self.status.state, next((c.reason for c in self.status.conditions if c.type == "Ready"), "")
+
+    @property
+    def idle(self) -> bool:
+        """Whether the operator has found that nobody works in it."""
+        return any(c.type == "Idle" and c.status == "True" for c in self.status.conditions)
 
 
 class Replicas(msgspec.Struct, frozen=True, rename="camel"):
@@ -85,6 +94,8 @@ class Sightings:
         self._seen: dict[str, dict[str, float]] = defaultdict(dict)
         self._now: dict[str, Session] = {}
         self.transitions = 0
+        self.promised: dict[str, float] = {}
+        """When each session will be paused, or was, as its status told last; in Unix time."""
 
     def forget(self) -> None:
         """Begin anew: only what is seen from now on counts."""
@@ -105,6 +116,10 @@ class Sightings:
             self.transitions += former is not None and former.told != seen.told
             self._now[name] = seen
             self._note(seen.status.state, name)
+            if seen.status.will_hibernate_at is not None:
+                self.promised[name] = seen.status.will_hibernate_at.timestamp()
+            if seen.idle:
+                self._note(IDLE, name)
 
     def statefulset(self, event: WatchEvent[StatefulSet]) -> None:
         """Take in news of a StatefulSet, which has its session's name."""

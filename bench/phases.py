@@ -5,6 +5,7 @@ Every phase is measured in the same way: the crowd acts, the observer waits for 
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -18,11 +19,14 @@ from bench.figures import Alone, Phase, Spread, spread
 from bench.meter import Costs, Meter
 from bench.observer import Observer
 from bench.world import ALONE_NAMESPACE, NAMESPACE, World
+from lab import metrics_api
 from lab.progress import Progress
 
 ALONE = 5
 """Sessions that are created one by one, after one that is not counted: an API server holds the first object of a new
 custom resource back for two seconds, lest other API servers do not know the resource yet."""
+PROGRESS = "patch amaltheasessions/status"
+"""The requests among which are those that only tell of progress."""
 CHILDREN, READY_TO_RUNNING = "children", "StatefulSet ready to Running"
 
 
@@ -49,6 +53,10 @@ async def measure(world: World, sessions: list[str], idle: float, progress: Prog
             await _phase(stage, "create", stage.crowd.create, (seen.RUNNING,)),
             await _idle(stage, idle),
             await _phase(stage, "hibernate", stage.crowd.hibernate, (seen.HIBERNATED,)),
+        ]
+        # What is known of the last run would make the next one idle, while its start is measured.
+        await asyncio.to_thread(world.control_plane.api.delete, metrics_api.path(NAMESPACE))
+        phases += [
             await _phase(stage, "resume", stage.crowd.resume, (seen.RUNNING,)),
             await _phase(stage, "delete", stage.crowd.delete, (seen.SESSION_GONE, seen.STATEFULSET_GONE)),
         ]
@@ -72,6 +80,9 @@ async def _phase(stage: Stage, name: str, act: Callable[[], Awaitable[None]], ar
 
 
 async def _idle(stage: Stage, seconds: float) -> Phase:
+    with stage.progress.step("Waiting until the operator has found each session idle") as step:
+        await stage.crowd.rest()
+        await stage.observer.until(seen.IDLE, stage.crowd.names, step)
     stage.meter.begin()
     started = time.monotonic()
     with stage.progress.step(f"Phase 'idle' for {seconds:g} s"):
@@ -86,19 +97,21 @@ def _compose(stage: Stage, name: str, seconds: float, costs: Costs, latencies: d
         name=name,
         sessions=len(stage.crowd.names),
         seconds=seconds,
-        requests=counted.requests,
+        measured=costs.seconds,
+        requests=counted.requests - Counter({PROGRESS: costs.counted.progress_writes}),
         writes=counted.writes,
         refused=counted.refused,
         events=counted.events,
         leases=counted.leases,
         watches=counted.watches,
+        usage_lists=counted.usage,
+        progress_writes=costs.counted.progress_writes,
         transitions=costs.transitions,
-        watch_events=costs.watch_events,
-        passes=costs.passes,
+        watch_events=costs.counted.watch_events,
+        passes=costs.counted.passes,
         cpu=costs.cpu,
         resident_mib=costs.memory.resident,
         peak_mib=costs.memory.peak,
-        pace=costs.pace,
         latencies=latencies,
     )
 

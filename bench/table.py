@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from bench import bounds
 from bench.audit import WRITES
-from bench.figures import Phase, Report, Spread
+from bench.figures import Deadlines, Phase, Report, Spread
 
 _LABEL, _CELL = 44, 12
 
@@ -33,6 +33,8 @@ def _phases(report: Report) -> Iterator[str]:
     yield _row(report, "  Leases", lambda phase: _count(phase.leases))
     yield _row(report, "  watches opened", lambda phase: _count(phase.watches))
     yield _row(report, "  messages of the operator's watches", lambda phase: _count(phase.watch_events))
+    yield _row(report, "  lists of what all sessions use", lambda phase: _count(phase.usage_lists))
+    yield _row(report, "  statuses that only tell of progress", lambda phase: _count(phase.progress_writes))
     yield _row(report, "  passes over a session", lambda phase: _count(phase.passes))
 
 
@@ -40,7 +42,6 @@ def _cpu(report: Report) -> Iterator[str]:
     yield from _heading("CPU seconds, and the operator's memory")
     for program in report.phases[0].cpu:
         yield _row(report, f"  {program}", lambda phase, program=program: f"{phase.cpu[program]:.2f}")  # type: ignore[misc]
-    yield _row(report, "  ms for a fixed piece of work", lambda phase: f"{phase.pace:.2f}")
     yield _row(report, "  operator, ms per session", lambda phase: _share(phase.operator_cpu * 1e3, phase.sessions))
     yield _row(report, "  operator, ms per write", lambda phase: _share(phase.operator_cpu * 1e3, phase.writes))
     yield _row(
@@ -57,6 +58,7 @@ def _latencies(report: Report) -> Iterator[str]:
     for phase in report.phases:
         for what, seconds in phase.latencies.items():
             yield _spread(f"  {phase.name}: {what}", seconds)
+    yield _spread("  deadlines: paused so late", report.deadlines.lateness)
     yield _spread("  one alone: children", report.alone.children)
     yield _spread("  one alone: Running", report.alone.running)
 
@@ -67,17 +69,19 @@ def _goals(report: Report) -> Iterator[str]:
     rate = f"{floor.writes} writes, {floor.cpu_per_write * 1e3:.1f} ms of CPU each"
     yield f"  the same writes with no operator: {floor.seconds:.1f} s ({rate})"
     yield f"  ... and until the last StatefulSet was ready: {floor.ready_seconds:.1f} s"
-    yield f"  last session Running, by that: {report.ready_ratio:.2f}, {_even(report, report.ready_ratio)}"
+    yield f"  last session Running, by that: {report.ready_ratio:.2f}"
     yield _goal("last session Running, by the writes", report.floor_ratio, bounds.FLOOR_RATIO)
-    yield f"    {_even(report, report.floor_ratio)}"
     for phase in report.phases:
         if (seconds := phase.latencies.get("StatefulSet ready to Running")) is not None:
             yield _goal(f"{phase.name}: ready to Running, p99", seconds.p99, bounds.READY_TO_RUNNING_P99)
+    idle = next(phase for phase in report.phases if phase.name == "idle")
+    yield _goal("idle: ms of CPU per session and minute", idle.cpu_per_minute * 1e3, bounds.IDLE_CPU * 1e3)
+    yield _goal(_ends(report.deadlines), report.deadlines.lateness.p99, bounds.DEADLINE_P99)
     yield _goal("one alone: children, p50", report.alone.children.p50, bounds.ALONE_CHILDREN)
 
 
-def _even(report: Report, ratio: float) -> str:
-    return f"at an even pace of the machine {ratio * report.correction:.2f}"
+def _ends(ends: Deadlines) -> str:
+    return f"{ends.sessions} deadlines within {ends.over:g} s: seconds late, from {ends.earliest:.2f} on, p99"
 
 
 def _goal(what: str, found: float, most: float) -> str:

@@ -37,13 +37,16 @@ class Announcer:
         former = observed.session.status
         patch = merge_patch(as_data(former), as_data(status))
         key = key_of(observed.session)
-        if not patch or (only_progress(former, status) and not self._pacer.may_write(key)):
+        progress = only_progress(former, status)
+        if not patch or (progress and not self._pacer.may_write(key)):
             return
         try:
             body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
         except NotFound:
             return
         self._caches.observe(names.KIND, body)
+        if progress:
+            self._living.told_progress()
         if starting(status):
             self._pacer.wrote(key)
         else:

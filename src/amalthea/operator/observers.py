@@ -91,6 +91,10 @@ class Living:
             about |= self._count(milestone)
         _log.info("session changed", extra=about)
 
+    def told_progress(self) -> None:
+        """Count a status that was written only to tell how far a start is."""
+        self._metrics.progress_writes.inc()
+
     def _count(self, milestone: Milestone) -> dict[str, object]:
         """Count a milestone; return what the log says of it."""
         match milestone:

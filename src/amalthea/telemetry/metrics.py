@@ -121,6 +121,11 @@ class OperatorMetrics:
         self.watch_failures = Counter(
             "amalthea_watch_failures", "Broken lists and watches.", ["kind"], registry=registry
         )
+        self.progress_writes = Counter(
+            "amalthea_progress_writes",
+            "Statuses that were written only to tell how far a start is.",
+            registry=registry,
+        )
         self.leading = Gauge(
             "amalthea_leading",
             "Whether this instance acts: it holds the Lease, or none is asked for.",

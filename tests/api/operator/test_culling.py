@@ -5,10 +5,10 @@ The metrics API is played by a custom resource of its name: real lists by label,
 
 import time
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
+from lab import metrics_api
 from lab.control_plane import ControlPlane
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import JOB, PLAIN
@@ -152,40 +152,20 @@ def test_a_job_that_has_ended_is_deleted_in_time_and_never_for_zero(world: World
     assert world.wait_for_state("two", "Succeeded")
 
 
-@pytest.fixture(scope="session")
-def metrics_api(full_control_plane: ControlPlane) -> None:
+@pytest.fixture(scope="session", name="metrics_api")
+def installed_metrics_api(full_control_plane: ControlPlane) -> None:
     """A metrics API whose measurements are objects that a test writes."""
-    names = {"plural": "pods", "singular": "pod", "kind": "PodMetrics"}
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    version = {"name": "v1beta1", "served": True, "storage": True, "schema": schema}
-    body = {
-        "metadata": {
-            "name": "pods.metrics.k8s.io",
-            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests only"},
-        },
-        "spec": {"group": "metrics.k8s.io", "names": names, "scope": "Namespaced", "versions": [version]},
-    }
-    api = full_control_plane.api
-    api.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body)
-    deadline = time.monotonic() + 30
-    while not api.healthy("/apis/metrics.k8s.io/v1beta1/pods"):
-        assert time.monotonic() < deadline, "the metrics API is not served"
-        time.sleep(0.05)
+    metrics_api.install(full_control_plane.api)
 
 
 def measure(world: World, cpu: str, name: str = "one") -> None:
     """Write a measurement of a session's container, as the metrics server does each 15 seconds."""
-    path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{world.namespace}/pods"
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    measurement: dict[str, Any] = {
-        "timestamp": now,
-        "containers": [{"name": "amalthea-session", "usage": {"cpu": cpu, "memory": "1Mi"}}],
-    }
     pod = world.wait_for("Pod", f"{name}-0", lambda _: True)
-    metadata = {"name": f"{name}-0", "labels": pod["metadata"]["labels"]}
-    body = {"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": metadata, **measurement}
+    labels, cpu_of = pod["metadata"]["labels"], {"amalthea-session": cpu}
+    body = metrics_api.measurement(f"{name}-0", labels, cpu_of, datetime.now(UTC))
+    path = metrics_api.path(world.namespace)
     if world.api.healthy(f"{path}/{name}-0"):
-        world.api.patch(f"{path}/{name}-0", measurement)
+        world.api.patch(f"{path}/{name}-0", body)
     else:
         world.api.post(path, body)
 

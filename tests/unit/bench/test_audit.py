@@ -72,6 +72,12 @@ def test_leases_watches_and_events_are_no_part_of_what_a_session_costs() -> None
     assert found.total == 2
 
 
+def test_what_pods_use_is_asked_for_all_sessions_together_and_is_no_list_of_pods() -> None:
+    about = {"resource": "pods", "apiGroup": "metrics.k8s.io", "apiVersion": "v1beta1"}
+    found = tally(parse(line("list", "", objectRef=about) + line("list", "pods")))
+    assert (found.usage, found.requests) == (1, {"list pods": 1})
+
+
 def test_reads_are_no_writes_and_events_are() -> None:
     assert tally([request("list", "pods"), request("patch", "pods"), request("create", "events")]).writes == 2
 

@@ -39,5 +39,22 @@ def test_too_much_memory_is_found_even_if_it_was_given_back() -> None:
     assert "97 MiB" in sentence
 
 
+def test_too_much_memory_of_a_thousand_sessions_is_found() -> None:
+    assert broken(report(phase("idle", sessions=1000, resident_mib=110.0, peak_mib=120.0))) == []
+    [sentence] = broken(report(phase("idle", sessions=1000, resident_mib=111.0, peak_mib=120.0)))
+    assert "111 MiB" in sentence
+
+
+def test_asking_for_usage_more_often_than_once_per_interval_is_found() -> None:
+    assert broken(report(phase("idle", measured=62.0, usage_lists=3))) == []
+    [sentence] = broken(report(phase("idle", measured=62.0, usage_lists=4)))
+    assert sentence == "idle: usage was asked for 4 times in 62 s"
+
+
+def test_a_pause_before_its_time_is_found() -> None:
+    [sentence] = broken(report(earliest=-0.002))
+    assert "0.002 s before its time" in sentence
+
+
 def test_the_memory_of_more_sessions_than_the_bound_is_for_is_not_judged() -> None:
-    assert broken(report(phase("create", peak_mib=97.0, sessions=1000))) == []
+    assert broken(report(phase("create", peak_mib=97.0, sessions=1001))) == []

@@ -36,15 +36,9 @@ def test_the_json_holds_every_phase_and_the_ratios_to_the_floor() -> None:
     data = json.loads(as_json(report()))
     assert data["floor_ratio"] == 1.25
     assert data["ready_ratio"] == 1.0
-    assert data["correction"] == 1.25
     assert [each["name"] for each in data["phases"]] == ["create", "idle", "hibernate", "resume", "delete"]
     assert data["phases"][0]["requests"] == {"create services": 100, "patch amaltheasessions/status": 200}
 
 
 def test_what_others_did_is_no_cost_of_a_write() -> None:
     assert report().floor.cpu_per_write == pytest.approx(0.002)
-
-
-def test_a_machine_that_was_slower_at_the_floor_makes_the_true_ratio_higher() -> None:
-    assert report().correction == 1.25
-    assert report(phase("create", pace=5.0)).correction == 1.0

@@ -1,7 +1,10 @@
 """What the benchmark sees is what a client sees: first moments, and each transition once."""
 
+from datetime import UTC, datetime
+
 from amalthea.engine.ports import EventType, WatchEvent
 from bench.observer import (
+    IDLE,
     RUNNING,
     SESSION_GONE,
     STATEFULSET_READY,
@@ -27,7 +30,7 @@ class Clock:
 
 
 def session(state: str, reason: str = "") -> WatchEvent[Session]:
-    conditions = [Condition("RoutingReady", "Other"), Condition("Ready", reason)]
+    conditions = [Condition("RoutingReady", "True", "Other"), Condition("Ready", "True", reason)]
     return WatchEvent(EventType.MODIFIED, "1", ("n", "a"), Session(Metadata("a", "n"), Status(state, "", conditions)))
 
 
@@ -47,6 +50,22 @@ def test_a_new_phase_does_not_count_what_was_seen_before() -> None:
     sightings.session(session(RUNNING))
     sightings.forget()
     assert sightings.of(RUNNING) == {}
+
+
+def test_what_a_session_was_promised_is_known_after_it_was_paused() -> None:
+    sightings, due = Sightings(Clock()), datetime(2026, 1, 1, tzinfo=UTC)
+    promise = Session(Metadata("a", "n"), Status(RUNNING, will_hibernate_at=due))
+    sightings.session(WatchEvent(EventType.MODIFIED, "1", ("n", "a"), promise))
+    sightings.session(session("Hibernated"))
+    assert sightings.promised == {"a": due.timestamp()}
+
+
+def test_a_session_is_idle_when_its_condition_says_so_and_not_when_that_is_unknown() -> None:
+    sightings = Sightings(Clock())
+    for status, expected in (("Unknown", {}), ("True", {"a": 3.0})):
+        told = Session(Metadata("a", "n"), Status(RUNNING, conditions=[Condition("Idle", status)]))
+        sightings.session(WatchEvent(EventType.MODIFIED, "1", ("n", "a"), told))
+        assert sightings.of(IDLE) == expected
 
 
 def test_an_object_that_comes_into_view_is_no_transition() -> None:
@@ -83,6 +102,6 @@ def test_a_deleted_session_is_gone_and_its_return_is_no_transition() -> None:
 def test_a_session_that_is_stuck_is_described_with_its_error() -> None:
     sightings = Sightings(Clock())
     assert sightings.describe("a") == "a is not there"
-    stuck = Session(Metadata("a", "n"), Status("Failed", "no space", [Condition("Ready", "Failed")]))
+    stuck = Session(Metadata("a", "n"), Status("Failed", "no space", [Condition("Ready", "False", "Failed")]))
     sightings.session(WatchEvent(EventType.ADDED, "1", ("n", "a"), stuck))
     assert sightings.describe("a") == "a is Failed (Failed) no space"

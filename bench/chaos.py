@@ -1,0 +1,110 @@
+"""The chaos: users create, pause, resume and delete sessions while the operator and what it needs break around them.
+
+`python -m bench.chaos --sessions 200 --minutes 3`. In the end each session must be as its user left it, nothing may
+have been made twice, and nobody may have been paused but on request.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+
+from amalthea.engine.clock import SystemClock
+from amalthea.kube import config
+from amalthea.kube.client import Client
+from amalthea.kube.errors import ApiError
+from amalthea.kube.resource import Selection
+from amalthea.model.views import ChildView
+from amalthea.operator.kinds import CHILD_KINDS, PODS, SESSIONS
+from bench import havoc, users
+from bench.audit import AuditLog, Request
+from bench.crowd import WRITERS
+from bench.havoc import Harm
+from bench.observer import BenchError, patience
+from bench.scripts import Script, script
+from bench.verdict import Found, Session, faults
+from bench.world import NAMESPACE, OPERATOR, World, world
+from lab.gobuild import BuildError
+from lab.process import DaemonError
+from lab.progress import Progress
+
+RECOVERY = 240.0
+"""Seconds: after an outage Kubernetes' own controllers come back by turns, and each backs off for up to a minute."""
+_POLL = 2.0
+_SHOWN = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Let it come; return 1 if anything is not as it should be in the end."""
+    chosen = _parser().parse_args(arguments)
+    seconds = chosen.minutes * 60
+    scripts = {f"session-{number:04}": script(number, seconds) for number in range(chosen.sessions)}
+    progress = Progress()
+    try:
+        with world(chosen.sessions, progress, AMALTHEA_USAGE_INTERVAL="1s") as where:
+            with progress.step("Starting the operator"):
+                where.start_operator()
+            found = asyncio.run(_run(where, scripts, Harm(seconds, chosen.kill_every, chosen.outage), progress))
+            found += _ended(where)
+    except (BenchError, BuildError, DaemonError, ApiError) as error:
+        found = [str(error)]
+    for sentence in found[:_SHOWN]:
+        print(f"chaos: {sentence}", file=sys.stderr)
+    print(f"{len(found)} things are wrong." if found else f"All {len(scripts)} sessions are as their users left them.")
+    return 1 if found else 0
+
+
+async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: Progress) -> list[str]:
+    access = config.load({}, SystemClock(), where.control_plane.kubeconfig)
+    log = AuditLog(where.control_plane.audit_log)
+    async with Client(access, pool=WRITERS) as client:
+        with progress.step(f"Chaos around {len(scripts)} sessions"):
+            await asyncio.gather(users.play(client, NAMESPACE, scripts), havoc.wreak(where, harm, progress))
+        with progress.step("Waiting until all is well") as step:
+            deadline, requests = time.monotonic() + RECOVERY + patience(len(scripts)), log.news()
+            while True:
+                await asyncio.to_thread(where.keep_operator)
+                requests += log.news()
+                found = faults(scripts, await _look(client, requests))
+                if not found or time.monotonic() > deadline:
+                    return found
+                step.note(f"{len(found)} things are not")
+                await asyncio.sleep(_POLL)
+
+
+async def _look(client: Client, requests: list[Request]) -> Found:
+    everything = Selection(NAMESPACE)
+    kinds = {kind: child.resource for kind, child in CHILD_KINDS.items()} | {"Pod": PODS}
+    return Found(
+        sessions=list((await client.list(SESSIONS, everything, Session)).items),
+        objects={
+            kind: list((await client.list(resource, everything, ChildView)).items) for kind, resource in kinds.items()
+        },
+        requests=requests,
+    )
+
+
+def _ended(where: World) -> list[str]:
+    """Return what the operators say that they paused or deleted by themselves."""
+    log = where.control_plane.daemons.log(OPERATOR).read_text(errors="replace").splitlines()
+    entries = [json.loads(line) for line in log if line.startswith("{") and line.endswith("}")]
+    return [
+        f"the operator has {entry['message']} {entry['session']}: {entry['cause']}"
+        for entry in entries
+        if entry["message"] in ("paused", "deleted")
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description="Breaks what the operator stands on.")
+    parser.add_argument("--sessions", type=int, default=200, metavar="N", help="how many (default: 200)")
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long (default: 3)")
+    parser.add_argument("--kill-every", type=float, default=20.0, metavar="SECONDS", help="(default: 20)")
+    parser.add_argument("--outage", type=float, default=60.0, metavar="SECONDS", help="of the API server (default: 60)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The users of the chaos: they play the scripts of their sessions, and insist until the API server does what they ask.
+
+All their sessions compute, by the metrics API, and would be paused after seconds of rest: so a pause that no user asked
+for tells that the operator took something unknown for idleness.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.engine.ports import Key, Unavailable
+from amalthea.kube.client import Client
+from amalthea.kube.errors import AlreadyExists, NotFound
+from amalthea.operator.kinds import SECRETS, SESSIONS
+from amalthea.operator.usage import POD_METRICS
+from bench import manifests
+from bench.scripts import Deed, Script
+from lab import metrics_api
+
+CULLING = {"maxAge": "24h", "maxIdleDuration": "5s", "maxStartingDuration": "1h", "maxFailedDuration": "1m"}
+_RETRY = 0.5
+
+
+async def play(client: Client, namespace: str, scripts: Mapping[str, Script]) -> None:
+    """Play all scripts, side by side, from now on."""
+    begun = time.monotonic()
+
+    async def act_out(name: str, script: Script) -> None:
+        user = _User(client, (namespace, name))
+        for act in script:
+            await asyncio.sleep(begun + act.at - time.monotonic())
+            await user.does(act.deed)
+
+    await asyncio.gather(*(act_out(name, script) for name, script in scripts.items()))
+
+
+class _User:
+    def __init__(self, client: Client, session: Key) -> None:
+        self._client = client
+        self._key = session
+
+    async def does(self, deed: Deed) -> None:
+        match deed:
+            case Deed.CREATE:
+                await self._create()
+            case Deed.PAUSE | Deed.RESUME:
+                patch = {"spec": {"hibernated": deed is Deed.PAUSE}}
+                await _insist(lambda: self._client.patch_merge(SESSIONS, self._key, patch, Raw))
+            case Deed.DELETE:
+                await _insist(lambda: self._client.delete(SESSIONS, self._key))
+
+    async def _create(self) -> None:
+        namespace, name = self._key
+        busy = metrics_api.measurement(f"{name}-0", names.selector_labels(name), {names.CONTAINER_SESSION: "900m"})
+        session = manifests.session(namespace, name, CULLING)
+        await _insist(lambda: self._client.create(SECRETS, namespace, manifests.secret(namespace, name), Raw))
+        await _insist(lambda: self._client.create(SESSIONS, namespace, session, Raw))
+        await _insist(lambda: self._client.create(POD_METRICS, namespace, busy, Raw))
+
+
+async def _insist(act: Callable[[], Awaitable[object]]) -> None:
+    """Ask until it is done. What an answer that got lost had done already is done, too."""
+    while True:
+        try:
+            await act()
+        except (AlreadyExists, NotFound):
+            return
+        except Unavailable:
+            await asyncio.sleep(_RETRY)
+        else:
+            return

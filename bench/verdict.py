@@ -1,0 +1,119 @@
+"""Whether the chaos did any harm: what is there in the end, and what the operator did, against what the users asked."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from amalthea.api import names
+from amalthea.model.views import ChildView
+from bench import observer as seen
+from bench.audit import Request
+from bench.manifests import secret_name
+from bench.scripts import Deed, Script
+
+RESTING = Counter(["StatefulSet", "Service", "PersistentVolumeClaim", "Secret"])
+"""The children of a session that is paused, by kind."""
+RUNNING = RESTING + Counter(["Ingress", "Pod"])
+ONCE = ("statefulsets", "services", "persistentvolumeclaims", "secrets")
+"""What is made once in a session's life; an Ingress is made once per run."""
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """What is read of a session's spec."""
+
+    hibernated: bool = False
+
+
+class Session(seen.Session, frozen=True):
+    """What is read of a session."""
+
+    spec: Spec = Spec()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there: the sessions, all other objects by kind, and what the operator asked for."""
+
+    sessions: list[Session]
+    objects: dict[str, list[ChildView]]
+    requests: list[Request]
+
+
+def faults(scripts: Mapping[str, Script], found: Found) -> list[str]:
+    """Return a sentence for each thing that is not as it should be."""
+    sessions = {session.metadata.name: session for session in found.sessions}
+    children = _children(found.objects)
+    told: list[str] = []
+    for name, script in scripts.items():
+        told += _of_session(name, script[-1].deed, sessions.get(name), children[name])
+    return [*told, *_left(scripts, found.objects), *_orphans(found), *_made_twice(scripts, found.requests)]
+
+
+def _of_session(name: str, last: Deed, session: Session | None, children: Counter[str]) -> Iterator[str]:
+    if last is Deed.DELETE:
+        if session is not None or children:
+            yield f"{name} is deleted, and there is still {'the session' if session else _list(children)}"
+        return
+    if session is None:
+        yield f"{name} is gone, and nobody deleted it"
+        return
+    paused = last is Deed.PAUSE
+    if session.spec.hibernated != paused:
+        yield f"{name} was {'resumed' if paused else 'paused'} by nobody's wish"
+    if session.status.state != (wanted := seen.HIBERNATED if paused else seen.RUNNING):
+        yield f"{name} is {session.status.state}, not {wanted}"
+    yield from (f"{name} was stopped: {c.reason}" for c in session.status.conditions if _by_itself(c))
+    expected = RESTING if paused else RUNNING
+    if lacking := expected - children:
+        yield f"{name} lacks {_list(lacking)}"
+    if surplus := children - expected:
+        yield f"{name} has too many: {_list(surplus)}"
+
+
+def _by_itself(condition: seen.Condition) -> bool:
+    return condition.type == "Stopped" and condition.reason != "User"
+
+
+def _children(objects: Mapping[str, list[ChildView]]) -> defaultdict[str, Counter[str]]:
+    counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for kind, items in objects.items():
+        for item in items:
+            if (session := item.metadata.labels.get(names.LABEL_INSTANCE)) is not None:
+                counted[session][kind] += 1
+    return counted
+
+
+def _left(scripts: Mapping[str, Script], objects: Mapping[str, list[ChildView]]) -> Iterator[str]:
+    secrets = {item.metadata.name for item in objects["Secret"]}
+    for name, script in scripts.items():
+        if script[-1].deed is Deed.DELETE and secret_name(name) in secrets:
+            yield f"{name} is deleted, and the secret that it adopted is left"
+
+
+def _orphans(found: Found) -> Iterator[str]:
+    alive = {session.metadata.uid for session in found.sessions}
+    alive |= {item.metadata.uid for items in found.objects.values() for item in items}
+    for kind, items in found.objects.items():
+        for item in items:
+            owner = item.metadata.controller
+            if owner is not None and owner.uid not in alive:
+                yield f"{kind} {item.metadata.name} has lost its owner"
+
+
+def _made_twice(scripts: Mapping[str, Script], requests: Iterable[Request]) -> Iterator[str]:
+    made = Counter(
+        (request.resource, request.name.removesuffix("---internal"))
+        for request in requests
+        if request.verb == "create" and request.code == 201
+    )
+    for name, script in scripts.items():
+        runs = sum(act.deed in (Deed.CREATE, Deed.RESUME) for act in script)
+        for resource, most in (*((once, 1) for once in ONCE), ("ingresses", runs)):
+            if made[resource, name] > most:
+                yield f"{name}: {resource} were made {made[resource, name]} times"
+
+
+def _list(children: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(children.items()))
