@@ -69,7 +69,7 @@ def tally(requests: Iterable[Request]) -> Tally:
             watches += 1
         elif request.resource == "leases":
             leases += 1
-        elif request.resource == "events":
+        elif request.resource == "events" and request.verb in WRITES:
             events += 1
         elif request.group == POD_METRICS.group:
             usage += 1

@@ -38,7 +38,7 @@ class Announcer:
         patch = merge_patch(as_data(former), as_data(status))
         key = key_of(observed.session)
         progress = only_progress(former, status)
-        if not patch or (progress and not self._pacer.may_write(key)):
+        if not patch or (progress and not self._pacer.may(key)):
             return
         try:
             body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
@@ -48,7 +48,7 @@ class Announcer:
         if progress:
             self._living.told_progress()
         if starting(status):
-            self._pacer.wrote(key)
+            self._pacer.had(key)
         else:
             self._pacer.forget(key)
         if told := transition(former, status):

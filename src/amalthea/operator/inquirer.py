@@ -1,7 +1,8 @@
 """Asks for the Events on a session's objects, when `model/inquiry.py` finds that nothing else explains how it is.
 
-Events are not watched: there are far too many. Each question waits a while before it is asked, and longer each time
-before it is asked again. What was learned is kept while the question stands.
+Events are not watched: there are far too many. For the same reason a question is costly: the API server looks through
+all Events of the namespace. Each waits a while before it is asked, longer each time before it is asked again, and for
+its turn. What was learned is kept while the question stands.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from amalthea.model.events import EventView
 from amalthea.model.inquiry import Inquiry, inquire
 from amalthea.model.observed import Observed
 from amalthea.operator.kinds import EVENTS
+from amalthea.operator.pacer import Pacer
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120))
 """How long to wait after each time that a question was asked; the last is for all further ones."""
@@ -39,9 +41,10 @@ class _Question:
 class Inquirer:
     """Keeps the open question of each session, and the answer that was got last."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
+    def __init__(self, client: Client, clock: Clock, pacer: Pacer) -> None:
         self._client = client
         self._clock = clock
+        self._pacer = pacer
         self._questions: dict[Key, _Question] = {}
         self._refused = False
 
@@ -53,7 +56,7 @@ class Inquirer:
         return question.answer if question is not None else None
 
     async def ask(self, observed: Observed) -> datetime | None:
-        """Ask what is to be asked now; return when there is something to ask again, None for never."""
+        """Ask what is to be asked now; return when there is something to ask again, None for never or at its turn."""
         session, inquiry = key_of(observed.session), inquire(observed)
         if inquiry is None or self._refused:
             self.forget(session)
@@ -62,13 +65,17 @@ class Inquirer:
         if question is None or question.inquiry != inquiry:
             question = _Question(inquiry, self._clock.now() + inquiry.patience)
             self._questions[session] = question
-        if question.due <= self._clock.now():
-            await self._ask(session[0], question)
+        if question.due > self._clock.now():
+            return question.due
+        if not self._pacer.may(session):
+            return None
+        await self._ask(session[0], question)
         return question.due
 
     def forget(self, session: Key) -> None:
         """Forget the question about a session: it is answered, or the session is gone."""
         self._questions.pop(session, None)
+        self._pacer.forget(session)
 
     async def _ask(self, namespace: str, question: _Question) -> None:
         question.due = self._clock.now() + PAUSES[min(question.asked, len(PAUSES) - 1)]

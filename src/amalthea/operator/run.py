@@ -41,7 +41,7 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import Pacer
+from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
 from amalthea.operator.refusals import Refusals
@@ -215,9 +215,9 @@ class Operator:
         return Hands(
             Applier(client, self.caches, Refusals(self.clock), living),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
             Ender(client, self.caches, self._recorder, self._metrics.deleted),
-            Inquirer(client, self.clock),
+            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
         )
 
     def _selection(self, kind: str) -> Selection:

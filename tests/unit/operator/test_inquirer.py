@@ -1,15 +1,20 @@
 """What nobody tells must be asked for, and a cluster full of starting sessions must not be asked without end."""
 
+import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.inquiry import NO_POD
 from amalthea.model.observed import Observed
 from amalthea.operator.inquirer import PAUSES, Inquirer
+from amalthea.operator.pacer import QUESTIONS, Pacer
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -46,9 +51,22 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def inquirer(api: FakeApi, clock: FakeClock) -> AsyncIterator[Inquirer]:
+def queue(clock: FakeClock) -> WorkQueue:
+    return WorkQueue(clock, Backoff(random.Random(1)))
+
+
+@pytest.fixture
+async def inquirer(api: FakeApi, clock: FakeClock, queue: WorkQueue) -> AsyncIterator[Inquirer]:
+    """An inquirer whose sessions get their turns as soon as they wait for them."""
     async with Client(api.config) as client:
-        yield Inquirer(client, clock)
+        working = asyncio.create_task(_work(queue))
+        yield Inquirer(client, clock, Pacer(clock, queue, QUESTIONS))
+        working.cancel()
+
+
+async def _work(queue: WorkQueue) -> None:
+    while True:
+        queue.done(await queue.get())
 
 
 def learned(inquirer: Inquirer) -> list[str] | None:
@@ -61,6 +79,8 @@ async def ask_when_due(inquirer: Inquirer, clock: FakeClock, seen: Observed) -> 
     due = await inquirer.ask(seen)
     assert due is not None
     await clock.advance((due - clock.now()).total_seconds())
+    assert await inquirer.ask(seen) is None, "it waits for its turn"
+    await clock.advance(QUESTIONS.of_any)
     again = await inquirer.ask(seen)
     return again - clock.now() if again is not None else None
 
@@ -130,3 +150,21 @@ async def test_an_operator_that_may_not_list_events_says_so_once_and_asks_no_mor
     assert learned(inquirer) == []
     assert api.count("list") == 1
     assert [record.levelno for record in caplog.records if record.levelno >= logging.WARNING] == [logging.WARNING]
+
+
+async def test_while_there_is_other_work_no_question_is_put(api: FakeApi, clock: FakeClock, queue: WorkQueue) -> None:
+    async with Client(api.config) as client:
+        inquirer = Inquirer(client, clock, Pacer(clock, queue, QUESTIONS))
+        await inquirer.ask(WITHOUT_POD)
+        queue.add(("team", "another"))
+        busy = await queue.get()
+        await clock.advance(NO_POD.total_seconds())
+        for _ in range(5):
+            await inquirer.ask(WITHOUT_POD)
+            await clock.advance(QUESTIONS.of_any)
+        assert api.count("list") == 0
+        queue.done(busy)
+        await clock.advance(QUESTIONS.of_any)
+        assert await queue.get() == SESSION
+        await inquirer.ask(WITHOUT_POD)
+    assert api.count("list") == 1

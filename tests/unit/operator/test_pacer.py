@@ -10,9 +10,10 @@ import pytest
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import WorkQueue
-from amalthea.operator.pacer import INTERVAL, SPACING, Pacer
+from amalthea.operator.pacer import PROGRESS, Pacer
 from amalthea.testing.clock import FakeClock
 
+SPACING, INTERVAL = PROGRESS.of_a_session, PROGRESS.of_any
 ONE = ("ns", "one")
 
 
@@ -22,7 +23,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.queue = WorkQueue(self.clock, Backoff(random.Random(1)))
-        self.pacer = Pacer(self.clock, self.queue)
+        self.pacer = Pacer(self.clock, self.queue, PROGRESS)
         self.written: list[tuple[float, Key]] = []
 
     async def work(self) -> None:
@@ -33,7 +34,7 @@ class Desk:
             self.queue.done(key)
 
     def look(self, key: Key) -> None:
-        if self.pacer.may_write(key):
+        if self.pacer.may(key):
             self.written.append((self.clock.monotonic(), key))
 
 
@@ -67,7 +68,7 @@ async def test_a_crowd_takes_turns(desk: Desk) -> None:
 async def test_what_was_told_with_another_change_is_not_told_again(desk: Desk) -> None:
     desk.look(ONE)
     await desk.clock.advance(1.0)
-    desk.pacer.wrote(ONE)
+    desk.pacer.had(ONE)
     await desk.clock.advance(10 * SPACING)
     assert desk.written == []
 
