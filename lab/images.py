@@ -67,6 +67,7 @@ IMAGES = {
             "operator",
             ("requirements/build.txt", "requirements/operator.txt", "pyproject.toml", "README.md", "src/amalthea"),
         ),
+        Image("cloner", ("src/amalthea/__init__.py", "src/amalthea/sidecars", "src/amalthea/telemetry")),
         Image("jupyterlab", ("requirements/jupyterlab.txt",)),
         Image("probe"),
     )

@@ -1,0 +1,77 @@
+"""From a clone without files to the files of the wanted revision: on a branch that tracks its remote, if it is one."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
+from amalthea.sidecars.cloner.git import Git, say
+
+_WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What should be checked out. Nothing means the remote's default branch."""
+
+    revision: str = ""
+    """A branch, a tag or a commit."""
+    commit: str = ""
+    """The commit at which the branch should stand, the default one if no other is named."""
+
+
+def check_out(git: Git, clone: Path, wish: Wish, address: str) -> bool:
+    """Check out what is wished for; return False if the repository is empty, which is fine.
+
+    Raises:
+        CloneFailed: the repository has no such revision.
+        GitFailed: git could not write or fetch.
+    """
+    branch = _branch(git, clone, wish.revision)
+    wanted = wish.commit or wish.revision
+    point = _find(git, clone, wanted) if wanted else _commit(git, clone, "HEAD")
+    if point is None and wanted:
+        raise CloneFailed(f"Cloning {address} failed: it has no branch, tag or commit {wanted}; correct the revision.")
+    if point is None:
+        say(f"{address} has no commit on its default branch: there is nothing to check out.")
+        return False
+    if branch is None or not _holds(git, clone, branch, point):
+        git.run("checkout", "--progress", "--force", "--detach", point, folder=clone)
+        return True
+    git.run("checkout", "--progress", "--force", "-B", branch, point, folder=clone)
+    git.run("branch", "--quiet", f"--set-upstream-to=origin/{branch}", branch, folder=clone)
+    return True
+
+
+def _branch(git: Git, clone: Path, revision: str) -> str | None:
+    """Return the remote's branch that is meant; None for a tag, a commit, a remote without default branch."""
+    if not revision:
+        return git.asks("symbolic-ref", "--quiet", "--short", "HEAD", folder=clone)
+    name = revision.removeprefix("refs/heads/")
+    return name if _commit(git, clone, f"refs/remotes/origin/{name}") else None
+
+
+def _holds(git: Git, clone: Path, branch: str, point: str) -> bool:
+    """Tell whether the remote's branch has this commit: a local branch of its name anywhere else would mislead."""
+    return git.asks("merge-base", "--is-ancestor", point, f"origin/{branch}", folder=clone) is not None
+
+
+def _find(git: Git, clone: Path, wanted: str) -> str | None:
+    """Return the commit that is meant: a branch before a tag before a commit, which may be on no branch."""
+    name = wanted.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    for candidate in (f"refs/remotes/origin/{name}", f"refs/tags/{name}", wanted):
+        if found := _commit(git, clone, candidate):
+            return found
+    if not _WHOLE_COMMIT.fullmatch(wanted):
+        return None
+    try:
+        git.run("fetch", "--progress", "origin", wanted, folder=clone)
+    except GitFailed as error:
+        if "not our ref" in error.said or "couldn't find remote ref" in error.said:
+            return None
+        raise
+    return _commit(git, clone, wanted)
+
+
+def _commit(git: Git, clone: Path, name: str) -> str | None:
+    return git.asks("rev-parse", "--quiet", "--verify", f"{name}^{{commit}}", folder=clone) or None

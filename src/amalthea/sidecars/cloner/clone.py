@@ -1,0 +1,73 @@
+"""`cloner clone`: one repository of a session's spec, cloned before the session starts, once.
+
+At a resume the clone is there: only the git configuration for the session is brought up to date.
+"""
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from amalthea.sidecars.cloner import cloning, credentials, ending, remote, session_config
+from amalthea.sidecars.cloner.checkout import Wish
+from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
+from amalthea.sidecars.cloner.git import Git, say
+from amalthea.sidecars.cloner.private import environment
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the program; return its exit code."""
+    return ending.run(lambda: _clone(_flags(arguments), os.environ))
+
+
+def _flags(arguments: Sequence[str]) -> Namespace:
+    flags = ending.Flags(prog="cloner clone", description="Clone a repository unless it is there.")
+    flags.add_argument("--strategy", choices=["notifexist"], default="notifexist", help="leave alone what is there")
+    flags.add_argument("--remote", required=True, help="address of the repository")
+    flags.add_argument("--path", required=True, type=Path, help="folder in which the clone gets its own")
+    flags.add_argument("--config", type=Path, help="YAML file with username and password, or privateKey")
+    flags.add_argument("--revision", default="", help="branch, tag or commit; the default branch if not given")
+    given = flags.parse_args(arguments)
+    if given.revision.startswith("-"):
+        raise Misconfigured("--revision begins with a hyphen, as no branch, tag or commit does; correct it.")
+    return given
+
+
+def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
+    source = remote.parse(flags.remote, "--remote")
+    folder = flags.path / source.folder
+    with environment(source, None, variables) as plain:
+        block = session_config.read(variables.get(session_config.VARIABLE, ""), Git(plain))
+    if cloning.is_taken(folder):
+        say(f"{folder} is there already and is left as it is.")
+        _refresh(folder, block)
+        return
+    order = cloning.Order(source, folder, Wish(flags.revision), _credentials(flags.config, source))
+    cloning.make(order, lambda _, clone: session_config.put(clone, block))
+    say(f"{source.address} is cloned into {folder}.")
+
+
+def _refresh(folder: Path, block: str) -> None:
+    try:
+        session_config.put(folder, block)
+    except (OSError, UnicodeDecodeError):
+        raise CloneFailed(f"The git configuration in {folder} cannot be written; check its owner and rights.") from None
+
+
+def _credentials(path: Path | None, source: remote.Remote) -> credentials.Credentials:
+    """Return what opens the repository: from the file, else from its address.
+
+    Raises:
+        Misconfigured: the file cannot be read, or is for the other kind of address.
+    """
+    if path is None:
+        return source.login
+    try:
+        found = credentials.read(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError):
+        raise Misconfigured(f"--config names {path}, which cannot be read; check the secret and its key.") from None
+    if source.is_ssh and isinstance(found, credentials.Login):
+        raise Misconfigured(f"{path} holds a user and a password, but --remote is for SSH; give a privateKey.")
+    if source.scope and isinstance(found, credentials.Key):
+        raise Misconfigured(f"{path} holds a private key, but --remote is for the web; give username and password.")
+    return found

@@ -1,0 +1,65 @@
+"""What opens a private repository: user and password for the web, a private key for SSH. No `repr` shows them."""
+
+from dataclasses import dataclass, field
+
+from amalthea.sidecars.cloner.errors import Misconfigured
+
+
+@dataclass(frozen=True)
+class Login:
+    """For http and https."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Key:
+    """For SSH."""
+
+    private_key: str = field(repr=False)
+    passphrase: str = field(default="", repr=False)
+    known_hosts: str = ""
+    """Lines of a known_hosts file. Without them the host is trusted as it shows itself."""
+
+
+Credentials = Login | Key | None
+
+
+def read(text: str, name: str) -> Login | Key:
+    """Read the YAML of a credentials file: `username` and `password`, or `privateKey` with or without `password`.
+
+    Upper and lower case of the keys is one. `knownHosts` may go with a private key.
+
+    Raises:
+        Misconfigured: it is neither. `name` is the file's, for the message; nothing of its content is in it.
+    """
+    values = _values(text, name)
+    password = values.get("password", "")
+    if values.get("privatekey"):
+        key = values["privatekey"].replace("\r\n", "\n").strip() + "\n"
+        return Key(_one_line(key, name, key=True), _one_line(password, name), values.get("knownhosts", ""))
+    if not (values.get("username") and password):
+        raise Misconfigured(
+            f"{name} holds no credentials; write username and password, or privateKey, into the secret."
+        )
+    return Login(_one_line(values["username"], name), _one_line(password, name))
+
+
+def _values(text: str, name: str) -> dict[str, str]:
+    import yaml  # noqa: PLC0415  (public repositories do not need it, and start faster)
+
+    try:
+        given = yaml.BaseLoader(text).get_single_data()
+    except yaml.YAMLError:
+        given = None
+    if not isinstance(given, dict):
+        raise Misconfigured(f"{name} is no YAML with keys and values; write the secret like `username: me`.")
+    return {str(key).lower(): value for key, value in given.items() if isinstance(value, str)}
+
+
+def _one_line(value: str, name: str, *, key: bool = False) -> str:
+    """Return `value`, unless it holds what git's and ssh's protocols cannot carry."""
+    if "\0" in value or (not key and ("\n" in value or "\r" in value)):
+        raise Misconfigured(f"{name} holds a user or password with a line break; write it in one line.")
+    return value

@@ -1,0 +1,50 @@
+"""How a program of the cloner ends: its exit code, its last words for the session's status, and SIGTERM."""
+
+import argparse
+import contextlib
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured, Stopped
+from amalthea.sidecars.cloner.git import say
+
+TERMINATION_LOG = Path("/dev/termination-log")
+"""From here Kubernetes takes a container's last words. It is there already, or nobody reads it."""
+
+
+class Flags(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise Misconfigured with what is wrong with a flag."""
+        raise Misconfigured(f"{self.prog}: {message}; see --help.")
+
+
+def run(program: Callable[[], None]) -> int:
+    """Run `program`; return 0, also when the pod is stopped, 1 if a clone failed, 2 if it was started wrongly."""
+    former = signal.signal(signal.SIGTERM, _stop)
+    try:
+        program()
+    except (CloneFailed, Misconfigured) as error:
+        say(str(error))
+        _leave(str(error))
+        return 2 if isinstance(error, Misconfigured) else 1
+    except Stopped:
+        say("Stopped before the end; what was begun is cleared away.")
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  (the shape of a signal handler)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is begun is to be cleared away, whatever else comes
+    raise Stopped
+
+
+def _leave(message: str) -> None:
+    with contextlib.suppress(OSError), TERMINATION_LOG.open("r+", encoding="utf-8") as file:
+        file.write(message)
+        file.truncate()

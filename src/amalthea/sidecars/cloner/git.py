@@ -1,0 +1,101 @@
+"""Runs git: in the environment that `private` made, its progress to the log, ended when the pod is stopped."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from amalthea.sidecars.cloner.errors import GitFailed
+from amalthea.sidecars.cloner.failures import harmless
+from amalthea.sidecars.cloner.progress import Progress
+
+_KEPT_LINES = 200
+_SECONDS_TO_END = 5.0
+
+
+def say(line: str) -> None:
+    """Write a line to the log."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git with an environment."""
+
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str, folder: Path | None = None) -> str:
+        """Run one command in `folder` and return what it printed, without the last line break.
+
+        Raises:
+            GitFailed: it ended with another code than 0.
+        """
+        with tempfile.TemporaryFile(dir=self.environment["HOME"]) as printed:
+            process = subprocess.Popen(  # noqa: S603  (no shell; addresses and revisions are checked)
+                ("git", *arguments),  # noqa: S607  (found by PATH, as all its helpers are)
+                cwd=folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            said = _follow(process)
+            if process.returncode != 0:
+                raise GitFailed(said)
+            printed.seek(0)
+            return printed.read().decode(errors="replace").rstrip("\n")
+
+    def asks(self, *arguments: str, folder: Path) -> str | None:
+        """Return what a command printed that answers a question; None where its answer is no."""
+        try:
+            return self.run(*arguments, folder=folder)
+        except GitFailed:
+            return None
+
+
+def _follow(process: subprocess.Popen[bytes]) -> str:
+    """Write what is worth it to the log until git ends; return the last lines that it wrote to its standard error."""
+    assert process.stderr is not None
+    last: deque[str] = deque(maxlen=_KEPT_LINES)
+    progress = Progress()
+    try:
+        with process.stderr:
+            for line in _lines(process.stderr):
+                if progress.worth_saying(line, time.monotonic()):
+                    last.append(line)
+                    say(line)
+        process.wait()
+    except BaseException:
+        _end(process)
+        raise
+    return "\n".join(last)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """Yield lines; those that git writes over each other on a terminal are lines too."""
+    rest = b""
+    while chunk := os.read(stream.fileno(), 65536):
+        *whole, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
+        yield from (harmless(line.decode(errors="replace")) for line in whole)
+    if rest:
+        yield harmless(rest.decode(errors="replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git with all that it has started: gently, then for certain."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_SECONDS_TO_END)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

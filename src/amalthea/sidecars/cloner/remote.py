@@ -1,0 +1,69 @@
+"""The address of a repository, taken apart: what git is told holds no password, for git writes it into the clone."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from amalthea.sidecars.cloner.credentials import Login
+from amalthea.sidecars.cloner.errors import Misconfigured
+
+_WEB = {"http", "https"}
+_SCHEMES = _WEB | {"ssh", "git"}
+_SHORT_SSH = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!/{2})[^\s]+")
+"""`git@host:path`, which is no URL."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a repository is."""
+
+    address: str
+    """For git, for the log and for messages: without a password, for the web without a user too."""
+    folder: str
+    """The name of its folder: the last part of its path, without `.git`."""
+    scope: str = ""
+    """Scheme, host and port that its user and password are for; empty if it is not on the web."""
+    is_ssh: bool = False
+    login: Login | None = None
+    """User and password that stood in the address."""
+
+
+def parse(text: str, name: str) -> Remote:
+    """Take apart the address `text`, which the flag or variable `name` gave.
+
+    Raises:
+        Misconfigured: git should not be given this, or it ends in no name for a folder.
+    """
+    text = text.strip()
+    if "://" not in text and _SHORT_SSH.fullmatch(text) and not text.startswith("-"):
+        return Remote(text, _folder(text, name), is_ssh=True)
+    url = _split(text, name)
+    host = url.netloc.rpartition("@")[2]
+    if url.scheme in _WEB:
+        login = Login(unquote(url.username), unquote(url.password or "")) if url.username else None
+        address = url._replace(netloc=host).geturl()
+        return Remote(address, _folder(url.path, name), f"{url.scheme}://{host}", login=login)
+    user = f"{url.username}@" if url.username else ""
+    address = url._replace(netloc=user + host).geturl()
+    return Remote(address, _folder(url.path, name), is_ssh=url.scheme == "ssh")
+
+
+def _split(text: str, name: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in _SCHEMES and bool(url.hostname) and not re.search(r"[\s\x00-\x1f]", text)
+        url.port  # noqa: B018  (a port that is none raises here)
+    except ValueError:
+        usable = False
+    if not usable or (url.hostname or "").startswith("-"):
+        raise Misconfigured(
+            f"{name} is no address that can be cloned; write one like https://host/path or git@host:path."
+        )
+    return url
+
+
+def _folder(path: str, name: str) -> str:
+    folder = re.split(r"[/:]", path.rstrip("/"))[-1].removesuffix(".git")
+    if folder in ("", ".", ".."):
+        raise Misconfigured(f"{name} ends in no name of a repository; write its whole address.")
+    return folder

@@ -1,0 +1,122 @@
+"""`cloner shellclone`: the repositories that the web back end lists in variables, cloned with the user's own tokens.
+
+No failure of one keeps the session from starting: it gets a file ERROR in its folder, and the next start tries again.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from amalthea.sidecars.cloner import cloning, ending, remote, variables
+from amalthea.sidecars.cloner.checkout import Wish
+from amalthea.sidecars.cloner.credentials import Credentials, Login
+from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
+from amalthea.sidecars.cloner.git import Git, say
+from amalthea.sidecars.cloner.private import environment
+from amalthea.sidecars.cloner.variables import Repository, Variables
+
+_TOKEN_USER = "oauth2"  # noqa: S105  (the user that goes with a token)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the program; return its exit code."""
+    return ending.run(lambda: _run(arguments, os.environ))
+
+
+def _run(arguments: Sequence[str], given: Mapping[str, str]) -> None:
+    ending.Flags(prog="cloner shellclone", description="Clone what the variables GIT_CLONE_ list.").parse_args(
+        arguments
+    )
+    wanted = variables.read(given)
+    sources = [(repository, remote.parse(repository.url, repository.variable)) for repository in wanted.repositories]
+    _report_errors(wanted.sentry)
+    for repository, source in sources:
+        _one(wanted, repository, source, given)
+
+
+def _one(wanted: Variables, repository: Repository, source: remote.Remote, given: Mapping[str, str]) -> None:
+    folder = wanted.mount_path / source.folder
+    try:
+        if cloning.is_taken(folder):
+            say(f"{folder} is there already; only its settings for the git proxy are written.")
+            with environment(source, None, given) as plain:
+                _set_proxy(Git(plain), folder, wanted.proxy_port)
+            return
+        order = cloning.Order(
+            source,
+            folder,
+            Wish(repository.branch, repository.commit_sha),
+            _credentials(wanted, repository, source, given),
+            wanted.large_files,
+        )
+        cloning.make(order, lambda git, clone: _finish(git, clone, wanted))
+        say(f"{source.address} is cloned into {folder}.")
+    except CloneFailed as error:
+        _leave_error(folder, str(error))
+    except (GitFailed, OSError):
+        _leave_error(folder, f"The git configuration in {folder} cannot be written; check its owner and rights.")
+
+
+def _credentials(
+    wanted: Variables, repository: Repository, source: remote.Remote, given: Mapping[str, str]
+) -> Credentials:
+    """Return the user's token for the repository's provider; else go on with what its address holds, or nothing."""
+    address = wanted.providers.get(repository.provider)
+    if not (source.scope and address and wanted.user.renku_token):
+        return source.login
+    from amalthea.sidecars.cloner import tokens  # noqa: PLC0415  (half of the start's time, and not always needed)
+
+    token = tokens.fetch(address, wanted.user.renku_token, given)
+    if token is None:
+        say(f"No token of {repository.provider} is to be had; going on without.")
+        return source.login
+    return Login(_TOKEN_USER, token)
+
+
+def _finish(git: Git, clone: Path, wanted: Variables) -> None:
+    config = str(clone / ".git" / "config")
+    for name, value in (("user.name", wanted.user.full_name), ("user.email", wanted.user.email)):
+        if value:
+            git.run("config", "--file", config, name, value)
+    _set_proxy(git, clone, wanted.proxy_port)
+
+
+def _set_proxy(git: Git, clone: Path, port: int | None) -> None:
+    """Lead the clone's traffic through the git proxy, or past it. It shows a certificate of its own, on localhost."""
+    config = clone / ".git" / "config"
+    if not config.is_file():
+        return
+    for name, value in (("http.proxy", f"http://localhost:{port}"), ("http.sslVerify", "false")):
+        if port is not None:
+            git.run("config", "--file", str(config), "--replace-all", name, value)
+        else:
+            git.asks("config", "--file", str(config), "--unset-all", name, folder=clone)
+
+
+def _leave_error(folder: Path, message: str) -> None:
+    """Tell what failed in the log and, where the folder can be written, in a file in it."""
+    say(message)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / cloning.ERROR_FILE).write_text(f"{message}\n", encoding="utf-8")
+    except OSError as error:
+        say(f"This could not be written into {folder}: {error.strerror}.")
+
+
+def _report_errors(sentry: variables.Sentry) -> None:
+    """Report faults of this program, not those of repositories, to Sentry where that is asked for and installed."""
+    if not sentry.dsn:
+        return
+    try:
+        from amalthea.telemetry import sentry as telemetry  # noqa: PLC0415  (an extra)
+
+        telemetry.set_up(
+            sentry.dsn,
+            environment=sentry.environment,
+            release=sentry.release,
+            traces_sample_rate=sentry.sample_rate,
+        )
+    except ModuleNotFoundError:
+        say("GIT_CLONE_SENTRY__ENABLED needs a package more; errors are not reported.")
+    except ValueError:
+        say("GIT_CLONE_SENTRY__DSN cannot be used; errors are not reported.")

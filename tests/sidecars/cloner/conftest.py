@@ -1,0 +1,145 @@
+"""Repositories on real servers, over HTTPS and over SSH, and the cloner as a program of its own."""
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import system
+from lab.pki import Authority
+from lab.progress import Progress
+from tests.sidecars.cloner.git_server import GitServer
+from tests.sidecars.cloner.machine import Cloner, git
+from tests.sidecars.cloner.ssh_server import SshServer
+
+PACKAGES = (
+    system.Package("git", "git"),
+    system.Package("git-lfs", "git-lfs"),
+    system.Package("openssh-client", "ssh-keygen"),
+    system.Package("openssh-server", "sshd"),
+    system.Package("libnss-wrapper", f"/usr/lib/{platform.machine()}-linux-gnu/libnss_wrapper.so"),
+)
+HERE = Path(__file__).parent
+LARGE = b"a large file\n" * 1000
+
+
+@dataclass(frozen=True)
+class Commits:
+    """Commits of the repository `project`."""
+
+    first: str
+    trunk: str
+    feature: str
+    hidden: str
+    """On no branch: a server hands it out only to those who know it."""
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install what is missing before the first test starts, unless the tests are only listed."""
+    if session.config.option.collectonly or not any(HERE in item.path.parents for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        system.ensure(PACKAGES, Progress())
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for all servers."""
+    return tmp_path_factory.mktemp("servers")
+
+
+@pytest.fixture(scope="session")
+def repositories(folder: Path) -> Path:
+    made = folder / "repositories"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture(scope="session")
+def serving(folder: Path, repositories: Path) -> Iterator[GitServer]:
+    git_server = GitServer(repositories, Authority(folder / "pki"))
+    yield git_server
+    git_server.close()
+
+
+@pytest.fixture
+def server(serving: GitServer) -> GitServer:
+    """The server over HTTPS, with no faults and no secrets left from another test."""
+    for collection in (serving.passwords, serving.tokens, serving.faults, serving.secrets, serving.shown):
+        collection.clear()
+    serving.clones = 0
+    serving.held.clear()
+    serving.go_on.clear()
+    return serving
+
+
+@pytest.fixture(scope="session")
+def ssh(folder: Path, repositories: Path) -> Iterator[SshServer]:
+    place = folder / "ssh"
+    place.mkdir()
+    ssh_server = SshServer(place, repositories)
+    yield ssh_server
+    ssh_server.close()
+
+
+@pytest.fixture(scope="session")
+def project(folder: Path, repositories: Path) -> Commits:
+    """The repository `project`: branches trunk (the default) and feature/x, tag v1, a commit on no branch."""
+    work = folder / "project"
+    git(folder, "init", "--quiet", str(work))
+    first = _commit(work, "notes.txt", "first\n")
+    git(work, "tag", "v1")
+    trunk = _commit(work, "notes.txt", "second\n")
+    git(work, "checkout", "--quiet", "-b", "feature/x")
+    feature = _commit(work, "feature.txt", "x\n")
+    git(work, "checkout", "--quiet", "--detach")
+    hidden = _commit(work, "hidden.txt", "h\n")
+    git(work, "update-ref", "refs/pull/1/head", hidden)
+    git(work, "checkout", "--quiet", "trunk")
+    publish(work, repositories / "project.git")
+    return Commits(first, trunk, feature, hidden)
+
+
+@pytest.fixture(scope="session")
+def large(serving: GitServer, folder: Path, repositories: Path) -> str:
+    """The repository `large`, whose data.bin Git LFS keeps, with a submodule of the same kind. Returns the pointer."""
+    pointer = serving.add_large_file(LARGE)
+    for name in ("inner", "large"):
+        work = folder / name
+        git(folder, "init", "--quiet", str(work))
+        _commit(work, ".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
+        _commit(work, "data.bin", pointer)
+        if name == "large":
+            git(work, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(folder / "inner"), "inner")
+            git(work, "config", "--file", ".gitmodules", "submodule.inner.url", "../inner.git")
+            _commit(work, "notes.txt", "n\n")
+        publish(work, repositories / f"{name}.git")
+    return pointer
+
+
+@pytest.fixture(scope="session")
+def empty(repositories: Path) -> str:
+    git(repositories, "init", "--quiet", "--bare", "empty.git")
+    return "empty"
+
+
+@pytest.fixture
+def cloner(tmp_path: Path, server: GitServer) -> Cloner:
+    volume, temporary = tmp_path / "volume", tmp_path / "tmp"
+    volume.mkdir()
+    temporary.mkdir()
+    return Cloner(volume, temporary, server.ca)
+
+
+def publish(work: Path, bare: Path) -> None:
+    git(work, "clone", "--quiet", "--mirror", str(work), str(bare))
+
+
+def _commit(work: Path, name: str, text: str) -> str:
+    (work / name).write_text(text)
+    git(work, "add", "--all")
+    git(work, "commit", "--quiet", "--message", f"Write {name}")
+    return git(work, "rev-parse", "HEAD")

@@ -1,0 +1,112 @@
+"""What the tests of the cloner do on this machine: run git, and run the cloner as its container does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_AUTHOR = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in `folder`, undisturbed by the settings of whoever runs the tests; return what it prints."""
+    done = subprocess.run(
+        ["git", "-c", "init.defaultBranch=trunk", "-c", "safe.directory=*", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **_AUTHOR},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@dataclass
+class Ended:
+    """How the cloner ended."""
+
+    code: int
+    log: str
+
+
+@dataclass
+class Cloner:
+    """`sidecars cloner …` with a volume for its clones and a place for temporary files."""
+
+    volume: Path
+    temporary: Path
+    ca: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (sys.executable, "-m", "amalthea.sidecars.main")
+
+    def clone(self, remote: str, *flags: str) -> Ended:
+        return self.run("clone", "--strategy", "notifexist", "--remote", remote, "--path", str(self.volume), *flags)
+
+    def run(self, *arguments: str) -> Ended:
+        with self.start(*arguments) as process:
+            log = process.communicate(timeout=50)[1]
+        return Ended(process.returncode, log.decode())
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*self.program, "cloner", *arguments],
+            env=self._environment(),
+            stderr=subprocess.PIPE,
+            cwd="/",
+        )
+
+    def _environment(self) -> Mapping[str, str]:
+        own = {"PATH": os.environ["PATH"], "TMPDIR": str(self.temporary), "SSL_CERT_FILE": str(self.ca)}
+        return {**own, **self.variables}
+
+
+def kill_family(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started at once, as the node does with a container."""
+    process.send_signal(signal.SIGSTOP)
+    for descendant in [*descendants(process.pid), process.pid]:
+        os.kill(descendant, signal.SIGKILL)
+    process.wait(10)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Yield the processes that `pid` has started, and those that they have."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    yield from family - {pid}
+
+
+def all_gone(pids: list[int], within: float = 10.0) -> bool:
+    """Tell whether these processes have ended, or do so soon. Whether anybody has collected them is no matter."""
+    deadline = time.monotonic() + within
+    while any(_is_alive(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False

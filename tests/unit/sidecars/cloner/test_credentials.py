@@ -1,0 +1,49 @@
+"""Credentials come as people write them; what cannot be used is refused without a word of it."""
+
+import pytest
+
+from amalthea.sidecars.cloner.credentials import Key, Login, read
+from amalthea.sidecars.cloner.errors import Misconfigured
+
+
+@pytest.mark.parametrize(
+    ("text", "credentials"),
+    [
+        ("username: me\npassword: hush\n", Login("me", "hush")),
+        ("Username: me\nPASSWORD: 0123\n", Login("me", "0123")),
+        ('{"username": "me", "password": "a: b"}', Login("me", "a: b")),
+        ("privateKey: |\n  k1\n  k2\n", Key("k1\nk2\n")),
+        ('privatekey: "k1\\r\\nk2"\npassword: hush\n', Key("k1\nk2\n", "hush")),
+        ("privateKey: k\npassword:\nknownHosts: h.org ssh-rsa A\n", Key("k\n", "", "h.org ssh-rsa A")),
+    ],
+    ids=["login", "digits stay text", "json", "key", "key with password", "known hosts"],
+)
+def test_credentials_are_read(text: str, credentials: Login | Key) -> None:
+    assert read(text, "/secrets/auth") == credentials
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "hush",
+        "- hush",
+        "username: me",
+        "password: hush",
+        "username: [hush]\npassword: hush",
+        "username: 'hush",
+        'username: me\npassword: "hush\\nhost=evil"',
+        'username: "me\\0"\npassword: hush',
+    ],
+)
+def test_what_are_no_credentials_is_refused_without_a_word_of_it(text: str) -> None:
+    with pytest.raises(Misconfigured, match=r"^/secrets/auth .*; write .*\.$") as refused:
+        read(text, "/secrets/auth")
+
+    assert "hush" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_nothing_that_prints_shows_them() -> None:
+    assert "hush" not in repr(Login("hush", "hush"))
+    assert "hush" not in repr(Key("hush", "hush"))

@@ -1,0 +1,37 @@
+"""Git is handed paths, and nothing else of what this process knows."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from amalthea.sidecars.cloner.credentials import Credentials, Key, Login
+from amalthea.sidecars.cloner.private import environment
+from amalthea.sidecars.cloner.remote import parse
+
+WEB = parse("https://h.org/a", "--remote")
+SSH = parse("git@h.org:a", "--remote")
+
+
+@pytest.mark.parametrize("credentials", [None, Login("me", "hush"), Key("hush", "hush")])
+def test_no_secret_is_in_the_environment_and_every_file_is_ours_alone(credentials: Credentials, tmp_path: Path) -> None:
+    given = {"TMPDIR": str(tmp_path), "PATH": "/bin", "GIT_CLONE_USER__RENKU_TOKEN": "hush", "https_proxy": "http://p"}
+
+    with environment(SSH if isinstance(credentials, Key) else WEB, credentials, given) as variables:
+        (folder,) = tmp_path.iterdir()
+        assert not [name for name, value in variables.items() if "hush" in value]
+        assert (variables["PATH"], variables["https_proxy"]) == ("/bin", "http://p")
+        assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in (folder, *folder.iterdir())} == {0}
+        assert "hush" not in (folder / "gitconfig").read_text()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mounted_authorities_are_for_git_too(tmp_path: Path) -> None:
+    with environment(WEB, None, {"TMPDIR": str(tmp_path), "REQUESTS_CA_BUNDLE": "/ca.crt"}) as variables:
+        assert variables["GIT_SSL_CAINFO"] == variables["SSL_CERT_FILE"] == "/ca.crt"
+
+
+def test_where_tmp_cannot_be_written_memory_is_used(tmp_path: Path) -> None:
+    with environment(WEB, None, {"TMPDIR": str(tmp_path / "none")}) as variables:
+        assert variables["HOME"].startswith("/dev/shm/")

@@ -1,0 +1,60 @@
+"""An address that is taken apart wrongly sends a password to the wrong place, or writes it into the clone."""
+
+import pytest
+
+from amalthea.sidecars.cloner.credentials import Login
+from amalthea.sidecars.cloner.errors import Misconfigured
+from amalthea.sidecars.cloner.remote import Remote, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "remote"),
+    [
+        ("https://h.org/a/b.git", Remote("https://h.org/a/b.git", "b", "https://h.org")),
+        (" https://h.org/a/b/ ", Remote("https://h.org/a/b/", "b", "https://h.org")),
+        ("http://h.org:8080/b", Remote("http://h.org:8080/b", "b", "http://h.org:8080")),
+        ("https://[::1]:8443/b", Remote("https://[::1]:8443/b", "b", "https://[::1]:8443")),
+        ("https://me:p%40ss@h.org/b", Remote("https://h.org/b", "b", "https://h.org", login=Login("me", "p@ss"))),
+        ("https://token@h.org/b", Remote("https://h.org/b", "b", "https://h.org", login=Login("token", ""))),
+        ("https://me@evil@h.org/b", Remote("https://h.org/b", "b", "https://h.org", login=Login("me@evil", ""))),
+        ("git@h.org:a/b.git", Remote("git@h.org:a/b.git", "b", is_ssh=True)),
+        ("h.org:b", Remote("h.org:b", "b", is_ssh=True)),
+        ("ssh://git@h.org:2222/a/b.git", Remote("ssh://git@h.org:2222/a/b.git", "b", is_ssh=True)),
+        ("ssh://git:secret@h.org/a/b", Remote("ssh://git@h.org/a/b", "b", is_ssh=True)),
+        ("git://h.org/b.git", Remote("git://h.org/b.git", "b")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_address_is_taken_apart(text: str, remote: Remote) -> None:
+    assert parse(text, "--remote") == remote
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "repository",
+        "/etc/secret",
+        "file:///etc/secret",
+        "ext::sh -c evil",
+        "--upload-pack=evil",
+        "-oProxyCommand=evil:x",
+        "ssh://-oProxyCommand=evil/x",
+        "https://h.org/a b",
+        "https://h.org/a\nb",
+        "https://h.org:port/a",
+        "https://user:hush@/a",
+        "https://user:hush@h.org/..",
+        "https://user:hush@h.org/.git",
+        "https://user:hush@h.org",
+    ],
+)
+def test_what_git_should_not_be_given_is_refused_with_its_name_and_without_its_secret(text: str) -> None:
+    with pytest.raises(Misconfigured, match=r"^--remote .*; write .*\.$") as refused:
+        parse(text, "--remote")
+
+    assert "hush" not in str(refused.value)
+
+
+def test_no_password_is_shown() -> None:
+    assert "hush" not in repr(parse("https://me:hush@h.org/b", "--remote"))
