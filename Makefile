@@ -46,7 +46,7 @@ images: setup ## Build all images (docker, or buildah where there is none)
 
 ##@ Checks
 .PHONY: test
-test: lint types layers test-unit test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+test: lint types layers test-unit test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
 
 .PHONY: lint
 lint: setup ## Check style and format with ruff
@@ -64,6 +64,10 @@ layers: setup ## Check that imports go one way
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no cluster: seconds
 	$(BIN)/pytest tests/unit
+
+.PHONY: test-sidecars
+test-sidecars: setup ## Run the programs of a session's pod against real clients and servers: a minute
+	$(BIN)/pytest tests/sidecars
 
 .PHONY: test-api
 test-api: setup ## Run the tests against a real API server without nodes: a few minutes
@@ -89,6 +93,10 @@ test-bench: setup ## Check that a hundred sessions cost no more requests than pr
 bench: setup ## Measure requests, CPU, memory and latency with many sessions (SESSIONS=200)
 	$(BIN)/python -m bench --sessions $(SESSIONS)
 SESSIONS ?= 200
+
+.PHONY: bench-gitproxy
+bench-gitproxy: setup ## Measure a large clone with and without the git proxy
+	$(BIN)/pytest -s tests/sidecars/gitproxy/bench_clone.py
 
 ##@ Upkeep
 .PHONY: format

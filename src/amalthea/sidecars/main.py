@@ -1,0 +1,29 @@
+"""The command tree of the sidecars' images: two words name a program, as in `sidecars gitproxy proxy`.
+
+Images and clients rely on these words (contract, 5 and 10). Each program reads its own flags and its environment.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+PROGRAMS: dict[tuple[str, str], str] = {
+    ("gitproxy", "proxy"): "amalthea.sidecars.gitproxy.run",
+}
+"""Where each program's `main(arguments) -> exit code` lives."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program that the first two words name; return its exit code, 2 if there is none of that name."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    module = PROGRAMS.get((words[0], words[1])) if len(words) > 1 else None
+    if module is None:
+        known = ", ".join(" ".join(program) for program in PROGRAMS)
+        sys.stderr.write(f"{' '.join(words[:2]) or 'Nothing'} is none of the programs here: {known}.\n")
+        return 2
+    code: int = import_module(module).main(words[2:])
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
