@@ -98,6 +98,10 @@ SESSIONS ?= 200
 bench-gitproxy: setup ## Measure a large clone with and without the git proxy
 	$(BIN)/pytest -s tests/sidecars/gitproxy/bench_clone.py
 
+.PHONY: fuzz
+fuzz: setup ## Feed the git proxy with spoilt messages for a few minutes
+	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/gitproxy/test_fuzz.py
+
 ##@ Upkeep
 .PHONY: format
 format: setup ## Put every file into the project's format

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -155,6 +156,38 @@ async def test_an_anonymous_session_touches_nothing(start: Start, forge: Forge) 
 
     assert (await proxy.git("ls-remote", f"{forge.url}/open/data")).code == 0
     assert (forge.token_questions, {each.authorization for each in forge.asked}) == (0, {""})
+
+
+async def test_its_health_is_asked_by_way_of_the_proxy_itself(start: Start) -> None:
+    proxy = await start()
+    assert await health_of(proxy, "/health") == 200
+    assert await health_of(proxy, "/ping") == 200
+    assert await health_of(proxy, "/elsewhere") == 404
+
+    proxy.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        await health_of(proxy, "/health")
+    proxy.process.send_signal(signal.SIGCONT)
+    assert await health_of(proxy, "/health") == 200
+
+
+async def test_nobody_outside_of_the_pod_can_use_the_proxy(start: Start) -> None:
+    proxy = await start()
+    with pytest.raises(ConnectionRefusedError):  # an address of this machine, and not the one that git uses
+        await asyncio.open_connection("127.0.0.2", proxy.port)
+    _, writer = await asyncio.open_connection("127.0.0.2", proxy.health_port)
+    writer.close()
+
+
+async def health_of(proxy: ProxyProcess, path: str) -> int:
+    """Ask as the kubelet does."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.health_port)
+    try:
+        async with asyncio.timeout(2):
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: pod\r\n\r\n".encode())
+            return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
 
 
 async def test_sigterm_ends_it_at_once_and_well_even_with_open_connections(start: Start) -> None:

@@ -26,10 +26,9 @@ class Health:
             body = _BODIES[status]
             fields = (("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close"))
             await client.send(Head(f"HTTP/1.1 {status} ", 1, fields).encode() + body)
+            await client.close()
         except (OSError, asyncio.CancelledError):
             client.abort()
-        finally:
-            await client.close()
 
     async def _status(self, data: bytes) -> int:
         try:

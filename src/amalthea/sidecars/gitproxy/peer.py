@@ -77,6 +77,19 @@ class Peer:
             raise head.BadMessage("A line of the body is too long.")
         return found
 
+    async def secure(self, context: ssl.SSLContext, patience: float) -> None:
+        """Go on over TLS, as its server; raise OSError if the other end does not want to."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=head.MAX_HEAD)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = await loop.start_tls(
+            self.writer.transport, protocol, context, server_side=True, ssl_handshake_timeout=patience
+        )
+        if transport is None:
+            raise Truncated("the connection ended before TLS began")
+        protocol.connection_made(transport)
+        self.reader, self.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
     async def linger(self) -> None:
         """Take for a moment what still comes: else its sender would lose the answer that it has not read yet."""
         with suppress(OSError):
@@ -87,9 +100,11 @@ class Peer:
     async def close(self) -> None:
         """End the connection, with what was sent still on its way."""
         self.writer.close()
-        with suppress(OSError):
+        try:
             async with asyncio.timeout(_SHUTDOWN_SECONDS):
                 await self.writer.wait_closed()
+        except OSError:
+            self.abort()
 
     def abort(self) -> None:
         """End the connection at once, so that the other end knows that what it got is not all."""
@@ -104,23 +119,11 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
             reader, writer = await asyncio.open_connection(
                 server.host, server.port, ssl=trust, server_hostname=name, limit=head.MAX_HEAD
             )
+    except OSError:  # some of these are ValueErrors, too
+        raise
     except ValueError:  # such as `a..b`
         raise OSError("that is no name of a host") from None
     return Peer(reader, writer, idle)
-
-
-async def secure(client: Peer, context: ssl.SSLContext, patience: float) -> Peer:
-    """Go on with a client over TLS, as its server; raise OSError if it does not want to."""
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=head.MAX_HEAD)
-    protocol = asyncio.StreamReaderProtocol(reader)
-    transport = await loop.start_tls(
-        client.writer.transport, protocol, context, server_side=True, ssl_handshake_timeout=patience
-    )
-    if transport is None:
-        raise Truncated("the client went away")
-    protocol.connection_made(transport)
-    return Peer(reader, asyncio.StreamWriter(transport, protocol, reader, loop), client.idle)
 
 
 async def pour(source: Peer, sink: Peer, framing: head.Framing) -> None:

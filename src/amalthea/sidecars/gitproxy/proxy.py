@@ -32,13 +32,12 @@ class Proxy:
         client = Peer(reader, writer, self._site.idle_seconds)
         try:
             await self._serve(client, None)
+            await client.close()
         except OSError as error:
             log.debug("a connection broke", extra={"error": str(error)})
             client.abort()
         except asyncio.CancelledError:  # the proxy ends
             client.abort()
-        finally:
-            await client.close()
 
     async def _serve(self, client: Peer, server: Origin | None) -> None:
         """Serve requests: within a tunnel to `server`, or those that name their server themselves."""
@@ -62,14 +61,8 @@ class Proxy:
         server = routing.tunnel(request)
         if routing.intercepted(self._site.repositories, server):
             await client.send(_CONNECTED)
-            secured = await peer.secure(client, self._certificate, self._site.dial_seconds)
-            try:
-                await self._serve(secured, server)
-            except OSError:
-                secured.abort()
-                raise
-            finally:
-                await secured.close()
+            await client.secure(self._certificate, self._site.dial_seconds)
+            await self._serve(client, server)
             return
         try:
             other = await peer.dial(server, None, self._site.dial_seconds, self._site.idle_seconds)
@@ -78,5 +71,6 @@ class Proxy:
         try:
             await client.send(_CONNECTED)
             await peer.join(client, other)
+            await other.close()
         finally:
             other.abort()
