@@ -99,6 +99,14 @@ SESSIONS ?= 200
 chaos: setup ## Kill the operator and take the API server away for 3 minutes: no session may be harmed
 	$(BIN)/python -m bench.chaos
 
+.PHONY: bench-gitproxy
+bench-gitproxy: setup ## Measure a large clone with and without the git proxy
+	$(BIN)/pytest -s tests/sidecars/gitproxy/bench_clone.py
+
+.PHONY: fuzz
+fuzz: setup ## Feed the git proxy with spoilt messages for a few minutes
+	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/gitproxy/test_fuzz.py
+
 ##@ Upkeep
 .PHONY: format
 format: setup ## Put every file into the project's format

@@ -58,15 +58,15 @@ class Image:
         return cache.recipe_key("dev", *recipe)
 
 
+_PACKAGE = ("requirements/build.txt", "requirements/operator.txt", "pyproject.toml", "README.md", "src/amalthea")
+
 IMAGES = {
     image.name: image
     for image in (
         Image("base", base=None),
         Image("pause"),
-        Image(
-            "operator",
-            ("requirements/build.txt", "requirements/operator.txt", "pyproject.toml", "README.md", "src/amalthea"),
-        ),
+        Image("operator", _PACKAGE),
+        Image("sidecars", _PACKAGE),
         Image("cloner", ("src/amalthea/__init__.py", "src/amalthea/sidecars", "src/amalthea/telemetry")),
         Image("jupyterlab", ("requirements/jupyterlab.txt",)),
         Image("probe"),

@@ -10,6 +10,7 @@ from importlib import import_module
 PROGRAMS: dict[tuple[str, str], str] = {
     ("cloner", "clone"): "amalthea.sidecars.cloner.clone",
     ("cloner", "shellclone"): "amalthea.sidecars.cloner.shellclone",
+    ("gitproxy", "proxy"): "amalthea.sidecars.gitproxy.run",
 }
 """Where each program's `main(arguments) -> exit code` lives."""
 

@@ -1,0 +1,197 @@
+"""The requests of one client, one after the other: each gets its token, goes to its server, and its answer comes back.
+
+One connection of the client is one connection to the server: if either ends, so does the other. A request that the
+server refused (401) is sent once more with a new token, if its body is short enough to have been kept.
+"""
+
+import asyncio
+import base64
+import logging
+import ssl
+from dataclasses import dataclass
+
+from amalthea.sidecars.gitproxy import matching, peer, refusal
+from amalthea.sidecars.gitproxy.head import BadMessage, Request, Response, read_response
+from amalthea.sidecars.gitproxy.matching import Origin, Repository
+from amalthea.sidecars.gitproxy.peer import Peer
+from amalthea.sidecars.gitproxy.refusal import Refused
+from amalthea.sidecars.gitproxy.tokens import NoToken, Tokens, TokensUnavailable
+
+KEPT = 64 * 1024
+"""How long a body may be, in bytes, that is kept until its answer is there."""
+_GRACE_SECONDS = 0.1
+
+log = logging.getLogger("gitproxy")
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all conversations share."""
+
+    repositories: tuple[Repository, ...]
+    tokens: Tokens
+    trust: ssl.SSLContext
+    """Whose certificates are believed."""
+    dial_seconds: float = 20.0
+    idle_seconds: float = 600.0
+    """How much silence is borne where something must come."""
+
+
+class Conversation:
+    """A client's requests to one server, or to several one after the other."""
+
+    def __init__(self, client: Peer, site: Site) -> None:
+        self._client = client
+        self._site = site
+        self._server: Origin | None = None
+        self._upstream: Peer | None = None
+        self._upload: asyncio.Task[None] | None = None
+
+    async def serve(self, server: Origin, request: Request) -> bool:
+        """Bring a request to its server and the answer back; tell whether the client may ask again.
+
+        Raises:
+            Refused: there is no answer to bring; nothing was sent to the client yet.
+            BadMessage: what the client sent cannot be passed on; nothing was sent to it yet.
+            OSError: a connection broke while the answer was on its way.
+        """
+        provider = matching.provider(self._site.repositories, server, request.target)
+        body = await self._kept(request)
+        token = await self._token(provider)
+        response = await self._ask(server, request, body, token)
+        if response.status == 401 and provider and token and body is not None:
+            newer = await self._token(provider, refused=token)
+            if newer not in ("", token):
+                self.hang_up()
+                response = await self._ask(server, request, body, newer)
+        return await self._bring(request, response)
+
+    def hang_up(self) -> None:
+        """End the connection to the server."""
+        if self._upload is not None:
+            self._upload.cancel()
+            self._upload = None
+        if self._upstream is not None:
+            self._upstream.abort()
+            self._upstream = None
+
+    async def _kept(self, request: Request) -> bytes | None:
+        """Read a short body, so that the request can be sent twice; None: it has to be passed on as it comes."""
+        framing = request.framing
+        if not isinstance(framing, int) or framing > KEPT or request.values("expect"):
+            return b"" if framing == 0 else None
+        return await self._client.exactly(framing)
+
+    async def _token(self, provider: str | None, refused: str = "") -> str:
+        if provider is None:
+            return ""
+        try:
+            return await self._site.tokens.of(provider, refused)
+        except NoToken as error:  # perhaps the repository is open to all, or the user has credentials of their own
+            log.warning("a request goes on without a token", extra={"provider": provider, "error": str(error)})
+            return ""
+        except TokensUnavailable as error:
+            raise Refused(503, str(error)) from None
+
+    async def _ask(self, server: Origin, request: Request, body: bytes | None, token: str) -> Response:
+        """Send a request, and return the head of its answer. What it answers before (1xx) is passed on at once."""
+        if token:
+            request = request.with_field("Authorization", _credentials(token))
+        again = request.method in ("GET", "HEAD") and self._upstream is not None
+        try:
+            try:
+                return await self._exchange(server, request, body)
+            except peer.Truncated:  # the server has closed a connection that it had kept, just now
+                if not again:
+                    raise
+            self.hang_up()
+            return await self._exchange(server, request, body)
+        except BadMessage as error:
+            self._blame_client()
+            raise Refused(502, f"{server.host} sent an answer that cannot be read: {error}") from None
+        except OSError as error:
+            self._blame_client()
+            raise refusal.of(server, error) from None
+
+    def _blame_client(self) -> None:
+        """Raise what the client did wrong, where that is why there is no answer."""
+        if self._upload is not None and self._upload.done() and not self._upload.cancelled():
+            self._upload.result()
+
+    async def _exchange(self, server: Origin, request: Request, body: bytes | None) -> Response:
+        upstream = await self._connected(server)
+        await upstream.send(request.encode() + (body or b""))
+        if body is None:
+            self._upload = asyncio.create_task(self._pour(request, upstream))
+            self._upload.add_done_callback(_look_at)
+        reading = asyncio.create_task(self._answer(upstream, request.method))
+        try:
+            if self._upload is not None:
+                await asyncio.wait((reading, self._upload), return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.timeout(self._site.idle_seconds):
+                return await reading
+        finally:
+            reading.cancel()
+
+    async def _connected(self, server: Origin) -> Peer:
+        if self._upstream is not None and (self._server != server or self._upstream.reader.at_eof()):
+            self.hang_up()
+        if self._upstream is None:
+            trust = self._site.trust if server.scheme == "https" else None
+            self._upstream = await peer.dial(server, trust, self._site.dial_seconds, self._site.idle_seconds)
+            self._server = server
+        return self._upstream
+
+    async def _pour(self, request: Request, upstream: Peer) -> None:
+        try:
+            await peer.pour(self._client, upstream, request.framing)
+        except (BadMessage, peer.Truncated, TimeoutError):
+            upstream.abort()
+            raise
+        except OSError:  # a server that takes no more may have answered already
+            if self._client.reader.exception() is not None:
+                upstream.abort()
+                raise
+
+    async def _answer(self, upstream: Peer, method: str) -> Response:
+        while True:
+            data = await upstream.head(None)  # `_exchange` has the patience, for uploads take their time
+            if not data:
+                raise peer.Truncated("the connection ended without an answer")
+            response = read_response(data, method)
+            if response.status >= 200 or response.status == 101:
+                return response
+            await self._client.send(data)
+
+    async def _bring(self, request: Request, response: Response) -> bool:
+        """Pass an answer on to the client; tell whether both connections are good for another request."""
+        upstream, upload = self._upstream, self._upload
+        assert upstream is not None
+        if upload is not None:
+            await asyncio.wait((upload,), timeout=_GRACE_SECONDS)
+        if response.status == 101:
+            await self._client.send(response.encode())
+            await peer.join(self._client, upstream)
+            return False
+        early = upload is not None and not upload.done()
+        persists = request.persists and response.persists and response.framing != "until close" and not early
+        await self._client.send((response if persists else response.closing()).encode())
+        try:
+            await peer.pour(upstream, self._client, response.framing)
+        except BadMessage as error:
+            raise peer.Truncated(str(error)) from None
+        if early:
+            await self._client.linger()
+        else:
+            self._upload = None
+        return persists
+
+
+def _credentials(token: str) -> str:
+    return "Basic " + base64.b64encode(f"oauth2:{token}".encode()).decode()
+
+
+def _look_at(upload: asyncio.Task[None]) -> None:
+    """Take note of how a task ended: its error shows in the answer, or the lack of one."""
+    if not upload.cancelled():
+        upload.exception()

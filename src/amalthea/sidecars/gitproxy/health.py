@@ -1,0 +1,57 @@
+"""The proxy's health: `GET /health` asks `/ping` by way of the proxy itself, so that it tells what git would find."""
+
+import asyncio
+
+from amalthea.sidecars.gitproxy import peer
+from amalthea.sidecars.gitproxy.head import BadMessage, Head, Response, read_request, read_response
+from amalthea.sidecars.gitproxy.matching import Origin
+from amalthea.sidecars.gitproxy.peer import Peer
+
+_SECONDS = 5.0
+_BODIES = {200: b'{"running": true}', 400: b"", 404: b"", 503: b'{"running": false}'}
+
+
+class Health:
+    """Answers the kubelet on one port, asks the proxy on another."""
+
+    def __init__(self, proxy_port: int, own_port: int) -> None:
+        self._proxy = Origin("http", "localhost", proxy_port)
+        self._own_port = own_port
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request, and close."""
+        client = Peer(reader, writer, _SECONDS)
+        try:
+            status = await self._status(await client.head(_SECONDS))
+            body = _BODIES[status]
+            fields = (("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close"))
+            await client.send(Head(f"HTTP/1.1 {status} ", 1, fields).encode() + body)
+            await client.close()
+        except (OSError, asyncio.CancelledError):
+            client.abort()
+
+    async def _status(self, data: bytes) -> int:
+        try:
+            target = read_request(data).target.partition("?")[0]
+        except BadMessage:
+            return 400
+        if target == "/ping":
+            return 200
+        if target != "/health":
+            return 404
+        try:
+            answer = await self._ping()
+        except (OSError, BadMessage):
+            return 503
+        return 200 if answer.status == 200 else 503
+
+    async def _ping(self) -> Response:
+        """Ask the health server itself for `/ping`, by way of the proxy."""
+        address = f"localhost:{self._own_port}"
+        request = Head(f"GET http://{address}/ping HTTP/1.1", 1, (("Host", address), ("Connection", "close")))
+        connection = await peer.dial(self._proxy, None, _SECONDS, _SECONDS)
+        try:
+            await connection.send(request.encode())
+            return read_response(await connection.head(_SECONDS), "GET")
+        finally:
+            connection.abort()

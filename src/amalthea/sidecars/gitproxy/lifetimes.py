@@ -1,0 +1,48 @@
+"""How long tokens are good for, as far as they or their givers say. Pure: the time is handed in, in seconds since 1970.
+
+A token that does not say so is used until somebody refuses it. Signatures are none of our business.
+"""
+
+import base64
+import binascii
+import json
+import math
+from datetime import UTC, datetime
+
+
+def end_of_jwt(token: str) -> float | None:
+    """Return when a JSON web token expires (its `exp`, RFC 7519); None if it is none or does not say."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = json.loads(base64.b64decode(parts[1] + "=" * (-len(parts[1]) % 4), altchars="-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+    return _seconds(payload.get("exp")) if isinstance(payload, dict) else None
+
+
+def end_as_told(told: float | str | None) -> float | None:
+    """Return when a provider's token expires: `expires_at` as a number of seconds or as a date; None if unknown."""
+    if not isinstance(told, str):
+        return _seconds(told)
+    try:
+        read = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def ends_within(ends: float | None, seconds: float, now: float) -> bool:
+    """Tell whether a token ends so soon. What nobody knows is not soon."""
+    return ends is not None and ends - now <= seconds
+
+
+def is_plain(token: str) -> bool:
+    """Tell whether a token can stand in a header field: nothing but visible ASCII, and something of it."""
+    return token.isascii() and token.isprintable() and " " not in token and token != ""
+
+
+def _seconds(number: object) -> float | None:
+    usable = isinstance(number, int | float) and math.isfinite(number) and number > 0
+    return float(number) if usable else None  # type: ignore[arg-type]

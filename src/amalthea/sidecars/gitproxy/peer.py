@@ -1,0 +1,189 @@
+"""A connection with whoever is at its other end: heads are read from it, bodies are poured through it.
+
+Every byte that is taken from one side is given to the other before more is taken, so a slow reader slows its sender.
+"""
+
+import asyncio
+import ssl
+from contextlib import suppress
+
+from amalthea.sidecars.gitproxy import head
+from amalthea.sidecars.gitproxy.matching import Origin
+
+PIECE = 64 * 1024
+_LINE = 8 * 1024
+_TRAILERS = 64
+_SHUTDOWN_SECONDS = 5.0
+_LINGER_SECONDS = 2.0
+
+
+class Truncated(ConnectionError):  # noqa: N818  (named by what happened)
+    """The other end went away in the middle of a message."""
+
+
+class Peer:
+    """One end of a connection. `idle` is how many seconds of silence are borne where something must come."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, idle: float) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.idle = idle
+
+    async def head(self, patience: float | None) -> bytes:
+        """Read a head up to its empty line; nothing if the connection ended before. `patience`: seconds, None for ever.
+
+        Raises:
+            BadMessage: it does not end. Truncated: the connection did. TimeoutError: nothing comes any more.
+        """
+        try:
+            async with asyncio.timeout(patience):
+                return await self.reader.readuntil(head.END)
+        except asyncio.IncompleteReadError as error:
+            if error.partial:
+                raise Truncated("the connection ended within a head") from None
+            return b""
+        except asyncio.LimitOverrunError:
+            raise head.BadMessage("The head is too large.", 431) from None
+
+    async def send(self, data: bytes) -> None:
+        """Send, and wait until not too much is on its way; raise TimeoutError if the other end takes nothing."""
+        self.writer.write(data)
+        async with asyncio.timeout(self.idle):
+            await self.writer.drain()
+
+    async def exactly(self, count: int) -> bytes:
+        """Read so many bytes; raise Truncated or TimeoutError."""
+        try:
+            async with asyncio.timeout(self.idle):
+                return await self.reader.readexactly(count)
+        except asyncio.IncompleteReadError:
+            raise Truncated("the connection ended within a body") from None
+
+    async def some(self, most: int = PIECE) -> bytes:
+        """Read what is there, nothing at the end; raise TimeoutError."""
+        async with asyncio.timeout(self.idle):
+            return await self.reader.read(most)
+
+    async def line(self) -> bytes:
+        """Read a line of the chunked coding."""
+        try:
+            async with asyncio.timeout(self.idle):
+                found = await self.reader.readuntil(b"\r\n")
+        except asyncio.IncompleteReadError:
+            raise Truncated("the connection ended within a body") from None
+        except asyncio.LimitOverrunError:
+            raise head.BadMessage("A line of the body is too long.") from None
+        if len(found) > _LINE:
+            raise head.BadMessage("A line of the body is too long.")
+        return found
+
+    async def secure(self, context: ssl.SSLContext, patience: float) -> None:
+        """Go on over TLS, as its server; raise OSError if the other end does not want to."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=head.MAX_HEAD)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport = await loop.start_tls(
+            self.writer.transport, protocol, context, server_side=True, ssl_handshake_timeout=patience
+        )
+        if transport is None:
+            raise Truncated("the connection ended before TLS began")
+        protocol.connection_made(transport)
+        self.reader, self.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    async def linger(self) -> None:
+        """Take for a moment what still comes: else its sender would lose the answer that it has not read yet."""
+        with suppress(OSError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while await self.reader.read(PIECE):
+                    pass
+
+    async def close(self) -> None:
+        """End the connection, with what was sent still on its way."""
+        self.writer.close()
+        try:
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                await self.writer.wait_closed()
+        except OSError:
+            self.abort()
+
+    def abort(self) -> None:
+        """End the connection at once, so that the other end knows that what it got is not all."""
+        self.writer.transport.abort()
+
+
+async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, idle: float) -> Peer:
+    """Connect to a server, over TLS where there is a context for it; raise OSError or TimeoutError."""
+    name = server.host if trust else None
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection(
+                server.host, server.port, ssl=trust, server_hostname=name, limit=head.MAX_HEAD
+            )
+    except OSError:  # some of these are ValueErrors, too
+        raise
+    except ValueError:  # such as `a..b`
+        raise OSError("that is no name of a host") from None
+    return Peer(reader, writer, idle)
+
+
+async def pour(source: Peer, sink: Peer, framing: head.Framing) -> None:
+    """Pass a body on, byte by byte as it is.
+
+    Raises:
+        BadMessage: its coding is wrong. Truncated: it ends too early. OSError, TimeoutError: from either side.
+    """
+    if framing == "chunked":
+        await _pour_chunks(source, sink)
+    elif framing == "until close":
+        while data := await source.some():
+            await sink.send(data)
+    else:
+        await _pour_bytes(source, sink, framing)
+
+
+async def _pour_bytes(source: Peer, sink: Peer, count: int) -> None:
+    while count:
+        data = await source.some(min(count, PIECE))
+        if not data:
+            raise Truncated("the connection ended within a body")
+        await sink.send(data)
+        count -= len(data)
+
+
+async def _pour_chunks(source: Peer, sink: Peer) -> None:
+    while size := head.chunk_size(line := await source.line()):
+        if size > PIECE:
+            await sink.send(line)
+            await _pour_bytes(source, sink, size)
+            line, size = b"", 0
+        data = await source.exactly(size + 2)
+        if not data.endswith(b"\r\n"):
+            raise head.BadMessage("A chunk is longer than its size.")
+        await sink.send(line + data)  # at once: each write is a record of TLS
+    ending = [line]
+    while ending[-1] != b"\r\n":
+        if len(ending) > _TRAILERS:
+            raise head.BadMessage("There are too many trailers.")
+        ending.append(await source.line())
+    await sink.send(b"".join(ending))
+
+
+async def join(one: Peer, other: Peer) -> None:
+    """Pass all bytes both ways, untouched, until both ends are done; what is left of it ends with it."""
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pass_on(one, other))
+            both.create_task(_pass_on(other, one))
+    except* OSError:
+        one.abort()
+        other.abort()
+
+
+async def _pass_on(source: Peer, sink: Peer) -> None:
+    while data := await source.reader.read(PIECE):
+        sink.writer.write(data)
+        await sink.writer.drain()
+    if sink.writer.can_write_eof():
+        sink.writer.write_eof()
+    else:  # TLS has no half of a connection
+        await sink.close()

@@ -1,0 +1,76 @@
+"""The proxy: connections of git and others come in, and go where each of them has to.
+
+A CONNECT to a server with a configured repository is intercepted: its TLS ends here, and each request is looked at
+(`conversation.py`). Any other CONNECT is a tunnel whose bytes nobody reads. HTTP without TLS is passed on.
+"""
+
+import asyncio
+import logging
+import ssl
+
+from amalthea.sidecars.gitproxy import peer, refusal, routing
+from amalthea.sidecars.gitproxy.conversation import Conversation, Site
+from amalthea.sidecars.gitproxy.head import BadMessage, Request, read_request
+from amalthea.sidecars.gitproxy.matching import Origin
+from amalthea.sidecars.gitproxy.peer import Peer
+from amalthea.sidecars.gitproxy.refusal import Refused
+
+log = logging.getLogger("gitproxy")
+
+_CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+
+class Proxy:
+    """Handles connections; `certificate` is shown in place of the providers' own."""
+
+    def __init__(self, site: Site, certificate: ssl.SSLContext) -> None:
+        self._site = site
+        self._certificate = certificate
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client's connection to its end. It never raises: what goes wrong is one connection's matter."""
+        client = Peer(reader, writer, self._site.idle_seconds)
+        try:
+            await self._serve(client, None)
+            await client.close()
+        except OSError as error:
+            log.debug("a connection broke", extra={"error": str(error)})
+            client.abort()
+        except asyncio.CancelledError:  # the proxy ends
+            client.abort()
+
+    async def _serve(self, client: Peer, server: Origin | None) -> None:
+        """Serve requests: within a tunnel to `server`, or those that name their server themselves."""
+        conversation = Conversation(client, self._site)
+        try:
+            while data := await client.head(client.idle):
+                request = read_request(data)
+                if server is None and request.method == "CONNECT":
+                    await self._connect(client, request)
+                    return
+                where, request = (server, routing.within(request, server)) if server else routing.plain(request)
+                if not await conversation.serve(where, request):
+                    return
+        except (BadMessage, Refused) as error:
+            log.warning("a request was refused", extra={"status": error.status, "error": str(error)})
+            await refusal.answer(client, error.status, str(error))
+        finally:
+            conversation.hang_up()
+
+    async def _connect(self, client: Peer, request: Request) -> None:
+        server = routing.tunnel(request)
+        if routing.intercepted(self._site.repositories, server):
+            await client.send(_CONNECTED)
+            await client.secure(self._certificate, self._site.dial_seconds)
+            await self._serve(client, server)
+            return
+        try:
+            other = await peer.dial(server, None, self._site.dial_seconds, self._site.idle_seconds)
+        except OSError as error:
+            raise refusal.of(server, error) from None
+        try:
+            await client.send(_CONNECTED)
+            await peer.join(client, other)
+            await other.close()
+        finally:
+            other.abort()

@@ -1,0 +1,41 @@
+"""Answers of the proxy's own, where there is none to pass on: a status, and a sentence that git shows to its user."""
+
+import ssl
+from http import HTTPStatus
+
+from amalthea.sidecars.gitproxy.head import Head
+from amalthea.sidecars.gitproxy.matching import Origin
+from amalthea.sidecars.gitproxy.peer import Peer
+
+
+class Refused(Exception):  # noqa: N818  (named by what happened)
+    """A request gets no answer but ours. The message is for the user."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def of(server: Origin, error: OSError) -> Refused:
+    """Return what to tell of a server that could not be reached or has hung up."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Refused(502, f"The certificate of {server.host} is not trusted ({error.verify_message}).")
+    if isinstance(error, TimeoutError):
+        return Refused(504, f"{server.host} does not answer. Try again later.")
+    return Refused(502, f"{server.host} cannot be reached, or has hung up ({_why(error)}). Try again later.")
+
+
+async def answer(client: Peer, status: int, text: str) -> None:
+    """Send an answer, and let the connection end with it."""
+    body = f"{text}\n".encode()
+    fields = (
+        ("Content-Type", "text/plain; charset=utf-8"),  # git shows such, and no other
+        ("Content-Length", str(len(body))),
+        ("Connection", "close"),
+    )
+    await client.send(Head(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", 1, fields).encode() + body)
+    await client.linger()
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

@@ -1,0 +1,96 @@
+"""`sidecars gitproxy proxy`: puts the proxy together and runs it until it is told to stop, which is no failure."""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import ssl
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from amalthea.sidecars.gitproxy import certificate
+from amalthea.sidecars.gitproxy.conversation import Site
+from amalthea.sidecars.gitproxy.fetch import HttpFetch
+from amalthea.sidecars.gitproxy.head import MAX_HEAD
+from amalthea.sidecars.gitproxy.health import Health
+from amalthea.sidecars.gitproxy.proxy import Proxy
+from amalthea.sidecars.gitproxy.settings import Settings, SettingsError, from_environment
+from amalthea.sidecars.gitproxy.tokens import Tokens
+from amalthea.telemetry import logs
+
+_LOOPBACK = ("127.0.0.1", "::1")
+_ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (the kubelet asks from the node)
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+log = logging.getLogger("gitproxy")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the proxy; return the exit code: 0 after SIGTERM, 2 if it cannot start as it is configured."""
+    if arguments:
+        sys.stderr.write("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.\n")
+        return 2
+    try:
+        logs.set_up(os.environ.get("LOG_LEVEL") or "info")
+        settings, trust = from_environment(os.environ), trusted(os.environ)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    try:
+        asyncio.run(_run(settings, trust))
+    except OSError as error:
+        sys.stderr.write(f"The git proxy cannot listen ({error}); is another one running here?\n")
+        return 2
+    return 0
+
+
+def trusted(env: Mapping[str, str]) -> ssl.SSLContext:
+    """Return what providers' certificates are checked by: the system's authorities, and those of the two variables.
+
+    Raises:
+        SettingsError: a variable names a file with no certificates in it.
+    """
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    # Python 3.13 demands extensions that the authorities of many institutes do not have.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        if path := env.get(name):
+            try:
+                context.load_verify_locations(path)
+            except OSError as error:
+                why = error.strerror or "no certificates in it"
+                raise SettingsError(f"{name} names {path}, which cannot be used ({why}); name a PEM file.") from None
+    return context
+
+
+async def _run(settings: Settings, trust: ssl.SSLContext) -> None:
+    """Serve until SIGTERM or SIGINT; raise OSError if a port is taken."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    tokens = Tokens(settings, HttpFetch(trust), time.time)
+    names = {host for known in settings.repositories for host in (known.origin.host, f"www.{known.origin.host}")}
+    proxy = Proxy(Site(settings.repositories, tokens, trust), certificate.server_side(names))
+    health = Health(settings.port, settings.health_port)
+    await _listen(proxy.handle, _LOOPBACK, settings.port)
+    await _listen(health.handle, _ANYWHERE, settings.health_port)
+    keeping = asyncio.create_task(tokens.keep())
+    log.info("the git proxy is ready", extra={"port": settings.port, "repositories": len(settings.repositories)})
+    await stopped.wait()
+    keeping.cancel()
+
+
+async def _listen(handle: Handler, hosts: tuple[str, str], port: int) -> None:
+    """Listen at an IPv4 address and, where this machine knows IPv6, at one of that: `localhost` may mean either."""
+    await asyncio.start_server(handle, hosts[0], port, limit=MAX_HEAD)
+    try:
+        await asyncio.start_server(handle, hosts[1], port, limit=MAX_HEAD)
+    except OSError as error:
+        if error.errno not in _NO_IPV6:
+            raise

@@ -1,0 +1,134 @@
+"""The tokens: Renku's own pair, which opens the way to each provider's token. All of them live in memory only.
+
+A token is asked for when it is needed, kept until shortly before it expires, and asked for again when it was refused.
+`lifetimes.py` reads how long each is good for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from amalthea.sidecars.gitproxy import lifetimes
+from amalthea.sidecars.gitproxy.fetch import Answer, Fetch, FetchError, Question
+from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
+
+LEEWAY = 60.0
+"""Seconds before its end at which a token is no longer used: a request has to arrive with it."""
+
+_T = TypeVar("_T")
+
+log = logging.getLogger("gitproxy.tokens")
+
+
+class NoToken(Exception):  # noqa: N818  (named by what happened)
+    """Whoever gives tokens says that there is none for this session. The message is for the user."""
+
+
+class TokensUnavailable(Exception):  # noqa: N818  (named by what happened)
+    """Whoever gives tokens cannot be asked now; later, perhaps. The message is for the user."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A provider's token, and the second at which it ends (None: nobody knows)."""
+
+    value: str = field(repr=False)
+    ends: float | None
+
+
+class _Renewed(msgspec.Struct):
+    access_token: str
+    refresh_token: str
+
+
+class _Given(msgspec.Struct):
+    access_token: str
+    expires_at: float | str | None = None
+
+
+class Tokens:
+    """Gives the token of each provider. `now` returns the time in seconds since 1970."""
+
+    def __init__(self, settings: Settings, fetch: Fetch, now: Callable[[], float]) -> None:
+        self._providers = settings.providers
+        self._renku = settings.renku or RenkuTokens("", "", "")
+        self._period = settings.check_period
+        self._fetch = fetch
+        self._now = now
+        self._tokens: dict[str, Token] = {}
+        self._locks = {provider: asyncio.Lock() for provider in settings.providers}
+        self._renewing = asyncio.Lock()
+
+    async def of(self, provider: str, refused: str = "") -> str:
+        """Return a provider's token, and a new one where the provider has just refused `refused`.
+
+        Raises:
+            NoToken, TokensUnavailable: as they say.
+        """
+        async with self._locks[provider]:  # one question, however many requests wait for its answer
+            token = self._tokens.get(provider)
+            if token is None or token.value == refused or lifetimes.ends_within(token.ends, LEEWAY, self._now()):
+                token = self._tokens[provider] = await self._ask(provider)
+            return token.value
+
+    async def keep(self) -> None:
+        """Renew Renku's tokens before their renewal is no longer possible; for as long as the proxy lives."""
+        while True:
+            await asyncio.sleep(self._period)
+            ends = lifetimes.end_of_jwt(self._renku.refresh)
+            if lifetimes.ends_within(ends, LEEWAY + 2 * self._period, self._now()):
+                try:
+                    await self._renew(self._renku.access)
+                except (NoToken, TokensUnavailable) as error:
+                    log.warning("the session's own tokens could not be renewed", extra={"error": str(error)})
+
+    async def _ask(self, provider: str) -> Token:
+        what = f"The token for {provider}"
+        access = self._renku.access
+        if lifetimes.ends_within(lifetimes.end_of_jwt(access), LEEWAY, self._now()):
+            access = await self._renew(access)
+        answer = await self._answer(Question("GET", self._providers[provider], bearer=access), what)
+        if answer.status == 401:
+            access = await self._renew(access)
+            answer = await self._answer(Question("GET", self._providers[provider], bearer=access), what)
+        given = _decode(answer, _Given, what, "Connect that account in Renku, then try again.")
+        if not lifetimes.is_plain(given.access_token):
+            raise TokensUnavailable(f"{what} could not be had: Renku's answer holds none.")
+        return Token(given.access_token, lifetimes.end_as_told(given.expires_at))
+
+    async def _renew(self, old: str) -> str:
+        """Return a Renku token newer than `old`. Both rotate: an answer that is lost is lost for good."""
+        async with self._renewing:
+            if self._renku.access != old:
+                return self._renku.access
+            what = "The session's own token"
+            form = urlencode({"grant_type": "refresh_token", "refresh_token": self._renku.refresh}).encode()
+            answer = await self._answer(Question("POST", self._renku.url, form=form), what)
+            renewed = _decode(answer, _Renewed, what, "Pause the session and resume it, then try again.")
+            if not (lifetimes.is_plain(renewed.access_token) and lifetimes.is_plain(renewed.refresh_token)):
+                raise TokensUnavailable(f"{what} could not be renewed: Renku's answer holds none.")
+            self._renku = RenkuTokens(renewed.access_token, renewed.refresh_token, self._renku.url)
+            return self._renku.access
+
+    async def _answer(self, question: Question, what: str) -> Answer:
+        try:
+            answer = await self._fetch(question)
+        except FetchError as error:
+            raise TokensUnavailable(f"{what} could not be had from Renku ({error}). Try again later.") from None
+        if answer.status >= 500 or answer.status in (408, 429):
+            raise TokensUnavailable(f"{what} could not be had from Renku (answer {answer.status}). Try again later.")
+        return answer
+
+
+def _decode(answer: Answer, kind: type[_T], what: str, remedy: str) -> _T:
+    if not 200 <= answer.status < 300:
+        raise NoToken(f"{what} was refused by Renku (answer {answer.status}). {remedy}")
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.MsgspecError:
+        raise TokensUnavailable(f"{what} could not be had: Renku's answer cannot be read.") from None

@@ -1,0 +1,101 @@
+"""A token must reach the repositories that it is for, and no other place: no neighbour, no like-named server."""
+
+import pytest
+
+from amalthea.sidecars.gitproxy.matching import Origin, origin, provider, repository
+
+REPOSITORIES = tuple(
+    made
+    for made in (
+        repository("https://git.example.org/lab/data", "plain"),
+        repository("https://www.example.com/lab/data.git", "www"),
+        repository("https://git.example.org:8443/lab/data/", "port"),
+        repository("http://git.example.org/lab/data", "http"),
+        repository("https://git.example.org/group/sub/deep", "deep"),
+        repository("https://git.example.org/lab/über", "umlaut"),
+        repository("https://me:secret@git.example.org/mine", "credentials"),
+    )
+    if made is not None
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://git.example.org/lab/data", "plain"),
+        ("https://git.example.org/lab/data.git/info/refs?service=git-upload-pack", "plain"),
+        ("https://git.example.org/lab/data.git/info/lfs/objects/batch", "plain"),
+        ("https://GIT.example.ORG/lab/data/", "plain"),
+        ("https://git.example.org:443/lab/data", "plain"),
+        ("https://www.git.example.org/lab/data", "plain"),
+        ("https://example.com/lab/data/info/refs", "www"),
+        ("https://www.example.com/lab/data.git/info/refs", "www"),
+        ("https://git.example.org:8443/lab/data", "port"),
+        ("http://git.example.org/lab/data", "http"),
+        ("http://git.example.org:80/lab/data", "http"),
+        ("https://git.example.org/group/sub/deep/x", "deep"),
+        ("https://git.example.org/lab/%C3%BCber", "umlaut"),
+        ("https://git.example.org/mine/info/refs", "credentials"),
+        ("https://git.example.org/lab/d%61ta/info/refs", "plain"),
+        ("https://git.example.org/lab/data-of-others", None),
+        ("https://git.example.org/lab/data.github", None),
+        ("https://git.example.org/lab", None),
+        ("https://git.example.org/", None),
+        ("https://git.example.org//lab/data", None),
+        ("https://git.example.org/lab%2Fdata", None),
+        ("https://git.example.org/lab/data/../other", None),
+        ("https://git.example.org/lab/data/%2e%2e/other", None),
+        ("https://git.example.org/group/lab/data", None),
+        ("https://git.example.org/?/lab/data", None),
+        ("https://git.example.org:8444/lab/data", None),
+        ("http://git.example.org:443/lab/data", None),
+        ("https://git.example.org.evil.example/lab/data", None),
+        ("https://evilgit.example.org/lab/data", None),
+    ],
+)
+def test_a_request_gets_the_token_of_its_repository_and_of_no_other(url: str, expected: str | None) -> None:
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    server = origin(scheme, host)
+    assert server is not None
+    assert provider(REPOSITORIES, server, slash + path) == expected
+
+
+def test_of_two_repositories_the_one_deeper_in_the_tree_wins() -> None:
+    nested = [repository(f"https://git.example.org/{path}", path) for path in ("a", "a/b/c", "a/b")]
+    server = Origin("https", "git.example.org", 443)
+    assert provider(tuple(each for each in nested if each), server, "/a/b/c/info/refs") == "a/b/c"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "git@git.example.org:lab/data.git",
+        "ssh://git.example.org/lab/data",
+        "https://git.example.org",
+        "https://[",
+        "file:///x",
+        "https://h:99999/x",
+        "https://h:0/x",
+    ],
+)
+def test_what_is_no_repository_of_http_is_none_of_ours(url: str) -> None:
+    assert repository(url, "any") is None
+
+
+@pytest.mark.parametrize(
+    ("authority", "expected"),
+    [
+        ("h", "h"),
+        ("h:443", "h"),
+        ("h:8443", "h:8443"),
+        ("[::1]", "[::1]"),
+        ("[::1]:8443", "[::1]:8443"),
+        ("H.Example.Org", "h.example.org"),
+    ],
+)
+def test_a_server_is_named_as_a_host_field_names_it(authority: str, expected: str) -> None:
+    server = origin("https", authority)
+    assert server is not None
+    assert server.authority == expected

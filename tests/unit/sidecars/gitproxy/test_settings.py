@@ -1,0 +1,86 @@
+"""What is misconfigured must stop the proxy with the variable's name and a remedy, and without any secret."""
+
+import json
+
+import pytest
+
+from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings, SettingsError, from_environment
+
+SECRET = "do-not-show-me"
+GIVEN = {
+    "REPOSITORIES": json.dumps([{"url": "https://h/lab/data", "provider": "forge", "branch": "x", "commit_sha": None}]),
+    "PROVIDERS": json.dumps([{"id": "forge", "access_token_url": "https://renku/token"}]),
+    "RENKU_ACCESS_TOKEN": SECRET,
+    "RENKU_REFRESH_TOKEN": SECRET,
+    "RENKU_TOKEN_URL": "https://renku/renew",
+    "RENKU_AUTHENTICATION_VERSION": "v2",
+    "ANONYMOUS_SESSION": "false",
+}
+
+
+def read(**changed: str) -> Settings:
+    return from_environment({f"GIT_PROXY_{name}": value for name, value in {**GIVEN, **changed}.items()})
+
+
+def test_what_the_web_back_end_gives_is_read() -> None:
+    settings = read(PORT="1000", HEALTH_PORT="1001", REFRESH_CHECK_PERIOD_SECONDS="5")
+    assert (settings.port, settings.health_port, settings.check_period) == (1000, 1001, 5.0)
+    assert [known.provider for known in settings.repositories] == ["forge"]
+    assert settings.renku == RenkuTokens(SECRET, SECRET, "https://renku/renew")
+    assert SECRET not in repr(settings)
+
+
+def test_without_any_variable_it_serves_on_the_known_ports_and_knows_no_repository() -> None:
+    assert from_environment({}) == Settings(65480, 65481, (), {}, None, 60.0)
+
+
+def test_the_place_of_renewal_follows_from_renkus_own() -> None:
+    settings = read(RENKU_TOKEN_URL="", RENKU_URL="https://renku.example.org/")
+    assert settings.renku is not None
+    assert settings.renku.url == "https://renku.example.org/api/data/internal/authentication/token"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ANONYMOUS_SESSION": "true"},
+        {"REPOSITORIES": "[]"},
+        {"REPOSITORIES": '[{"url": "https://h/x"}]'},
+        {"REPOSITORIES": '[{"url": "https://h/x", "provider": null}]'},
+        {"REPOSITORIES": '[{"url": "https://h/x", "provider": "unknown"}]'},
+        {"REPOSITORIES": '[{"url": "git@h:x", "provider": "forge"}]'},
+        {"PROVIDERS": ""},
+    ],
+)
+def test_where_no_repository_needs_a_token_none_is_asked_for(changed: dict[str, str]) -> None:
+    settings = read(**{**changed, "RENKU_ACCESS_TOKEN": "", "RENKU_REFRESH_TOKEN": ""})
+    assert (settings.repositories, settings.renku) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "65481"),
+        ("PORT", "²"),
+        ("HEALTH_PORT", "x"),
+        ("ANONYMOUS_SESSION", "perhaps"),
+        ("REPOSITORIES", "{"),
+        ("REPOSITORIES", '[{"provider": "forge"}]'),
+        ("PROVIDERS", '[{"id": "forge"}]'),
+        ("PROVIDERS", '[{"id": "forge", "access_token_url": "renku/token"}]'),
+        ("RENKU_ACCESS_TOKEN", ""),
+        ("RENKU_REFRESH_TOKEN", ""),
+        ("RENKU_REFRESH_TOKEN", f"{SECRET}\r\nX: y"),
+        ("RENKU_TOKEN_URL", ""),
+        ("RENKU_TOKEN_URL", f"renku?{SECRET}"),
+        ("RENKU_AUTHENTICATION_VERSION", "v1"),
+        ("REFRESH_CHECK_PERIOD_SECONDS", "0"),
+    ],
+)
+def test_a_bad_value_is_named_with_the_remedy_and_never_shown_if_it_may_be_secret(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"GIT_PROXY_{name}.*(write|give each)") as refused:
+        read(**{name: value})
+    assert SECRET not in str(refused.value)
+    assert "\n" not in str(refused.value)
