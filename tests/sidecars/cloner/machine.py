@@ -1,5 +1,6 @@
 """What the tests of the cloner do on this machine: run git, and run the cloner as its container does."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -76,7 +77,8 @@ def kill_family(process: subprocess.Popen[bytes]) -> None:
     """End a process and all that it started at once, as the node does with a container."""
     process.send_signal(signal.SIGSTOP)
     for descendant in [*descendants(process.pid), process.pid]:
-        os.kill(descendant, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(descendant, signal.SIGKILL)
     process.wait(10)
 
 

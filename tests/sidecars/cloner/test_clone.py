@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from amalthea.sidecars.cloner import cloning, remote
+from amalthea.sidecars.cloner.errors import CloneFailed
 from tests.sidecars.cloner.conftest import LARGE, Commits
 from tests.sidecars.cloner.git_server import GitServer
 from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, git, kill_family
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("project")
 PASSWORD = "p%40ss:word 'with\" everything"
@@ -204,7 +207,9 @@ def test_a_clone_that_breaks_off_is_cleared_away_and_made_again(
 
     assert ended.code == 0, ended.log
     assert server.clones == 3
-    assert "cannot be reached or breaks off; check the address, and try again later. Trying again in 1 s." in ended.log
+    assert (
+        "cannot be reached or breaks off; check the address, and try again later. Trying again in 1 s." in ended.log
+    ), ended.log
     assert "has too much to do or a fault of its own; try again later. Trying again in 2 s." in ended.log
     assert git(cloner.volume / "project", "rev-parse", "HEAD") == project.trunk
     assert [path.name for path in cloner.volume.iterdir()] == ["project"]
@@ -276,3 +281,29 @@ def test_a_configuration_that_is_none_starts_nothing(cloner: Cloner, server: Git
     assert (ended.code, server.clones) == (2, 0)
     assert "CLONER_SESSION_CONFIG names" in ended.log.splitlines()[-1]
     assert "secret-thing" not in ended.log
+
+
+def test_a_large_file_that_the_server_lacks_is_named_as_the_cause(
+    cloner: Cloner, server: GitServer, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(server.large_files, large.partition("sha256:")[2][:64])
+
+    ended = cloner.clone(server.address("large"))
+
+    assert ended.code == 1
+    assert ended.log.splitlines()[-1] == (
+        f"Fetching the large files of {server.address('large')} failed: "
+        "the server lacks one of its large files; ask somebody who has it to push it."
+    )
+    assert list(cloner.volume.iterdir()) == []
+
+
+def test_a_server_that_stays_away_is_given_up_after_the_last_try(tmp_path: Path) -> None:
+    source = remote.parse(f"https://127.0.0.1:{free_port()}/project", "--remote")
+    paused: list[float] = []
+
+    with pytest.raises(CloneFailed, match="cannot be reached or breaks off"):
+        cloning.make(cloning.Order(source, tmp_path / "project"), lambda *_: None, paused.append)
+
+    assert tuple(paused) == cloning.PAUSES
+    assert list(tmp_path.iterdir()) == []

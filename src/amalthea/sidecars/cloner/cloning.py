@@ -7,7 +7,8 @@ broke off is cleared away and made again, after longer and longer pauses.
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from amalthea.sidecars.cloner.git import Git, say
 from amalthea.sidecars.cloner.private import environment
 from amalthea.sidecars.cloner.remote import Remote
 
-PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each further attempt."""
 ERROR_FILE = "ERROR"
 """What `shellclone` leaves in the folder of a repository that could not be cloned."""
@@ -58,40 +59,59 @@ def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sle
     """
     with environment(order.remote, order.credentials, os.environ) as variables:
         for pause in (*PAUSES, None):
-            failure = _attempt(Git(variables), order, finish)
-            if failure is None:
+            try:
+                _attempt(Git(variables), order, finish)
+            except _AttemptFailed as error:
+                if not error.failure.transient or pause is None:
+                    raise CloneFailed(error.failure.message) from None
+                say(f"{error.failure.message} Trying again in {pause:g} s.")
+                sleep(pause)
+            else:
                 return
-            if not failure.transient or pause is None:
-                raise CloneFailed(failure.message)
-            say(f"{failure.message} Trying again in {pause:g} s.")
-            sleep(pause)
 
 
-def _attempt(git: Git, order: Order, finish: Finish) -> Failure | None:
-    """Clone once; return what failed, if anything did."""
+def _attempt(git: Git, order: Order, finish: Finish) -> None:
+    """Clone once.
+
+    Raises:
+        CloneFailed: the repository lacks the wanted revision.
+        _AttemptFailed: anything else.
+    """
     partial = order.folder.with_name(f".{order.folder.name}.cloning")
     address = order.remote.address
-    doing = f"Cloning {address}"
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
-        if check_out(git, partial, order.wish, address):
-            doing = f"Fetching the submodules of {address}"
-            folders = [partial, *_submodules(git, partial)]
-            doing = f"Fetching the large files of {address}"
+        with _judged(f"Cloning {address}"):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
+            has_files = check_out(git, partial, order.wish, address)
+        with _judged(f"Fetching the submodules of {address}"):
+            folders = [partial, *_submodules(git, partial)] if has_files else []
+        with _judged(f"Fetching the large files of {address}"):
             for folder in folders:
                 _large_files(git, folder, fetch=order.large_files)
-        doing = f"Cloning {address}"
-        finish(git, partial)
-        _move(partial, order.folder)
-    except GitFailed as error:
-        return judge(error.said, doing)
-    except OSError as error:
-        return judge(error.strerror or "", doing)
+        with _judged(f"Finishing the clone of {address}"):
+            finish(git, partial)
+            _move(partial, order.folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return None
+
+
+class _AttemptFailed(Exception):  # noqa: N818  (named by what happened)
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@contextmanager
+def _judged(doing: str) -> Iterator[None]:
+    """Find the cause of what fails here. `doing` begins the sentence."""
+    try:
+        yield
+    except GitFailed as error:
+        raise _AttemptFailed(judge(error.said, doing)) from None
+    except OSError as error:
+        raise _AttemptFailed(judge(error.strerror or "", doing)) from None
 
 
 def _submodules(git: Git, clone: Path) -> list[Path]:

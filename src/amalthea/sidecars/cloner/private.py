@@ -91,12 +91,17 @@ def _authorities(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _settings(folder: Path, remote: Remote, credentials: Credentials) -> str:
-    """Return the text of git's settings; user and password are in a file beside it, for this one server."""
+    """Return the text of git's settings; user and password are in a file beside it, for this one server.
+
+    A server that leads from http to https may have them there too.
+    """
     if not isinstance(credentials, Login) or not remote.scope:
         return _SETTINGS
     answer = _file(folder / "answer", f"username={credentials.username}\npassword={credentials.password}\n")
     helper = f'!f() {{ test "$1" != get || cat {shlex.quote(str(answer))}; }}; f'
-    return f"{_SETTINGS}[credential {_quoted(remote.scope)}]\n\thelper = {_quoted(helper)}\n"
+    scopes = sorted({remote.scope, remote.scope.replace("http://", "https://")})
+    sections = (f"[credential {_quoted(scope)}]\n\thelper = {_quoted(helper)}\n" for scope in scopes)
+    return _SETTINGS + "".join(sections)
 
 
 def _quoted(value: str) -> str:

@@ -53,9 +53,12 @@ def test_what_stays_wrong_is_not_tried_again(said: str, cause: str) -> None:
             "cannot be reached",
         ),
         ("error: RPC failed; curl 28 Operation too slow. Less than 1000 bytes/sec transferred", "cannot be reached"),
+        ("error: RPC failed; curl 56 recv error\nerror: 584 bytes of body are still expected", "cannot be reached"),
+        ("error: 404 bytes of body are still expected\nfatal: early EOF", "cannot be reached"),
         ("fatal: the remote end hung up unexpectedly", "cannot be reached"),
         ("error: RPC failed; HTTP 503 curl 22 The requested URL returned error: 503", "too much to do"),
         ("fatal: unable to access 'https://h.org/a/': The requested URL returned error: 429", "too much to do"),
+        ("error: RPC failed; result=22, HTTP code = 502", "too much to do"),
         ("batch response: Fatal error: Server error: HTTP 500", "too much to do"),
     ],
 )

@@ -1,6 +1,9 @@
 """Git is handed paths, and nothing else of what this process knows."""
 
+import os
+import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,3 +38,27 @@ def test_mounted_authorities_are_for_git_too(tmp_path: Path) -> None:
 def test_where_tmp_cannot_be_written_memory_is_used(tmp_path: Path) -> None:
     with environment(WEB, None, {"TMPDIR": str(tmp_path / "none")}) as variables:
         assert variables["HOME"].startswith("/dev/shm/")
+
+
+def test_the_answer_is_for_one_server_and_its_https(tmp_path: Path) -> None:
+    source = parse("http://h.org/a", "--remote")
+
+    with environment(source, Login("me", "hush"), {"TMPDIR": str(tmp_path)}) as variables:
+        settings = Path(variables["GIT_CONFIG_GLOBAL"]).read_text()
+
+    assert re.findall(r'\[credential "(.*)"\]', settings) == ["http://h.org", "https://h.org"]
+
+
+def test_the_password_of_a_key_is_no_answer_to_a_server_on_the_web(tmp_path: Path) -> None:
+    with environment(SSH, Key("key", "hush"), {"TMPDIR": str(tmp_path), "PATH": os.environ["PATH"]}) as variables:
+        done = subprocess.run(
+            ["git", "credential", "fill"],
+            input="protocol=https\nhost=evil.org\n\n",
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode != 0
+    assert "hush" not in done.stdout
