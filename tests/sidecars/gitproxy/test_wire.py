@@ -65,6 +65,20 @@ async def test_requests_of_one_connection_share_one_to_the_server_and_each_carri
     assert (upstream.connections, [BASIC in head for head in seen]) == (1, [True] * 3)
 
 
+async def test_a_question_on_a_connection_that_the_server_has_just_closed_is_asked_again(begin: Begin) -> None:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(END)
+        writer.write(OK)
+        await reader.readuntil(END)  # the next question, which gets no answer
+
+    wire, upstream = await begin(once)
+    client = await intercepted(wire, upstream)
+    for _ in range(2):
+        await client.send(GET % upstream.port)
+        assert await client.head() + await client.exactly(2) == OK
+    assert upstream.connections == 2
+
+
 async def test_a_credential_of_the_client_is_replaced_and_not_added_to(begin: Begin) -> None:
     seen: list[bytes] = []
     wire, upstream = await begin(answering(OK, seen))

@@ -101,7 +101,7 @@ class Conversation:
         try:
             try:
                 return await self._exchange(server, request, body)
-            except peer.Truncated:  # the server has closed a connection that it had kept, just now
+            except ConnectionError:  # the server has closed a connection that it had kept, just now
                 if not again:
                     raise
             self.hang_up()
