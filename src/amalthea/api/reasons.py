@@ -130,8 +130,6 @@ class Step(StrEnum):
     """The run has started: it was ready once."""
     STUCK = "Failed"
     """The run cannot start."""
-    PAUSED = "Paused"
-    """Nothing is started."""
 
 
 class Failure(StrEnum):

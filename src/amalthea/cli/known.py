@@ -9,20 +9,8 @@ from datetime import datetime
 from amalthea.api import names
 from amalthea.api.schema import Quantity
 from amalthea.model.observed import Observed
+from amalthea.model.pods import Running, Waiting
 from amalthea.model.views import Metadata, Time, View
-
-
-class Waits(View, frozen=True, kw_only=True):
-    """Why a container waits."""
-
-    reason: str = ""
-    message: str = ""
-
-
-class Runs(View, frozen=True, kw_only=True):
-    """Since when a container runs."""
-
-    started_at: Time | None = None
 
 
 class Ended(View, frozen=True, kw_only=True):
@@ -36,8 +24,8 @@ class Ended(View, frozen=True, kw_only=True):
 class ContainerState(View, frozen=True, kw_only=True):
     """One of: waiting, running, terminated."""
 
-    waiting: Waits | None = None
-    running: Runs | None = None
+    waiting: Waiting | None = None
+    running: Running | None = None
     terminated: Ended | None = None
 
 
