@@ -248,6 +248,7 @@ def test_a_failure_is_told_with_cause_and_remedy(code: Failure, body: Manifest, 
 
 
 NOT_YET = "The container {} waits for a secret or config map that is not there yet."
+NOT_SYNCED = "failed to sync secret cache: timed out waiting for the condition"
 WARNINGS = {
     "a first failed pull": (
         Failure.IMAGE_NOT_FOUND,
@@ -272,6 +273,12 @@ WARNINGS = {
         pod(container(state=waiting("CreateContainerConfigError", "couldn't find key auth in Secret team/door"))),
         NOT_YET.format("amalthea-session"),
         "couldn't find key auth in Secret team/door",
+    ),
+    "a node that is too busy to read a secret": (
+        Failure.NODE_NOT_READY,
+        pod(container(state=waiting("CreateContainerConfigError", NOT_SYNCED))),
+        "The node has not read the settings of the container amalthea-session yet; it tries again by itself.",
+        NOT_SYNCED,
     ),
     "no room on any node": (
         Failure.UNSCHEDULABLE,

@@ -16,6 +16,10 @@ MESSAGE_IS_LOG = "FallbackToLogsOnError"
 _STARTING = {"", "ContainerCreating", "PodInitializing"}
 _CANNOT_BE_STARTED = {"StartError", "ContainerCannotRun"}
 _NOT_THERE_YET = re.compile(r"(secret|configmap) .*not found|couldn't find key|^$", re.IGNORECASE)
+_NOT_READ_YET = re.compile(
+    r"failed to sync \w+ cache|not registered|timed out|services have not yet been read", re.IGNORECASE
+)
+"""What a kubelet says that is busy, or has just started: it tries again within seconds."""
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _CAUSES = {
     "CreateContainerConfigError": "its settings cannot be used; check its user, its environment and its mounts",
@@ -73,6 +77,9 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
     elif reason == "CreateContainerConfigError" and _NOT_THERE_YET.search(waiting.message):
         needs = f"The container {container.name} waits for a secret or config map that is not there yet."
         yield Trouble(Failure.DEPENDENCY_MISSING, needs, waiting.message, fatal=False)
+    elif reason == "CreateContainerConfigError" and _NOT_READ_YET.search(waiting.message):
+        late = f"The node has not read the settings of the container {container.name} yet; it tries again by itself."
+        yield Trouble(Failure.NODE_NOT_READY, late, waiting.message, fatal=False)
     else:
         yield _not_started(container.name, reason, waiting.message)
 
