@@ -48,6 +48,37 @@ class Difference:
 
 
 DIFFERENCES = (
+    *(
+        Difference(
+            session=name,
+            child=("Service", name),
+            path=".spec.publishNotReadyAddresses",
+            ours=True,
+            theirs=ABSENT,
+            reason="while a session starts, its door is reached, and says so; the Go operator's Ingress says 503",
+        )
+        for name in ("token", "oauth", "oidc", "asleep")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[{container}].securityContext.{field}",
+            ours=value,
+            theirs=ABSENT,
+            reason="behaviour.md 12, hardening: what faces strangers writes nothing and makes usual system calls only",
+        )
+        for name, container in (
+            ("token", "authproxy"),
+            ("oauth", "oauth2-proxy"),
+            ("oauth", "authproxy"),
+            ("oidc", "oauth2-proxy"),
+            ("oidc", "authproxy"),
+            ("asleep", "authproxy"),
+            ("remote", "authproxy"),
+        )
+        for field, value in (("readOnlyRootFilesystem", True), ("seccompProfile", {"type": "RuntimeDefault"}))
+    ),
     Difference(
         session="oidc",
         child=("StatefulSet", "oidc"),

@@ -161,6 +161,8 @@ class Failure(StrEnum):
     """A container cannot be started with its command and settings."""
     DEPENDENCY_MISSING = "DependencyMissing"
     """A secret or config map that the pod needs is not there yet."""
+    DOOR_MISCONFIGURED = "DoorMisconfigured"
+    """What checks who may open the session cannot use its configuration."""
     CLONE_FAILED = "CloneFailed"
     """A code repository could not be cloned."""
     JOB_FAILED = "JobFailed"

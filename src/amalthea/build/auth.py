@@ -12,6 +12,14 @@ _AUTHPROXY_CONFIG = "/etc/authproxy"
 _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
 _RESOURCES = small_resources(cpu="20m", memory="16Mi")
+_HARDENED: Manifest = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": NO_CAPABILITIES,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What the proxies may do: they keep their configuration in memory, and write nothing."""
 
 
 def authentication(subject: Subject) -> Authentication | None:
@@ -68,13 +76,7 @@ def _authproxy(subject: Subject, port: int, args: list[str]) -> Manifest:
         "resources": _RESOURCES,
         "readinessProbe": probe,
         "livenessProbe": probe,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "runAsGroup": 1000,
-            "allowPrivilegeEscalation": False,
-            "capabilities": NO_CAPABILITIES,
-        },
+        "securityContext": {**_HARDENED, "runAsUser": 1000, "runAsGroup": 1000},
     }
 
 
@@ -106,11 +108,7 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
             "readinessProbe": probe,
             "livenessProbe": probe,
             # No user: the image's own, which must be a number.
-            "securityContext": {
-                "runAsNonRoot": True,
-                "allowPrivilegeEscalation": False,
-                "capabilities": NO_CAPABILITIES,
-            },
+            "securityContext": _HARDENED,
             "volumeMounts": [*(_oidc_mounts() if by_provider else _oauth2_mounts()), *(auth.extra_volume_mounts or ())],
         }
     )
