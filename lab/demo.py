@@ -19,10 +19,10 @@ from lab.state import BusyError
 from lab.system import MachineError
 
 NAMESPACE = "amalthea"
-SAMPLE = PROJECT / "config" / "samples" / "01-jupyterlab.yaml"
+SAMPLE = PROJECT / "config" / "samples" / "05-door.yaml"
 
 BEFOREHAND = """\
-A Kubernetes on this machine, our operator on it, and a JupyterLab that you can open.
+A Kubernetes on this machine, our operator on it, and a JupyterLab that you alone can open.
 The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and all images are built here.
 What was built is kept: the next time it takes less than 2.
 """
@@ -86,9 +86,10 @@ def farewell(cluster: Admin, session: DemoSession, seconds: float) -> str:
     kubectl = f"kubectl -n {session.namespace}"
     patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
     return f"""
-JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine:
+JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine, and show it your key:
 
   {session.url}
+  {session.key}
 
 For what follows, let your shell know the cluster:
 
