@@ -15,6 +15,7 @@ from amalthea.build.volumes import session_mount
 
 _CREDENTIALS = "/git-clone-secrets"
 _SESSION_CONFIG = "/git-session-config"
+_TMP = "/tmp"  # noqa: S108  (where git and its helpers put what they need for a moment)
 _TEMPORARY: Manifest = {"name": names.VOLUME_CLONE_TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
 SESSION_CONFIG_VARIABLE = "CLONER_SESSION_CONFIG"
 """Names the file whose git configuration the cloner adds to the clone's."""
@@ -65,7 +66,7 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
             "volumeMounts": [
                 session_mount(session),
                 *({"name": name, "mountPath": path} for name, _, path in _secrets(index, repository)),
-                {"name": names.VOLUME_CLONE_TMP, "mountPath": "/tmp", "subPath": names.clone_container(index)},
+                {"name": names.VOLUME_CLONE_TMP, "mountPath": _TMP, "subPath": names.clone_container(index)},
             ],
         }
     )
