@@ -9,8 +9,9 @@ import pytest
 from amalthea.sidecars.cloner import cloning, remote
 from amalthea.sidecars.cloner.errors import CloneFailed
 from tests.sidecars.cloner.conftest import LARGE, Commits
-from tests.sidecars.cloner.git_server import GitServer
-from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, git, kill_family
+from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, kill_family
+from tests.support.git import git
+from tests.support.git_server import GitServer
 from tests.support.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("project")
