@@ -7,6 +7,7 @@ as a secret, for networks with an authority of their own. `lab.images` says what
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -98,11 +99,12 @@ class Buildah:
     def build(self, recipe: Recipe, target: Path) -> None:
         archives = {name: f"docker-archive:{archive}" for name, archive in recipe.uses.items()}
         before = self._ids(recipe.reference)
-        self._buildah("bud", "--layers", "--isolation", "chroot", *build_options(recipe, archives))
+        self._buildah("bud", "--layers", "--force-rm", "--isolation", "chroot", *build_options(recipe, archives))
         self._push(recipe.reference, target)
-        # Or else the storage would grow by a whole image with every build.
+        # Or else the storage would grow by a whole image with every build. One that another build uses stays.
         for outdated in before - self._ids(recipe.reference):
-            self._buildah("rmi", outdated)
+            with suppress(ImageBuildError):
+                self._buildah("rmi", outdated)
 
     def _import(self, root: Path, target: Path) -> None:
         container = self._buildah("from", "scratch").strip()
