@@ -79,6 +79,34 @@ DIFFERENCES = (
         )
         for field, value in (("readOnlyRootFilesystem", True), ("seccompProfile", {"type": "RuntimeDefault"}))
     ),
+    *(
+        Difference(
+            session="token",
+            child=("StatefulSet", "token"),
+            path=f".spec.template.spec.initContainers[{container}].{field}",
+            ours=value,
+            theirs=ABSENT,
+            reason="behaviour.md 12, hardening: a clone writes to its volume and to a /tmp of its own, in memory",
+        )
+        for container in ("git-clone-0", "git-clone-1")
+        for field, value in (
+            ("securityContext.allowPrivilegeEscalation", False),
+            ("securityContext.readOnlyRootFilesystem", True),
+            ("securityContext.seccompProfile", {"type": "RuntimeDefault"}),
+            (
+                f"volumeMounts[{names.VOLUME_CLONE_TMP}]",
+                {"name": names.VOLUME_CLONE_TMP, "mountPath": "/tmp", "subPath": container},
+            ),
+        )
+    ),
+    Difference(
+        session="token",
+        child=("StatefulSet", "token"),
+        path=f".spec.template.spec.volumes[{names.VOLUME_CLONE_TMP}]",
+        ours={"name": names.VOLUME_CLONE_TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
+        theirs=ABSENT,
+        reason="behaviour.md 12, hardening: where the clone containers may write, and nobody else reads",
+    ),
     Difference(
         session="oidc",
         child=("StatefulSet", "oidc"),
@@ -182,11 +210,18 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Found]:  # n
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs}):
             yield from differences(ours.get(key, ABSENT), theirs.get(key, ABSENT), f"{path}.{key}")
-    elif isinstance(ours, list) and isinstance(theirs, list) and _labels(ours) == _labels(theirs):
-        for label, one, other in zip(_labels(ours), ours, theirs, strict=True):
-            yield from differences(one, other, f"{path}[{label}]")
+    elif isinstance(ours, list) and isinstance(theirs, list) and _in_order(_labels(ours), _labels(theirs)):
+        one, other = dict(zip(_labels(ours), ours, strict=True)), dict(zip(_labels(theirs), theirs, strict=True))
+        for label in {**other, **one}:
+            yield from differences(one.get(label, ABSENT), other.get(label, ABSENT), f"{path}[{label}]")
     elif ours != theirs:
         yield path, ours, theirs
+
+
+def _in_order(ours: list[str], theirs: list[str]) -> bool:
+    """Tell whether each label stands once in a list, and those that are in both stand in the same order."""
+    once = len({*ours}) == len(ours) and len({*theirs}) == len(theirs)
+    return once and [label for label in ours if label in theirs] == [label for label in theirs if label in ours]
 
 
 def _labels(items: list[Any]) -> list[str]:

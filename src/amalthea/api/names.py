@@ -59,6 +59,8 @@ CONTAINER_TUNNEL = "tunnel"
 # Volumes of the pod.
 VOLUME_SESSION = "amalthea-volume"
 VOLUME_SHM = "amalthea-dev-shm"
+VOLUME_CLONE_TMP = "amalthea-git-clone-tmp"
+"""What the clone containers need while they work, credentials for git among it: in memory, a folder for each."""
 VOLUME_PROXY_CONFIG = "amalthea-proxy-configuration-secret"
 VOLUME_FIXED_PROXY_CONFIG = "amalthea--fixed-proxy-configuration-secret"
 VOLUME_AUTHORIZED_EMAILS = "amalthea--authorized-emails-secret"

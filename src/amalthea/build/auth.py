@@ -4,7 +4,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Authentication
 from amalthea.build import oidc
-from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources
+from amalthea.build.parts import HARDENED, compact, http_get, small_resources
 from amalthea.build.subject import Subject
 from amalthea.build.url import url_path
 
@@ -12,13 +12,7 @@ _AUTHPROXY_CONFIG = "/etc/authproxy"
 _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
 _RESOURCES = small_resources(cpu="20m", memory="16Mi")
-_HARDENED: Manifest = {
-    "runAsNonRoot": True,
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": NO_CAPABILITIES,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
+_HARDENED: Manifest = {"runAsNonRoot": True, **HARDENED}
 """What the proxies may do: they keep their configuration in memory, and write nothing."""
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.sidecars.cloner.conftest import Commits
-from tests.sidecars.cloner.git_server import GitServer
-from tests.sidecars.cloner.machine import Cloner, git
-from tests.sidecars.cloner.ssh_server import SshServer, new_key
+from tests.sidecars.cloner.machine import Cloner
+from tests.support.git import git
+from tests.support.git_server import GitServer
+from tests.support.ssh_server import SshServer, new_key
 
 _AS_NOBODY = """\
 import os, sys, yaml, amalthea.sidecars.cloner.clone  # before: the user may not read where Python is
