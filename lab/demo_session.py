@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from lab.admin import Admin
+from lab.git_server import GitServer
 from lab.localhost import ask, with_port
 from lab.progress import Step
 
@@ -34,13 +35,21 @@ class DemoError(Exception):
 
 
 class DemoSession:
-    """The one session that a sample file describes, in a namespace."""
+    """The one session that a sample file describes, in a namespace; with a repository, that is cloned into it."""
 
-    def __init__(self, admin: Admin, namespace: str, sample: Path) -> None:
+    def __init__(self, admin: Admin, namespace: str, sample: Path, repository: GitServer | None = None) -> None:
         self.namespace = namespace
         self._admin = admin
         self._manifest: Session = yaml.safe_load(sample.read_text())
         self.name: str = self._manifest["metadata"]["name"]
+        self._repository = repository
+        if repository is not None:
+            self._manifest["spec"]["codeRepositories"] = [
+                {
+                    "remote": repository.remote,
+                    "cloningConfigSecretRef": {"name": self._credentials, "key": "credentials", "adopt": True},
+                }
+            ]
 
     @property
     def url(self) -> str:
@@ -62,14 +71,21 @@ class DemoSession:
             raise DemoError(f"The secret {self.door} holds no key. Delete it; the next `make demo` makes another.")
         return str(settings["token"])
 
+    @property
+    def _credentials(self) -> str:
+        return f"{self.name}-repository"
+
     def apply(self) -> None:
         """Create it, with a key to its door, or resume the one that is there; raise CommandError."""
+        if self._repository is not None:
+            self._write("apply", self._repository.secret(self._credentials), "--server-side")
         if self._admin.get("secret", self.door, self.namespace) is None:
             self._write("create", _secret(self.door, {_DOOR_SETTINGS: f'token: "{secrets.token_hex(16)}"'}))
         self._write("apply", self._manifest)
 
-    def _write(self, verb: str, manifest: Session) -> None:
-        self._admin.kubectl(verb, f"--namespace={self.namespace}", "--filename=-", stdin=json.dumps(manifest))
+    def _write(self, verb: str, manifest: Session, *options: str) -> None:
+        place = f"--namespace={self.namespace}"
+        self._admin.kubectl(verb, place, "--filename=-", *options, stdin=json.dumps(manifest))
 
     def wait_until_running(self, step: Step) -> None:
         """Show what the session says until it runs; raise DemoError if it fails or takes too long."""

@@ -14,6 +14,7 @@ from lab import demo, state
 from lab.admin import Admin
 from lab.demo import farewell
 from lab.demo_session import DemoError, DemoSession, in_words
+from lab.git_server import GitServer
 from lab.localhost import ask, with_port
 from lab.progress import Step
 
@@ -42,7 +43,7 @@ class FakeAdmin(Admin):
         if body["kind"] == "Secret":
             data = {key: base64.b64encode(value.encode()).decode() for key, value in body["stringData"].items()}
             self.secrets[body["metadata"]["name"]] = {"data": data}
-            assert body["stringData"]["auth"] not in " ".join(arguments)
+            assert not any(value in " ".join(arguments) for value in body["stringData"].values())
         return ""
 
 
@@ -70,6 +71,14 @@ def test_the_key_to_the_door_is_made_once_and_told() -> None:
     assert session.key == key
     assert cluster.written == [("create", "Secret"), ("apply", "AmaltheaSession"), ("apply", "AmaltheaSession")]
     assert key in farewell(cluster, session, 1)
+
+
+def test_the_repositorys_credentials_go_into_a_secret_and_into_no_argument() -> None:
+    cluster = cluster_with(RUNNING)
+    server = GitServer("https://192.0.2.1/analysis.git", "a-password", "a certificate")
+    DemoSession(cluster, "amalthea", demo.SAMPLE, server).apply()
+    assert cluster.written[0] == ("apply", "Secret")
+    assert "lab-repository" in cluster.secrets
 
 
 def test_a_secret_without_a_key_ends_the_demo_with_a_remedy() -> None:
