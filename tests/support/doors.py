@@ -53,12 +53,17 @@ def played() -> Iterator[PlayedDoor]:
     server.server_close()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of those who hang up."""
+
+
 def _listening() -> ThreadingHTTPServer:
     """Listen at a loopback address that nobody else uses: other tests may run on this machine."""
     while True:
         address = "127.{}.{}.{}".format(*(1 + secrets.randbelow(254) for _ in range(3)))
         try:
-            return ThreadingHTTPServer((address, PORT), BaseHTTPRequestHandler)
+            return _Server((address, PORT), BaseHTTPRequestHandler)
         except OSError:
             continue
 
