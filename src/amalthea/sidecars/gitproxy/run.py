@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from amalthea.sidecars import last_words
 from amalthea.sidecars.gitproxy import certificate, network
 from amalthea.sidecars.gitproxy.conversation import Site
 from amalthea.sidecars.gitproxy.fetch import HttpFetch
@@ -33,21 +34,24 @@ log = logging.getLogger("gitproxy")
 def main(arguments: Sequence[str]) -> int:
     """Run the proxy; return the exit code: 0 after SIGTERM, 2 if it cannot start as it is configured."""
     if arguments:
-        sys.stderr.write("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.\n")
-        return 2
+        return _refuse("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.")
     try:
         logs.set_up(os.environ.get("LOG_LEVEL") or "info")
         settings, trust = from_environment(os.environ), trusted(os.environ)
         way_out = network.from_environment(os.environ)
     except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        return _refuse(str(error))
     try:
         asyncio.run(_run(settings, trust, way_out))
     except OSError as error:
-        sys.stderr.write(f"The git proxy cannot listen ({error}); is another one running here?\n")
-        return 2
+        return _refuse(f"The git proxy cannot listen ({error}); is another one running here?")
     return 0
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
+    last_words.leave(message)
+    return 2
 
 
 def trusted(env: Mapping[str, str]) -> ssl.SSLContext:
