@@ -1,7 +1,6 @@
 """Git servers of this machine that pods reach: over HTTPS with an authority of their own, and over SSH."""
 
 import json
-import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,8 +39,8 @@ class Servers:
 
     def opened_with_key(self) -> str:
         """Return a credentials file for SSH."""
-        key = textwrap.indent(self.ssh.key.read_text(), "  ")
-        return f"privateKey: |\n{key}\npassword: open sesame\nknownHosts: {self.ssh.known_hosts}"
+        key = {"privateKey": self.ssh.key.read_text(), "password": "open sesame"}
+        return json.dumps({**key, "knownHosts": self.ssh.known_hosts})
 
 
 @contextmanager

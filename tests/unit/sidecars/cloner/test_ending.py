@@ -16,7 +16,7 @@ def last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for the file from which Kubernetes takes a container's last words."""
     path = tmp_path / "termination-log"
     path.write_text("what an earlier run said, and at some length")
-    monkeypatch.setattr(ending, "TERMINATION_LOG", path)
+    monkeypatch.setattr("amalthea.sidecars.last_words.PATH", path)
     return path
 
 
@@ -37,7 +37,7 @@ def test_why_it_failed_is_in_the_log_and_for_the_status(
 
 
 def test_where_nobody_reads_last_words_none_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "TERMINATION_LOG", tmp_path / "not-there")
+    monkeypatch.setattr("amalthea.sidecars.last_words.PATH", tmp_path / "not-there")
 
     assert ending.run(_raise(CloneFailed("Why."))) == 1
     assert list(tmp_path.iterdir()) == []
