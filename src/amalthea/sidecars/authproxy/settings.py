@@ -13,6 +13,7 @@ from amalthea.sidecars.authproxy.document import KEYS, Given, SettingsError
 _PREFIX = "AUTHPROXY_"
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_COOKIE_PATH = re.compile(r"[A-Za-z0-9/._~!$&*+=:@-]*")
 _REMOTE = re.compile(r"http://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 _LONGEST = 4096
 """Characters of a value; browsers keep no longer cookies."""
@@ -33,6 +34,8 @@ class Settings:
     """Where the operator asks for the requests' statistics."""
     strip_path_prefix: str | None
     """What the session does not see of its paths, without a slash at the end; None where it sees them whole."""
+    cookie_path: str | None
+    """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
     verbose: bool
     """Whether every request is logged."""
 
@@ -57,6 +60,7 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _port(given.get("port", Given("65535", ""))),
         _port(given.get("meta_port", Given("65534", ""))),
         _prefix(given.get("strip_path_prefix", Given("", ""))),
+        _cookie_path(given.get("cookie_path", Given("", ""))),
         _flag(given.get("verbose", Given("false", ""))),
     )
     if settings.port == settings.meta_port:
@@ -105,6 +109,15 @@ def _prefix(value: Given) -> str | None:
     if not value.text.startswith("/"):
         raise SettingsError(f"{value.place} does not begin with a slash; write the path, as /sessions/mine.")
     return value.text.rstrip("/")
+
+
+def _cookie_path(value: Given) -> str | None:
+    path = _prefix(value)
+    if path is None:
+        return None
+    if not _COOKIE_PATH.fullmatch(path):
+        raise SettingsError(f"{value.place} cannot be a cookie's path; write it as in an address, as /sessions/mine.")
+    return path or "/"
 
 
 def _flag(value: Given) -> bool:
