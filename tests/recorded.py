@@ -51,6 +51,41 @@ DIFFERENCES = (
     *(
         Difference(
             session=name,
+            child=("StatefulSet", name),
+            path=".spec.template.spec.containers[authproxy].env[AUTHPROXY_COOKIE_PATH]",
+            ours={
+                "name": "AUTHPROXY_COOKIE_PATH",
+                "valueFrom": {
+                    "secretKeyRef": {
+                        "name": names.internal_secret(name),
+                        "key": names.SECRET_KEY_COOKIE_PATH,
+                        "optional": True,
+                    }
+                },
+            },
+            theirs=ABSENT,
+            reason="the path comes through the secret, so that another path of the Ingress restarts nobody",
+        )
+        for name in ("token", "asleep", "remote")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("Secret", names.internal_secret(name)),
+            path=path,
+            ours=value,
+            theirs=ABSENT,
+            reason="a key that is entered by hand, for which the Go operator's door does not ask, stays here",
+        )
+        for name, path, value in (
+            ("token", ".data", {names.SECRET_KEY_COOKIE_PATH: "L3Nlc3Npb25zL3Rva2VuLw=="}),
+            ("asleep", ".data", {names.SECRET_KEY_COOKIE_PATH: "L3Nlc3Npb25zL2FzbGVlcC8="}),
+            ("remote", f".data.{names.SECRET_KEY_COOKIE_PATH}", "L3Nlc3Npb25zL3JlbW90ZS8="),
+        )
+    ),
+    *(
+        Difference(
+            session=name,
             child=("Service", name),
             path=".spec.publishNotReadyAddresses",
             ours=True,

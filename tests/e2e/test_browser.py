@@ -108,7 +108,10 @@ def open_page(page: Page, session: Object, cluster: Admin) -> None:
     """Open the session where its status says, as a web front end does that knows its key."""
     url = with_port(session["status"]["url"], cluster.http_port)
     page_of(session, cluster.http_port).wait_for(lambda answer: answer.status == 400)
-    page.context.add_cookies([{"name": "renku-auth", "value": KEY, "url": url, "httpOnly": True, "sameSite": "Strict"}])
+    origin = urljoin(url, "/")
+    page.context.add_cookies(
+        [{"name": "renku-auth", "value": KEY, "url": origin, "httpOnly": True, "sameSite": "Strict"}]
+    )
     page.goto(url)
 
 

@@ -52,7 +52,17 @@ def _secret_volume(name: str, secret: str) -> Manifest:
 def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
     mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}, *(auth.extra_volume_mounts or ())]
     args = ["--config", f"{_AUTHPROXY_CONFIG}/{auth.secret_ref.key}"]
-    return {**_authproxy(subject, names.PORT_ENTRY, args), "volumeMounts": mounts}
+    proxy = _authproxy(subject, names.PORT_ENTRY, args)
+    return {**proxy, "env": [*proxy["env"], _cookie_path(subject)], "volumeMounts": mounts}
+
+
+def _cookie_path(subject: Subject) -> Manifest:
+    """Return what tells the proxy below which path a browser keeps the key of somebody who enters it by hand.
+
+    Through the internal secret, so that another path of the Ingress is no other pod template: it restarts nobody.
+    """
+    reference = {"name": names.internal_secret(subject.name), "key": names.SECRET_KEY_COOKIE_PATH, "optional": True}
+    return {"name": "AUTHPROXY_COOKIE_PATH", "valueFrom": {"secretKeyRef": reference}}
 
 
 def _second_authproxy(subject: Subject) -> Manifest:

@@ -64,7 +64,21 @@ async def test_a_form_of_the_session_itself_is_its_own(form_door: Door, session:
     assert session.heads[0].startswith(b"POST /sessions/mine/lab?a=b ")
 
 
-@pytest.mark.parametrize(("env", "key"), [({}, KEY), (PATH, "a key; no cookie can hold")])
+async def test_a_path_in_percent_signs_is_kept_as_it_is(open_door: Open) -> None:
+    door = await open_door(env={"AUTHPROXY_COOKIE_PATH": "/a%20b%[src]/"}, token=KEY, cookie_key="a%b")
+    opened = await show(door, KEY)
+    assert (opened.field("set-cookie") or "").startswith(f"a%b={KEY}; Path=/a%20b%[src]; ")
+
+
+@pytest.mark.parametrize(
+    ("env", "key"),
+    [
+        ({}, KEY),
+        (PATH, "a key; no cookie can hold"),
+        ({"AUTHPROXY_COOKIE_PATH": "/a; Domain=example.org"}, KEY),
+        ({"AUTHPROXY_COOKIE_PATH": "/it's"}, KEY),
+    ],
+)
 async def test_there_is_no_form_where_its_cookie_would_be_of_no_use(
     open_door: Open, env: dict[str, str], key: str
 ) -> None:

@@ -13,7 +13,7 @@ from amalthea.sidecars.authproxy.document import KEYS, Given, SettingsError
 _PREFIX = "AUTHPROXY_"
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_COOKIE_PATH = re.compile(r"[A-Za-z0-9/._~!$&*+=:@-]*")
+_COOKIE_PATH = re.compile(r"""[^\x00-\x20;"'\\\x7f-\U0010ffff]*""")
 _REMOTE = re.compile(r"http://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 _LONGEST = 4096
 """Characters of a value; browsers keep no longer cookies."""
@@ -112,12 +112,9 @@ def _prefix(value: Given) -> str | None:
 
 
 def _cookie_path(value: Given) -> str | None:
+    """Return the path; None for one that no cookie can have, for that is no reason to close the door."""
     path = _prefix(value)
-    if path is None:
-        return None
-    if not _COOKIE_PATH.fullmatch(path):
-        raise SettingsError(f"{value.place} cannot be a cookie's path; write it as in an address, as /sessions/mine.")
-    return path or "/"
+    return (path or "/") if path is not None and _COOKIE_PATH.fullmatch(path) else None
 
 
 def _flag(value: Given) -> bool:

@@ -20,9 +20,10 @@ def offered(settings: Settings) -> bool:
 
 def rules(settings: Settings) -> list[str]:
     """Return the rules that hand over the cookie; before those that refuse who has no key."""
-    if not offered(settings):
+    if settings.cookie_path is None or not offered(settings):
         return []
-    cookie = f"{settings.cookie_key}=%[var(proc.token)]; Path={settings.cookie_path}; HttpOnly; SameSite=Strict"
+    name, path = (text.replace("%", "%%") for text in (settings.cookie_key, settings.cookie_path))
+    cookie = f"{name}=%[var(proc.token)]; Path={path}; HttpOnly; SameSite=Strict"
     headers = (
         "hdr Cache-Control no-store",
         f"hdr Set-Cookie '{cookie}%[var(txn.only)]'",
