@@ -1,6 +1,7 @@
 """HAProxy, the door as a process of its own, and the session behind it."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from tests.sidecars.authproxy.session import Session
 from tests.support.processes import free_port
 
 PROGRAMS = (Package("haproxy", "haproxy"), Package("dumb-init", "dumb-init"))
+PYTHON = os.environ.get("AUTHPROXY_PYTHON", sys.executable)
+"""What runs the door: another Python to test another HAProxy, as one that is run in the root folder of an image."""
 
 Open = Callable[..., Awaitable[Door]]
 
@@ -46,7 +49,7 @@ async def open_door(tmp_path: Path, session: Session) -> AsyncIterator[Open]:
         log_file = tmp_path / f"{port}.log"
         with log_file.open("wb") as log:
             process = subprocess.Popen(  # noqa: ASYNC220  (it is started, not waited for)
-                [sys.executable, "-m", "amalthea.sidecars.main", "proxy", "serve", "--config", str(config), *flags],
+                [PYTHON, "-m", "amalthea.sidecars.main", "proxy", "serve", "--config", str(config), *flags],
                 env={
                     "AUTHPROXY_PORT": str(port),
                     "AUTHPROXY_META_PORT": str(meta_port),

@@ -135,7 +135,7 @@ class Door:
         async with asyncio.timeout(SECONDS):
             with contextlib.suppress(OSError):
                 while True:
-                    await self.connect()
+                    (await self.connect()).writer.transport.abort()
 
     def hang_up(self) -> None:
         """Break off what browsers are about."""

@@ -20,23 +20,23 @@ _BUFFER = 32768
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
-class Inherited(NamedTuple):
-    """What the launcher hands over to HAProxy: numbers of sockets and of the log, and the path of `work.lua`."""
+class Place(NamedTuple):
+    """What the launcher has found where it runs: addresses to bind, the log's file number, the path of `work.lua`."""
 
-    door: tuple[int, ...]
-    meta: tuple[int, ...]
+    door: tuple[str, ...]
+    meta: tuple[str, ...]
     log: int
     lua: str
 
 
-def render(settings: Settings, inherited: Inherited) -> str:
+def render(settings: Settings, place: Place) -> str:
     """Return the configuration. It holds the token: for a file that nobody else can read."""
     sections = (
-        _global(settings, inherited.lua),
+        _global(settings, place.lua),
         _defaults(),
-        _door(settings, inherited),
+        _door(settings, place),
         *_ways(settings),
-        _meta(inherited.meta),
+        _meta(place.meta),
     )
     return "\n".join(sections)
 
@@ -81,13 +81,13 @@ def _defaults() -> str:
     )
 
 
-def _door(settings: Settings, inherited: Inherited) -> str:
+def _door(settings: Settings, place: Place) -> str:
     return _section(
         "frontend door",
-        *(f"bind fd@{socket}" for socket in inherited.door),
+        *(f"bind {address}" for address in place.door),
         f"maxconn {MAX_CONNECTIONS + _SPARE_CONNECTIONS}",
         "option contstats",
-        *(_logging(inherited.log) if settings.verbose else []),
+        *(_logging(place.log) if settings.verbose else []),
         *_health(),
         *_kind(),
         *(_access(settings) if settings.token else []),
@@ -211,7 +211,7 @@ def _unanswered(body: str) -> list[str]:
     return [f"http-error status {status} {body} {headers}" for status in (502, 503, 504)]
 
 
-def _meta(sockets: tuple[int, ...]) -> str:
+def _meta(addresses: tuple[str, ...]) -> str:
     values = {
         "version": "1",
         "last_request_time": f'"%[var(proc.last_request),{_TIME}]"',
@@ -224,7 +224,7 @@ def _meta(sockets: tuple[int, ...]) -> str:
     start = "content-type application/json hdr Cache-Control no-store"
     return _section(
         "frontend meta",
-        *(f"bind fd@{socket}" for socket in sockets),
+        *(f"bind {address}" for address in addresses),
         f"http-request return status 200 {start} lf-string '{{{body}}}' if {{ path /request_stats }} {{ method GET }}",
         f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'""",
     )

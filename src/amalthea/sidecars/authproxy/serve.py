@@ -1,4 +1,4 @@
-"""`sidecars proxy serve`: checks the settings, opens the ports, and becomes HAProxy.
+"""`sidecars proxy serve`: checks the settings and the ports, and becomes HAProxy.
 
 HAProxy reads its configuration from memory that only it can see: the token is in no argument, variable or file.
 """
@@ -31,8 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     """Become HAProxy; return only if that fails: 2 if it is configured wrongly, 1 if it cannot run here."""
     try:
         wanted = _settings(arguments, os.environ)
-        sockets = listening.listen(wanted.port), listening.listen(wanted.meta_port)
-        _become(configuration.render(wanted, configuration.Inherited(*sockets, _log(), str(_LUA))))
+        ports = listening.addresses(wanted.port), listening.addresses(wanted.meta_port)
+        _become(configuration.render(wanted, configuration.Place(*ports, _log(), str(_LUA))))
     except SettingsError as error:
         return _end(str(error), 2)
     except listening.PortTaken as error:
