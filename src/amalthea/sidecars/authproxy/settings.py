@@ -34,10 +34,10 @@ class Settings:
     """Where the operator asks for the requests' statistics."""
     strip_path_prefix: str | None
     """What the session does not see of its paths, without a slash at the end; None where it sees them whole."""
-    cookie_path: str | None
-    """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
     verbose: bool
     """Whether every request is logged."""
+    cookie_path: str | None = None
+    """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
 
 
 def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, Given] | None) -> Settings:
@@ -60,8 +60,8 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _port(given.get("port", Given("65535", ""))),
         _port(given.get("meta_port", Given("65534", ""))),
         _prefix(given.get("strip_path_prefix", Given("", ""))),
-        _cookie_path(given.get("cookie_path", Given("", ""))),
         _flag(given.get("verbose", Given("false", ""))),
+        _cookie_path(given.get("cookie_path", Given("", ""))),
     )
     if settings.port == settings.meta_port:
         raise SettingsError(f"port and meta_port are both {settings.port}; give each its own.")

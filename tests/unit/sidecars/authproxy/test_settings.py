@@ -41,10 +41,13 @@ def test_every_key_is_read() -> None:
         port: 8000
         meta_port: "8001"
         strip_path_prefix: /sessions/mine/
+        cookie_path: /sessions/mine/
         verbose: yes
     """
     known = settings.read({}, {}, document.parse(content, PATH))
-    assert known == Settings(SECRET, "key", "[::1]:1234", 8000, 8001, "/sessions/mine", verbose=True)
+    assert known == Settings(
+        SECRET, "key", "[::1]:1234", 8000, 8001, "/sessions/mine", verbose=True, cookie_path="/sessions/mine"
+    )
 
 
 def test_a_flag_goes_before_a_variable_and_a_variable_before_the_file() -> None:
@@ -72,6 +75,16 @@ def test_everybody_is_let_in_only_where_that_was_said(content: str | None, env: 
     assert read(content, env).token == token
 
 
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("/x/", "/x"), ("/", "/"), ("", None), ("/a%20b", "/a%20b"), ("/a b", None), ("/a;b", None), ("/ä", None)],
+)
+def test_a_key_that_is_entered_by_hand_is_asked_for_only_where_a_cookie_can_have_the_path(
+    path: str, kept: str | None
+) -> None:
+    assert read(None, {"AUTHPROXY_COOKIE_PATH": path}).cookie_path == kept
+
+
 @pytest.mark.parametrize(("prefix", "cut"), [("/x/", "/x"), ("/x", "/x"), ("/", ""), ("", None)])
 def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) -> None:
     assert read(None, {"AUTHPROXY_STRIP_PATH_PREFIX": prefix}).strip_path_prefix == cut
@@ -80,7 +93,7 @@ def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) ->
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", f"{PATH} holds no keys; write lines such as token: \"the session's key\"."),
+        ("", f'{PATH} holds no keys; write lines such as token: "the session\'s key".'),
         (SECRET, f"{PATH} holds no keys; write"),
         (f"- {SECRET}", f"{PATH} holds no keys; write"),
         ("authproxy:", f"authproxy in {PATH} holds no keys; write"),
