@@ -47,6 +47,13 @@ class Difference:
     reason: str
 
 
+_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+_MEASURED = "behaviour.md 12: within 16 MiB oauth2-proxy does not get ready on a node that has just started"
+_NEEDED = [
+    {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
+    for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL", "AUTHORIZED_EMAILS")
+]
+
 DIFFERENCES = (
     *(
         Difference(
@@ -58,6 +65,22 @@ DIFFERENCES = (
             reason="while a session starts, its door is reached, and says so; the Go operator's Ingress says 503",
         )
         for name in ("token", "oauth", "oidc", "asleep")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[oauth2-proxy].{field}",
+            ours=ours,
+            theirs=theirs,
+            reason=reason,
+        )
+        for name, field, ours, theirs, reason in (
+            ("oauth", "env", [_HEAP], ABSENT, _MEASURED),
+            ("oauth", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
+            ("oidc", "env", [*_NEEDED, _HEAP], ABSENT, "behaviour.md 3: a key that does not exist yet is waited for"),
+            ("oidc", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
+        )
     ),
     *(
         Difference(

@@ -11,7 +11,13 @@ from amalthea.build.url import url_path
 _AUTHPROXY_CONFIG = "/etc/authproxy"
 _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
+_NEEDED_KEYS = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL", _EMAILS_KEY)
 _RESOURCES = small_resources(cpu="20m", memory="16Mi")
+_OAUTH2_RESOURCES: Manifest = {**_RESOURCES, "limits": {"memory": "64Mi"}}
+"""oauth2-proxy 7.6.0 works with 7 MiB of its own, but its program's 25 MiB count too where its node has just started:
+within 16 MiB it was not ready in 20 s, within 32 MiB it was killed when a page made 32 requests at once."""
+_OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+"""What Go tries to stay below: with it, 100 requests at once fit into the limit."""
 _HARDENED: Manifest = {
     "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
@@ -103,8 +109,9 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
                 *(_oidc_args() if by_provider else _oauth2_args(auth)),
                 f"--cookie-samesite={'none' if subject.settings.none_same_site_cookie else 'strict'}",
             ],
+            "env": [*(_needed(auth.secret_ref.name) if by_provider else ()), _OAUTH2_HEAP],
             "envFrom": [{"secretRef": {"name": auth.secret_ref.name}}] if by_provider else None,
-            "resources": _RESOURCES,
+            "resources": _OAUTH2_RESOURCES,
             "readinessProbe": probe,
             "livenessProbe": probe,
             # No user: the image's own, which must be a number.
@@ -125,6 +132,11 @@ def _oauth2_args(auth: Authentication) -> list[str]:
 
 def _oauth2_mounts() -> list[Manifest]:
     return [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _OAUTH2_CONFIG}]
+
+
+def _needed(secret: str) -> list[Manifest]:
+    """Return the variables without which nobody could log in: the container waits until its secret has them all."""
+    return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for key in _NEEDED_KEYS]
 
 
 def _oidc_args() -> list[str]:

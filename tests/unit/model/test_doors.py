@@ -38,7 +38,7 @@ def test_a_door_that_cannot_use_its_secret_names_it_while_it_is_down_and_while_i
 def test_oauth2_proxy_with_a_whole_secret_as_its_configuration_names_that() -> None:
     found = trouble_of(session().with_oidc("provider"), "oauth2-proxy", terminated(1))
     assert found.code is Failure.DOOR_MISCONFIGURED
-    assert "cannot use its configuration, the secret provider." in found.message
+    assert "cannot use its configuration, the secret provider. Correct it there, or wait if" in found.message
 
 
 @pytest.mark.parametrize(

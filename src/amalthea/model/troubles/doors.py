@@ -10,6 +10,14 @@ from amalthea.model.troubles.trouble import Trouble
 
 UNUSABLE = 2
 """Exit code of authproxy where it cannot use its configuration: its last words name what is wrong, never a value."""
+_REMEDY = {
+    names.CONTAINER_AUTHPROXY: "Correct it there; authproxy is started again by itself.",
+    names.CONTAINER_OAUTH2_PROXY: (
+        "Correct it there, or wait if the provider of the login does not answer: the log of oauth2-proxy tells which."
+        " It is started again by itself."
+    ),
+}
+"""oauth2-proxy ends with the same exit code if its configuration is wrong and if its provider is down."""
 _OF_ITS_OWN = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 """Reasons that tell more than that a program ended: they have sentences of their own."""
 
@@ -40,8 +48,5 @@ def _by_its_configuration(name: str, how: Terminated) -> bool:
 def _misconfigured(door: Authentication, name: str, how: Terminated) -> Trouble:
     secret = door.secret_ref
     place = f"the key {secret.key} of the secret {secret.name}" if secret.key else f"the secret {secret.name}"
-    message = (
-        f"Nobody can open the session: {name} cannot use its configuration, {place}. Correct it there; {name} is"
-        " started again by itself."
-    )
+    message = f"Nobody can open the session: {name} cannot use its configuration, {place}. {_REMEDY[name]}"
     return Trouble(Failure.DOOR_MISCONFIGURED, message, how.message.strip())
