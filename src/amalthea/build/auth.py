@@ -11,7 +11,7 @@ from amalthea.build.url import url_path
 _AUTHPROXY_CONFIG = "/etc/authproxy"
 _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
-_NEEDED_KEYS = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL", _EMAILS_KEY)
+_PROVIDER_KEYS = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
 _RESOURCES = small_resources(cpu="20m", memory="16Mi")
 _OAUTH2_RESOURCES: Manifest = {**_RESOURCES, "limits": {"memory": "64Mi"}}
 """oauth2-proxy 7.6.0 works with 7 MiB of its own, but its program's 25 MiB count too where its node has just started:
@@ -52,13 +52,15 @@ def volumes(subject: Subject) -> list[Manifest]:
     if auth.type == "oidc":
         return [
             _secret_volume(names.VOLUME_FIXED_PROXY_CONFIG, names.internal_secret(subject.name)),
-            _secret_volume(names.VOLUME_AUTHORIZED_EMAILS, auth.secret_ref.name),
+            _secret_volume(names.VOLUME_AUTHORIZED_EMAILS, auth.secret_ref.name, _EMAILS_KEY),
         ]
     return [_secret_volume(names.VOLUME_PROXY_CONFIG, auth.secret_ref.name)]
 
 
-def _secret_volume(name: str, secret: str) -> Manifest:
-    return {"name": name, "secret": {"secretName": secret, "optional": False}}
+def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
+    """Return a volume of the keys that are named, for which its pod waits; of all that are there if none is."""
+    items = [{"key": key, "path": key} for key in keys]
+    return {"name": name, "secret": compact({"secretName": secret, "optional": False, "items": items})}
 
 
 def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
@@ -135,8 +137,8 @@ def _oauth2_mounts() -> list[Manifest]:
 
 
 def _needed(secret: str) -> list[Manifest]:
-    """Return the variables without which nobody could log in: the container waits until its secret has them all."""
-    return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for key in _NEEDED_KEYS]
+    """Return the variables without which oauth2-proxy does not start: it waits until its secret has them all."""
+    return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for key in _PROVIDER_KEYS]
 
 
 def _oidc_args() -> list[str]:
