@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import cache
+from lab import binaries, cache
 from lab.image_builders import Builder, Recipe, find_builder
 from lab.progress import Progress
 
@@ -29,6 +29,8 @@ class Image:
     inputs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ("base",)
     """The images that it is made from: its Dockerfile takes each as an argument of that name, in capitals."""
+    programs: tuple[str, ...] = ()
+    """Programs of the lab (see `lab.binaries`) that its Dockerfile copies from the folder `programs`."""
 
     @property
     def reference(self) -> str:
@@ -52,6 +54,7 @@ class Image:
         """Return its name in the cache; it changes with any file's name, mode or content, and with what it uses."""
         recipe: list[str | Path] = [platform.machine()]
         recipe += [IMAGES[used].key(project) for used in self.uses]
+        recipe += [binaries.key(program) for program in self.programs]
         for file in self.files(project):
             recipe += [f"{file} {(project / file).stat().st_mode:o}", project / file]
         return cache.recipe_key("dev", *recipe)
@@ -70,10 +73,12 @@ IMAGES = {
         Image("cloner", uses=("sidecars",)),
         Image("jupyterlab", ("requirements/jupyterlab.txt",)),
         Image("probe"),
+        Image("oauth2-proxy", programs=("oauth2-proxy",)),
     )
 }
 SESSION_IMAGES = ("operator", "sidecars", "cloner", "jupyterlab", "probe")
-"""What is built and loaded where nobody names an image: the others are parts of these, but `pause`, the node's own."""
+"""What is built and loaded where nobody names an image: the others are parts of these, `pause` is the node's own,
+and `oauth2-proxy` is for the tests."""
 
 
 def archive(name: str, progress: Progress | None = None, builder: Builder | None = None) -> Path:
@@ -108,6 +113,9 @@ def _build(image: Image, target: Path, progress: Progress, builder: Builder) -> 
         for file in image.files():
             (context / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / file, context / file)
+        for program in image.programs:
+            (context / "programs").mkdir(exist_ok=True)
+            shutil.copy2(binaries.path(program, progress), context / "programs")
         builder.build(Recipe(image.reference, context, image.dockerfile, uses), target)
 
 

@@ -47,6 +47,14 @@ class Difference:
     reason: str
 
 
+_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+_MEASURED = "behaviour.md 12: within 16 MiB oauth2-proxy does not get ready on a node that has just started"
+_WAITED_FOR = "behaviour.md 3: a session that lacks a key of its secret is starting; theirs crashes, or lets nobody in"
+_NEEDED = [
+    {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
+    for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
+]
+
 DIFFERENCES = (
     *(
         Difference(
@@ -93,6 +101,22 @@ DIFFERENCES = (
             reason="while a session starts, its door is reached, and says so; the Go operator's Ingress says 503",
         )
         for name in ("token", "oauth", "oidc", "asleep")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[oauth2-proxy].{field}",
+            ours=ours,
+            theirs=theirs,
+            reason=reason,
+        )
+        for name, field, ours, theirs, reason in (
+            ("oauth", "env", [_HEAP], ABSENT, _MEASURED),
+            ("oauth", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
+            ("oidc", "env", [*_NEEDED, _HEAP], ABSENT, _WAITED_FOR),
+            ("oidc", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
+        )
     ),
     *(
         Difference(
@@ -149,6 +173,14 @@ DIFFERENCES = (
         ours="oidc---internal",
         theirs="oidc",
         reason="behaviour.md 3, better: the secret is mounted by its real name; the Go operator's does not exist",
+    ),
+    Difference(
+        session="oidc",
+        child=("StatefulSet", "oidc"),
+        path=f".spec.template.spec.volumes[{names.VOLUME_AUTHORIZED_EMAILS}].secret.items",
+        ours=[{"key": "AUTHORIZED_EMAILS", "path": "AUTHORIZED_EMAILS"}],
+        theirs=ABSENT,
+        reason=_WAITED_FOR,
     ),
 )
 

@@ -3,7 +3,6 @@
 With --picture the page is kept as docs/session.png, for the README.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -13,6 +12,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from lab.admin import Admin
 from lab.localhost import ask, with_port
+from tests.e2e.browsers import launch
 from tests.e2e.pages import page_of
 from tests.e2e.specs import STARTS
 from tests.support.world import Object, World
@@ -20,16 +20,6 @@ from tests.support.world import Object, World
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "config" / "samples" / "05-door.yaml"
 PICTURE = ROOT / "docs" / "session.png"
-QUIET = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
-"""A browser that talks to nobody but the page."""
-
 PROBED = 120.0
 PAGE_LOADS = 60_000.0
 """Milliseconds, as Playwright counts: JupyterLab is large, and its kernel starts on the same two cores."""
@@ -40,11 +30,9 @@ CELL = 'open("notes.txt", "w").write("kept over the night"); print("written")'
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A browser's page. Root may not use Chromium's sandbox."""
+    """A browser's page."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=[*QUIET], chromium_sandbox=False
-        )
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1100, "height": 520})
         page.set_default_timeout(PAGE_LOADS)
         yield page

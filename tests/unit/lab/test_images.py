@@ -66,6 +66,7 @@ def test_each_image_is_given_every_file_that_its_dockerfile_copies() -> None:
             word for line in lines if line.startswith("COPY") and "--from" not in line for word in line.split()[1:-1]
         ]
         given = {str(path) for file in image.files() for path in (file, *file.parents)}
+        given |= {f"programs/{program}" for program in image.programs}
         assert {name for name in copied if not name.startswith("--")} <= given, image.name
 
 
