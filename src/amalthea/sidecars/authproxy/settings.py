@@ -6,7 +6,7 @@ the door.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from amalthea.sidecars.authproxy.document import KEYS, Given, SettingsError
 
@@ -18,11 +18,10 @@ _LONGEST = 4096
 """Characters of a value; browsers keep no longer cookies."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the proxy is told from outside."""
 
-    token: str = field(repr=False)
+    token: str
     """The session's key; empty where everybody is let in, as behind oauth2-proxy."""
     cookie_key: str
     """The cookie in which browsers bring the key."""
@@ -35,6 +34,9 @@ class Settings:
     """What the session does not see of its paths, without a slash at the end; None where it sees them whole."""
     verbose: bool
     """Whether every request is logged."""
+
+    def __repr__(self) -> str:
+        return f"Settings{self[1:]}"  # without the token
 
 
 def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, Given] | None) -> Settings:

@@ -12,15 +12,48 @@ from hypothesis import strategies as st
 from amalthea.sidecars.authproxy import configuration, document
 from amalthea.sidecars.authproxy.configuration import Place
 from amalthea.sidecars.authproxy.document import Given, SettingsError
-from amalthea.sidecars.authproxy.settings import read
+from amalthea.sidecars.authproxy.settings import Settings, read
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 PLACE = Place(("0.0.0.0:1",), ("0.0.0.0:2",), 3, "/work.lua")
 PIECES = (
     *document.KEYS,
     *("authproxy", "renku-auth", "http://127.0.0.1:8888", "/sessions/x/", "true", "65535", "s3cret", "null"),
-    *("'", '"', "\\", "\\x27", "#", "$HOME", "${X}", "%[src]", "%", "{", "}", "(", ")", ",", " ", "  ", "\t", "\n", "\r"),
-    *(": ", ":\n  ", "- ", "&a ", "*a", "!!python/object:os.system ", "!!int ", "|\n  ", "---\n", "\0", "\u2028", "\u0085"),
+    *(
+        "'",
+        '"',
+        "\\",
+        "\\x27",
+        "#",
+        "$HOME",
+        "${X}",
+        "%[src]",
+        "%",
+        "{",
+        "}",
+        "(",
+        ")",
+        ",",
+        " ",
+        "  ",
+        "\t",
+        "\n",
+        "\r",
+    ),
+    *(
+        ": ",
+        ":\n  ",
+        "- ",
+        "&a ",
+        "*a",
+        "!!python/object:os.system ",
+        "!!int ",
+        "|\n  ",
+        "---\n",
+        "\0",
+        "\u2028",
+        "\u0085",
+    ),
 )
 texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=12).map("".join)
 
@@ -55,12 +88,11 @@ def test_no_value_writes_a_line_of_its_own_into_haproxys_configuration(values: d
     text = configuration.render(wanted, PLACE)
     same = read({}, {}, {key: Given(value, key) for key, value in plain.items()})
     assert lines_of(text) == lines_of(configuration.render(like(same, wanted), PLACE))
-    assert "'" * 2 not in text.replace("string ''", "")
 
 
-def like(plain: configuration.Settings, wanted: configuration.Settings) -> configuration.Settings:
+def like(plain: Settings, wanted: Settings) -> Settings:
     """Return harmless settings that have the same parts."""
-    return configuration.Settings(
+    return Settings(
         plain.token if wanted.token else "",
         plain.cookie_key,
         plain.remote,

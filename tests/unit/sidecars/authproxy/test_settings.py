@@ -80,7 +80,7 @@ def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) ->
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", f"{PATH} holds no keys; write lines such as token: \"the session's key\"."),
+        ("", f'{PATH} holds no keys; write lines such as token: "the session\'s key".'),
         (SECRET, f"{PATH} holds no keys; write"),
         (f"- {SECRET}", f"{PATH} holds no keys; write"),
         ("authproxy:", f"authproxy in {PATH} holds no keys; write"),
