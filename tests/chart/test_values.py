@@ -79,7 +79,7 @@ def test_every_setting_reaches_the_operator() -> None:
         "httpsSessionIngress": True,
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "controllerManager": {"workers": 3},
-        "culling": {"usageInterval": "1m", "stoppingLead": "5m"},
+        "culling": {"usageInterval": "1m", "stoppingLead": "5m", "askDoors": False},
         "logLevel": "debug",
     }
     environment = environment_of(manager_of(render(values)))
@@ -90,6 +90,7 @@ def test_every_setting_reaches_the_operator() -> None:
         workers=3,
         usage_interval=timedelta(minutes=1),
         stopping_lead=timedelta(minutes=5),
+        ask_doors=False,
         build=BuildSettings(
             sidecars_image="mirror/sidecars:2",
             oauth2_proxy_image="mirror/proxy:3",

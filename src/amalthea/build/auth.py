@@ -4,7 +4,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Authentication
 from amalthea.build import oidc
-from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources
+from amalthea.build.parts import HARDENED, compact, http_get, small_resources
 from amalthea.build.subject import Subject
 from amalthea.build.url import url_path
 
@@ -18,13 +18,7 @@ _OAUTH2_RESOURCES: Manifest = {**_RESOURCES, "limits": {"memory": "64Mi"}}
 within 16 MiB it was not ready in 20 s, within 32 MiB it was killed when a page made 32 requests at once."""
 _OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
 """What Go tries to stay below: with it, 100 requests at once fit into the limit."""
-_HARDENED: Manifest = {
-    "runAsNonRoot": True,
-    "allowPrivilegeEscalation": False,
-    "readOnlyRootFilesystem": True,
-    "capabilities": NO_CAPABILITIES,
-    "seccompProfile": {"type": "RuntimeDefault"},
-}
+_HARDENED: Manifest = {"runAsNonRoot": True, **HARDENED}
 """What the proxies may do: they keep their configuration in memory, and write nothing."""
 
 
@@ -66,7 +60,17 @@ def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
 def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
     mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}, *(auth.extra_volume_mounts or ())]
     args = ["--config", f"{_AUTHPROXY_CONFIG}/{auth.secret_ref.key}"]
-    return {**_authproxy(subject, names.PORT_ENTRY, args), "volumeMounts": mounts}
+    proxy = _authproxy(subject, names.PORT_ENTRY, args)
+    return {**proxy, "env": [*proxy["env"], _cookie_path(subject)], "volumeMounts": mounts}
+
+
+def _cookie_path(subject: Subject) -> Manifest:
+    """Return what tells the proxy below which path a browser keeps the key of somebody who enters it by hand.
+
+    Through the internal secret, so that another path of the Ingress is no other pod template: it restarts nobody.
+    """
+    reference = {"name": names.internal_secret(subject.name), "key": names.SECRET_KEY_COOKIE_PATH, "optional": True}
+    return {"name": "AUTHPROXY_COOKIE_PATH", "valueFrom": {"secretKeyRef": reference}}
 
 
 def _second_authproxy(subject: Subject) -> Manifest:

@@ -11,14 +11,21 @@ PROGRAMS: dict[tuple[str, str], str] = {
     ("cloner", "clone"): "amalthea.sidecars.cloner.clone",
     ("cloner", "shellclone"): "amalthea.sidecars.cloner.shellclone",
     ("gitproxy", "proxy"): "amalthea.sidecars.gitproxy.run",
+    ("proxy", "serve"): "amalthea.sidecars.authproxy.serve",
 }
 """Where each program's `main(arguments) -> exit code` lives."""
+RESERVED = (("tunnel", "listen"), ("remote-session-controller", "run"))
+"""Names that images and clients know, and that will not mean anything else."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program that the first two words name; return its exit code, 2 if there is none of that name."""
     words = sys.argv[1:] if argv is None else list(argv)
-    module = PROGRAMS.get((words[0], words[1])) if len(words) > 1 else None
+    program = (words[0], words[1]) if len(words) > 1 else ("", "")
+    if program in RESERVED:
+        sys.stderr.write(f"{' '.join(program)} is not in this image yet.\n")
+        return 2
+    module = PROGRAMS.get(program)
     if module is None:
         known = ", ".join(" ".join(program) for program in PROGRAMS)
         sys.stderr.write(f"{' '.join(words[:2]) or 'Nothing'} is none of the programs here: {known}.\n")

@@ -28,6 +28,7 @@ NOT_PULLED = (
     f"{NOT_STARTED}its image cannot be pulled; check the image's name and tag, and that the registry lets you in."
     f"{IMAGE}"
 )
+CLONE_FAILED = "Cloning https://example.org/a failed: its server does not let us in; correct the credentials."
 CRASHED = terminated(1, message="Traceback\nValueError: no such file\n")
 OOM = terminated(137, "OOMKilled")
 TOO_MUCH_MEMORY = (
@@ -82,6 +83,15 @@ FATAL = {
         "",
     ),
     "a clone fails": (
+        Failure.CLONE_FAILED,
+        pod(
+            container(state=waiting("PodInitializing")),
+            init=[container("git-clone-0", terminated(1, message=f"{CLONE_FAILED}\n"))],
+        ),
+        CLONE_FAILED,
+        "",
+    ),
+    "a clone by an older cloner fails": (
         Failure.CLONE_FAILED,
         pod(
             container(state=waiting("PodInitializing")),

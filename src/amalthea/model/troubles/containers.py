@@ -13,6 +13,8 @@ CLONE_PREFIX = "git-clone"
 MESSAGE_IS_LOG = "FallbackToLogsOnError"
 """The policy by which the kubelet puts log lines where the last words belong. They hold tokens: never shown."""
 
+_CLONER_EXIT_CODES = (1, 2)
+"""With these our cloner ends, and its last words are a sentence with cause and next step."""
 _STARTING = {"", "ContainerCreating", "PodInitializing"}
 _CANNOT_BE_STARTED = {"StartError", "ContainerCannotRun"}
 _NOT_THERE_YET = re.compile(r"(secret|configmap) .*not found|couldn't find key|^$", re.IGNORECASE)
@@ -105,6 +107,8 @@ def _ended(pod: PodView, name: str, how: Terminated) -> Trouble:
         return Trouble(Failure.OUT_OF_MEMORY, used)
     if how.reason == "ContainerStatusUnknown":
         return Trouble(Failure.NODE_LOST, f"The container {name} was lost when its node stopped or was restarted.")
+    if said and name.startswith(CLONE_PREFIX) and how.exit_code in _CLONER_EXIT_CODES:
+        return Trouble(Failure.CLONE_FAILED, said)
     code, cause = _why_it_ended(name, how.exit_code, said)
     return Trouble(code, f"{cause} Its last words: {said}" if said else cause)
 

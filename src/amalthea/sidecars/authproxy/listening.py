@@ -1,0 +1,38 @@
+"""Whether the ports are free, tried before HAProxy opens them: it would tell in several lines, or share them."""
+
+import errno
+import socket
+
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+
+class PortTaken(Exception):  # noqa: N818  (named by what happened)
+    """Another program listens there."""
+
+
+def addresses(port: int) -> tuple[str, ...]:
+    """Return all addresses of this machine as HAProxy binds them: IPv4 and, where there is, IPv6.
+
+    Raises:
+        PortTaken: one line, for whoever looks after the session.
+    """
+    try:
+        _try(socket.AF_INET, "0.0.0.0", port)  # noqa: S104  (the kubelet asks from the node)
+        try:
+            _try(socket.AF_INET6, "::", port)
+        except OSError as error:
+            if error.errno not in _NO_IPV6:
+                raise
+            return (f"0.0.0.0:{port}",)
+    except OSError as error:
+        raise PortTaken(f"Port {port} cannot be listened on ({error.strerror}); is another program using it?") from None
+    return f"0.0.0.0:{port}", f":::{port} v6only"
+
+
+def _try(family: socket.AddressFamily, address: str, port: int) -> None:
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        tried.bind((address, port))
+        tried.listen()

@@ -1,0 +1,90 @@
+"""What people see of the proxy itself: small pages in plain words, and the same for programs as JSON.
+
+The pages need no JavaScript, follow the light or dark taste of the system, and speak to screen readers.
+"""
+
+import json
+from html import escape
+from typing import NamedTuple
+
+TRY_AGAIN = 3
+"""Seconds until the page of a session that does not answer loads itself anew."""
+
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{margin:0;min-height:100vh;display:grid;place-items:center;font:1.1rem/1.6 system-ui,sans-serif;"
+    "color:#1b1f24;background:#f6f7f9}"
+    "main{max-width:34rem;padding:2rem}"
+    "h1{font-size:1.6rem;line-height:1.3;margin:0 0 1rem}"
+    "input,button{font:inherit;padding:.2rem .5rem}"
+    "@media(prefers-color-scheme:dark){body{color:#e8eaed;background:#17191c}}"
+)
+
+
+class Text(NamedTuple):
+    """One thing to say."""
+
+    title: str
+    sentences: tuple[str, ...]
+    refresh: int | None = None
+    """Seconds after which the page loads itself anew."""
+
+
+NO_KEY = Text(
+    "Please sign in",
+    (
+        "This session opens only for those who are signed in.",
+        "Go to the site where you started the session, sign in there, and open the session again.",
+    ),
+)
+WRONG_KEY = Text(
+    "Please sign in again",
+    (
+        "Your sign-in does not open this session. It may have expired, or the session may be somebody else's.",
+        "Go to the site where you started the session, sign in there, and open the session again.",
+    ),
+)
+TWO_COOKIES = Text("This request cannot be understood", ("It has more than one Cookie header; a browser sends one.",))
+TOO_MANY = Text(
+    "Too many open connections",
+    ("This session has as many open connections as it can serve.", "Close some of its tabs, then try again."),
+)
+NO_ANSWER = Text(
+    "The session does not answer yet",
+    (
+        "It may still be starting, or starting again after a problem.",
+        f"This page tries again every {TRY_AGAIN} seconds.",
+        "If it takes more than a few minutes, look at the session's state on the site where you started it.",
+    ),
+    TRY_AGAIN,
+)
+
+
+def page(text: Text, key_field: str | None = None) -> str:
+    """Return the page: one line, without the apostrophes that would end a word in HAProxy's configuration.
+
+    With `key_field` it has a form for who holds the session's key; it is posted to the page's own address.
+    """
+    refresh = f'<meta http-equiv="refresh" content="{text.refresh}">' if text.refresh else ""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"{refresh}<title>{escape(text.title)}</title><style>{_STYLE}</style></head>"
+        f'<body><main role="status"><h1>{escape(text.title)}</h1>'
+        f"{''.join(f'<p>{escape(sentence)}</p>' for sentence in text.sentences)}"
+        f"{_form(key_field) if key_field else ''}</main></body></html>"
+    )
+
+
+def _form(field: str) -> str:
+    return (
+        "<details><summary>I have the key of this session</summary>"
+        f'<form method="post"><p><label>Key <input name="{field}" type="password" autocomplete="current-password" '
+        "required></label> <button>Open the session</button></p></form></details>"
+    )
+
+
+def message(text: Text) -> str:
+    """Return the same for programs, without apostrophes either."""
+    told = (text.title + ".", *text.sentences[: 1 if text.refresh else None])
+    return json.dumps({"message": " ".join(told)}).replace("'", "\\u0027")

@@ -1,0 +1,86 @@
+"""`sidecars proxy serve`: checks the settings and the ports, and becomes HAProxy.
+
+HAProxy reads its configuration from memory that only it can see: the token is in no argument, variable or file.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from amalthea.sidecars.authproxy import configuration, document, listening, settings
+from amalthea.sidecars.authproxy.document import Given, SettingsError
+
+TERMINATION_LOG = Path("/dev/termination-log")
+"""From here Kubernetes takes a container's last words. It is there already, or nobody reads it."""
+_LUA = Path(__file__).with_name("work.lua")
+_LARGEST_FILE = 65536
+# HAProxy takes SIGTERM (15) for "at once" and SIGUSR1 (10) for "when the open requests are done".
+_COMMAND = ("/usr/bin/dumb-init", "--rewrite", "15:10", "/usr/sbin/haproxy", "-q", "-f")
+
+
+class _Flags(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{self.prog}: {message}; see --help.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Become HAProxy; return only if that fails: 2 if it is configured wrongly, 1 if it cannot run here."""
+    try:
+        wanted = _settings(arguments, os.environ)
+        ports = listening.addresses(wanted.port), listening.addresses(wanted.meta_port)
+        _become(configuration.render(wanted, configuration.Place(*ports, _log(), str(_LUA))))
+    except SettingsError as error:
+        return _end(str(error), 2)
+    except listening.PortTaken as error:
+        return _end(str(error), 1)
+    except OSError as error:
+        return _end(f"HAProxy cannot be started ({error.strerror}); use the image of the sidecars as it is.", 1)
+
+
+def _settings(arguments: Sequence[str], env: Mapping[str, str]) -> settings.Settings:
+    flags = _Flags(prog="proxy serve", description="Let in who holds the session's key.", allow_abbrev=False)
+    flags.add_argument("--config", type=Path, help="YAML file with the key and other settings")
+    flags.add_argument("--verbose", action="store_true", help="log every request")
+    given = flags.parse_args(arguments)
+    file = document.parse(_content(given.config), str(given.config)) if given.config else None
+    return settings.read({"verbose": Given("true", "--verbose")} if given.verbose else {}, env, file)
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        text = content.decode()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); name the configuration file.") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is no text in UTF-8; write it as text.") from None
+    if len(content) > _LARGEST_FILE:
+        raise SettingsError(f"{path} is larger than {_LARGEST_FILE} bytes; name the configuration file.")
+    return text
+
+
+def _log() -> int:
+    """Return another number for the standard output, which HAProxy closes: it tells of each proxy's start and end."""
+    number = os.dup(sys.stdout.fileno())
+    os.set_inheritable(number, True)
+    return number
+
+
+def _become(text: str) -> NoReturn:
+    """Run HAProxy in place of this program, with nothing of its environment."""
+    file = os.memfd_create("haproxy.cfg", 0)
+    os.write(file, text.encode())
+    os.execve(_COMMAND[0], (*_COMMAND, f"/proc/self/fd/{file}"), {})  # noqa: S606
+
+
+def _end(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    with contextlib.suppress(OSError), TERMINATION_LOG.open("r+", encoding="utf-8") as file:
+        file.write(message)
+        file.truncate()
+    return code

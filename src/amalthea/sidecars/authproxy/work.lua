@@ -1,0 +1,31 @@
+-- Tells when somebody worked in the session, and what browsers send on open WebSockets.
+--
+-- HAProxy keeps one entry per WebSocket with the bytes that came in within a minute (backend `websockets`). Editors
+-- send some on their own to keep a connection alive, about 230 a minute; who types or runs something sends more.
+local KEEPS_ALIVE = 300
+local LOOKS_EVERY = 15
+
+local last_work = core.now().sec
+
+local function look()
+    local bytes = 0
+    for _, websocket in pairs(core.backends.websockets.stktable:dump()) do
+        bytes = bytes + websocket.bytes_in_rate
+        if websocket.bytes_in_rate > KEEPS_ALIVE then
+            last_work = core.now().sec
+        end
+    end
+    return bytes
+end
+
+core.register_task(function()
+    while true do
+        core.sleep(LOOKS_EVERY)
+        look()
+    end
+end)
+
+core.register_fetches("websocket_bytes_in", look)
+core.register_fetches("last_work", function(txn)
+    return math.max(last_work, txn:get_var("proc.last_work"))
+end)

@@ -1,0 +1,51 @@
+"""The door starts whole or not at all, and tells in one line what to do."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.sidecars.authproxy.conftest import Open
+from tests.sidecars.authproxy.door import KEY, NAVIGATION
+from tests.support.processes import free_port
+
+
+def run(*flags: str, **env: str) -> tuple[int, str]:
+    """Start a door that is to end by itself; return its exit code and what it said."""
+    command = [sys.executable, "-m", "amalthea.sidecars.main", "proxy", "serve", *flags]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=20)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+def test_a_bad_file_ends_it_with_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    for content in (f"tokn: {KEY}", "cookie_key: x", "", KEY, "token: [", f"token: {KEY}\nremote: ftp://x"):
+        config.write_text(content)
+        code, said = run("--config", str(config))
+        assert (code, said.count("\n"), KEY in said) == (2, 1, False), said
+    assert run("--config", str(tmp_path / "none")) == (
+        2,
+        f"{tmp_path}/none cannot be read (No such file or directory); name the configuration file.\n",
+    )
+    assert run("--fly")[0] == 2
+
+
+def test_a_taken_port_ends_it_with_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = str(other.getsockname()[1])
+        ports = [{"PORT": taken, "META_PORT": str(free_port())}, {"PORT": str(free_port()), "META_PORT": taken}]
+        for each in ports:
+            env = {f"AUTHPROXY_{name}": value for name, value in each.items()}
+            code, said = run(**{"AUTHPROXY_REMOTE": "http://127.0.0.1:1", **env})
+            assert (code, said.count("\n")) == (1, 1)
+            assert said.startswith(f"Port {taken} cannot be listened on (Address already in use)")
+
+
+async def test_it_needs_no_folder_that_it_can_write_and_says_nothing_while_all_is_well(open_door: Open) -> None:
+    door = await open_door()
+    await door.ask("/", NAVIGATION)
+    files = door.open_files - {door.log_file}
+    assert await door.end() == 0
+    assert door.log == ""
+    assert not [path for path in files if path.is_file() and not str(path).startswith("/memfd:")]
