@@ -1,14 +1,16 @@
 """oauth2-proxy takes what the operator writes for it, refuses what makes no sense, and says why."""
 
 import http
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from amalthea.testing.builders import SessionBuilder, session
 from tests.sidecars.oauth2_proxy.door import Door, Visitor
-from tests.support.issuer import Issuer
+from tests.support.issuer import CLIENT_SECRET, Issuer
 
 Start = Callable[[SessionBuilder, Mapping[str, str]], Door]
 
@@ -87,6 +89,7 @@ def test_it_does_not_start_without_its_issuer(provider: dict[str, str], start: S
     assert "connection refused" in start(AT_A_PREFIX, {**provider, "OIDC_ISSUER_URL": "http://127.0.0.1:1"}).wait()
 
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "authentication.md"
 OWN = 'provider = "oidc"\noidc_issuer_url = "{}"\nclient_id = "amalthea"\nclient_secret = "of no importance"\n'
 REST = 'cookie_secret = "0123456789abcdef"\nemail_domains = ["*"]\n'
 
@@ -104,6 +107,18 @@ def test_it_refuses_a_configuration_of_the_users_that_makes_no_sense(
     file: str, said: str, issuer: Issuer, start: Start
 ) -> None:
     assert said in start(session().with_oauth2_proxy(), {"auth": file.format(issuer.url)}).wait()
+
+
+def test_the_example_in_the_documentation_lets_people_in(issuer: Issuer, start: Start) -> None:
+    found = re.search(r"^```toml\n(.*?)^```", DOCUMENTATION.read_text(), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    example = found[1].replace("https://login.example.org/realms/lab", issuer.url)
+    example = example.replace('client_secret = "…"', f'client_secret = "{CLIENT_SECRET}"')
+    door = start(session().with_oauth2_proxy(), {"auth": example.replace('"…"', '"0123456789abcdef"')})
+    door.wait_until_ready()
+    issuer.redirect_uris.add("https://lab.example.org/sessions/demo/oauth2/callback")
+    visitor = Visitor(door, issuer, "ada")
+    assert visitor.open("https://lab.example.org/sessions/demo/lab").status == http.HTTPStatus.OK
 
 
 def test_it_does_not_start_if_the_secret_lacks_the_key(start: Start) -> None:

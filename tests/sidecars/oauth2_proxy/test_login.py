@@ -73,3 +73,15 @@ def test_who_logs_out_has_to_log_in_again(door: Door, issuer: Issuer) -> None:
     ada.open(PAGE)
     ada.request("https://lab.example.org/sessions/demo/oauth2/sign_out")
     assert ada.request(PAGE).status == http.HTTPStatus.FOUND
+
+
+def test_who_is_taken_off_the_list_is_out_at_the_next_start_though_logged_in(
+    door: Door, issuer: Issuer, provider: dict[str, str], start: Start
+) -> None:
+    ada = Visitor(door, issuer, "ada")
+    ada.open(PAGE)
+    door.process.kill()
+    for listed, status in (("ada@example.org", http.HTTPStatus.OK), ("charles@example.org", http.HTTPStatus.FORBIDDEN)):
+        ada.door = start(DEMO, {**provider, "AUTHORIZED_EMAILS": listed})
+        ada.door.wait_until_ready()
+        assert ada.request(PAGE).status == status
