@@ -31,11 +31,17 @@ def with_port(url: str, port: int) -> str:
     return url if port == http.client.HTTP_PORT else parts._replace(netloc=f"{parts.hostname}:{port}").geturl()
 
 
-def ask(url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
-    """Send one request to this machine and return the answer; redirections are not followed."""
+def ask(
+    url: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    to: str = "127.0.0.1",
+) -> Answer:
+    """Send one request to this machine, or to another address, and return the answer; redirections are not followed."""
     parts = urlsplit(url)
     target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port or http.client.HTTP_PORT, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(to, parts.port or http.client.HTTP_PORT, timeout=TIMEOUT)
     try:
         connection.request(method, target, body, {"Host": parts.netloc, **(headers or {})})
         response = connection.getresponse()

@@ -96,6 +96,17 @@ def test_who_is_on_the_list_comes_in_and_nobody_else_gets_a_byte(
         assert b'"path"' not in answer.body
 
 
+def test_nobody_gets_round_the_login_by_asking_the_proxy_behind_it(doors: Doors, name: str) -> None:
+    doors.oidc(name)
+    doors.wait(name)
+    pod = doors.world.wait_for("Pod", f"{name}-0", lambda _: True)
+    behind = f"http://{pod['status']['podIP']}:65533/"
+    refused = ask(behind, to=pod["status"]["podIP"])
+    assert refused.status == 403
+    assert b'"path"' not in refused.body
+    assert ask(f"{behind}__amalthea__/health", to=pod["status"]["podIP"]).status == 200
+
+
 def test_a_login_outlives_the_operator_and_a_pause(
     doors: Doors, name: str, ada: Person, operator: Installation
 ) -> None:

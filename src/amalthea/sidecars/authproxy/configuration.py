@@ -93,6 +93,7 @@ def _door(settings: Settings, place: Place) -> str:
         *(_logging(place.log) if settings.verbose else []),
         *_health(),
         *_kind(),
+        *(_refuse(403, pages.ANOTHER_WAY, "!{ src 127.0.0.0/8 ::1 }") if settings.from_within else []),
         *(_access(settings) if settings.token else []),
         f"acl too_many fe_conn gt {MAX_CONNECTIONS}",
         *_refuse(503, pages.TOO_MANY, "too_many"),

@@ -43,6 +43,10 @@ WRONG_KEY = Text(
         "Go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
+ANOTHER_WAY = Text(
+    "This is not the way into the session",
+    ("Open the session at its address, on the site where you started it.",),
+)
 TWO_COOKIES = Text("This request cannot be understood", ("It has more than one Cookie header; a browser sends one.",))
 TOO_MANY = Text(
     "Too many open connections",

@@ -37,6 +37,8 @@ class Settings(NamedTuple):
     """Whether every request is logged."""
     cookie_path: str | None = None
     """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
+    from_within: bool = False
+    """Whether only the pod's own programs are let in: behind oauth2-proxy, which checks who comes, nobody else may."""
 
     def __repr__(self) -> str:
         return f"Settings{self[1:]}"  # without the token
@@ -55,8 +57,9 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _usable(value)
     if file is not None and "token" not in given:
         raise SettingsError('The configuration file has no token; write one, or token: "" to let everybody in.')
+    token = _token(given.get("token", Given("", "")))
     settings = Settings(
-        _token(given.get("token", Given("", ""))),
+        token,
         _cookie_key(given.get("cookie_key", Given("renku-auth", ""))),
         _remote(given.get("remote")),
         _port(given.get("port", Given("65535", ""))),
@@ -64,6 +67,7 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _prefix(given.get("strip_path_prefix", Given("", ""))),
         _flag(given.get("verbose", Given("false", ""))),
         _cookie_path(given.get("cookie_path", Given("", ""))),
+        from_within=file is None and not token,
     )
     if settings.port == settings.meta_port:
         raise SettingsError(f"port and meta_port are both {settings.port}; give each its own.")
