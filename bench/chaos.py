@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scripts = {f"session-{number:04}": script(number, seconds) for number in range(chosen.sessions)}
     progress = Progress()
     try:
-        with world(chosen.sessions, progress, AMALTHEA_USAGE_INTERVAL="1s") as where:
+        # The pods are played: nobody listens at their addresses.
+        with world(chosen.sessions, progress, AMALTHEA_USAGE_INTERVAL="1s", AMALTHEA_ASK_DOORS="false") as where:
             with progress.step("Starting the operator"):
                 where.start_operator()
             found = asyncio.run(_run(where, scripts, Harm(seconds, chosen.kill_every, chosen.outage), progress))

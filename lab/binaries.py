@@ -44,7 +44,13 @@ METRICS_SERVER = GoModule(
     {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
 )
 KWOK = GoModule("kwok", versions.KWOK, {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
-MODULES = (KUBERNETES, ETCD, HELM, METRICS_SERVER, KWOK)
+OAUTH2_PROXY = GoModule(
+    "oauth2-proxy",
+    versions.OAUTH2_PROXY,
+    {"oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7"},
+    {"main.VERSION": f"v{versions.OAUTH2_PROXY}"},
+)
+MODULES = (KUBERNETES, ETCD, HELM, METRICS_SERVER, KWOK, OAUTH2_PROXY)
 
 _MODULE_OF = {program: module for module in MODULES for program in module.programs}
 
@@ -53,6 +59,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "fake-nodes": ("etcd", "kube-apiserver", "kwok"),
     "full": ("etcd", "kube-apiserver", "metrics-server", "traefik", "helm"),
     "helm": ("helm",),
+    "doors": ("oauth2-proxy",),
 }
 """What `python -m lab build` can be asked for: one program of each artefact that is needed."""
 
@@ -66,6 +73,12 @@ def path(program: str, progress: Progress | None = None) -> Path:
     if program == "traefik":
         return _wheels(progress) / "bin" / "traefik"
     return _built(_MODULE_OF[program], progress) / program
+
+
+def key(program: str) -> str:
+    """Return a program's name in the cache; it changes with all that it is built from."""
+    module = _MODULE_OF[program]
+    return cache.recipe_key(module.version, versions.GO, platform.machine(), *module.recipe)
 
 
 def build(groups: Iterable[str], progress: Progress) -> None:
@@ -84,8 +97,7 @@ def _built(module: GoModule, progress: Progress) -> Path:
         with progress.step(what) as step:
             gobuild.build(module, goroot, folder, step)
 
-    key = cache.recipe_key(module.version, versions.GO, platform.machine(), *module.recipe)
-    return cache.artefact(module.name, key, compile_into, progress)
+    return cache.artefact(module.name, key(next(iter(module.programs))), compile_into, progress)
 
 
 def _wheels(progress: Progress) -> Path:

@@ -7,7 +7,7 @@ stopped. The steps stand in `run`; what the session itself says on its way is re
 import sys
 import time
 
-from lab import admin, image_loaders
+from lab import admin, git_server, image_loaders
 from lab.admin import Admin, CommandError
 from lab.demo_session import DemoError, DemoSession
 from lab.gobuild import BuildError
@@ -19,10 +19,10 @@ from lab.state import BusyError
 from lab.system import MachineError
 
 NAMESPACE = "amalthea"
-SAMPLE = PROJECT / "config" / "samples" / "01-jupyterlab.yaml"
+SAMPLE = PROJECT / "config" / "samples" / "05-door.yaml"
 
 BEFOREHAND = """\
-A Kubernetes on this machine, our operator on it, and a JupyterLab that you can open.
+A Kubernetes on this machine, our operator on it, and a JupyterLab that you alone can open.
 The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and all images are built here.
 What was built is kept: the next time it takes less than 2.
 """
@@ -60,7 +60,9 @@ def run(progress: Progress) -> tuple[Admin, DemoSession]:
     release = Release(cluster, NAMESPACE)
     with progress.step("Installing the operator with Helm"):
         _install(release)
-    session = DemoSession(cluster, NAMESPACE, SAMPLE)
+    # A kind cluster does not reach the lab's own server.
+    repository = git_server.up(progress) if cluster.profile == "full" else None
+    session = DemoSession(cluster, NAMESPACE, SAMPLE, repository)
     session.apply()
     with progress.step("Starting JupyterLab (half a minute: it must have answered five times in a row)") as step:
         session.wait_until_running(step)
@@ -86,9 +88,10 @@ def farewell(cluster: Admin, session: DemoSession, seconds: float) -> str:
     kubectl = f"kubectl -n {session.namespace}"
     patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
     return f"""
-JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine:
+JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine, and show it your key:
 
   {session.url}
+  {session.key}
 
 For what follows, let your shell know the cluster:
 
@@ -100,7 +103,8 @@ Resume it     {patch} '{{"spec": {{"hibernated": false}}}}'
 Delete it     {kubectl} delete amaltheasession {session.name}
 Stop all      make lab-down
 
-A file that you write there is still there after a pause. What else a session can be: config/samples."""
+Its code was cloned from a private repository. A file that you write there is still there after a pause. What else a
+session can be: config/samples."""
 
 
 if __name__ == "__main__":

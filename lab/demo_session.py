@@ -1,14 +1,20 @@
 """The demo's session: applied from its sample, followed in its own words until it runs, and asked for its page.
 
-A researcher would watch the same words: the status of the session, which our operator writes.
+A researcher would watch the same words: the status of the session, which our operator writes. Its door opens to a key,
+which is made once and kept in the cluster.
 """
 
-import re
+import base64
+import json
+import secrets
 import time
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lab.admin import Admin
+from lab.git_server import GitServer
 from lab.localhost import ask, with_port
 from lab.progress import Step
 
@@ -20,6 +26,8 @@ POLL_INTERVAL = 0.5
 SHOWN_CHARACTERS = 200
 
 Session = dict[str, Any]
+_DOOR_SETTINGS = "auth"
+"""The key of the door's secret, as the sample names it."""
 
 
 class DemoError(Exception):
@@ -27,25 +35,57 @@ class DemoError(Exception):
 
 
 class DemoSession:
-    """The one session that a sample file describes, in a namespace."""
+    """The one session that a sample file describes, in a namespace; with a repository, that is cloned into it."""
 
-    def __init__(self, admin: Admin, namespace: str, sample: Path) -> None:
+    def __init__(self, admin: Admin, namespace: str, sample: Path, repository: GitServer | None = None) -> None:
         self.namespace = namespace
         self._admin = admin
-        self._sample = sample
-        found = re.search(r"^metadata:\n  name: (\S+)$", sample.read_text(), re.MULTILINE)
-        if found is None:
-            raise DemoError(f"{sample} names no session.")
-        self.name = found[1]
+        self._manifest: Session = yaml.safe_load(sample.read_text())
+        self.name: str = self._manifest["metadata"]["name"]
+        self._repository = repository
+        if repository is not None:
+            self._manifest["spec"]["codeRepositories"] = [
+                {
+                    "remote": repository.remote,
+                    "cloningConfigSecretRef": {"name": self._credentials, "key": "credentials", "adopt": True},
+                }
+            ]
 
     @property
     def url(self) -> str:
         """Where it is opened: what its status says, with the port of this machine."""
         return with_port(str(self._status().get("url", "")), self._admin.http_port)
 
+    @property
+    def door(self) -> str:
+        """The name of the secret that holds the key to its door."""
+        name: str = self._manifest["spec"]["authentication"]["secretRef"]["name"]
+        return name
+
+    @property
+    def key(self) -> str:
+        """The key that opens it: what its secret holds."""
+        secret = self._admin.get("secret", self.door, self.namespace) or {}
+        settings = yaml.safe_load(base64.b64decode(secret.get("data", {}).get(_DOOR_SETTINGS, "")))
+        if not isinstance(settings, dict) or not settings.get("token"):
+            raise DemoError(f"The secret {self.door} holds no key. Delete it; the next `make demo` makes another.")
+        return str(settings["token"])
+
+    @property
+    def _credentials(self) -> str:
+        return f"{self.name}-repository"
+
     def apply(self) -> None:
-        """Create it, or resume the one that is there; raise CommandError."""
-        self._admin.kubectl("apply", f"--namespace={self.namespace}", f"--filename={self._sample}")
+        """Create it, with a key to its door, or resume the one that is there; raise CommandError."""
+        if self._repository is not None:
+            self._write("apply", self._repository.secret(self._credentials), "--server-side")
+        if self._admin.get("secret", self.door, self.namespace) is None:
+            self._write("create", _secret(self.door, {_DOOR_SETTINGS: f'token: "{secrets.token_hex(16)}"'}))
+        self._write("apply", self._manifest)
+
+    def _write(self, verb: str, manifest: Session, *options: str) -> None:
+        place = f"--namespace={self.namespace}"
+        self._admin.kubectl(verb, place, "--filename=-", *options, stdin=json.dumps(manifest))
 
     def wait_until_running(self, step: Step) -> None:
         """Show what the session says until it runs; raise DemoError if it fails or takes too long."""
@@ -60,9 +100,10 @@ class DemoSession:
             time.sleep(POLL_INTERVAL)
 
     def wait_for_page(self) -> None:
-        """Return when the session's page answers through the Ingress; raise DemoError after a while."""
+        """Return when the session's page answers through Ingress and door; raise DemoError after a while."""
         deadline = time.monotonic() + PAGE_TIMEOUT
-        while not (answer := ask(self.url)).is_success:
+        key = {"Authorization": f"Bearer {self.key}"}
+        while not (answer := ask(self.url, headers=key)).is_success:
             if time.monotonic() > deadline:
                 said = f"{answer.status} {answer.body.decode(errors='replace')[:SHOWN_CHARACTERS]}"
                 raise DemoError(f"The session runs, but {self.url} says {said}\n{self._where_to_look()}")
@@ -91,3 +132,7 @@ def in_words(status: Session) -> str:
     if total := counts.get("total"):
         words.append(f"{counts.get('ready', 0)} of {total} containers are ready.")
     return " ".join([*words, *filter(None, [status.get("error")])])
+
+
+def _secret(name: str, content: dict[str, str]) -> Session:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": content}

@@ -1,12 +1,13 @@
 """The two programs that build an image from a Dockerfile: docker where an engine answers, else buildah.
 
-Both get the same Dockerfile, the base as the build argument BASE, and the machine's certificate authorities as a
-secret, for networks with an authority of their own. `lab.images` says what is built and keeps the archives.
+Both get the same Dockerfile, the images that it stands on as build arguments, and the machine's certificate authorities
+as a secret, for networks with an authority of their own. `lab.images` says what is built and keeps the archives.
 """
 
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,13 +30,13 @@ class ImageBuildError(BuildError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to build: the image's name, the folder with all its files, its Dockerfile there, and its base."""
+    """What to build: the image's name, the folder with all its files, its Dockerfile there, and what it stands on."""
 
     reference: str
     context: Path
     dockerfile: str
-    base: Path | None
-    """The base's docker-archive, or a Debian root file system; None: what the Dockerfile names itself."""
+    uses: dict[str, Path]
+    """The docker-archive for each of its arguments that name an image; one that is not here has a default there."""
 
 
 class Builder(Protocol):
@@ -71,12 +72,13 @@ class Docker:
         """Leave it to the engine, which pulls what images/base/Dockerfile names."""
 
     def build(self, recipe: Recipe, target: Path) -> None:
-        base = None
-        if recipe.base is not None:
-            loaded = _run(("docker", "load", "--quiet", "--input", str(recipe.base)))
-            base = loaded.strip().rpartition("Loaded image: ")[2]
-        _run(("docker", "build", *build_options(recipe, base)))
+        loaded = {name: self._loaded(archive) for name, archive in recipe.uses.items()}
+        _run(("docker", "build", *build_options(recipe, loaded)))
         _run(("docker", "save", "--output", str(target), recipe.reference))
+
+    def _loaded(self, archive: Path) -> str:
+        """Bring an image to the engine and return its name there."""
+        return _run(("docker", "load", "--quiet", "--input", str(archive))).strip().rpartition("Loaded image: ")[2]
 
 
 class Buildah:
@@ -95,13 +97,14 @@ class Buildah:
         return cache.artefact("debian", cache.recipe_key("13", *packages), build_into, progress) / "image.tar"
 
     def build(self, recipe: Recipe, target: Path) -> None:
-        base = f"docker-archive:{recipe.base}" if recipe.base else None
+        archives = {name: f"docker-archive:{archive}" for name, archive in recipe.uses.items()}
         before = self._ids(recipe.reference)
-        self._buildah("bud", "--layers", "--isolation", "chroot", *build_options(recipe, base))
+        self._buildah("bud", "--layers", "--force-rm", "--isolation", "chroot", *build_options(recipe, archives))
         self._push(recipe.reference, target)
-        # Or else the storage would grow by a whole image with every build.
+        # Or else the storage would grow by a whole image with every build. One that another build uses stays.
         for outdated in before - self._ids(recipe.reference):
-            self._buildah("rmi", outdated)
+            with suppress(ImageBuildError):
+                self._buildah("rmi", outdated)
 
     def _import(self, root: Path, target: Path) -> None:
         container = self._buildah("from", "scratch").strip()
@@ -124,11 +127,11 @@ class Buildah:
         return _run(("unshare", "--mount", "buildah", *place, *arguments))
 
 
-def build_options(recipe: Recipe, base: str | None) -> list[str]:
-    """Return the options of a build, which docker and buildah understand alike."""
+def build_options(recipe: Recipe, images: dict[str, str]) -> list[str]:
+    """Return the options of a build, which docker and buildah understand alike; `images` are arguments and names."""
     options = ["--tag", recipe.reference, "--file", str(recipe.context / recipe.dockerfile)]
-    if base is not None:
-        options += ["--build-arg", f"BASE={base}"]
+    for argument, image in images.items():
+        options += ["--build-arg", f"{argument}={image}"]
     if AUTHORITIES.exists():
         options += ["--secret", f"id=ca,src={AUTHORITIES}", "--build-arg", "PIP_CERT=/run/secrets/ca"]
     return [*options, str(recipe.context)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import cache
+from lab import binaries, cache
 from lab.image_builders import Builder, Recipe, find_builder
 from lab.progress import Progress
 
@@ -27,8 +27,10 @@ class Image:
 
     name: str
     inputs: tuple[str, ...] = ()
-    base: str | None = "base"
-    """The image that it stands on; None: Debian itself."""
+    uses: tuple[str, ...] = ("base",)
+    """The images that it is made from: its Dockerfile takes each as an argument of that name, in capitals."""
+    programs: tuple[str, ...] = ()
+    """Programs of the lab (see `lab.binaries`) that its Dockerfile copies from the folder `programs`."""
 
     @property
     def reference(self) -> str:
@@ -49,10 +51,10 @@ class Image:
                     yield file.relative_to(project)
 
     def key(self, project: Path = PROJECT) -> str:
-        """Return its name in the cache; it changes with any file's name, mode or content, and with its base."""
+        """Return its name in the cache; it changes with any file's name, mode or content, and with what it uses."""
         recipe: list[str | Path] = [platform.machine()]
-        if self.base is not None:
-            recipe.append(IMAGES[self.base].key(project))
+        recipe += [IMAGES[used].key(project) for used in self.uses]
+        recipe += [binaries.key(program) for program in self.programs]
         for file in self.files(project):
             recipe += [f"{file} {(project / file).stat().st_mode:o}", project / file]
         return cache.recipe_key("dev", *recipe)
@@ -63,17 +65,20 @@ _PACKAGE = ("requirements/build.txt", "requirements/operator.txt", "pyproject.to
 IMAGES = {
     image.name: image
     for image in (
-        Image("base", base=None),
+        Image("base", uses=()),
+        Image("package", _PACKAGE),
         Image("pause"),
-        Image("operator", _PACKAGE),
-        Image("sidecars", _PACKAGE),
-        Image("cloner", ("src/amalthea/__init__.py", "src/amalthea/sidecars", "src/amalthea/telemetry")),
+        Image("operator", uses=("package",)),
+        Image("sidecars", uses=("base", "package")),
+        Image("cloner", uses=("sidecars",)),
         Image("jupyterlab", ("requirements/jupyterlab.txt",)),
         Image("probe"),
+        Image("oauth2-proxy", programs=("oauth2-proxy",)),
     )
 }
-SESSION_IMAGES = ("operator", "jupyterlab", "probe")
-"""What is built and loaded where nobody names an image: `base` is in each of them, `pause` belongs to the node."""
+SESSION_IMAGES = ("operator", "sidecars", "cloner", "jupyterlab", "probe")
+"""What is built and loaded where nobody names an image: the others are parts of these, `pause` is the node's own,
+and `oauth2-proxy` is for the tests."""
 
 
 def archive(name: str, progress: Progress | None = None, builder: Builder | None = None) -> Path:
@@ -100,13 +105,18 @@ def build(names: Sequence[str], progress: Progress) -> None:
 
 
 def _build(image: Image, target: Path, progress: Progress, builder: Builder) -> None:
-    base = archive(image.base, progress, builder) if image.base else builder.debian(progress)
+    uses = {used.upper(): archive(used, progress, builder) for used in image.uses}
+    if not uses and (debian := builder.debian(progress)) is not None:
+        uses = {"BASE": debian}
     with TemporaryDirectory(prefix="amalthea-image-") as folder, progress.step(f"Building image {image.name}"):
         context = Path(folder)
         for file in image.files():
             (context / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / file, context / file)
-        builder.build(Recipe(image.reference, context, image.dockerfile, base), target)
+        for program in image.programs:
+            (context / "programs").mkdir(exist_ok=True)
+            shutil.copy2(binaries.path(program, progress), context / "programs")
+        builder.build(Recipe(image.reference, context, image.dockerfile, uses), target)
 
 
 def _forget_old(builds: Path) -> None:

@@ -4,7 +4,8 @@ Browsers and curl know that; the resolver that Python asks need not, so none is 
 """
 
 import http.client
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 TIMEOUT = 5.0
@@ -16,6 +17,7 @@ class Answer:
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_success(self) -> bool:
@@ -29,15 +31,15 @@ def with_port(url: str, port: int) -> str:
     return url if port == http.client.HTTP_PORT else parts._replace(netloc=f"{parts.hostname}:{port}").geturl()
 
 
-def ask(url: str, method: str = "GET", body: bytes | None = None) -> Answer:
+def ask(url: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
     """Send one request to this machine and return the answer; redirections are not followed."""
     parts = urlsplit(url)
     target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
     connection = http.client.HTTPConnection("127.0.0.1", parts.port or http.client.HTTP_PORT, timeout=TIMEOUT)
     try:
-        connection.request(method, target, body, {"Host": parts.netloc})
+        connection.request(method, target, body, {"Host": parts.netloc, **(headers or {})})
         response = connection.getresponse()
-        return Answer(response.status, response.read())
+        return Answer(response.status, response.read(), dict(response.headers.items()))
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, str(error).encode())
     finally:

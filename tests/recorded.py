@@ -47,7 +47,125 @@ class Difference:
     reason: str
 
 
+_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+_MEASURED = "behaviour.md 12: within 16 MiB oauth2-proxy does not get ready on a node that has just started"
+_WAITED_FOR = "behaviour.md 3: a session that lacks a key of its secret is starting; theirs crashes, or lets nobody in"
+_NEEDED = [
+    {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
+    for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
+]
+
 DIFFERENCES = (
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=".spec.template.spec.containers[authproxy].env[AUTHPROXY_COOKIE_PATH]",
+            ours={
+                "name": "AUTHPROXY_COOKIE_PATH",
+                "valueFrom": {
+                    "secretKeyRef": {
+                        "name": names.internal_secret(name),
+                        "key": names.SECRET_KEY_COOKIE_PATH,
+                        "optional": True,
+                    }
+                },
+            },
+            theirs=ABSENT,
+            reason="the path comes through the secret, so that another path of the Ingress restarts nobody",
+        )
+        for name in ("token", "asleep", "remote")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("Secret", names.internal_secret(name)),
+            path=path,
+            ours=value,
+            theirs=ABSENT,
+            reason="a key that is entered by hand, for which the Go operator's door does not ask, stays here",
+        )
+        for name, path, value in (
+            ("token", ".data", {names.SECRET_KEY_COOKIE_PATH: "L3Nlc3Npb25zL3Rva2VuLw=="}),
+            ("asleep", ".data", {names.SECRET_KEY_COOKIE_PATH: "L3Nlc3Npb25zL2FzbGVlcC8="}),
+            ("remote", f".data.{names.SECRET_KEY_COOKIE_PATH}", "L3Nlc3Npb25zL3JlbW90ZS8="),
+        )
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("Service", name),
+            path=".spec.publishNotReadyAddresses",
+            ours=True,
+            theirs=ABSENT,
+            reason="while a session starts, its door is reached, and says so; the Go operator's Ingress says 503",
+        )
+        for name in ("token", "oauth", "oidc", "asleep")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[oauth2-proxy].{field}",
+            ours=ours,
+            theirs=theirs,
+            reason=reason,
+        )
+        for name, field, ours, theirs, reason in (
+            ("oauth", "env", [_HEAP], ABSENT, _MEASURED),
+            ("oauth", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
+            ("oidc", "env", [*_NEEDED, _HEAP], ABSENT, _WAITED_FOR),
+            ("oidc", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
+        )
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[{container}].securityContext.{field}",
+            ours=value,
+            theirs=ABSENT,
+            reason="behaviour.md 12, hardening: what faces strangers writes nothing and makes usual system calls only",
+        )
+        for name, container in (
+            ("token", "authproxy"),
+            ("oauth", "oauth2-proxy"),
+            ("oauth", "authproxy"),
+            ("oidc", "oauth2-proxy"),
+            ("oidc", "authproxy"),
+            ("asleep", "authproxy"),
+            ("remote", "authproxy"),
+        )
+        for field, value in (("readOnlyRootFilesystem", True), ("seccompProfile", {"type": "RuntimeDefault"}))
+    ),
+    *(
+        Difference(
+            session="token",
+            child=("StatefulSet", "token"),
+            path=f".spec.template.spec.initContainers[{container}].{field}",
+            ours=value,
+            theirs=ABSENT,
+            reason="behaviour.md 12, hardening: a clone writes to its volume and to a /tmp of its own, in memory",
+        )
+        for container in ("git-clone-0", "git-clone-1")
+        for field, value in (
+            ("securityContext.allowPrivilegeEscalation", False),
+            ("securityContext.readOnlyRootFilesystem", True),
+            ("securityContext.seccompProfile", {"type": "RuntimeDefault"}),
+            (
+                f"volumeMounts[{names.VOLUME_CLONE_TMP}]",
+                {"name": names.VOLUME_CLONE_TMP, "mountPath": "/tmp", "subPath": container},
+            ),
+        )
+    ),
+    Difference(
+        session="token",
+        child=("StatefulSet", "token"),
+        path=f".spec.template.spec.volumes[{names.VOLUME_CLONE_TMP}]",
+        ours={"name": names.VOLUME_CLONE_TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
+        theirs=ABSENT,
+        reason="behaviour.md 12, hardening: where the clone containers may write, and nobody else reads",
+    ),
     Difference(
         session="oidc",
         child=("StatefulSet", "oidc"),
@@ -55,6 +173,14 @@ DIFFERENCES = (
         ours="oidc---internal",
         theirs="oidc",
         reason="behaviour.md 3, better: the secret is mounted by its real name; the Go operator's does not exist",
+    ),
+    Difference(
+        session="oidc",
+        child=("StatefulSet", "oidc"),
+        path=f".spec.template.spec.volumes[{names.VOLUME_AUTHORIZED_EMAILS}].secret.items",
+        ours=[{"key": "AUTHORIZED_EMAILS", "path": "AUTHORIZED_EMAILS"}],
+        theirs=ABSENT,
+        reason=_WAITED_FOR,
     ),
 )
 
@@ -151,11 +277,18 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Found]:  # n
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs}):
             yield from differences(ours.get(key, ABSENT), theirs.get(key, ABSENT), f"{path}.{key}")
-    elif isinstance(ours, list) and isinstance(theirs, list) and _labels(ours) == _labels(theirs):
-        for label, one, other in zip(_labels(ours), ours, theirs, strict=True):
-            yield from differences(one, other, f"{path}[{label}]")
+    elif isinstance(ours, list) and isinstance(theirs, list) and _in_order(_labels(ours), _labels(theirs)):
+        one, other = dict(zip(_labels(ours), ours, strict=True)), dict(zip(_labels(theirs), theirs, strict=True))
+        for label in {**other, **one}:
+            yield from differences(one.get(label, ABSENT), other.get(label, ABSENT), f"{path}[{label}]")
     elif ours != theirs:
         yield path, ours, theirs
+
+
+def _in_order(ours: list[str], theirs: list[str]) -> bool:
+    """Tell whether each label stands once in a list, and those that are in both stand in the same order."""
+    once = len({*ours}) == len(ours) and len({*theirs}) == len(theirs)
+    return once and [label for label in ours if label in theirs] == [label for label in theirs if label in ours]
 
 
 def _labels(items: list[Any]) -> list[str]:

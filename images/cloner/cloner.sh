@@ -1,2 +1,2 @@
 #!/bin/sh
-exec python3 -m amalthea.sidecars.main cloner "${@:-shellclone}"
+exec sidecars cloner "${@:-shellclone}"

@@ -5,8 +5,11 @@ Its environment: PROBE_PORT, else RENKU_SESSION_PORT (8888) · PROBE_START_DELAY
 PROBE_RUN_SECONDS, after which it ends by itself (a job) with PROBE_EXIT_CODE (0).
 Its pages: GET anything says who answers and what was asked · GET and PUT …/files/NAME read and write a file
 in the working directory · POST …/exit/CODE ends it with that code · POST …/burn/SECONDS burns a core so long.
+A WebSocket, opened anywhere, sends each short message back.
 """
 
+import base64
+import hashlib
 import json
 import os
 import signal
@@ -17,6 +20,9 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What a key is completed with before it is hashed and sent back (RFC 6455)."""
+
 
 class Probe(BaseHTTPRequestHandler):
     """Answers below any prefix: only the last two parts of the path count."""
@@ -26,7 +32,9 @@ class Probe(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """A file, or who answers and what was asked."""
         kind, name = self._target()
-        if kind != "files":
+        if self.headers.get("Upgrade", "").lower() == "websocket":
+            self._echo()
+        elif kind != "files":
             self._answer(HTTPStatus.OK, json.dumps(self._about()).encode())
         elif Path(name).is_file():
             self._answer(HTTPStatus.OK, Path(name).read_bytes())
@@ -65,6 +73,21 @@ class Probe(BaseHTTPRequestHandler):
             "headers": dict(self.headers.items()),
             "files": sorted(file.name for file in Path().iterdir()),
         }
+
+    def _echo(self) -> None:
+        """Send the text messages of a WebSocket back, up to 125 bytes each, until its end."""
+        key = self.headers["Sec-WebSocket-Key"].encode() + WEBSOCKET
+        accepted = base64.b64encode(hashlib.sha1(key, usedforsecurity=False).digest())
+        self.send_response(HTTPStatus.SWITCHING_PROTOCOLS)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", accepted.decode())
+        self.end_headers()
+        while (head := self.rfile.read(2)) and head[0] == 0x81:
+            length = head[1] & 0x7F
+            mask, masked = self.rfile.read(4), self.rfile.read(length)
+            self.wfile.write(head[:1] + bytes([length]) + bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked)))
+        self.close_connection = True
 
     def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:
         self.send_response(status)

@@ -20,6 +20,7 @@ CHARTS_OWN = {
     "AMALTHEA_WORKERS",
     "AMALTHEA_USAGE_INTERVAL",
     "AMALTHEA_STOPPING_LEAD",
+    "AMALTHEA_ASK_DOORS",
     "LOG_LEVEL",
 }
 """Settings that the chart writes out, and the kustomize files leave to the operator's own defaults."""

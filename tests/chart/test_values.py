@@ -26,6 +26,10 @@ from tests.chart.helm import (
 OURS = {
     "controllerManager.manager.image.repository": "another program",
     "controllerManager.manager.image.tag": "another program",
+    "sidecars.image.repository": "other programs",
+    "sidecars.image.tag": "other programs",
+    "cloner.image.repository": "another program",
+    "cloner.image.tag": "another program",
 }
 """Defaults of older releases that are not kept, with the reason."""
 
@@ -61,6 +65,7 @@ def test_defaults_of_older_releases_are_kept() -> None:
 def test_what_is_not_set_is_as_the_operator_has_it_by_itself() -> None:
     container = manager_of(render())
     environment = {**environment_of(container), "POD_NAME": "pod"}
+    assert environment.pop("SIDECARS_IMAGE") == "docker.io/amalthea/sidecars:dev", "by itself it is the older default"
     assert from_environment(environment) == Settings(namespace=NAMESPACE, lease_namespace=NAMESPACE, identity="pod")
 
 
@@ -74,7 +79,7 @@ def test_every_setting_reaches_the_operator() -> None:
         "httpsSessionIngress": True,
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "controllerManager": {"workers": 3},
-        "culling": {"usageInterval": "1m", "stoppingLead": "5m"},
+        "culling": {"usageInterval": "1m", "stoppingLead": "5m", "askDoors": False},
         "logLevel": "debug",
     }
     environment = environment_of(manager_of(render(values)))
@@ -85,6 +90,7 @@ def test_every_setting_reaches_the_operator() -> None:
         workers=3,
         usage_interval=timedelta(minutes=1),
         stopping_lead=timedelta(minutes=5),
+        ask_doors=False,
         build=BuildSettings(
             sidecars_image="mirror/sidecars:2",
             oauth2_proxy_image="mirror/proxy:3",

@@ -27,6 +27,11 @@ from tests.support.world import World
 HERE = Path(__file__).parent
 TIMEOUT = 240.0
 """Seconds for a test with its fixtures, where it names no time of its own: real pods take theirs."""
+OAUTH2_PROXY = {
+    "full": ("--set=oauth2Proxy.image.repository=docker.io/amalthea/oauth2-proxy", "--set=oauth2Proxy.image.tag=dev"),
+    "kind": (),
+}
+"""Values of the chart: the lab's own node has no registry to pull oauth2-proxy from, and gets a build of the same."""
 CHROMIUM = system.Package("chromium", "chromium")
 CRD = "amaltheasessions.amalthea.dev"
 
@@ -51,7 +56,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             try:
                 system.ensure((CHROMIUM,), progress)
                 binaries.build(["full"], progress)
-                images.build((), progress)
+                images.build((*images.SESSION_IMAGES, "oauth2-proxy"), progress)
             except (BuildError, MachineError) as error:
                 pytest.exit(str(error), returncode=1)
 
@@ -66,7 +71,7 @@ def cluster() -> Iterator[Admin]:
     profile = admin.wanted_profile()
     was_up = state.folder(profile).exists()
     _lab("up", profile)
-    image_loaders.load((), Progress())
+    image_loaders.load((*images.SESSION_IMAGES, "oauth2-proxy"), Progress())
     yield admin.up(Progress())
     if not was_up:
         _lab("down", profile)
@@ -111,7 +116,7 @@ def new_release(cluster: Admin, crd: None) -> Iterator[Callable[[], Release]]:  
 def operator(cluster: Admin, api: Api, new_release: Callable[[], Release]) -> Installation:
     """Our operator as a pod, under exactly the chart's Role. Most tests share it, and its namespace."""
     release = new_release()
-    release.install("--set=culling.usageInterval=3s")
+    release.install("--set=culling.usageInterval=3s", *OAUTH2_PROXY[cluster.profile])
     wait_until_sessions_can_own(release)
     return Installation(release, World(api, release.namespace, explainer(cluster, release)))
 

@@ -1,48 +1,38 @@
-"""What a researcher does: opens the JupyterLab of the first sample in a browser, writes a file, and finds it again.
+"""What a researcher does: opens the demo's JupyterLab with a key, writes a file, and finds it again after a pause.
 
 With --picture the page is kept as docs/session.png, for the README.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from lab.admin import Admin
-from lab.localhost import with_port
+from lab.localhost import ask, with_port
+from tests.e2e.browsers import launch
 from tests.e2e.pages import page_of
 from tests.e2e.specs import STARTS
 from tests.support.world import Object, World
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = ROOT / "config" / "samples" / "01-jupyterlab.yaml"
+SAMPLE = ROOT / "config" / "samples" / "05-door.yaml"
 PICTURE = ROOT / "docs" / "session.png"
-QUIET = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-)
-"""A browser that talks to nobody but the page."""
-
 PROBED = 120.0
 PAGE_LOADS = 60_000.0
 """Milliseconds, as Playwright counts: JupyterLab is large, and its kernel starts on the same two cores."""
 
+KEY = "the-key-of-this-test"
 CELL = 'open("notes.txt", "w").write("kept over the night"); print("written")'
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """A browser's page. Root may not use Chromium's sandbox."""
+    """A browser's page."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=[*QUIET], chromium_sandbox=False
-        )
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1100, "height": 520})
         page.set_default_timeout(PAGE_LOADS)
         yield page
@@ -51,12 +41,13 @@ def page() -> Iterator[Page]:
 
 @pytest.fixture
 def jupyterlab(world: World, cluster: Admin) -> Iterator[str]:
-    """The session of the first sample, at a host name of its own; returns its name."""
-    text = SAMPLE.read_text().replace("host: jupyterlab.localhost", "host: browser.e2e.localhost")
+    """The session of the demo's sample, at a host name of its own; returns its name."""
+    text = SAMPLE.read_text().replace("host: lab.localhost", "host: browser.e2e.localhost")
     assert text != SAMPLE.read_text()
+    world.secret("lab", auth=f"token: {KEY}")
     cluster.kubectl("apply", f"--namespace={world.namespace}", "--filename=-", stdin=text)
-    yield "jupyterlab"
-    world.delete("AmaltheaSession", "jupyterlab")
+    yield "lab"
+    world.delete("AmaltheaSession", "lab")
 
 
 @pytest.mark.timeout(400)
@@ -64,6 +55,7 @@ def test_a_file_written_in_the_browser_is_there_after_a_pause(
     world: World, jupyterlab: str, page: Page, cluster: Admin, request: pytest.FixtureRequest
 ) -> None:
     session = world.wait_for_state(jupyterlab, "Running", PROBED)
+    nobody_enters_without_the_key(page, session, cluster)
     open_page(page, session, cluster)
     run_cell(page, CELL, "written")
     expect(page.locator(".jp-DirListing-itemText", has_text="notes.txt")).to_be_visible(timeout=PAGE_LOADS)
@@ -86,10 +78,29 @@ def test_a_file_written_in_the_browser_is_there_after_a_pause(
     world.wait_until_nothing_is_left(jupyterlab, STARTS)
 
 
+def nobody_enters_without_the_key(page: Page, session: Object, cluster: Admin) -> None:
+    """See what a stranger sees: a sentence, and nothing of the session, wherever they look."""
+    lab = page_of(session, cluster.http_port)
+    lab.wait_for(lambda answer: answer.status == 400)
+    for path in ("", "../", "../api/contents", "../files/notes.txt", "../static/lab/index.html"):
+        answer = ask(urljoin(lab.url, path), headers={"Cookie": "renku-auth=another-key"})
+        assert answer.status == 401
+        assert b"upyter" not in answer.body
+    refused = page.goto(lab.url)
+    assert refused is not None
+    assert refused.status == 400
+    assert "Jupyter" not in page.content()
+
+
 def open_page(page: Page, session: Object, cluster: Admin) -> None:
-    """Open the session where its status says, as soon as the Ingress leads there."""
-    page_of(session, cluster.http_port).wait_for(lambda answer: answer.is_success)
-    page.goto(with_port(session["status"]["url"], cluster.http_port))
+    """Open the session where its status says, as a web front end does that knows its key."""
+    url = with_port(session["status"]["url"], cluster.http_port)
+    page_of(session, cluster.http_port).wait_for(lambda answer: answer.status == 400)
+    origin = urljoin(url, "/")
+    page.context.add_cookies(
+        [{"name": "renku-auth", "value": KEY, "url": origin, "httpOnly": True, "sameSite": "Strict"}]
+    )
+    page.goto(url)
 
 
 def run_cell(page: Page, code: str, printed: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from lab.admin import Admin
+from lab.localhost import ask
 from tests.e2e.operator_pod import Installation
 from tests.e2e.pages import Page, page_of
 from tests.e2e.specs import STARTS
@@ -66,11 +67,23 @@ def web_front_end(world: World, cluster: Admin) -> None:
     assert pod["metadata"]["labels"]["example.org/team"] == "documentation"
 
 
+def door(world: World, cluster: Admin) -> None:
+    world.secret("lab", auth="token: a-key-of-your-own")
+    session = world.wait_for_state("lab", "Running", PROBED)
+    page = page_of(session, cluster.http_port)
+    stranger = page.wait_for(lambda answer: answer.status == 400)
+    assert b"JupyterLab" not in stranger.body
+    owner = ask(page.url.removesuffix("/"), headers={"Authorization": "Bearer a-key-of-your-own"})
+    assert owner.status == 200
+    assert b"JupyterLab" in owner.body
+
+
 PROMISES: dict[str, Callable[[World, Admin], None]] = {
     "01-jupyterlab.yaml": jupyterlab,
     "02-batch-job.yaml": batch_job,
     "03-paused.yaml": paused,
     "04-web-front-end.yaml": web_front_end,
+    "05-door.yaml": door,
 }
 
 

@@ -59,12 +59,15 @@ CONTAINER_TUNNEL = "tunnel"
 # Volumes of the pod.
 VOLUME_SESSION = "amalthea-volume"
 VOLUME_SHM = "amalthea-dev-shm"
+VOLUME_CLONE_TMP = "amalthea-git-clone-tmp"
+"""What the clone containers need while they work, credentials for git among it: in memory, a folder for each."""
 VOLUME_PROXY_CONFIG = "amalthea-proxy-configuration-secret"
 VOLUME_FIXED_PROXY_CONFIG = "amalthea--fixed-proxy-configuration-secret"
 VOLUME_AUTHORIZED_EMAILS = "amalthea--authorized-emails-secret"
 
 # Keys of the internal secret.
 SECRET_KEY_WSTUNNEL = "WSTUNNEL_SECRET"  # noqa: S105  (a key's name)
+SECRET_KEY_COOKIE_PATH = "authproxy-cookie-path"  # noqa: S105  (a key's name)
 SECRET_KEY_ALPHA_CONFIG = "oauth2-proxy-alpha-config.yaml"  # noqa: S105  (a key's name)
 SECRET_KEY_PROXY_CONFIG = "oauth2-proxy-config.yaml"  # noqa: S105  (a key's name)
 

@@ -59,6 +59,10 @@ class Settings:
     """Between two questions for what sessions use (AMALTHEA_USAGE_INTERVAL, such as 30s)."""
     stopping_lead: timedelta = timedelta(minutes=10)
     """How long before a pause or a deletion the session says so, at most (AMALTHEA_STOPPING_LEAD, such as 10m)."""
+    ask_doors: bool = True
+    """Whether the proxies of sessions are asked if somebody works, before a pause for idleness (AMALTHEA_ASK_DOORS).
+
+    False where the operator cannot reach pods: else sessions with a proxy would never be paused for being idle."""
     build: BuildSettings = field(default_factory=BuildSettings)
 
 
@@ -77,6 +81,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         workers=_positive(env, "AMALTHEA_WORKERS", Settings.workers),
         usage_interval=_duration(env, "AMALTHEA_USAGE_INTERVAL", Settings.usage_interval, least=1),
         stopping_lead=_duration(env, "AMALTHEA_STOPPING_LEAD", Settings.stopping_lead, least=0),
+        ask_doors=_flag(env, "AMALTHEA_ASK_DOORS", default=Settings.ask_doors),
         build=BuildSettings(
             sidecars_image=env.get("SIDECARS_IMAGE") or defaults.sidecars_image,
             oauth2_proxy_image=env.get("OAUTH2_PROXY_IMAGE") or defaults.oauth2_proxy_image,
@@ -88,9 +93,11 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     )
 
 
-def _flag(env: Mapping[str, str], name: str) -> bool:
+def _flag(env: Mapping[str, str], name: str, *, default: bool = False) -> bool:
     value = env.get(name, "").strip().lower()
-    if value in ("", "false", "0", "no"):
+    if not value:
+        return default
+    if value in ("false", "0", "no"):
         return False
     if value in ("true", "1", "yes"):
         return True

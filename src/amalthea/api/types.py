@@ -156,10 +156,22 @@ class CodeRepository(ApiStruct, frozen=True, kw_only=True):
         Annotated[str, doc("Branch, tag or commit; the remote's default branch if absent.", example="main")] | None
     ) = None
     cloning_config_secret_ref: (
-        Annotated[SecretKeyRef, doc("Credentials for cloning: username and password, or privateKey.")] | None
+        Annotated[
+            SecretKeyRef,
+            doc(
+                "Credentials for cloning, a YAML file: username and password, or for SSH privateKey, with its password "
+                "if it has one. With SSH knownHosts may name the server's keys (else the server is trusted as it shows "
+                "itself); caCertificates (PEM) are believed besides the system's, here and by git in the session."
+            ),
+        ]
+        | None
     ) = None
     config_secret_ref: (
-        Annotated[SecretKeyRef, doc("Git configuration that the running session finds in the clone.")] | None
+        Annotated[
+            SecretKeyRef,
+            doc("Git configuration for the running session: a file as .git/config, added to that of the clone."),
+        ]
+        | None
     ) = None
 
 

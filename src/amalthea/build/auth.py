@@ -4,14 +4,22 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Authentication
 from amalthea.build import oidc
-from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources
+from amalthea.build.parts import HARDENED, compact, http_get, small_resources
 from amalthea.build.subject import Subject
 from amalthea.build.url import url_path
 
 _AUTHPROXY_CONFIG = "/etc/authproxy"
 _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
+_PROVIDER_KEYS = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
 _RESOURCES = small_resources(cpu="20m", memory="16Mi")
+_OAUTH2_RESOURCES: Manifest = {**_RESOURCES, "limits": {"memory": "64Mi"}}
+"""oauth2-proxy 7.6.0 works with 7 MiB of its own, but its program's 25 MiB count too where its node has just started:
+within 16 MiB it was not ready in 20 s, within 32 MiB it was killed when a page made 32 requests at once."""
+_OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+"""What Go tries to stay below: with it, 100 requests at once fit into the limit."""
+_HARDENED: Manifest = {"runAsNonRoot": True, **HARDENED}
+"""What the proxies may do: they keep their configuration in memory, and write nothing."""
 
 
 def authentication(subject: Subject) -> Authentication | None:
@@ -38,19 +46,31 @@ def volumes(subject: Subject) -> list[Manifest]:
     if auth.type == "oidc":
         return [
             _secret_volume(names.VOLUME_FIXED_PROXY_CONFIG, names.internal_secret(subject.name)),
-            _secret_volume(names.VOLUME_AUTHORIZED_EMAILS, auth.secret_ref.name),
+            _secret_volume(names.VOLUME_AUTHORIZED_EMAILS, auth.secret_ref.name, _EMAILS_KEY),
         ]
     return [_secret_volume(names.VOLUME_PROXY_CONFIG, auth.secret_ref.name)]
 
 
-def _secret_volume(name: str, secret: str) -> Manifest:
-    return {"name": name, "secret": {"secretName": secret, "optional": False}}
+def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
+    """Return a volume of the keys that are named, for which its pod waits; of all that are there if none is."""
+    items = [{"key": key, "path": key} for key in keys]
+    return {"name": name, "secret": compact({"secretName": secret, "optional": False, "items": items})}
 
 
 def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
     mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}, *(auth.extra_volume_mounts or ())]
     args = ["--config", f"{_AUTHPROXY_CONFIG}/{auth.secret_ref.key}"]
-    return {**_authproxy(subject, names.PORT_ENTRY, args), "volumeMounts": mounts}
+    proxy = _authproxy(subject, names.PORT_ENTRY, args)
+    return {**proxy, "env": [*proxy["env"], _cookie_path(subject)], "volumeMounts": mounts}
+
+
+def _cookie_path(subject: Subject) -> Manifest:
+    """Return what tells the proxy below which path a browser keeps the key of somebody who enters it by hand.
+
+    Through the internal secret, so that another path of the Ingress is no other pod template: it restarts nobody.
+    """
+    reference = {"name": names.internal_secret(subject.name), "key": names.SECRET_KEY_COOKIE_PATH, "optional": True}
+    return {"name": "AUTHPROXY_COOKIE_PATH", "valueFrom": {"secretKeyRef": reference}}
 
 
 def _second_authproxy(subject: Subject) -> Manifest:
@@ -68,13 +88,7 @@ def _authproxy(subject: Subject, port: int, args: list[str]) -> Manifest:
         "resources": _RESOURCES,
         "readinessProbe": probe,
         "livenessProbe": probe,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 1000,
-            "runAsGroup": 1000,
-            "allowPrivilegeEscalation": False,
-            "capabilities": NO_CAPABILITIES,
-        },
+        "securityContext": {**_HARDENED, "runAsUser": 1000, "runAsGroup": 1000},
     }
 
 
@@ -101,16 +115,13 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
                 *(_oidc_args() if by_provider else _oauth2_args(auth)),
                 f"--cookie-samesite={'none' if subject.settings.none_same_site_cookie else 'strict'}",
             ],
+            "env": [*(_needed(auth.secret_ref.name) if by_provider else ()), _OAUTH2_HEAP],
             "envFrom": [{"secretRef": {"name": auth.secret_ref.name}}] if by_provider else None,
-            "resources": _RESOURCES,
+            "resources": _OAUTH2_RESOURCES,
             "readinessProbe": probe,
             "livenessProbe": probe,
             # No user: the image's own, which must be a number.
-            "securityContext": {
-                "runAsNonRoot": True,
-                "allowPrivilegeEscalation": False,
-                "capabilities": NO_CAPABILITIES,
-            },
+            "securityContext": _HARDENED,
             "volumeMounts": [*(_oidc_mounts() if by_provider else _oauth2_mounts()), *(auth.extra_volume_mounts or ())],
         }
     )
@@ -127,6 +138,11 @@ def _oauth2_args(auth: Authentication) -> list[str]:
 
 def _oauth2_mounts() -> list[Manifest]:
     return [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _OAUTH2_CONFIG}]
+
+
+def _needed(secret: str) -> list[Manifest]:
+    """Return the variables without which oauth2-proxy does not start: it waits until its secret has them all."""
+    return [{"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}} for key in _PROVIDER_KEYS]
 
 
 def _oidc_args() -> list[str]:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import CodeRepository, SecretKeyRef
-from amalthea.build.parts import NO_CAPABILITIES, compact
+from amalthea.build.parts import HARDENED, compact
 from amalthea.build.subject import Subject
 from amalthea.build.volumes import session_mount
 
 _CREDENTIALS = "/git-clone-secrets"
 _SESSION_CONFIG = "/git-session-config"
+_TMP = "/tmp"  # noqa: S108  (where git and its helpers put what they need for a moment)
+_TEMPORARY: Manifest = {"name": names.VOLUME_CLONE_TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
 SESSION_CONFIG_VARIABLE = "CLONER_SESSION_CONFIG"
 """Names the file whose git configuration the cloner adds to the clone's."""
 
@@ -25,12 +27,13 @@ def containers(subject: Subject) -> list[Manifest]:
 
 
 def volumes(subject: Subject) -> list[Manifest]:
-    """Return the volumes of the repositories' secrets."""
-    return [
+    """Return the volumes of the repositories' secrets, and the one in which the clone containers work."""
+    secrets: list[Manifest] = [
         {"name": name, "secret": {"secretName": ref.name}}
         for index, repository in enumerate(_repositories(subject))
         for name, ref, _ in _secrets(index, repository)
     ]
+    return [*secrets, _TEMPORARY] if _repositories(subject) else []
 
 
 def _repositories(subject: Subject) -> list[CodeRepository]:
@@ -58,11 +61,12 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
             "securityContext": {
                 "runAsUser": session.run_as_user,
                 "runAsGroup": session.run_as_group,
-                "capabilities": NO_CAPABILITIES,
+                **HARDENED,
             },
             "volumeMounts": [
                 session_mount(session),
                 *({"name": name, "mountPath": path} for name, _, path in _secrets(index, repository)),
+                {"name": names.VOLUME_CLONE_TMP, "mountPath": _TMP, "subPath": names.clone_container(index)},
             ],
         }
     )

@@ -27,3 +27,10 @@ def small_resources(cpu: str, memory: str) -> Manifest:
 
 NO_CAPABILITIES: Manifest = {"drop": ["ALL"]}
 """Capabilities of every container that the operator writes."""
+HARDENED: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": NO_CAPABILITIES,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What a container of ours may do that writes to mounted volumes at most."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.build import auth, meta, oidc
+from amalthea.build import auth, meta, oidc, url
 from amalthea.build.parts import compact
 from amalthea.build.subject import Subject
 
@@ -62,6 +62,8 @@ def internal_secret(subject: Subject, material: Material) -> Manifest:
 def _contents(subject: Subject, material: Material) -> dict[str, str]:
     contents = {}
     authentication = auth.authentication(subject)
+    if authentication is not None and authentication.type == "token":
+        contents[names.SECRET_KEY_COOKIE_PATH] = url.path_prefix(subject.spec.ingress)
     if authentication is not None and authentication.type == "oidc":
         contents[names.SECRET_KEY_ALPHA_CONFIG] = oidc.alpha_config(subject)
         contents[names.SECRET_KEY_PROXY_CONFIG] = oidc.proxy_config(subject, material.cookie_secret)

@@ -19,16 +19,15 @@ def service(subject: Subject) -> Manifest:
             {
                 "selector": names.selector_labels(subject.name),
                 "ports": _ports(subject),
-                # The tunnel must be reached before the session behind it is ready.
-                "publishNotReadyAddresses": True if subject.remote else None,
+                # A tunnel is dialled, and a door tells how the session is, before the session behind it is ready.
+                "publishNotReadyAddresses": True if subject.remote or _checked(subject) else None,
             }
         ),
     }
 
 
 def _ports(subject: Subject) -> list[Manifest]:
-    checked = auth.authentication(subject) is not None
-    target = names.PORT_ENTRY if checked else subject.spec.session.port
+    target = names.PORT_ENTRY if _checked(subject) else subject.spec.session.port
     ports: list[Manifest] = [
         {"name": names.PORT_NAME_HTTP, "port": _HTTP, "targetPort": target},
         {"name": names.PORT_NAME_META, "port": names.PORT_META, "targetPort": names.PORT_META},
@@ -36,3 +35,7 @@ def _ports(subject: Subject) -> list[Manifest]:
     if subject.remote:
         ports.append({"name": names.PORT_NAME_TUNNEL, "port": names.PORT_TUNNEL, "targetPort": names.PORT_NAME_TUNNEL})
     return ports
+
+
+def _checked(subject: Subject) -> bool:
+    return auth.authentication(subject) is not None

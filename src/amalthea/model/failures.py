@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
-from amalthea.model.troubles import children, containers, events, pods
+from amalthea.model.troubles import children, containers, doors, events, pods
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -32,6 +32,7 @@ def _troubles(observed: Observed) -> Iterator[Trouble]:
     if pod is not None and not readiness.completed(pod):
         yield from filter(None, (pods.stopped(pod), pods.unreachable(pod)))
         if not pod.leaving:
+            yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
             yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
     yield from filter(None, [events.refusal(observed)])

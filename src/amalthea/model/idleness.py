@@ -4,15 +4,16 @@ It fails open: what is not known is never idle. The verdict says what it was mad
 the time, for each new text is a write of the status.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from amalthea.api import names, quantities
-from amalthea.api.reasons import Reason
-from amalthea.api.types import Culling
+from amalthea.api.reasons import ConditionType, Reason
+from amalthea.api.types import Culling, Status
 from amalthea.model import readiness, spans
+from amalthea.model.door import Door, Silent, Told, TooOld
 from amalthea.model.observed import Observed
 from amalthea.model.times import rfc3339
 
@@ -47,7 +48,8 @@ def judge(observed: Observed, now: datetime) -> Idleness | None:
         return Idleness("Unknown", Reason.DECLARED_BUSY, _UNREADABLE)
     if until is not None and now < until:
         return Idleness("False", Reason.DECLARED_BUSY, f"A program declares the session busy until {rfc3339(until)}.")
-    return _by_cpu(observed, culling, now)
+    by_cpu = _by_cpu(observed, culling, now)
+    return _by_door(observed, by_cpu) if by_cpu.idle else by_cpu
 
 
 def threshold(culling: Culling) -> Decimal:
@@ -70,6 +72,40 @@ _UNREADABLE = (
     f"The annotation {names.ANNOTATION_BUSY_UNTIL} cannot be read, so the session does not count as idle. Write a time "
     "such as 2026-01-31T18:00:00Z, or remove it."
 )
+
+_SILENT = (
+    "Whether somebody works in the session is not known: the proxy in front of it does not tell the operator. Until it "
+    f"does, the session is not paused for being idle. The operator must reach port {names.PORT_META} of the session's "
+    "pod: an administrator should check the network policies."
+)
+_ADDED = {
+    Reason.QUIET: "Whether somebody works in a browser is asked before it is paused.",
+    Reason.DOOR_TOO_OLD: "The proxy in front of it is of an older release, which cannot tell whether somebody works in "
+    "a browser.",
+}
+
+
+def _by_door(observed: Observed, others: Idleness) -> Idleness:
+    """Return the verdict on a session that is idle by all other signals."""
+    if observed.door is None:
+        return others
+    word = _word(observed.door, observed.session.status)
+    if word is Reason.DOOR_SILENT:
+        return Idleness("Unknown", word, _SILENT)
+    return replace(others, reason=word, message=f"{others.message} {_ADDED[word]}")
+
+
+def _word(door: Door, told: Status) -> Reason:
+    """Return what the door said last; until it is asked anew, what was told of it still counts."""
+    match door.look:
+        case Told():
+            return Reason.QUIET
+        case TooOld():
+            return Reason.DOOR_TOO_OLD
+        case Silent():
+            return Reason.DOOR_SILENT
+    former = next((c.reason for c in told.conditions or () if c.type == ConditionType.IDLE), None)
+    return Reason(former) if former in (Reason.DOOR_SILENT, Reason.DOOR_TOO_OLD) else Reason.QUIET
 
 
 def _by_cpu(observed: Observed, culling: Culling, now: datetime) -> Idleness:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.model import adoption, decoding
+from amalthea.model.door import Door
 from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
 from amalthea.model.usage import Usage
@@ -30,6 +31,8 @@ class Observed:
     pods: tuple[PodView, ...] = ()
     usage: Usage | None = None
     """What the session's container was last measured to use; None if that is not known."""
+    door: Door | None = None
+    """The proxy in front of it; None if it has none, or none that is to be asked."""
     events: tuple[EventView, ...] | None = None
     """What was told of its objects beyond their own status; None as long as nobody has asked (see `inquiry.py`)."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)

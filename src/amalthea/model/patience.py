@@ -64,9 +64,10 @@ def _calm_at(observed: Observed) -> datetime | None:
 
 def _failed_by_its_pod(observed: Observed) -> bool:
     told = observed.session.status
-    others = (ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE)
+    types = {condition.type for condition in told.conditions or ()}
+    refused = types & {ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE} and ConditionType.HEALTHY not in types
     at_work = not observed.deleting and not observed.hibernated
-    return at_work and told.state == "Failed" and not any(c.type in others for c in told.conditions or ())
+    return at_work and told.state == "Failed" and not refused
 
 
 def _lost_at(observed: Observed) -> datetime | None:

@@ -1,5 +1,7 @@
 """Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `views.py`."""
 
+from msgspec import field
+
 from amalthea.model.views import Metadata, ObjectCondition, Time, View, Volume, claims_of
 
 
@@ -78,6 +80,7 @@ class PodStatus(View, frozen=True, kw_only=True):
     phase: str = ""
     reason: str = ""
     message: str = ""
+    pod_ip: str = field(default="", name="podIP")
     start_time: Time | None = None
     conditions: tuple[ObjectCondition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()

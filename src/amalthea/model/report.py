@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from amalthea.api.types import State, Status
-from amalthea.model import conditions, idleness, lifecycle, story
+from amalthea.model import asking, conditions, idleness, lifecycle, spans, story
+from amalthea.model.door import Told
 from amalthea.model.findings import Finding
 from amalthea.model.idleness import Idleness
 from amalthea.model.lifecycle import Deadline
@@ -39,12 +40,16 @@ class Report:
     status: Status
     pause: Deadline | None
     """When the session is to be paused, as things stand."""
+    pause_waits: bool
+    """Whether that must wait for what the session's door says."""
     deletion: Deadline | None
     """When the session is to be deleted, as things stand."""
     wake_at: datetime | None
     """When to look again because time alone changes something; None for never."""
     usage_counts: bool
     """Whether it matters how much CPU the session uses."""
+    ask_door_at: datetime | None
+    """When to ask the session's door, at once if that has passed; None while its word does not matter."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         failed_scheduling_since=since.failed_scheduling,
         hibernated_since=since.hibernated,
     )
-    life = Life(idle, lifecycle.pause(observed, status), lifecycle.deletion(observed, status))
+    pause, deletion = lifecycle.pause(observed, status), lifecycle.deletion(observed, status)
+    life = Life(idle, pause, deletion, asking.ask_at(observed, idle, pause, context.lead))
     told = story.told(observed, status, life, now, context.lead)
     status = msgspec.structs.replace(
         status,
@@ -85,7 +91,15 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
     )
     wake_at = _wake_at(observed, status, life, context)
-    return Report(status, life.pause, life.deletion, wake_at, usage_counts=idle is not None)
+    return Report(
+        status=status,
+        pause=life.pause,
+        pause_waits=life.waits(now),
+        deletion=life.deletion,
+        wake_at=wake_at,
+        usage_counts=idle is not None,
+        ask_door_at=life.ask_door_at,
+    )
 
 
 def _verdict(observed: Observed, plan: Plan) -> Verdict:
@@ -107,7 +121,7 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
 
 def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -> datetime | None:
     """Return when to look again because time alone can change what was reported; None for never."""
-    moments = [changes_at(observed, status, context.now)]
+    moments = [changes_at(observed, status, context.now), life.ask_door_at]
     if life.idleness is not None:
         moments.append(idleness.changes_at(observed, context.now))
     for deadline in (life.pause, life.deletion):
@@ -131,7 +145,9 @@ def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: da
         return _ended_at(observed, now)
     if idle is None or not idle.idle:
         return None
-    return observed.session.status.idle_since or rfc3339(now)
+    since = spans.moment(observed.session.status.idle_since) or now
+    look = observed.door.look if observed.door is not None else None
+    return rfc3339(max(since, look.worked_at) if isinstance(look, Told) else since)
 
 
 def _unscheduled_since(observed: Observed) -> str | None:

@@ -42,6 +42,13 @@ class Life:
     idleness: Idleness | None
     pause: Deadline | None
     deletion: Deadline | None
+    ask_door_at: datetime | None
+    """When to ask the session's door, at once if that has passed."""
+
+    def waits(self, now: datetime) -> bool:
+        """Tell whether the pause hangs on an answer of the door that is not there yet."""
+        asks = self.ask_door_at is not None and self.ask_door_at <= now
+        return asks and self.pause is not None and self.pause.cause is Cause.IDLE
 
 
 def told(observed: Observed, status: Status, life: Life, now: datetime, lead: timedelta) -> Iterator[Condition]:
@@ -50,7 +57,7 @@ def told(observed: Observed, status: Status, life: Life, now: datetime, lead: ti
         yield starting
     if life.idleness is not None and status.state in lifecycle.RUNNING:
         yield _condition(ConditionType.IDLE, life.idleness.status, life.idleness.reason, life.idleness.message)
-    if life.pause is not None and life.pause.announced_from(lead) <= now:
+    if life.pause is not None and life.pause.announced_from(lead) <= now and not _held_back(observed, life, now):
         yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause)
     if life.deletion is not None and life.deletion.announced_from(lead) <= now:
         yield _soon(ConditionType.DELETING_SOON, "deleted with its files", life.deletion)
@@ -88,6 +95,12 @@ def in_words(span: timedelta) -> str:
         if count:
             parts.append(f"{count} {name}{'s' if count > 1 else ''}")
     return " ".join(parts[:2])
+
+
+def _held_back(observed: Observed, life: Life, now: datetime) -> bool:
+    """Tell whether a pause is not told before the door was asked; what was told stays until its word takes it back."""
+    known = _of(observed.session.status, ConditionType.STOPPING_SOON)
+    return life.waits(now) and (known is None or known.reason != Cause.IDLE)
 
 
 def _progressing(observed: Observed, status: Status) -> Condition | None:

@@ -47,7 +47,7 @@ class Ender:
         try:
             if report.deletion is not None and report.deletion.at <= now:
                 await self._delete(session, report.deletion)
-            elif report.pause is not None and report.pause.at <= now:
+            elif report.pause is not None and report.pause.at <= now and not report.pause_waits:
                 await self._pause(session, report.pause)
         except NotFound:
             return

@@ -28,6 +28,7 @@ from amalthea.model.report import Context, Report, report
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish
+from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
@@ -53,6 +54,7 @@ class Hands:
     announcer: Announcer
     ender: Ender
     inquirer: Inquirer
+    doorman: Doorman
 
 
 class Reconciler:
@@ -108,11 +110,12 @@ class Reconciler:
         if after is None:
             return None
         ask_again = await self._hands.inquirer.ask(after)
-        after = replace(after, events=self._hands.inquirer.known(key))
+        after = replace(after, events=self._hands.inquirer.known(key), door=self._hands.doorman.door(after))
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
         self._follow(key, after, told)
+        self._mind_door(key, after, told, now)
         await self._hands.announcer.announce(after, told.status)
         # Looked up anew: who changed the session since must not find it paused all the same.
         if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
@@ -129,8 +132,15 @@ class Reconciler:
         else:
             self._usage.leave(key)
 
+    def _mind_door(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
+        if observed.door is None or told.ask_door_at is None:
+            self._hands.doorman.forget(key)
+        elif told.ask_door_at <= now:
+            self._hands.doorman.ask(key, observed.door.address)
+
     def _forget(self, key: Key) -> None:
         self._usage.leave(key)
+        self._hands.doorman.forget(key)
         self._hands.announcer.forget(key)
         self._hands.inquirer.forget(key)
 

@@ -37,6 +37,8 @@ from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
+from amalthea.operator.doorbell import ring
+from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
@@ -154,6 +156,8 @@ class Operator:
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
+        self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
+        self._doorman.wake = self.queue.add
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
@@ -190,7 +194,7 @@ class Operator:
         if any(session.status.idle for session in self.caches.sessions()):
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._recorder.run()), tasks.create_task(self._usage.run())]
+            beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
             await self._controller.run()
             for task in beside:
                 task.cancel()
@@ -218,6 +222,7 @@ class Operator:
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
             Ender(client, self.caches, self._recorder, self._metrics.deleted),
             Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
+            self._doorman,
         )
 
     def _selection(self, kind: str) -> Selection:

@@ -106,6 +106,10 @@ class OperatorMetrics:
         """Note when the metrics API last answered."""
         self._usage_polled_at.set(at.timestamp())
 
+    def door_answered(self, answer: str) -> None:
+        """Note what came of asking a session's proxy: `told`, `too_old` or `none`."""
+        self._door_answers.labels(answer).inc()
+
     def _count_requests_and_passes(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
             "amalthea_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=registry
@@ -140,6 +144,15 @@ class OperatorMetrics:
         self.usage_followed = Gauge(
             "amalthea_usage_followed_sessions", "Sessions whose use the metrics API is asked for.", registry=registry
         )
+
+        self._door_answers = Counter(
+            "amalthea_door_answers",
+            "Questions to the proxies of sessions whether somebody works, by what came of them.",
+            ["answer"],
+            registry=registry,
+        )
+        for answer in ("told", "too_old", "none"):
+            self._door_answers.labels(answer)
 
     def _count_milestones(self, registry: CollectorRegistry) -> None:
         self._start_seconds = Histogram(

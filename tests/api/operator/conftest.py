@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import metrics_api
 from lab.control_plane import ControlPlane
 from tests.support.processes import OperatorProcess
 from tests.support.world import World
@@ -46,6 +47,12 @@ def operator(operators: Operators) -> OperatorProcess:
 def crd(full_control_plane: ControlPlane) -> None:
     """Our CRD, served."""
     install_crd(full_control_plane)
+
+
+@pytest.fixture(scope="session", name="metrics_api")
+def installed_metrics_api(full_control_plane: ControlPlane) -> None:
+    """A metrics API whose measurements are objects that a test writes."""
+    metrics_api.install(full_control_plane.api)
 
 
 def install_crd(control_plane: ControlPlane) -> None:

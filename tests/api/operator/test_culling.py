@@ -8,39 +8,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lab import metrics_api
-from lab.control_plane import ControlPlane
 from tests.api.operator.conftest import Operators
+from tests.api.operator.ends import LATE, changed_at, measure, paused, stopped
 from tests.api.operator.specs import JOB, PLAIN
 from tests.support.world import Object, World, condition
-
-LATE = 2.0
-"""Seconds by which a deadline may be missed."""
 
 
 def culled(**limits: str) -> Object:
     return {**PLAIN, "culling": limits}
-
-
-def paused(world: World, name: str = "one") -> Object:
-    """Return the session as soon as it is to be paused."""
-    return world.wait_for("AmaltheaSession", name, lambda s: s["spec"]["hibernated"])
-
-
-def stopped(world: World, name: str = "one") -> tuple[str, str]:
-    """Return reason and message of what stopped a session, as soon as they are told."""
-    session = world.wait_for("AmaltheaSession", name, lambda s: condition(s, "Stopped"))
-    found = condition(session, "Stopped")
-    assert found is not None
-    return found["reason"], found["message"]
-
-
-def changed_at(session: Object, manager: str) -> float:
-    """Return when a field manager last changed a session, in Unix time."""
-    times = [
-        e["time"] for e in session["metadata"]["managedFields"] if e["manager"] == manager and "subresource" not in e
-    ]
-    return max(datetime.fromisoformat(each).timestamp() for each in times)
 
 
 @pytest.mark.usefixtures("operator")
@@ -150,24 +125,6 @@ def test_a_job_that_has_ended_is_deleted_in_time_and_never_for_zero(world: World
         )
     world.wait_until_nothing_is_left("one")
     assert world.wait_for_state("two", "Succeeded")
-
-
-@pytest.fixture(scope="session", name="metrics_api")
-def installed_metrics_api(full_control_plane: ControlPlane) -> None:
-    """A metrics API whose measurements are objects that a test writes."""
-    metrics_api.install(full_control_plane.api)
-
-
-def measure(world: World, cpu: str, name: str = "one") -> None:
-    """Write a measurement of a session's container, as the metrics server does each 15 seconds."""
-    pod = world.wait_for("Pod", f"{name}-0", lambda _: True)
-    labels, cpu_of = pod["metadata"]["labels"], {"amalthea-session": cpu}
-    body = metrics_api.measurement(f"{name}-0", labels, cpu_of, datetime.now(UTC))
-    path = metrics_api.path(world.namespace)
-    if world.api.healthy(f"{path}/{name}-0"):
-        world.api.patch(f"{path}/{name}-0", body)
-    else:
-        world.api.post(path, body)
 
 
 def idle(session: Object) -> str | None:

@@ -10,17 +10,12 @@ import pytest
 from lab import system
 from lab.pki import Authority
 from lab.progress import Progress
-from tests.sidecars.cloner.git_server import GitServer
-from tests.sidecars.cloner.machine import Cloner, git
-from tests.sidecars.cloner.ssh_server import SshServer
+from tests.sidecars.cloner.machine import Cloner
+from tests.support.git import PACKAGES, commit, git, publish
+from tests.support.git_server import GitServer
+from tests.support.ssh_server import SshServer
 
-PACKAGES = (
-    system.Package("git", "git"),
-    system.Package("git-lfs", "git-lfs"),
-    system.Package("openssh-client", "ssh-keygen"),
-    system.Package("openssh-server", "sshd"),
-    system.Package("libnss-wrapper", f"/usr/lib/{platform.machine()}-linux-gnu/libnss_wrapper.so"),
-)
+NSS_WRAPPER = system.Package("libnss-wrapper", f"/usr/lib/{platform.machine()}-linux-gnu/libnss_wrapper.so")
 HERE = Path(__file__).parent
 LARGE = b"a large file\n" * 1000
 
@@ -42,7 +37,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        system.ensure(PACKAGES, Progress())
+        system.ensure((*PACKAGES, NSS_WRAPPER), Progress())
 
 
 @pytest.fixture(scope="session")
@@ -90,13 +85,13 @@ def project(folder: Path, repositories: Path) -> Commits:
     """The repository `project`: branches trunk (the default) and feature/x, tag v1, a commit on no branch."""
     work = folder / "project"
     git(folder, "init", "--quiet", str(work))
-    first = _commit(work, "notes.txt", "first\n")
+    first = commit(work, "notes.txt", "first\n")
     git(work, "tag", "v1")
-    trunk = _commit(work, "notes.txt", "second\n")
+    trunk = commit(work, "notes.txt", "second\n")
     git(work, "checkout", "--quiet", "-b", "feature/x")
-    feature = _commit(work, "feature.txt", "x\n")
+    feature = commit(work, "feature.txt", "x\n")
     git(work, "checkout", "--quiet", "--detach")
-    hidden = _commit(work, "hidden.txt", "h\n")
+    hidden = commit(work, "hidden.txt", "h\n")
     git(work, "update-ref", "refs/pull/1/head", hidden)
     git(work, "checkout", "--quiet", "trunk")
     publish(work, repositories / "project.git")
@@ -110,12 +105,12 @@ def large(serving: GitServer, folder: Path, repositories: Path) -> str:
     for name in ("inner", "large"):
         work = folder / name
         git(folder, "init", "--quiet", str(work))
-        _commit(work, ".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
-        _commit(work, "data.bin", pointer)
+        commit(work, ".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
+        commit(work, "data.bin", pointer)
         if name == "large":
             git(work, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(folder / "inner"), "inner")
             git(work, "config", "--file", ".gitmodules", "submodule.inner.url", "../inner.git")
-            _commit(work, "notes.txt", "n\n")
+            commit(work, "notes.txt", "n\n")
         publish(work, repositories / f"{name}.git")
     return pointer
 
@@ -132,14 +127,3 @@ def cloner(tmp_path: Path, server: GitServer) -> Cloner:
     volume.mkdir()
     temporary.mkdir()
     return Cloner(volume, temporary, server.ca)
-
-
-def publish(work: Path, bare: Path) -> None:
-    git(work, "clone", "--quiet", "--mirror", str(work), str(bare))
-
-
-def _commit(work: Path, name: str, text: str) -> str:
-    (work / name).write_text(text)
-    git(work, "add", "--all")
-    git(work, "commit", "--quiet", "--message", f"Write {name}")
-    return git(work, "rev-parse", "HEAD")

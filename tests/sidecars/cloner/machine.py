@@ -1,4 +1,4 @@
-"""What the tests of the cloner do on this machine: run git, and run the cloner as its container does."""
+"""What the tests of the cloner do on this machine: run it as its container does, and end it."""
 
 import contextlib
 import os
@@ -9,29 +9,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-_AUTHOR = {
-    "GIT_AUTHOR_NAME": "Ada",
-    "GIT_AUTHOR_EMAIL": "ada@example.org",
-    "GIT_COMMITTER_NAME": "Ada",
-    "GIT_COMMITTER_EMAIL": "ada@example.org",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in `folder`, undisturbed by the settings of whoever runs the tests; return what it prints."""
-    done = subprocess.run(
-        ["git", "-c", "init.defaultBranch=trunk", "-c", "safe.directory=*", *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **_AUTHOR},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 @dataclass

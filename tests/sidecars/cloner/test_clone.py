@@ -1,5 +1,6 @@
 """`cloner clone` against a real server: what stands in the clone's place is whole, and holds no secret."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from amalthea.sidecars.cloner import cloning, remote
 from amalthea.sidecars.cloner.errors import CloneFailed
 from tests.sidecars.cloner.conftest import LARGE, Commits
-from tests.sidecars.cloner.git_server import GitServer
-from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, git, kill_family
+from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, kill_family
+from tests.support.git import git
+from tests.support.git_server import GitServer
 from tests.support.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -195,7 +197,27 @@ def test_a_server_that_nobody_vouches_for_is_not_talked_to(cloner: Cloner, serve
     ended = cloner.clone(server.address("project"))
 
     assert ended.code == 1
-    assert ended.log.splitlines()[-1].endswith("is not trusted; ask your administrators to add its authority.")
+    assert ended.log.splitlines()[-1].endswith("or ask your administrators to trust it.")
+
+
+@pytest.mark.usefixtures("large")
+def test_a_private_authority_is_believed_for_this_clone_and_by_git_in_the_session(
+    cloner: Cloner, server: GitServer, tmp_path: Path
+) -> None:
+    authority = "".join(f"  {line}\n" for line in server.ca.read_text().splitlines())
+    credentials = tmp_path / "credentials.yaml"
+    credentials.write_text(f"caCertificates: |\n{authority}")
+    cloner.ca = Path("/etc/ssl/certs/ca-certificates.crt")
+
+    ended = cloner.clone(server.address("large"), "--config", str(credentials))
+
+    assert ended.code == 0, ended.log
+    clone = cloner.volume / "large"
+    assert (clone / "data.bin").read_bytes() == (clone / "inner" / "data.bin").read_bytes() == LARGE
+    git(clone, "fetch", "--recurse-submodules")
+    git(clone / "inner", "fetch")
+    shutil.rmtree(clone / ".git" / "lfs" / "objects")
+    git(clone, "lfs", "fetch")
 
 
 def test_a_clone_that_breaks_off_is_cleared_away_and_made_again(
@@ -279,7 +301,7 @@ def test_a_configuration_that_is_none_starts_nothing(cloner: Cloner, server: Git
     ended = cloner.clone(server.address("project"))
 
     assert (ended.code, server.clones) == (2, 0)
-    assert "CLONER_SESSION_CONFIG names" in ended.log.splitlines()[-1]
+    assert "The key gitconfig of a repository's configSecretRef" in ended.log.splitlines()[-1]
     assert "secret-thing" not in ended.log
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.sidecars.cloner.conftest import LARGE, Commits
-from tests.sidecars.cloner.git_server import GitServer
-from tests.sidecars.cloner.machine import Cloner, Ended, git
+from tests.sidecars.cloner.machine import Cloner, Ended
+from tests.support.git import git
+from tests.support.git_server import GitServer
 
 pytestmark = pytest.mark.usefixtures("project")
 TOKEN = "provider-token"

@@ -2,14 +2,17 @@
 
 import os
 import sys
+from itertools import takewhile
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
 from tests.sidecars.cloner.conftest import Commits
-from tests.sidecars.cloner.git_server import GitServer
-from tests.sidecars.cloner.machine import Cloner, git
-from tests.sidecars.cloner.ssh_server import SshServer, new_key
+from tests.sidecars.cloner.machine import Cloner
+from tests.support.git import git
+from tests.support.git_server import GitServer
+from tests.support.ssh_server import SshServer, new_key
 
 _AS_NOBODY = """\
 import os, sys, yaml, amalthea.sidecars.cloner.clone  # before: the user may not read where Python is
@@ -82,7 +85,7 @@ def test_a_user_without_a_name_can_clone_over_ssh(
     cloner.program = (sys.executable, "-c", _AS_NOBODY)
     for place in (cloner.volume, cloner.temporary, path):
         os.chown(place, 54321, 54321)
-    for parent in (*tmp_path.parents[:2], tmp_path):
+    for parent in takewhile(lambda each: each != Path(gettempdir()), (tmp_path, *tmp_path.parents)):
         parent.chmod(0o755)
 
     ended = cloner.clone(ssh.address("project"), "--config", str(path))

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,10 +103,10 @@ async def forge(tmp_path: Path, authority: Authority) -> AsyncIterator[Forge]:
 
 @pytest.fixture
 async def start(tmp_path: Path, forge: Forge, authority: Authority) -> AsyncIterator[Callable[..., object]]:
-    """Start a proxy for the forge's repositories, with other variables where they are given."""
+    """Start a proxy for the forge's repositories, with other variables, of its own or of its network, if given."""
     started: list[ProxyProcess] = []
 
-    async def begin(**changed: str) -> ProxyProcess:
+    async def begin(outside: Mapping[str, str] | None = None, **changed: str) -> ProxyProcess:
         port, health_port = free_port(), free_port()
         repositories = [{"url": f"{forge.url}/{name}", "provider": "forge"} for name in ("lab/data.git", "open/data")]
         environment = {
@@ -125,6 +125,7 @@ async def start(tmp_path: Path, forge: Forge, authority: Authority) -> AsyncIter
                 [sys.executable, "-m", "amalthea.sidecars.main", "gitproxy", "proxy"],
                 env={
                     "PATH": os.environ["PATH"],
+                    **(outside or {}),
                     "SSL_CERT_FILE": str(authority.pair.certificate),
                     **{f"GIT_PROXY_{name}": value for name, value in environment.items()},
                 },

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from amalthea.sidecars.gitproxy.fetch import FetchError, HttpFetch, Question
+from amalthea.sidecars.gitproxy.network import Network
 from lab.pki import Authority
 from tests.sidecars.gitproxy.wire import END, Upstream
 
@@ -42,7 +43,7 @@ async def answering() -> AsyncIterator[Answering]:
 def fetch_of(authority: Authority) -> HttpFetch:
     trust = ssl.create_default_context(cafile=str(authority.pair.certificate))
     trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return HttpFetch(trust)
+    return HttpFetch(trust, Network())
 
 
 @pytest.mark.parametrize(

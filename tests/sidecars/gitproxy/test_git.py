@@ -78,6 +78,26 @@ async def test_a_token_that_the_provider_refuses_is_renewed_once(start: Start, f
 
 
 @pytest.mark.usefixtures("repository")
+async def test_a_large_push_whose_token_is_refused_at_the_last_moment_goes_through(
+    start: Start, forge: Forge, tmp_path: Path
+) -> None:
+    """A body that is too long to be kept is sent once; git asks first, with a short one, whether it is let in."""
+    proxy = await start()
+    clone = tmp_path / "clone"
+    await proxy.git("clone", f"{forge.url}/lab/data.git", str(clone))
+    (clone / "large").write_bytes(os.urandom(3 * MEBIBYTE))
+    for command in (("add", "."), ("commit", "--message=large")):
+        await proxy.git(*command, cwd=clone)
+    forge.renewed_after = "/info/refs"
+
+    done = await proxy.git("push", cwd=clone)
+
+    assert done.code == 0, done.output + proxy.log
+    assert forge.accepted == "provider-token-2"
+    assert [each.chunked for each in forge.asked if each.path.endswith("git-receive-pack")] == [False, False, True]
+
+
+@pytest.mark.usefixtures("repository")
 async def test_a_token_that_expires_between_two_requests_is_replaced_before_its_use(start: Start, forge: Forge) -> None:
     forge.expires_at = time.time() + 30  # too soon to set out with
     proxy = await start()

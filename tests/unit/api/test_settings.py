@@ -29,6 +29,7 @@ def test_everything_can_be_set() -> None:
             "AMALTHEA_WORKERS": "4",
             "AMALTHEA_USAGE_INTERVAL": "1m",
             "AMALTHEA_STOPPING_LEAD": "0",
+            "AMALTHEA_ASK_DOORS": "false",
             "SIDECARS_IMAGE": "renku/sidecars:1",
             "OAUTH2_PROXY_IMAGE": "mirror/oauth2-proxy:1",
             "RCLONE_STORAGE_CLASS": "rclone",
@@ -45,6 +46,7 @@ def test_everything_can_be_set() -> None:
         workers=4,
         usage_interval=timedelta(minutes=1),
         stopping_lead=timedelta(0),
+        ask_doors=False,
         build=BuildSettings(
             sidecars_image="renku/sidecars:1",
             oauth2_proxy_image="mirror/oauth2-proxy:1",

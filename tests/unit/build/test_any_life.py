@@ -5,7 +5,7 @@ The cluster's part in it is played by the acts below, in random order; `World` d
 
 from collections.abc import Callable
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from amalthea.testing.builders import session
@@ -130,6 +130,7 @@ def started(world: World) -> bool:
 
 @thorough
 @given(lives, strategies, st.booleans())
+@example(["pod cannot pull", "workload deleted", "a bad spec"], "always", False)
 def test_what_is_decided_comes_to_rest(life: list[str], strategy: str, as_job: bool) -> None:
     world = World((JOB if as_job else FULL).with_spec(reconcileStrategy=strategy))
     for act in ("pod waits", *life):

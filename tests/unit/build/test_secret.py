@@ -33,7 +33,7 @@ def test_a_pass_of_the_operator_logs_nobody_out() -> None:
 def test_taking_a_session_over_cuts_no_tunnel() -> None:
     theirs = recorded.load("remote")
     ours = internal_secret(theirs.subject(), theirs.material())
-    assert decoded(ours) == {"WSTUNNEL_SECRET": "XUxpLwvPlv7JivFPeKnhNg"}
+    assert decoded(ours)["WSTUNNEL_SECRET"] == "XUxpLwvPlv7JivFPeKnhNg"
 
 
 def test_taking_a_session_over_logs_nobody_out() -> None:
@@ -83,14 +83,26 @@ def test_no_secret_value_shows_in_a_log() -> None:
     "builder",
     [
         session(),
-        session().with_token(),
+        session().with_oauth2_proxy(),
         session().with_oidc().as_job(),
         session().with_oidc().with_spec(authentication={"enabled": False}),
     ],
-    ids=["open", "token", "job", "switched off"],
+    ids=["open", "oauth2proxy", "job", "switched off"],
 )
 def test_a_session_that_needs_no_secret_values_has_none(builder: SessionBuilder) -> None:
     assert "data" not in internal_secret(builder.subject(), FRESH)
+
+
+@pytest.mark.parametrize(
+    ("builder", "path"),
+    [
+        (session().with_token(), b"/"),
+        (session().with_token().with_ingress(pathPrefix="/sessions/demo"), b"/sessions/demo/"),
+    ],
+)
+def test_a_key_that_is_entered_by_hand_is_kept_for_the_sessions_own_path(builder: SessionBuilder, path: bytes) -> None:
+    data = internal_secret(builder.subject(), FRESH)["data"]
+    assert {key: b64decode(value) for key, value in data.items()} == {"authproxy-cookie-path": path}
 
 
 def test_a_remote_session_with_oidc_has_both() -> None:

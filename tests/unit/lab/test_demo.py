@@ -1,8 +1,10 @@
 """Whoever runs the demo is told what happens, in the session's own words, and can copy what comes next."""
 
+import base64
+import json
 import shlex
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,12 @@ from lab import demo, state
 from lab.admin import Admin
 from lab.demo import farewell
 from lab.demo_session import DemoError, DemoSession, in_words
+from lab.git_server import GitServer
 from lab.localhost import ask, with_port
 from lab.progress import Step
 
 READY = {"type": "Ready", "status": "False", "message": "The session is starting."}
-RUNNING = {"state": "Running", "url": "http://jupyterlab.localhost/lab/"}
+RUNNING = {"state": "Running", "url": "http://lab.localhost/lab/"}
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,24 @@ class FakeAdmin(Admin):
     """A cluster whose session goes through these statuses, and stays in the last."""
 
     statuses: list[dict[str, Any]]
+    secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    written: list[tuple[str, str]] = field(default_factory=list)
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
-        assert (kind, name, namespace) == ("amaltheasession", "jupyterlab", "amalthea")
+        assert namespace == "amalthea"
+        if kind == "secret":
+            return self.secrets.get(name)
+        assert (kind, name) == ("amaltheasession", "lab")
         return {"status": self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]}
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        body = json.loads(stdin or "")
+        self.written.append((arguments[0], body["kind"]))
+        if body["kind"] == "Secret":
+            data = {key: base64.b64encode(value.encode()).decode() for key, value in body["stringData"].items()}
+            self.secrets[body["metadata"]["name"]] = {"data": data}
+            assert not any(value in " ".join(arguments) for value in body["stringData"].values())
+        return ""
 
 
 def cluster_with(*statuses: dict[str, Any]) -> FakeAdmin:
@@ -42,6 +59,33 @@ def session_with(*statuses: dict[str, Any]) -> DemoSession:
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMALTHEA_LAB_STATE", str(tmp_path))
     monkeypatch.setattr("lab.demo_session.POLL_INTERVAL", 0.0)
+
+
+def test_the_key_to_the_door_is_made_once_and_told() -> None:
+    cluster = cluster_with(RUNNING)
+    session = DemoSession(cluster, "amalthea", demo.SAMPLE)
+    session.apply()
+    key = session.key
+    assert len(key) == 32
+    session.apply()
+    assert session.key == key
+    assert cluster.written == [("create", "Secret"), ("apply", "AmaltheaSession"), ("apply", "AmaltheaSession")]
+    assert key in farewell(cluster, session, 1)
+
+
+def test_the_repositorys_credentials_go_into_a_secret_and_into_no_argument() -> None:
+    cluster = cluster_with(RUNNING)
+    server = GitServer("https://192.0.2.1/analysis.git", "a-password", "a certificate")
+    DemoSession(cluster, "amalthea", demo.SAMPLE, server).apply()
+    assert cluster.written[0] == ("apply", "Secret")
+    assert "lab-repository" in cluster.secrets
+
+
+def test_a_secret_without_a_key_ends_the_demo_with_a_remedy() -> None:
+    cluster = cluster_with(RUNNING)
+    cluster.secrets["lab"] = {"data": {}}
+    with pytest.raises(DemoError, match="lab holds no key"):
+        _ = DemoSession(cluster, "amalthea", demo.SAMPLE).key
 
 
 def test_a_session_that_nobody_has_seen_yet_is_not_passed_over_in_silence() -> None:
@@ -65,7 +109,7 @@ def test_a_session_that_fails_for_good_ends_the_demo_and_says_where_to_look(monk
     with pytest.raises(DemoError) as told:
         failed.wait_until_running(Step())
     assert "Its image cannot be pulled." in str(told.value)
-    assert "describe amaltheasession jupyterlab" in str(told.value)
+    assert "describe amaltheasession lab" in str(told.value)
 
 
 def test_a_session_that_only_looks_failed_for_a_moment_does_not_end_the_demo() -> None:
@@ -73,8 +117,10 @@ def test_a_session_that_only_looks_failed_for_a_moment_does_not_end_the_demo() -
 
 
 def test_the_commands_at_the_end_can_be_pasted_into_a_shell() -> None:
-    told = farewell(cluster_with(), session_with(RUNNING), 67)
-    assert "http://jupyterlab.localhost/lab/" in told
+    session = session_with(RUNNING)
+    session.apply()
+    told = farewell(cluster_with(), session, 67)
+    assert "http://lab.localhost/lab/" in told
     assert f"KUBECONFIG={state.kubeconfig('full')} PATH=/programs:$PATH" in told
     commands = [line.partition(" it ")[2] for line in told.splitlines() if " it  " in line]
     words = [shlex.split(command) for command in commands]

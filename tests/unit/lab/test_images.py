@@ -1,5 +1,6 @@
 """An image is built when something that goes into it has changed, and only then."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -44,11 +45,18 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache.root()
 
 
-def test_each_dockerfile_exists_and_takes_its_base_as_an_argument() -> None:
+def test_each_dockerfile_exists_and_takes_what_it_uses_as_arguments() -> None:
     for image in images.IMAGES.values():
         text = (images.PROJECT / image.dockerfile).read_text()
-        assert "ARG BASE=" in text, image.name
-        assert "FROM ${BASE}" in text, image.name
+        arguments = {used.upper() for used in image.uses} or {"BASE"}
+        assert arguments == set(re.findall(r"^ARG (\w+)=", text, re.MULTILINE)), image.name
+        assert arguments == set(re.findall(r"^FROM \$\{(\w+)\}", text, re.MULTILINE)), image.name
+
+
+def test_no_dockerfile_is_for_one_kind_of_processor_only() -> None:
+    for image in images.IMAGES.values():
+        text = (images.PROJECT / image.dockerfile).read_text()
+        assert not re.search(r"amd64|arm64|x86_64|aarch64|--platform", text), image.name
 
 
 def test_each_image_is_given_every_file_that_its_dockerfile_copies() -> None:
@@ -58,6 +66,7 @@ def test_each_image_is_given_every_file_that_its_dockerfile_copies() -> None:
             word for line in lines if line.startswith("COPY") and "--from" not in line for word in line.split()[1:-1]
         ]
         given = {str(path) for file in image.files() for path in (file, *file.parents)}
+        given |= {f"programs/{program}" for program in image.programs}
         assert {name for name in copied if not name.startswith("--")} <= given, image.name
 
 
@@ -102,6 +111,20 @@ def test_an_unchanged_image_is_built_once_and_its_base_before_it() -> None:
 
 
 @pytest.mark.usefixtures("own_cache")
+def test_what_several_images_use_is_built_once() -> None:
+    builder = FakeBuilder()
+    images.archive("cloner", Progress(), builder)
+    images.archive("operator", Progress(), builder)
+    assert [reference.split("/")[-1] for reference in builder.built] == [
+        "base:dev",
+        "package:dev",
+        "sidecars:dev",
+        "cloner:dev",
+        "operator:dev",
+    ]
+
+
+@pytest.mark.usefixtures("own_cache")
 def test_an_image_sees_its_own_inputs_only() -> None:
     builder = FakeBuilder()
     images.archive("probe", Progress(), builder)
@@ -119,8 +142,8 @@ def test_old_builds_do_not_fill_the_disk(own_cache: Path) -> None:
 
 
 def test_the_same_options_build_with_docker_and_with_buildah(tmp_path: Path) -> None:
-    recipe = Recipe("docker.io/amalthea/probe:dev", tmp_path, "images/probe/Dockerfile", None)
-    options = image_builders.build_options(recipe, "docker.io/amalthea/base:dev")
+    recipe = Recipe("docker.io/amalthea/probe:dev", tmp_path, "images/probe/Dockerfile", {})
+    options = image_builders.build_options(recipe, {"BASE": "docker.io/amalthea/base:dev"})
     assert options[:6] == [
         "--tag",
         "docker.io/amalthea/probe:dev",
@@ -136,11 +159,11 @@ def test_pip_trusts_the_machines_authorities_and_the_image_does_not_keep_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authorities = tmp_path / "ca.crt"
-    recipe = Recipe("x", tmp_path, "Dockerfile", None)
+    recipe = Recipe("x", tmp_path, "Dockerfile", {})
     monkeypatch.setattr(image_builders, "AUTHORITIES", authorities)
-    assert "--secret" not in image_builders.build_options(recipe, None)
+    assert "--secret" not in image_builders.build_options(recipe, {})
     authorities.touch()
-    options = image_builders.build_options(recipe, None)
+    options = image_builders.build_options(recipe, {})
     assert options[options.index("--secret") + 1] == f"id=ca,src={authorities}"
     assert options[options.index("--build-arg") + 1] == "PIP_CERT=/run/secrets/ca"
 

@@ -28,6 +28,7 @@ NOT_PULLED = (
     f"{NOT_STARTED}its image cannot be pulled; check the image's name and tag, and that the registry lets you in."
     f"{IMAGE}"
 )
+CLONE_FAILED = "Cloning https://example.org/a failed: its server does not let us in; correct the credentials."
 CRASHED = terminated(1, message="Traceback\nValueError: no such file\n")
 OOM = terminated(137, "OOMKilled")
 TOO_MUCH_MEMORY = (
@@ -82,6 +83,15 @@ FATAL = {
         "",
     ),
     "a clone fails": (
+        Failure.CLONE_FAILED,
+        pod(
+            container(state=waiting("PodInitializing")),
+            init=[container("git-clone-0", terminated(1, message=f"{CLONE_FAILED}\n"))],
+        ),
+        CLONE_FAILED,
+        "",
+    ),
+    "a clone by an older cloner fails": (
         Failure.CLONE_FAILED,
         pod(
             container(state=waiting("PodInitializing")),
@@ -248,6 +258,7 @@ def test_a_failure_is_told_with_cause_and_remedy(code: Failure, body: Manifest, 
 
 
 NOT_YET = "The container {} waits for a secret or config map that is not there yet."
+NOT_SYNCED = "failed to sync secret cache: timed out waiting for the condition"
 WARNINGS = {
     "a first failed pull": (
         Failure.IMAGE_NOT_FOUND,
@@ -272,6 +283,12 @@ WARNINGS = {
         pod(container(state=waiting("CreateContainerConfigError", "couldn't find key auth in Secret team/door"))),
         NOT_YET.format("amalthea-session"),
         "couldn't find key auth in Secret team/door",
+    ),
+    "a node that is too busy to read a secret": (
+        Failure.NODE_NOT_READY,
+        pod(container(state=waiting("CreateContainerConfigError", NOT_SYNCED))),
+        "The node has not read the settings of the container amalthea-session yet; it tries again by itself.",
+        NOT_SYNCED,
     ),
     "no room on any node": (
         Failure.UNSCHEDULABLE,

@@ -11,6 +11,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Reason
 from amalthea.api.schema import Manifest
 from amalthea.model import idleness
+from amalthea.model.door import Door, Look, Silent, Told, TooOld
 from amalthea.model.observed import Observed
 from amalthea.model.usage import VALID, Usage
 from amalthea.testing.builders import SessionBuilder, session
@@ -79,6 +80,43 @@ def test_only_what_is_known_to_rest_is_idle(found: Observed, status: str, reason
     assert verdict is not None
     assert (verdict.status, verdict.reason) == (status, reason)
     assert verdict.idle == (status == "True")
+
+
+def behind(look: Look | None, told: str = "Quiet", cores: str = "0.01") -> Observed:
+    """Return a session with a door, whose Idle was told with that reason before."""
+    status = {"state": "Running", "conditions": [{"type": "Idle", "status": "True", "reason": told}]}
+    found = observed(CULLED, statefulset(), pod(container(ready=True)), status=status)
+    return replace(found, usage=using(cores), door=Door("192.0.2.1", look))
+
+
+DOORS: dict[str, tuple[Observed, str, Reason]] = {
+    "not asked yet": (behind(None), "True", Reason.QUIET),
+    "tells when somebody worked": (behind(Told(NOW, NOW)), "True", Reason.QUIET),
+    "too old to tell": (behind(TooOld(NOW)), "True", Reason.DOOR_TOO_OLD),
+    "silent": (behind(Silent(NOW)), "Unknown", Reason.DOOR_SILENT),
+    "silent, and the session computes": (behind(Silent(NOW), cores="1"), "False", Reason.CPU_BUSY),
+    "was silent before the operator's restart": (behind(None, "DoorSilent"), "Unknown", Reason.DOOR_SILENT),
+    "was too old before the operator's restart": (behind(None, "DoorTooOld"), "True", Reason.DOOR_TOO_OLD),
+    "was silent and tells now": (behind(Told(NOW, NOW), "DoorSilent"), "True", Reason.QUIET),
+    "is not asked any more": (replace(behind(None, "DoorSilent"), door=None), "True", Reason.QUIET),
+}
+
+
+@pytest.mark.parametrize(("found", "status", "reason"), DOORS.values(), ids=DOORS)
+def test_a_door_that_says_nothing_is_never_taken_for_one_that_saw_nobody(
+    found: Observed, status: str, reason: Reason
+) -> None:
+    verdict = idleness.judge(found, NOW)
+
+    assert verdict is not None
+    assert (verdict.status, verdict.reason) == (status, reason)
+
+
+def test_what_an_administrator_has_to_check_is_said() -> None:
+    verdict = idleness.judge(behind(Silent(NOW)), NOW)
+
+    assert verdict is not None
+    assert "must reach port 65534" in verdict.message
 
 
 @pytest.mark.parametrize(

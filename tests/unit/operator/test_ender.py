@@ -57,8 +57,10 @@ def known(api: FakeApi) -> SessionView:
     return decoding.session(msgspec.json.encode(api.objects.get(KIND, KEY)))
 
 
-def report(pause: Deadline | None = None, deletion: Deadline | None = None) -> Report:
-    return Report(Status(), pause, deletion, None, usage_counts=False)
+def report(pause: Deadline | None = None, deletion: Deadline | None = None, *, waits: bool = False) -> Report:
+    return Report(
+        Status(), pause, pause_waits=waits, deletion=deletion, wake_at=None, usage_counts=False, ask_door_at=None
+    )
 
 
 async def test_a_session_is_paused_when_it_is_due_and_not_before(api: FakeApi, ender: Ender) -> None:
@@ -66,6 +68,12 @@ async def test_a_session_is_paused_when_it_is_due_and_not_before(api: FakeApi, e
     assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
     await ender.end(known(api), report(DUE), NOW)
     assert api.objects.get(KIND, KEY)["spec"]["hibernated"]
+
+
+async def test_a_session_whose_door_was_not_asked_yet_is_not_paused(api: FakeApi, ender: Ender) -> None:
+    await ender.end(known(api), report(DUE, waits=True), NOW)
+
+    assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
 
 
 @pytest.mark.parametrize("due", [report(DUE), report(None, DUE)], ids=["pause", "deletion"])

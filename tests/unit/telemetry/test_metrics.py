@@ -78,6 +78,8 @@ def test_what_ends_well_and_what_does_not_is_there_from_the_first_scrape(
         for outcome in ("running", "failed"):
             count = registry.get_sample_value(f"amalthea_session_{kind}_seconds_count", {"outcome": outcome})
             assert count == 0, (kind, outcome)
+    for answer in ("told", "too_old", "none"):
+        assert registry.get_sample_value("amalthea_door_answers_total", {"answer": answer}) == 0, answer
     metrics.started(3.0, resumed=True, ready=False)
     assert registry.get_sample_value("amalthea_session_resume_seconds_sum", {"outcome": "failed"}) == 3.0
 
@@ -108,4 +110,4 @@ def test_no_series_of_the_operator_itself_names_a_session(
     metrics.started(1.0, resumed=False, ready=True)
     metrics.failed("Unknown")
     labels = {name for metric in registry.collect() for sample in metric.samples for name in sample.labels}
-    assert labels <= {"outcome", "le", "reason", "cause", "verb", "resource", "code", "kind"}
+    assert labels <= {"outcome", "le", "reason", "cause", "verb", "resource", "code", "kind", "answer"}

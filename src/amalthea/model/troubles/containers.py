@@ -13,9 +13,15 @@ CLONE_PREFIX = "git-clone"
 MESSAGE_IS_LOG = "FallbackToLogsOnError"
 """The policy by which the kubelet puts log lines where the last words belong. They hold tokens: never shown."""
 
+_CLONER_EXIT_CODES = (1, 2)
+"""With these our cloner ends, and its last words are a sentence with cause and next step."""
 _STARTING = {"", "ContainerCreating", "PodInitializing"}
 _CANNOT_BE_STARTED = {"StartError", "ContainerCannotRun"}
 _NOT_THERE_YET = re.compile(r"(secret|configmap) .*not found|couldn't find key|^$", re.IGNORECASE)
+_NOT_READ_YET = re.compile(
+    r"failed to sync \w+ cache|not registered|timed out|services have not yet been read", re.IGNORECASE
+)
+"""What a kubelet says that is busy, or has just started: it tries again within seconds."""
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _CAUSES = {
     "CreateContainerConfigError": "its settings cannot be used; check its user, its environment and its mounts",
@@ -73,6 +79,9 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
     elif reason == "CreateContainerConfigError" and _NOT_THERE_YET.search(waiting.message):
         needs = f"The container {container.name} waits for a secret or config map that is not there yet."
         yield Trouble(Failure.DEPENDENCY_MISSING, needs, waiting.message, fatal=False)
+    elif reason == "CreateContainerConfigError" and _NOT_READ_YET.search(waiting.message):
+        late = f"The node has not read the settings of the container {container.name} yet; it tries again by itself."
+        yield Trouble(Failure.NODE_NOT_READY, late, waiting.message, fatal=False)
     else:
         yield _not_started(container.name, reason, waiting.message)
 
@@ -98,6 +107,8 @@ def _ended(pod: PodView, name: str, how: Terminated) -> Trouble:
         return Trouble(Failure.OUT_OF_MEMORY, used)
     if how.reason == "ContainerStatusUnknown":
         return Trouble(Failure.NODE_LOST, f"The container {name} was lost when its node stopped or was restarted.")
+    if said and name.startswith(CLONE_PREFIX) and how.exit_code in _CLONER_EXIT_CODES:
+        return Trouble(Failure.CLONE_FAILED, said)
     code, cause = _why_it_ended(name, how.exit_code, said)
     return Trouble(code, f"{cause} Its last words: {said}" if said else cause)
 

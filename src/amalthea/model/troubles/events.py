@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from amalthea.api.reasons import Failure
+from amalthea.api.types import Authentication
 from amalthea.model import readiness
 from amalthea.model.events import EventView, latest
 from amalthea.model.observed import Observed
 from amalthea.model.pods import PodView
 from amalthea.model.times import began
+from amalthea.model.troubles import doors
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -75,15 +77,15 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
             yield Trouble(Failure.VOLUME_PENDING, message, event.message, fatal=False)
     pod = observed.pod
     if pod is not None and not pod.leaving:
-        yield from _mounts(pod, events)
+        yield from _mounts(pod, events, observed.spec.authentication if observed.spec is not None else None)
 
 
-def _mounts(pod: PodView, events: Iterable[EventView]) -> Iterator[Trouble]:
+def _mounts(pod: PodView, events: Iterable[EventView], door: Authentication | None) -> Iterator[Trouble]:
     event = latest(events, pod.metadata.uid, *_MOUNTS, *_PROGRESS)
     if readiness.has_begun(pod) or event is None or event.reason in _PROGRESS:
         return
     code, message = _mount(event)
-    yield Trouble(code, message, event.message, fatal=False)
+    yield Trouble(code, doors.lacking_key(door, event.message) or message, event.message, fatal=False)
 
 
 def _mount(event: EventView) -> tuple[Failure, str]:

@@ -7,7 +7,7 @@ where the operator asks. Order matters: health, then the key, then all else. Wha
 import binascii
 from typing import NamedTuple
 
-from amalthea.sidecars.authproxy import pages
+from amalthea.sidecars.authproxy import pages, sign_in
 from amalthea.sidecars.authproxy.settings import Settings
 
 MAX_CONNECTIONS = 250
@@ -93,7 +93,7 @@ def _door(settings: Settings, place: Place) -> str:
         *(_logging(place.log) if settings.verbose else []),
         *_health(),
         *_kind(),
-        *(_access(settings.cookie_key) if settings.token else []),
+        *(_access(settings) if settings.token else []),
         f"acl too_many fe_conn gt {MAX_CONNECTIONS}",
         *_refuse(503, pages.TOO_MANY, "too_many"),
         *_headers(),
@@ -125,9 +125,9 @@ def _kind() -> list[str]:
     ]
 
 
-def _access(cookie_key: str) -> list[str]:
+def _access(settings: Settings) -> list[str]:
     """Let in who has the key in the cookie, whichever of that name, or as a bearer token; then take it out."""
-    name = _literal(cookie_key)
+    name = _literal(settings.cookie_key)
     value = rf'\s*{name}=\"?([^;\"]*?)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
     key = f'Cookie \'%[req.fhdr(cookie),regsub("(^|;)\\s*{name}=[^;]*","",g),regsub("^;\\s*","")]\''
     return [
@@ -141,18 +141,20 @@ def _access(cookie_key: str) -> list[str]:
         "http-request set-var(txn.key) bool(true) if cookie_given cookie_right",
         "http-request set-var(txn.key) bool(true) if bearer_given bearer_right",
         "acl right_key var(txn.key) -m bool",
-        *_refuse(400, pages.NO_KEY, "!cookie_given !bearer_given"),
-        *_refuse(401, pages.WRONG_KEY, "!right_key"),
+        *sign_in.rules(settings),
+        *_refuse(400, pages.NO_KEY, "!cookie_given !bearer_given", form=sign_in.offered(settings)),
+        *_refuse(401, pages.WRONG_KEY, "!right_key", form=sign_in.offered(settings)),
         f"http-request set-header {key} if cookie_given",
         "http-request del-header Cookie if { req.fhdr(cookie) -m len 0 }",
         "http-request del-header Authorization if bearer_given bearer_right",
     ]
 
 
-def _refuse(status: int, text: pages.Text, condition: str) -> list[str]:
+def _refuse(status: int, text: pages.Text, condition: str, *, form: bool = False) -> list[str]:
+    page = pages.page(text, sign_in.FIELD if form else None)
     start = f"http-request return status {status} hdr Cache-Control no-store"
     return [
-        f"{start} content-type 'text/html; charset=utf-8' string '{pages.page(text)}' if {condition} navigation",
+        f"{start} content-type 'text/html; charset=utf-8' string '{page}' if {condition} navigation",
         f"{start} content-type application/json string '{pages.message(text)}' if {condition}",
     ]
 

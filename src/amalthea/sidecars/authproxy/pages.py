@@ -15,6 +15,7 @@ _STYLE = (
     "color:#1b1f24;background:#f6f7f9}"
     "main{max-width:34rem;padding:2rem}"
     "h1{font-size:1.6rem;line-height:1.3;margin:0 0 1rem}"
+    "input,button{font:inherit;padding:.2rem .5rem}"
     "@media(prefers-color-scheme:dark){body{color:#e8eaed;background:#17191c}}"
 )
 
@@ -58,15 +59,24 @@ NO_ANSWER = Text(
 )
 
 
-def page(text: Text) -> str:
-    """Return the page, in one line."""
+def page(text: Text, key_field: str | None = None) -> str:
+    """Return the page, in one line; with `key_field` it asks for the session's key, and posts it to its own address."""
     refresh = f'<meta http-equiv="refresh" content="{text.refresh}">' if text.refresh else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"{refresh}<title>{text.title}</title><style>{_STYLE}</style></head>"
         f'<body><main role="status"><h1>{text.title}</h1>'
-        f"{''.join(f'<p>{sentence}</p>' for sentence in text.sentences)}</main></body></html>"
+        f"{''.join(f'<p>{sentence}</p>' for sentence in text.sentences)}"
+        f"{_form(key_field) if key_field else ''}</main></body></html>"
+    )
+
+
+def _form(field: str) -> str:
+    return (
+        "<details><summary>I have the key of this session</summary>"
+        f'<form method="post"><p><label>Key <input name="{field}" type="password" autocomplete="current-password" '
+        "required></label> <button>Open the session</button></p></form></details>"
     )
 
 

@@ -13,6 +13,7 @@ from amalthea.sidecars.authproxy.document import KEYS, Given, SettingsError
 _PREFIX = "AUTHPROXY_"
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_COOKIE_PATH = re.compile(r"""[^\x00-\x20;"'\\\x7f-\U0010ffff]*""")
 _REMOTE = re.compile(r"http://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 _LONGEST = 4096
 """Characters of a value; browsers keep no longer cookies."""
@@ -34,6 +35,8 @@ class Settings(NamedTuple):
     """What the session does not see of its paths, without a slash at the end; None where it sees them whole."""
     verbose: bool
     """Whether every request is logged."""
+    cookie_path: str | None = None
+    """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
 
     def __repr__(self) -> str:
         return f"Settings{self[1:]}"  # without the token
@@ -60,6 +63,7 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _port(given.get("meta_port", Given("65534", ""))),
         _prefix(given.get("strip_path_prefix", Given("", ""))),
         _flag(given.get("verbose", Given("false", ""))),
+        _cookie_path(given.get("cookie_path", Given("", ""))),
     )
     if settings.port == settings.meta_port:
         raise SettingsError(f"port and meta_port are both {settings.port}; give each its own.")
@@ -107,6 +111,12 @@ def _prefix(value: Given) -> str | None:
     if not value.text.startswith("/"):
         raise SettingsError(f"{value.place} does not begin with a slash; write the path, as /sessions/mine.")
     return value.text.rstrip("/")
+
+
+def _cookie_path(value: Given) -> str | None:
+    """Return the path; None for one that no cookie can have, for that is no reason to close the door."""
+    path = _prefix(value)
+    return (path or "/") if path is not None and _COOKIE_PATH.fullmatch(path) else None
 
 
 def _flag(value: Given) -> bool:

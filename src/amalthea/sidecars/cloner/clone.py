@@ -6,10 +6,12 @@ At a resume the clone is there: only the git configuration for the session is br
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from amalthea.sidecars.cloner import cloning, credentials, ending, remote, session_config
+from amalthea.sidecars.cloner import authorities, cloning, credentials, ending, remote, session_config
 from amalthea.sidecars.cloner.checkout import Wish
+from amalthea.sidecars.cloner.credentials import Access, Key, Login
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git, say
 from amalthea.sidecars.cloner.private import environment
@@ -29,21 +31,28 @@ def _flags(arguments: Sequence[str]) -> Namespace:
     flags.add_argument("--revision", default="", help="branch, tag or commit; the default branch if not given")
     given = flags.parse_args(arguments)
     if given.revision.startswith("-"):
-        raise Misconfigured("--revision begins with a hyphen, as no branch, tag or commit does; correct it.")
+        raise Misconfigured(
+            "The repository's revision begins with a hyphen, as no branch, tag or commit does; correct it."
+        )
     return given
 
 
 def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
-    source = remote.parse(flags.remote, "--remote")
+    source = remote.parse(flags.remote, "The repository's remote")
     folder = flags.path / source.folder
-    with environment(source, None, variables) as plain:
+    with environment(source, Access(), variables) as plain:
         block = session_config.read(variables.get(session_config.VARIABLE, ""), Git(plain))
     if cloning.is_taken(folder):
         say(f"{folder} is there already and is left as it is.")
         _refresh(folder, block)
         return
-    order = cloning.Order(source, folder, Wish(flags.revision), _credentials(flags.config, source))
-    cloning.make(order, lambda _, clone: session_config.put(clone, block))
+    access = _access(flags.config, source)
+
+    def finish(git: Git, clone: Path) -> None:
+        authorities.keep(git, clone, folder, access.authorities, source.scope)
+        session_config.put(clone, block)
+
+    cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
     say(f"{source.address} is cloned into {folder}.")
 
 
@@ -54,20 +63,21 @@ def _refresh(folder: Path, block: str) -> None:
         raise CloneFailed(f"The git configuration in {folder} cannot be written; check its owner and rights.") from None
 
 
-def _credentials(path: Path | None, source: remote.Remote) -> credentials.Credentials:
-    """Return what opens the repository: from the file, else from its address.
+def _access(path: Path | None, source: remote.Remote) -> Access:
+    """Return how the repository is got at: from the file, else from its address.
 
     Raises:
         Misconfigured: the file cannot be read, or is for the other kind of address.
     """
     if path is None:
-        return source.login
+        return Access(source.login)
+    name = f"Cloning {source.address} failed: the key {path.name} of its credentials' secret"
     try:
-        found = credentials.read(path.read_text(encoding="utf-8"), str(path))
+        found = credentials.read(path.read_text(encoding="utf-8"), name)
     except (OSError, UnicodeDecodeError):
-        raise Misconfigured(f"--config names {path}, which cannot be read; check the secret and its key.") from None
-    if source.is_ssh and isinstance(found, credentials.Login):
-        raise Misconfigured(f"{path} holds a user and a password, but --remote is for SSH; give a privateKey.")
-    if source.scope and isinstance(found, credentials.Key):
-        raise Misconfigured(f"{path} holds a private key, but --remote is for the web; give username and password.")
-    return found
+        raise Misconfigured(f"{name} cannot be read; check cloningConfigSecretRef and the secret.") from None
+    if source.is_ssh and isinstance(found.credentials, Login):
+        raise Misconfigured(f"{name} holds a user and a password, but its address is for SSH; write a privateKey.")
+    if source.scope and isinstance(found.credentials, Key):
+        raise Misconfigured(f"{name} holds a private key, but its address is not for SSH; write username and password.")
+    return found if found.credentials else replace(found, credentials=source.login)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from amalthea.sidecars.cloner.checkout import Wish, check_out
-from amalthea.sidecars.cloner.credentials import Credentials
+from amalthea.sidecars.cloner.credentials import Access
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
 from amalthea.sidecars.cloner.failures import Failure, judge
 from amalthea.sidecars.cloner.git import Git, say
@@ -34,7 +34,7 @@ class Order:
     folder: Path
     """Its place. Nothing may be there but an empty folder, or one with an error file."""
     wish: Wish = field(default_factory=Wish)
-    credentials: Credentials = None
+    access: Access = field(default_factory=Access)
     large_files: bool = True
     """Fetch what Git LFS keeps elsewhere. If not, the running session can do it."""
 
@@ -57,7 +57,7 @@ def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sle
         CloneFailed: it cannot be cloned. Nothing of it is left.
         Misconfigured: there is no place for temporary files.
     """
-    with environment(order.remote, order.credentials, os.environ) as variables:
+    with environment(order.remote, order.access, os.environ) as variables:
         for pause in (*PAUSES, None):
             try:
                 _attempt(Git(variables), order, finish)

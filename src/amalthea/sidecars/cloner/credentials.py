@@ -1,7 +1,11 @@
-"""What opens a private repository: user and password for the web, a private key for SSH. No `repr` shows them."""
+"""What opens a private repository: user and password for the web, a private key for SSH. No `repr` shows them.
+
+The file that holds them may also say whom the repository's server is to be believed by.
+"""
 
 from dataclasses import dataclass, field
 
+from amalthea.sidecars.cloner import authorities
 from amalthea.sidecars.cloner.errors import Misconfigured
 
 
@@ -26,24 +30,38 @@ class Key:
 Credentials = Login | Key | None
 
 
-def read(text: str, name: str) -> Login | Key:
+@dataclass(frozen=True)
+class Access:
+    """How a repository is got at."""
+
+    credentials: Credentials = None
+    authorities: str = ""
+    """PEM of those that vouch for its server besides the system's."""
+
+
+def read(text: str, name: str) -> Access:
     """Read the YAML of a credentials file: `username` and `password`, or `privateKey` with or without `password`.
 
-    Upper and lower case of the keys is one. `knownHosts` may go with a private key.
+    Upper and lower case of the keys is one. `knownHosts` may go with a private key, `caCertificates` with either, or
+    stand alone.
 
     Raises:
         Misconfigured: it is neither. `name` is the file's, for the message; nothing of its content is in it.
     """
     values = _values(text, name)
-    password = values.get("password", "")
+    password, trusted = values.get("password", ""), values.get("cacertificates", "")
+    own = authorities.checked(trusted, name) if trusted else ""
     if values.get("privatekey"):
         key = values["privatekey"].replace("\r\n", "\n").strip() + "\n"
-        return Key(_one_line(key, name, key=True), _one_line(password, name), values.get("knownhosts", ""))
+        opened = Key(_one_line(key, name, key=True), _one_line(password, name), values.get("knownhosts", ""))
+        return Access(opened, own)
+    if own and not (values.get("username") or password):
+        return Access(None, own)
     if not (values.get("username") and password):
         raise Misconfigured(
             f"{name} holds no credentials; write username and password, or privateKey, into the secret."
         )
-    return Login(_one_line(values["username"], name), _one_line(password, name))
+    return Access(Login(_one_line(values["username"], name), _one_line(password, name)), own)
 
 
 def _values(text: str, name: str) -> dict[str, str]:

@@ -1,18 +1,14 @@
 """How a program of the cloner ends: its exit code, its last words for the session's status, and SIGTERM."""
 
 import argparse
-import contextlib
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from amalthea.sidecars import last_words
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured, Stopped
 from amalthea.sidecars.cloner.git import say
-
-TERMINATION_LOG = Path("/dev/termination-log")
-"""From here Kubernetes takes a container's last words. It is there already, or nobody reads it."""
 
 
 class Flags(argparse.ArgumentParser):
@@ -30,7 +26,7 @@ def run(program: Callable[[], None]) -> int:
         program()
     except (CloneFailed, Misconfigured) as error:
         say(str(error))
-        _leave(str(error))
+        last_words.leave(str(error))
         return 2 if isinstance(error, Misconfigured) else 1
     except Stopped:
         say("Stopped before the end; what was begun is cleared away.")
@@ -42,9 +38,3 @@ def run(program: Callable[[], None]) -> int:
 def _stop(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  (the shape of a signal handler)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what is begun is to be cleared away, whatever else comes
     raise Stopped
-
-
-def _leave(message: str) -> None:
-    with contextlib.suppress(OSError), TERMINATION_LOG.open("r+", encoding="utf-8") as file:
-        file.write(message)
-        file.truncate()

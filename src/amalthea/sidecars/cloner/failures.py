@@ -20,7 +20,12 @@ _KEY = "its private key or the key's password is wrong; correct the repository's
 _HOST = "its server shows another host key than the known one; check the server, and correct knownHosts"
 _LOGIN = "its server does not let us in; give credentials if it is private, and correct them if they are given"
 _GONE = "its server knows no such repository, or hides it; check the address and the credentials"
-_TRUST = "its server's certificate is not trusted; ask your administrators to add its authority"
+_TRUST = (
+    "its server's certificate is not trusted; add its authority's as caCertificates to the repository's credentials,"
+    " or ask your administrators to trust it"
+)
+_EXPIRED = "its server's certificate has expired; ask whoever runs the server to renew it"
+_STRANGER = "its server shows another server's certificate; check the address"
 _QUOTA = "its server's quota for large files is used up; ask the owner of the repository"
 _LARGE = "the server lacks one of its large files; ask somebody who has it to push it"
 _REF = "it names a commit that its server does not have; push that commit, or correct the submodule"
@@ -52,6 +57,8 @@ _CAUSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
     (_LARGE, False, ("does not exist on the server", "Object does not exist")),
     (_GONE, False, ("repository '?.*'? not found", "Repository (or object )?not found", "returned error: 404")),
     (_GONE, False, ("does not appear to be a git repository", "not valid: is this a git repository")),
+    (_EXPIRED, False, ("certificate.* expired",)),
+    (_STRANGER, False, ("certificate.* does not match", "doesn't match", "certificate is valid for")),
     (_TRUST, False, ("certificate", "SSL peer")),
     (_NAME, True, ("Could not resolve", "Name or service not known", "name resolution", "no such host")),
     (

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from amalthea.sidecars.cloner.credentials import Credentials, Key, Login
+from amalthea.sidecars.cloner import authorities
+from amalthea.sidecars.cloner.credentials import Access, Credentials, Key, Login
 from amalthea.sidecars.cloner.errors import Misconfigured
 from amalthea.sidecars.cloner.remote import Remote
 
@@ -48,7 +49,7 @@ _NSS_WRAPPER = "libnss_wrapper.so"
 
 
 @contextmanager
-def environment(remote: Remote, credentials: Credentials, given: Mapping[str, str]) -> Iterator[dict[str, str]]:
+def environment(remote: Remote, access: Access, given: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Yield git's environment for cloning `remote`; afterwards nothing of it is left. `given` is the process' own.
 
     Raises:
@@ -58,13 +59,13 @@ def environment(remote: Remote, credentials: Credentials, given: Mapping[str, st
     try:
         yield {
             **{name: given[name] for name in _TAKEN_OVER if name in given},
-            **_authorities(given),
+            **_authorities(folder, access.authorities, given),
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_GLOBAL": str(_file(folder / "gitconfig", _settings(folder, remote, credentials))),
+            "GIT_CONFIG_GLOBAL": str(_file(folder / "gitconfig", _settings(folder, remote, access.credentials))),
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_TERMINAL_PROMPT": "0",
-            **_ssh(folder, credentials if isinstance(credentials, Key) else None),
+            **_ssh(folder, access.credentials if isinstance(access.credentials, Key) else None),
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -85,9 +86,11 @@ def _file(path: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def _authorities(given: Mapping[str, str]) -> dict[str, str]:
-    bundle = given.get("SSL_CERT_FILE") or given.get("REQUESTS_CA_BUNDLE")
-    return {"SSL_CERT_FILE": bundle, "GIT_SSL_CAINFO": bundle} if bundle else {}
+def _authorities(folder: Path, own: str, given: Mapping[str, str]) -> dict[str, str]:
+    file = authorities.mounted(given)
+    if own:
+        file = str(_file(folder / "authorities.pem", authorities.bundle(own, given)))
+    return {"SSL_CERT_FILE": file, "GIT_SSL_CAINFO": file} if file else {}
 
 
 def _settings(folder: Path, remote: Remote, credentials: Credentials) -> str:

@@ -29,7 +29,8 @@ def read(path: str, git: Git) -> str:
         git.run("config", "--file", path, "--list")
     except (OSError, UnicodeDecodeError, GitFailed):
         raise Misconfigured(
-            f"{VARIABLE} names {path}, which is no git configuration; correct the repository's configSecretRef."
+            f"The key {Path(path).name} of a repository's configSecretRef is missing in its secret or no git"
+            " configuration; correct it."
         ) from None
     return text
 

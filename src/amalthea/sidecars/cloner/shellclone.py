@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amalthea.sidecars.cloner import cloning, ending, remote, variables
 from amalthea.sidecars.cloner.checkout import Wish
-from amalthea.sidecars.cloner.credentials import Credentials, Login
+from amalthea.sidecars.cloner.credentials import Access, Credentials, Login
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
 from amalthea.sidecars.cloner.git import Git, say
 from amalthea.sidecars.cloner.private import environment
@@ -39,14 +39,14 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
     try:
         if cloning.is_taken(folder):
             say(f"{folder} is there already; only its settings for the git proxy are written.")
-            with environment(source, None, given) as plain:
+            with environment(source, Access(), given) as plain:
                 _set_proxy(Git(plain), folder, wanted.proxy_port)
             return
         order = cloning.Order(
             source,
             folder,
             Wish(repository.branch, repository.commit_sha),
-            _credentials(wanted, repository, source, given),
+            Access(_credentials(wanted, repository, source, given)),
             wanted.large_files,
         )
         cloning.make(order, lambda git, clone: _finish(git, clone, wanted))

@@ -8,11 +8,12 @@ import asyncio
 import base64
 import logging
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amalthea.sidecars.gitproxy import matching, peer, refusal
 from amalthea.sidecars.gitproxy.head import BadMessage, Request, Response, read_response
 from amalthea.sidecars.gitproxy.matching import Origin, Repository
+from amalthea.sidecars.gitproxy.network import Network
 from amalthea.sidecars.gitproxy.peer import Peer
 from amalthea.sidecars.gitproxy.refusal import Refused
 from amalthea.sidecars.gitproxy.tokens import NoToken, Tokens, TokensUnavailable
@@ -32,6 +33,7 @@ class Site:
     tokens: Tokens
     trust: ssl.SSLContext
     """Whose certificates are believed."""
+    network: Network = field(default_factory=Network)
     dial_seconds: float = 20.0
     idle_seconds: float = 600.0
     """How much silence is borne where something must come."""
@@ -138,7 +140,8 @@ class Conversation:
             self.hang_up()
         if self._upstream is None:
             trust = self._site.trust if server.scheme == "https" else None
-            self._upstream = await peer.dial(server, trust, self._site.dial_seconds, self._site.idle_seconds)
+            dial = self._site.network.dial
+            self._upstream = await dial(server, trust, self._site.dial_seconds, self._site.idle_seconds)
             self._server = server
         return self._upstream
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 from amalthea.sidecars.gitproxy import head, matching, peer
+from amalthea.sidecars.gitproxy.network import Network
 
 _PATIENCE = 15.0
 _MAX_ANSWER = 1024 * 1024
@@ -45,8 +46,9 @@ class Fetch(Protocol):
 class HttpFetch:
     """Asks over real connections, of which each serves one question."""
 
-    def __init__(self, trust: ssl.SSLContext) -> None:
+    def __init__(self, trust: ssl.SSLContext, network: Network) -> None:
         self._trust = trust
+        self._network = network
 
     async def __call__(self, question: Question) -> Answer:
         """Ask, and follow where a GET is sent on to, the bearer's token kept: the server decides who may see it."""
@@ -71,7 +73,7 @@ class HttpFetch:
         if server is None:
             raise FetchError("sent on to something that is no URL")
         trust = self._trust if server.scheme == "https" else None
-        connection = await peer.dial(server, trust, _PATIENCE, _PATIENCE)
+        connection = await self._network.dial(server, trust, _PATIENCE, _PATIENCE)
         try:
             await connection.send(_encode(question, server, parts.path, parts.query))
             return await _read(connection, question.method)

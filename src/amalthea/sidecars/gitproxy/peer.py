@@ -28,6 +28,7 @@ class Peer:
         self.reader = reader
         self.writer = writer
         self.idle = idle
+        self._without_tls: asyncio.StreamWriter | None = None
 
     async def head(self, patience: float | None) -> bytes:
         """Read a head up to its empty line; nothing if the connection ended before. `patience`: seconds, None for ever.
@@ -77,17 +78,23 @@ class Peer:
             raise head.BadMessage("A line of the body is too long.")
         return found
 
-    async def secure(self, context: ssl.SSLContext, patience: float) -> None:
-        """Go on over TLS, as its server; raise OSError if the other end does not want to."""
+    async def secure(self, context: ssl.SSLContext, patience: float, server: str | None = None) -> None:
+        """Go on over TLS, as the client of `server` or as the server itself; raise OSError if that fails."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(limit=head.MAX_HEAD)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport = await loop.start_tls(
-            self.writer.transport, protocol, context, server_side=True, ssl_handshake_timeout=patience
+            self.writer.transport,
+            protocol,
+            context,
+            server_side=server is None,
+            server_hostname=server,
+            ssl_handshake_timeout=patience,
         )
         if transport is None:
             raise Truncated("the connection ended before TLS began")
         protocol.connection_made(transport)
+        self._without_tls = self.writer  # which would take the connection along if it were collected
         self.reader, self.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def linger(self) -> None:

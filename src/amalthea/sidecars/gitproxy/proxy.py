@@ -65,7 +65,7 @@ class Proxy:
             await self._serve(client, server)
             return
         try:
-            other = await peer.dial(server, None, self._site.dial_seconds, self._site.idle_seconds)
+            other = await self._site.network.dial(server, None, self._site.dial_seconds, self._site.idle_seconds)
         except OSError as error:
             raise refusal.of(server, error) from None
         try:

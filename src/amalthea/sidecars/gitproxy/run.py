@@ -11,7 +11,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from amalthea.sidecars.gitproxy import certificate
+from amalthea.sidecars import last_words
+from amalthea.sidecars.gitproxy import certificate, network
 from amalthea.sidecars.gitproxy.conversation import Site
 from amalthea.sidecars.gitproxy.fetch import HttpFetch
 from amalthea.sidecars.gitproxy.head import MAX_HEAD
@@ -33,20 +34,24 @@ log = logging.getLogger("gitproxy")
 def main(arguments: Sequence[str]) -> int:
     """Run the proxy; return the exit code: 0 after SIGTERM, 2 if it cannot start as it is configured."""
     if arguments:
-        sys.stderr.write("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.\n")
-        return 2
+        return _refuse("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.")
     try:
         logs.set_up(os.environ.get("LOG_LEVEL") or "info")
         settings, trust = from_environment(os.environ), trusted(os.environ)
+        way_out = network.from_environment(os.environ)
     except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        return _refuse(str(error))
     try:
-        asyncio.run(_run(settings, trust))
+        asyncio.run(_run(settings, trust, way_out))
     except OSError as error:
-        sys.stderr.write(f"The git proxy cannot listen ({error}); is another one running here?\n")
-        return 2
+        return _refuse(f"The git proxy cannot listen ({error}); is another one running here?")
     return 0
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
+    last_words.leave(message)
+    return 2
 
 
 def trusted(env: Mapping[str, str]) -> ssl.SSLContext:
@@ -69,14 +74,14 @@ def trusted(env: Mapping[str, str]) -> ssl.SSLContext:
     return context
 
 
-async def _run(settings: Settings, trust: ssl.SSLContext) -> None:
+async def _run(settings: Settings, trust: ssl.SSLContext, way_out: network.Network) -> None:
     """Serve until SIGTERM or SIGINT; raise OSError if a port is taken."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    tokens = Tokens(settings, HttpFetch(trust), time.time)
+    tokens = Tokens(settings, HttpFetch(trust, way_out), time.time)
     names = {host for known in settings.repositories for host in (known.origin.host, f"www.{known.origin.host}")}
-    proxy = Proxy(Site(settings.repositories, tokens, trust), certificate.server_side(names))
+    proxy = Proxy(Site(settings.repositories, tokens, trust, way_out), certificate.server_side(names))
     health = Health(settings.port, settings.health_port)
     await _listen(proxy.handle, _LOOPBACK, settings.port)
     await _listen(health.handle, _ANYWHERE, settings.health_port)

@@ -9,7 +9,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amalthea.sidecars.authproxy import configuration, document
+from amalthea.sidecars.authproxy import configuration, document, sign_in
 from amalthea.sidecars.authproxy.configuration import Place
 from amalthea.sidecars.authproxy.document import Given, SettingsError
 from amalthea.sidecars.authproxy.settings import Settings, read
@@ -19,41 +19,9 @@ PLACE = Place(("0.0.0.0:1",), ("0.0.0.0:2",), 3, "/work.lua")
 PIECES = (
     *document.KEYS,
     *("authproxy", "renku-auth", "http://127.0.0.1:8888", "/sessions/x/", "true", "65535", "s3cret", "null"),
-    *(
-        "'",
-        '"',
-        "\\",
-        "\\x27",
-        "#",
-        "$HOME",
-        "${X}",
-        "%[src]",
-        "%",
-        "{",
-        "}",
-        "(",
-        ")",
-        ",",
-        " ",
-        "  ",
-        "\t",
-        "\n",
-        "\r",
-    ),
-    *(
-        ": ",
-        ":\n  ",
-        "- ",
-        "&a ",
-        "*a",
-        "!!python/object:os.system ",
-        "!!int ",
-        "|\n  ",
-        "---\n",
-        "\0",
-        "\u2028",
-        "\u0085",
-    ),
+    *("'", '"', "\\", "\\x27", "#", "$HOME", "${X}", "%[src]", "%", "{", "}", "(", ")", ","),
+    *(" ", "  ", "\t", "\n", "\r", "\0", "\u2028", "\u0085"),
+    *(": ", ":\n  ", "- ", "&a ", "*a", "!!python/object:os.system ", "!!int ", "|\n  ", "---\n"),
 )
 texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=12).map("".join)
 
@@ -100,4 +68,5 @@ def like(plain: Settings, wanted: Settings) -> Settings:
         plain.meta_port,
         wanted.strip_path_prefix and plain.strip_path_prefix,
         verbose=wanted.verbose,
+        cookie_path="/p" if sign_in.offered(wanted) else None,
     )

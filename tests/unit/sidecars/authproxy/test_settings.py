@@ -41,10 +41,13 @@ def test_every_key_is_read() -> None:
         port: 8000
         meta_port: "8001"
         strip_path_prefix: /sessions/mine/
+        cookie_path: /sessions/mine/
         verbose: yes
     """
     known = settings.read({}, {}, document.parse(content, PATH))
-    assert known == Settings(SECRET, "key", "[::1]:1234", 8000, 8001, "/sessions/mine", verbose=True)
+    assert known == Settings(
+        SECRET, "key", "[::1]:1234", 8000, 8001, "/sessions/mine", verbose=True, cookie_path="/sessions/mine"
+    )
 
 
 def test_a_flag_goes_before_a_variable_and_a_variable_before_the_file() -> None:
@@ -70,6 +73,16 @@ def test_a_flag_goes_before_a_variable_and_a_variable_before_the_file() -> None:
 )
 def test_everybody_is_let_in_only_where_that_was_said(content: str | None, env: dict[str, str], token: str) -> None:
     assert read(content, env).token == token
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [("/x/", "/x"), ("/", "/"), ("", None), ("/a%20b", "/a%20b"), ("/a b", None), ("/a;b", None), ("/ä", None)],
+)
+def test_a_key_that_is_entered_by_hand_is_asked_for_only_where_a_cookie_can_have_the_path(
+    path: str, kept: str | None
+) -> None:
+    assert read(None, {"AUTHPROXY_COOKIE_PATH": path}).cookie_path == kept
 
 
 @pytest.mark.parametrize(("prefix", "cut"), [("/x/", "/x"), ("/x", "/x"), ("/", ""), ("", None)])

@@ -1,9 +1,12 @@
 """Credentials come as people write them; what cannot be used is refused without a word of it."""
 
+from pathlib import Path
+
 import pytest
 
-from amalthea.sidecars.cloner.credentials import Key, Login, read
+from amalthea.sidecars.cloner.credentials import Access, Key, Login, read
 from amalthea.sidecars.cloner.errors import Misconfigured
+from lab.pki import Authority
 
 
 @pytest.mark.parametrize(
@@ -19,7 +22,20 @@ from amalthea.sidecars.cloner.errors import Misconfigured
     ids=["login", "digits stay text", "json", "key", "key with password", "known hosts"],
 )
 def test_credentials_are_read(text: str, credentials: Login | Key) -> None:
-    assert read(text, "/secrets/auth") == credentials
+    assert read(text, "/secrets/auth") == Access(credentials)
+
+
+@pytest.mark.parametrize(
+    ("text", "credentials"),
+    [("username: me\npassword: hush\n", Login("me", "hush")), ("privateKey: k\n", Key("k\n")), ("", None)],
+)
+def test_authorities_may_go_with_either_or_stand_alone(
+    text: str, credentials: Login | Key | None, tmp_path: Path
+) -> None:
+    pem = Authority(tmp_path).pair.certificate.read_text()
+    block = "".join(f"  {line}\n" for line in pem.splitlines())
+
+    assert read(f"{text}caCertificates: |\n{block}", "/secrets/auth") == Access(credentials, pem)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +50,8 @@ def test_credentials_are_read(text: str, credentials: Login | Key) -> None:
         "username: 'hush",
         'username: me\npassword: "hush\\nhost=evil"',
         'username: "me\\0"\npassword: hush',
+        "username: me\npassword: hush\ncaCertificates: hush",
+        "caCertificates: |\n  -----BEGIN CERTIFICATE-----\n  hush\n  -----END CERTIFICATE-----\n",
     ],
 )
 def test_what_are_no_credentials_is_refused_without_a_word_of_it(text: str) -> None:

@@ -16,7 +16,7 @@ def last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand in for the file from which Kubernetes takes a container's last words."""
     path = tmp_path / "termination-log"
     path.write_text("what an earlier run said, and at some length")
-    monkeypatch.setattr(ending, "TERMINATION_LOG", path)
+    monkeypatch.setattr("amalthea.sidecars.last_words.PATH", path)
     return path
 
 
@@ -37,7 +37,7 @@ def test_why_it_failed_is_in_the_log_and_for_the_status(
 
 
 def test_where_nobody_reads_last_words_none_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "TERMINATION_LOG", tmp_path / "not-there")
+    monkeypatch.setattr("amalthea.sidecars.last_words.PATH", tmp_path / "not-there")
 
     assert ending.run(_raise(CloneFailed("Why."))) == 1
     assert list(tmp_path.iterdir()) == []
@@ -55,9 +55,17 @@ def test_a_stopped_pod_is_no_failure(last_words: Path) -> None:
     ("program", "flags", "told"),
     [
         (clone.main, [], "cloner clone: the following arguments are required: --remote, --path; see --help.\n"),
-        (clone.main, ["--remote", "x", "--path", "/w"], "--remote is no address that can be cloned; write one like"),
-        (clone.main, ["--remote", "h:x", "--path", "/w", "--revision=-x"], "--revision begins with a hyphen"),
-        (clone.main, ["--remote", "h:x", "--path", "/w", "--config", "/none"], "--config names /none, which cannot be"),
+        (clone.main, ["--remote", "x", "--path", "/w"], "The repository's remote is no address that can be"),
+        (
+            clone.main,
+            ["--remote", "h:x", "--path", "/w", "--revision=-x"],
+            "revision begins with a hyphen",
+        ),
+        (
+            clone.main,
+            ["--remote", "h:x", "--path", "/w", "--config", "/none"],
+            "the key none of its credentials",
+        ),
         (clone.main, ["--remote", "h:x", "--path", "/w", "--strategy", "always"], "invalid choice: 'always'"),
         (shellclone.main, ["more"], "cloner shellclone: unrecognized arguments: more; see --help.\n"),
         (shellclone.main, [], "GIT_CLONE_MOUNT_PATH is missing; name the folder of the session's files.\n"),
@@ -81,8 +89,8 @@ def test_a_wrong_start_is_one_line_and_nothing_else(
 @pytest.mark.parametrize(
     ("remote", "content", "told"),
     [
-        ("git@h.org:a", "username: me\npassword: hush\n", "give a privateKey."),
-        ("https://h.org/a", "privateKey: hush\n", "give username and password."),
+        ("git@h.org:a", "username: me\npassword: hush\n", "write a privateKey."),
+        ("https://h.org/a", "privateKey: hush\n", "write username and password."),
         ("https://h.org/a", "hush", "write the secret like `username: me`."),
     ],
 )

@@ -20,6 +20,9 @@ DOING = "Cloning https://h.org/a"
         ("Host key verification failed.\nfatal: Could not read from remote repository.", "another host key"),
         ("fatal: write error: No space left on device\nfatal: index-pack failed", "storage is full"),
         ("fatal: unable to access 'https://h.org/a/': server certificate verification failed. CAfile: none", "trusted"),
+        ("server verification failed: certificate has expired. (CAfile: none)", "has expired"),
+        ("SSL: certificate subject name (git) does not match target hostname 'h.org'", "another server's certificate"),
+        ("tls: failed to verify certificate: x509: certificate signed by unknown authority", "as caCertificates to"),
         ("error: index-pack died of signal 9\nfatal: index-pack failed", "ran out of memory"),
         (
             "batch response: This repository is over its data quota. Account responsible for LFS",

@@ -1,4 +1,4 @@
-"""An SSH server on a free port of the loopback address, for one user and one key: who runs the tests."""
+"""An SSH server on a free port, for one user and one key: who runs the tests. It serves git repositories alone."""
 
 import getpass
 import os
@@ -15,18 +15,20 @@ _SECONDS_TO_START = 10.0
 class SshServer:
     """A real sshd. Ends with `close`."""
 
-    def __init__(self, folder: Path, repositories: Path) -> None:
+    def __init__(self, folder: Path, repositories: Path, address: str = "127.0.0.1") -> None:
         self._repositories = repositories
+        self._address = address
         self.port = free_port()
         self.key = new_key(folder / "user", "open sesame")
         host_key = new_key(folder / "host")
-        self.known_hosts = f"[127.0.0.1]:{self.port} {host_key.with_suffix('.pub').read_text()}"
+        self.known_hosts = f"[{address}]:{self.port} {host_key.with_suffix('.pub').read_text()}"
         (folder / "authorized_keys").write_text(self.key.with_suffix(".pub").read_text())
         config = folder / "sshd_config"
         config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile none\nUsePAM no\n"
+            f"Port {self.port}\nListenAddress {address}\nHostKey {host_key}\nPidFile none\nUsePAM no\n"
             f"AuthorizedKeysFile {folder / 'authorized_keys'}\nPasswordAuthentication no\nStrictModes no\n"
             "PermitRootLogin prohibit-password\nAcceptEnv GIT_PROTOCOL\n"
+            'ForceCommand git shell -c "$SSH_ORIGINAL_COMMAND"\n'
         )
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
@@ -35,7 +37,7 @@ class SshServer:
         self._wait()
 
     def address(self, repository: str) -> str:
-        return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{self._repositories}/{repository}.git"
+        return f"ssh://{getpass.getuser()}@{self._address}:{self.port}{self._repositories}/{repository}.git"
 
     def close(self) -> None:
         self._process.terminate()
@@ -45,7 +47,7 @@ class SshServer:
         deadline = time.monotonic() + _SECONDS_TO_START
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((self._address, self.port), 1).close()
             except OSError:
                 assert self._process.poll() is None, "sshd did not start"
                 assert time.monotonic() < deadline, "sshd does not listen"

@@ -1,0 +1,84 @@
+"""Nobody can open a session whose door is misconfigured: the status must say in which secret to look, and no value."""
+
+import pytest
+
+from amalthea.api import names
+from amalthea.api.reasons import Failure
+from amalthea.api.schema import Manifest
+from amalthea.model.failures import find
+from amalthea.model.troubles.trouble import Trouble
+from amalthea.testing.builders import SessionBuilder, session
+from amalthea.testing.observations import (
+    POD_UID,
+    container,
+    event,
+    observed,
+    pod,
+    running,
+    statefulset,
+    terminated,
+    waiting,
+    with_events,
+)
+
+TOKEN = session().with_token()
+CRASHES = waiting("CrashLoopBackOff", "back-off 10s")
+SAID = "/etc/authproxy/auth: cookie_kay is none of its keys; do you mean cookie_key?\n"
+
+
+def trouble_of(door: SessionBuilder, name: str, state: Manifest, last: Manifest | None = None) -> Trouble:
+    checking = container(name, state, last=last) if last is not None else container(name, state)
+    found = find(observed(door, statefulset(), pod(container(state=running()), checking)))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("state", "last"), [(terminated(2, message=SAID), None), (CRASHES, terminated(2, message=SAID))]
+)
+def test_a_door_that_cannot_use_its_secret_names_it_while_it_is_down_and_while_it_waits(
+    state: Manifest, last: Manifest | None
+) -> None:
+    assert trouble_of(TOKEN, "authproxy", state, last) == Trouble(
+        Failure.DOOR_MISCONFIGURED,
+        "Nobody can open the session: authproxy cannot use its configuration, the key auth of the secret door."
+        " Correct it there; authproxy is started again by itself.",
+        SAID.strip(),
+    )
+
+
+def test_oauth2_proxy_with_a_whole_secret_as_its_configuration_names_that() -> None:
+    found = trouble_of(session().with_oidc("provider"), "oauth2-proxy", terminated(1))
+    assert found.code is Failure.DOOR_MISCONFIGURED
+    assert "cannot use its configuration, the secret provider. Correct it there, or wait if" in found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "code"),
+    [
+        ("authproxy", terminated(137, "OOMKilled"), Failure.OUT_OF_MEMORY),
+        ("authproxy", terminated(1), Failure.CRASHED),
+        ("oauth2-proxy", terminated(137, "OOMKilled"), Failure.OUT_OF_MEMORY),
+        ("oauth2-proxy", terminated(128, "StartError", "no such file or directory"), Failure.CANNOT_START),
+    ],
+)
+def test_a_door_that_ends_for_another_reason_does_not_blame_its_secret(name: str, how: Manifest, code: Failure) -> None:
+    assert trouble_of(TOKEN, name, how).code is code
+
+
+def test_a_container_of_that_name_is_no_door_where_nobody_is_checked() -> None:
+    found = find(observed(None, statefulset(), pod(container("authproxy", terminated(2)))))
+    assert found is not None
+    assert found.code is Failure.CRASHED
+
+
+def test_a_list_of_people_that_is_not_there_yet_is_named_with_its_secret() -> None:
+    words = (
+        f'MountVolume.SetUp failed for volume "{names.VOLUME_AUTHORIZED_EMAILS}" : references non-existent secret key'
+    )
+    creating = pod(container(state=waiting("ContainerCreating")))
+    known = observed(session().with_oidc("provider"), statefulset(), creating)
+    found = find(with_events(known, event(POD_UID, "FailedMount", f"{words}: AUTHORIZED_EMAILS")))
+    assert found is not None
+    assert (found.code, found.fatal) == (Failure.DEPENDENCY_MISSING, False)
+    assert found.message == "The session waits for the key AUTHORIZED_EMAILS of the secret provider: who may open it."
