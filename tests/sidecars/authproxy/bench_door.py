@@ -30,7 +30,7 @@ MEBIBYTE = 2**20
 LIMIT = 16 * MEBIBYTE
 TIMES_AIOHTTP = 4.0
 """At least so much more CPU time does a request cost with aiohttp."""
-BULK_SHARE = 0.25
+BULK_SHARE = 0.4
 """At least such a part of a direct download's speed is left, where both ends and the door share the machine."""
 UPSTREAM = """
 daemon off; user root; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;

@@ -16,6 +16,7 @@ PLAIN = Settings("", "renku-auth", "127.0.0.1:8888", 65535, 65534, None, verbose
 CASES = {
     "behind_oauth2_proxy": PLAIN._replace(verbose=True),
     "with_a_token": PLAIN._replace(token="s3cret"),
+    "with_a_form": PLAIN._replace(token="s3cret", cookie_path="/sessions/my-name"),
     "with_a_prefix": PLAIN._replace(token="s3cret", cookie_key="my.key", strip_path_prefix="/sessions/my-name"),
 }
 

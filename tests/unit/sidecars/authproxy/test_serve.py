@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from amalthea.sidecars import last_words
 from amalthea.sidecars.authproxy import listening, serve
 
 
@@ -11,7 +12,7 @@ from amalthea.sidecars.authproxy import listening, serve
 def termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "termination-log"
     file.write_text("something longer that stood there before " * 9)
-    monkeypatch.setattr(serve, "TERMINATION_LOG", file)
+    monkeypatch.setattr(last_words, "PATH", file)
     monkeypatch.setattr(serve, "_COMMAND", ("/no/such/program",))
     return file
 
