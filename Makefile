@@ -125,7 +125,7 @@ crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
 	$(BIN)/pytest tests/unit/build --update-golden
-	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py
+	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/chart/test_golden.py
 	$(BIN)/python -m tests.chart.readme
 
