@@ -48,6 +48,7 @@ async def test_the_statistics_are_those_that_former_clients_know_and_more(door: 
         ("POST", "/s/events/get_events", (), False),
         ("POST", "/s/events/get_events?x=y", (), False),
         ("POST", "/events/get_events/x", (), True),
+        ("PUT", "/s/lab/api/workspaces/default?1", (), False),
         ("POST", "/status-404", (), True),
     ],
 )

@@ -12,8 +12,8 @@ from amalthea.sidecars.authproxy.settings import Settings
 
 MAX_CONNECTIONS = 250
 """Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
-POLLING = ("/events/get_events",)
-"""Ends of paths that an open tab POSTs to again and again by itself: RStudio's wait for events."""
+POLLING = ("path -m end /events/get_events", "path -m sub /lab/api/workspaces/")
+"""What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels."""
 _SPARE_CONNECTIONS = 50
 _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
@@ -182,7 +182,7 @@ def _stripping(prefix: str) -> list[str]:
 
 def _counting() -> list[str]:
     """Note the times, of work only once the session has answered: a page that waits for it is none."""
-    changing = f"{{ method POST PUT PATCH DELETE }} !{{ path -m end {' '.join(POLLING)} }}"
+    changing = " ".join(["{ method POST PUT PATCH DELETE }", *(f"!{{ {each} }}" for each in POLLING)])
     return [
         "http-request set-var(proc.last_request) date",
         "http-request set-var(txn.work) bool(true) if navigation",
@@ -218,11 +218,11 @@ def _unanswered(body: str) -> list[str]:
 def _meta(addresses: tuple[str, ...]) -> str:
     values = {
         "version": "1",
+        "websocket_bytes_in": "%[lua.websocket_bytes_in]",  # before the time of work, which it brings up to date
         "last_request_time": f'"%[var(proc.last_request),{_TIME}]"',
         "last_work_time": f'"%[lua.last_work,{_TIME}]"',
         "open_connections": "%[fe_conn(door)]",
         "open_websockets": "%[be_conn(websockets)]",
-        "websocket_bytes_in": "%[lua.websocket_bytes_in]",
     }
     body = ", ".join(f'"{name}": {value}' for name, value in values.items())
     start = "content-type application/json hdr Cache-Control no-store"
