@@ -103,9 +103,13 @@ chaos: setup ## Kill the operator and take the API server away for 3 minutes: no
 bench-gitproxy: setup ## Measure a large clone with and without the git proxy
 	$(BIN)/pytest -s tests/sidecars/gitproxy/bench_clone.py
 
+.PHONY: bench-authproxy
+bench-authproxy: setup ## Measure the door of a session against aiohttp, within its 16 MiB
+	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
+
 .PHONY: fuzz
-fuzz: setup ## Feed the git proxy with spoilt messages for a few minutes
-	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/gitproxy/test_fuzz.py
+fuzz: setup ## Feed the proxies with spoilt messages and settings for a few minutes
+	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
 
 ##@ Upkeep
 .PHONY: format

@@ -73,7 +73,7 @@ def door(world: World, cluster: Admin) -> None:
     page = page_of(session, cluster.http_port)
     stranger = page.wait_for(lambda answer: answer.status == 400)
     assert b"JupyterLab" not in stranger.body
-    owner = ask(page.url, headers={"Authorization": "Bearer a-key-of-your-own"})
+    owner = ask(page.url.removesuffix("/"), headers={"Authorization": "Bearer a-key-of-your-own"})
     assert owner.status == 200
     assert b"JupyterLab" in owner.body
 

@@ -99,6 +99,12 @@ class Door:
         return Path(f"/proc/{pid}"), Path("/proc", Path(f"/proc/{pid}/task/{pid}/children").read_text().strip())
 
     @property
+    def memory(self) -> int:
+        """Return what HAProxy has for itself, in bytes: of its container's limit, the part that cannot be dropped."""
+        status = (self.processes[1] / "status").read_text()
+        return 1024 * int(status.partition("RssAnon:")[2].split()[0])
+
+    @property
     def open_files(self) -> set[Path]:
         """Return the files that HAProxy has open, sockets and the like too."""
         return {path.resolve() for path in (self.processes[1] / "fd").iterdir()}
@@ -110,7 +116,10 @@ class Door:
 
     async def ask(self, target: str, *fields: str, method: str = "GET", body: bytes = b"") -> Answer:
         """Ask on a connection of its own."""
-        return await (await self.connect()).ask(target, *fields, method=method, body=body)
+        browser = await self.connect()
+        answer = await browser.ask(target, *fields, method=method, body=body)
+        browser.writer.close()
+        return answer
 
     async def websocket(self, *fields: str) -> Browser:
         """Open a WebSocket."""
@@ -119,7 +128,9 @@ class Door:
         return browser
 
     async def statistics(self) -> dict[str, Any]:
-        answer = await (await self.connect(self.meta_port)).ask("/request_stats")
+        browser = await self.connect(self.meta_port)
+        answer = await browser.ask("/request_stats")
+        browser.writer.close()
         assert (answer.status, answer.field("content-type")) == (200, "application/json")
         told: dict[str, Any] = json.loads(answer.body)
         return told

@@ -67,6 +67,8 @@ class Session:
             return False
         if field_of(head, "expect"):
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if path.startswith(b"/stalled"):
+            await self.finish.wait()
         body = await self._body(head, reader)
         if path.startswith(b"/events"):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + EVENT)

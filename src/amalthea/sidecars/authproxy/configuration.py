@@ -4,19 +4,21 @@ Two ports: the door, with three ways to the session behind it (pages for people,
 where the operator asks. Order matters: health, then the key, then all else. What browsers send is never quoted into it.
 """
 
-import base64
+import binascii
 from typing import NamedTuple
 
 from amalthea.sidecars.authproxy import pages, sign_in
 from amalthea.sidecars.authproxy.settings import Settings
 
-MAX_CONNECTIONS = 500
-"""Open connections that get an answer from the session; some more are taken, for the kubelet's and the operator's."""
+MAX_CONNECTIONS = 250
+"""Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
 POLLING = ("/events/get_events",)
 """Ends of paths that an open tab POSTs to again and again by itself: RStudio's wait for events."""
-_SPARE_CONNECTIONS = 100
-_BUFFER = 32768
+_SPARE_CONNECTIONS = 50
+_BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
+_BUFFERS = 200
+"""How many there are at most: with all of them in use, HAProxy stays within 16 MiB. A connection at rest has none."""
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
@@ -46,13 +48,14 @@ def _section(head: str, *lines: str) -> str:
 
 
 def _global(settings: Settings, lua: str) -> str:
-    token = base64.b64encode(settings.token.encode()).decode()
+    token = binascii.b2a_base64(settings.token.encode(), newline=False).decode()
     return _section(
         "global",
         "nbthread 1",
         f"maxconn {MAX_CONNECTIONS + 2 * _SPARE_CONNECTIONS}",
         "hard-stop-after 25s",
         f"tune.bufsize {_BUFFER}",
+        f"tune.buffers.limit {_BUFFERS}",
         "tune.http.maxhdr 256",
         *([f"set-var proc.token str({token}),b64dec"] if token else []),
         "set-var proc.last_request date()",

@@ -1,10 +1,9 @@
 """What people see of the proxy itself: small pages in plain words, and the same for programs as JSON.
 
-The pages need no JavaScript, follow the light or dark taste of the system, and speak to screen readers.
+The pages need no JavaScript, follow the light or dark taste of the system, and speak to screen readers. The texts are
+put as they are into HTML, JSON and words of HAProxy's configuration: no quotes, no markup, no plain apostrophe in them.
 """
 
-import json
-from html import escape
 from typing import NamedTuple
 
 TRY_AGAIN = 3
@@ -40,7 +39,7 @@ NO_KEY = Text(
 WRONG_KEY = Text(
     "Please sign in again",
     (
-        "Your sign-in does not open this session. It may have expired, or the session may be somebody else's.",
+        "Your sign-in does not open this session. It may have expired, or be meant for another session.",
         "Go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
@@ -54,24 +53,21 @@ NO_ANSWER = Text(
     (
         "It may still be starting, or starting again after a problem.",
         f"This page tries again every {TRY_AGAIN} seconds.",
-        "If it takes more than a few minutes, look at the session's state on the site where you started it.",
+        "If it takes more than a few minutes, look at its state on the site where you started it.",
     ),
     TRY_AGAIN,
 )
 
 
 def page(text: Text, key_field: str | None = None) -> str:
-    """Return the page: one line, without the apostrophes that would end a word in HAProxy's configuration.
-
-    With `key_field` it has a form for who holds the session's key; it is posted to the page's own address.
-    """
+    """Return the page, in one line; with `key_field` it asks for the session's key, and posts it to its own address."""
     refresh = f'<meta http-equiv="refresh" content="{text.refresh}">' if text.refresh else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"{refresh}<title>{escape(text.title)}</title><style>{_STYLE}</style></head>"
-        f'<body><main role="status"><h1>{escape(text.title)}</h1>'
-        f"{''.join(f'<p>{escape(sentence)}</p>' for sentence in text.sentences)}"
+        f"{refresh}<title>{text.title}</title><style>{_STYLE}</style></head>"
+        f'<body><main role="status"><h1>{text.title}</h1>'
+        f"{''.join(f'<p>{sentence}</p>' for sentence in text.sentences)}"
         f"{_form(key_field) if key_field else ''}</main></body></html>"
     )
 
@@ -85,6 +81,6 @@ def _form(field: str) -> str:
 
 
 def message(text: Text) -> str:
-    """Return the same for programs, without apostrophes either."""
-    told = (text.title + ".", *text.sentences[: 1 if text.refresh else None])
-    return json.dumps({"message": " ".join(told)}).replace("'", "\\u0027")
+    """Return the same for programs."""
+    told = (f"{text.title}.", *text.sentences[: 1 if text.refresh else None])
+    return f'{{"message": "{" ".join(told)}"}}'

@@ -4,18 +4,16 @@ HAProxy reads its configuration from memory that only it can see: the token is i
 """
 
 import argparse
-import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from amalthea.sidecars import last_words
 from amalthea.sidecars.authproxy import configuration, document, listening, settings
 from amalthea.sidecars.authproxy.document import Given, SettingsError
 
-TERMINATION_LOG = Path("/dev/termination-log")
-"""From here Kubernetes takes a container's last words. It is there already, or nobody reads it."""
 _LUA = Path(__file__).with_name("work.lua")
 _LARGEST_FILE = 65536
 # HAProxy takes SIGTERM (15) for "at once" and SIGUSR1 (10) for "when the open requests are done".
@@ -80,7 +78,5 @@ def _become(text: str) -> NoReturn:
 
 def _end(message: str, code: int) -> int:
     sys.stderr.write(f"{message}\n")
-    with contextlib.suppress(OSError), TERMINATION_LOG.open("r+", encoding="utf-8") as file:
-        file.write(message)
-        file.truncate()
+    last_words.leave(message)
     return code

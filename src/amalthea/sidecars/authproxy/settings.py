@@ -6,7 +6,7 @@ the door.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from amalthea.sidecars.authproxy.document import KEYS, Given, SettingsError
 
@@ -19,11 +19,10 @@ _LONGEST = 4096
 """Characters of a value; browsers keep no longer cookies."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the proxy is told from outside."""
 
-    token: str = field(repr=False)
+    token: str
     """The session's key; empty where everybody is let in, as behind oauth2-proxy."""
     cookie_key: str
     """The cookie in which browsers bring the key."""
@@ -38,6 +37,9 @@ class Settings:
     """Whether every request is logged."""
     cookie_path: str | None = None
     """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
+
+    def __repr__(self) -> str:
+        return f"Settings{self[1:]}"  # without the token
 
 
 def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, Given] | None) -> Settings:
