@@ -1,9 +1,13 @@
 """What a researcher does: opens the demo's JupyterLab with a key, writes a file, and finds it again after a pause.
 
+Who types is not paused, however little they type; who only leaves the tab open is.
+
 With --picture the page is kept as docs/session.png, for the README.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -15,7 +19,7 @@ from lab.localhost import ask, with_port
 from tests.e2e.browsers import launch
 from tests.e2e.pages import page_of
 from tests.e2e.specs import STARTS
-from tests.support.world import Object, World
+from tests.support.world import Object, World, condition
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "config" / "samples" / "05-door.yaml"
@@ -25,6 +29,10 @@ PAGE_LOADS = 60_000.0
 """Milliseconds, as Playwright counts: JupyterLab is large, and its kernel starts on the same two cores."""
 
 KEY = "the-key-of-this-test"
+IDLE_FOR = 30.0
+SEEN_FOR = 150.0
+"""Seconds for which typing may be seen after its end: the door goes by the bytes of this minute and the last."""
+MEASURED = 90.0
 CELL = 'open("notes.txt", "w").write("kept over the night"); print("written")'
 
 
@@ -48,6 +56,7 @@ def jupyterlab(world: World, cluster: Admin) -> Iterator[str]:
     cluster.kubectl("apply", f"--namespace={world.namespace}", "--filename=-", stdin=text)
     yield "lab"
     world.delete("AmaltheaSession", "lab")
+    world.wait_until_gone("AmaltheaSession", "lab")
 
 
 @pytest.mark.timeout(400)
@@ -76,6 +85,43 @@ def test_a_file_written_in_the_browser_is_there_after_a_pause(
 
     world.delete("AmaltheaSession", jupyterlab)
     world.wait_until_nothing_is_left(jupyterlab, STARTS)
+
+
+@pytest.mark.timeout(400)
+def test_who_types_now_and_then_is_not_paused_and_who_only_leaves_the_tab_open_is(
+    world: World, jupyterlab: str, page: Page, cluster: Admin
+) -> None:
+    world.patch_spec(jupyterlab, culling={"maxIdleDuration": f"{IDLE_FOR:.0f}s", "cpuIdleThreshold": "8"})
+    open_page(page, world.wait_for_state(jupyterlab, "Running", PROBED), cluster)
+    page.locator('.jp-LauncherCard[data-category="Other"]', has_text="Terminal").click()
+    page.locator(".jp-Terminal .xterm-helper-textarea").focus()
+
+    promised = due(type_until(page, world, lambda s: due(s) > 0, MEASURED))
+    session = type_until(page, world, lambda _: time.time() > promised + IDLE_FOR / 2, IDLE_FOR * 2)
+    typed = time.time()
+    assert due(session) > promised
+    assert not session["spec"]["hibernated"]
+
+    world.wait_for("AmaltheaSession", jupyterlab, lambda s: s["spec"]["hibernated"], SEEN_FOR + IDLE_FOR)
+    assert time.time() > typed + IDLE_FOR / 2
+    paused = world.wait_for_state(jupyterlab, "Hibernated", STARTS)
+    assert (condition(paused, "Stopped") or {})["reason"] == "Idle"
+
+
+def type_until(page: Page, world: World, holds: Callable[[Object], bool], within: float) -> Object:
+    """Type a key a second until something holds of the session; it is not told to be about to be paused meanwhile."""
+    deadline = time.monotonic() + within
+    while not holds(session := world.wait_for("AmaltheaSession", "lab", lambda _: True)):
+        assert time.monotonic() < deadline, session["status"]
+        assert condition(session, "StoppingSoon") is None
+        page.keyboard.type("#", delay=1000)
+    return session
+
+
+def due(session: Object) -> float:
+    """Return when a session is to be paused, in Unix time; 0 for never."""
+    told = session["status"].get("willHibernateAt")
+    return datetime.fromisoformat(told).timestamp() if told else 0.0
 
 
 def nobody_enters_without_the_key(page: Page, session: Object, cluster: Admin) -> None:
