@@ -50,6 +50,11 @@ class Difference:
 _HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
 _MEASURED = "behaviour.md 12: within 16 MiB oauth2-proxy does not get ready on a node that has just started"
 _WAITED_FOR = "behaviour.md 3: a session that lacks a key of its secret is starting; theirs crashes, or lets nobody in"
+_DOOR: Manifest = {"name": "door", "optional": False}
+_PROJECTED = {
+    "sources": [{"secret": _DOOR}, {"secret": {**_DOOR, "items": [{"key": "auth", "path": "auth"}]}}],
+    "defaultMode": 0o644,
+}
 _NEEDED = [
     {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
     for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
@@ -156,6 +161,21 @@ DIFFERENCES = (
                 f"volumeMounts[{names.VOLUME_CLONE_TMP}]",
                 {"name": names.VOLUME_CLONE_TMP, "mountPath": "/tmp", "subPath": container},
             ),
+        )
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.volumes[{names.VOLUME_PROXY_CONFIG}].{kind}",
+            ours=ours,
+            theirs=theirs,
+            reason=_WAITED_FOR,
+        )
+        for name in ("token", "oauth", "asleep", "remote")
+        for kind, ours, theirs in (
+            ("projected", _PROJECTED, ABSENT),
+            ("secret", ABSENT, {"secretName": "door", "optional": False, "defaultMode": 0o644}),
         )
     ),
     Difference(

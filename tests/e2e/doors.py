@@ -48,9 +48,13 @@ class Doors:
 
     def own(self, name: str) -> str:
         """Start a session whose user brought a configuration of oauth2-proxy, and return its URL."""
-        values = {"issuer": self.issuer.url, "client": CLIENT, "secret": CLIENT_SECRET, "host": self.host}
-        self.world.secret(name, file=OWN_CONFIGURATION.format(prefix=f"/sessions/{name}", **values))
+        self.world.secret(name, file=self.own_configuration(name))
         return self.start(name, {"type": "oauth2proxy", "secretRef": {"name": name, "key": "file"}})
+
+    def own_configuration(self, name: str) -> str:
+        """Return what such a user wrote."""
+        values = {"issuer": self.issuer.url, "client": CLIENT, "secret": CLIENT_SECRET, "host": self.host}
+        return OWN_CONFIGURATION.format(prefix=f"/sessions/{name}", **values)
 
     def token(self, name: str) -> str:
         """Start a session that its own name opens as a token, and return its URL."""

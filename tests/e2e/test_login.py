@@ -23,6 +23,8 @@ TOLD = 60.0
 """Seconds within which the session says what its door lacks."""
 TRIED_AGAIN = 120.0
 """Seconds within which the kubelet starts a container for which a key was missing."""
+MOUNTED_AGAIN = 150.0
+"""Seconds within which the kubelet tries again to mount what was not there: it waits for two minutes at most."""
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -215,8 +217,22 @@ def test_a_key_that_the_secret_lacks_is_named_and_waited_for(key: str, doors: Do
     assert ada.open(url).status == 200
 
 
-def test_a_key_of_the_users_configuration_that_is_not_there_is_named(doors: Doors, name: str) -> None:
+def test_a_key_of_the_users_configuration_is_named_and_waited_for(doors: Doors, name: str, ada: Person) -> None:
     doors.world.secret(name, other="nothing of use")
+    url = doors.start(name, {"type": "oauth2proxy", "secretRef": {"name": name, "key": "file"}})
+    told = f"waits for the key file of the secret {name}"
+    starting = doors.world.wait_for(
+        "AmaltheaSession", name, lambda s: told in s.get("status", {}).get("error", ""), TOLD
+    )
+    assert starting["status"]["state"] == "NotReady"
+    doors.world.patch("Secret", name, stringData={"file": doors.own_configuration(name)})
+    doors.world.wait_for_state(name, "Running", MOUNTED_AGAIN)
+    doors.wait(name)
+    assert ada.open(url).status == 200
+
+
+def test_a_configuration_that_oauth2_proxy_does_not_take_is_blamed_on_its_secret(doors: Doors, name: str) -> None:
+    doors.world.secret(name, file="no_such_setting = 1")
     doors.start(name, {"type": "oauth2proxy", "secretRef": {"name": name, "key": "file"}})
     failed = doors.world.wait_for_state(name, "Failed", STARTS)
     healthy = condition(failed, "Healthy")

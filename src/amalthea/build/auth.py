@@ -48,7 +48,14 @@ def volumes(subject: Subject) -> list[Manifest]:
             _secret_volume(names.VOLUME_FIXED_PROXY_CONFIG, names.internal_secret(subject.name)),
             _secret_volume(names.VOLUME_AUTHORIZED_EMAILS, auth.secret_ref.name, _EMAILS_KEY),
         ]
-    return [_secret_volume(names.VOLUME_PROXY_CONFIG, auth.secret_ref.name)]
+    return [_configuration(auth.secret_ref.name, auth.secret_ref.key)]
+
+
+def _configuration(secret: str, key: str | None) -> Manifest:
+    """Return a volume of all that the secret holds, for whose one key the pod waits: without it no proxy can start."""
+    whole: Manifest = {"name": secret, "optional": False}
+    sources = [{"secret": whole}, {"secret": {**whole, "items": [{"key": key, "path": key}]}}]
+    return {"name": names.VOLUME_PROXY_CONFIG, "projected": {"sources": sources, "defaultMode": 0o644}}
 
 
 def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:

@@ -72,13 +72,18 @@ def test_a_container_of_that_name_is_no_door_where_nobody_is_checked() -> None:
     assert found.code is Failure.CRASHED
 
 
-def test_a_list_of_people_that_is_not_there_yet_is_named_with_its_secret() -> None:
-    words = (
-        f'MountVolume.SetUp failed for volume "{names.VOLUME_AUTHORIZED_EMAILS}" : references non-existent secret key'
-    )
+@pytest.mark.parametrize(
+    ("door", "volume", "key"),
+    [
+        (session().with_oidc("provider"), names.VOLUME_AUTHORIZED_EMAILS, "AUTHORIZED_EMAILS"),
+        (session().with_token("provider", "auth"), names.VOLUME_PROXY_CONFIG, "auth"),
+        (session().with_oauth2_proxy("provider", "auth"), names.VOLUME_PROXY_CONFIG, "auth"),
+    ],
+)
+def test_a_key_that_is_not_there_yet_is_named_with_its_secret(door: SessionBuilder, volume: str, key: str) -> None:
+    words = f'MountVolume.SetUp failed for volume "{volume}" : references non-existent secret key: {key}'
     creating = pod(container(state=waiting("ContainerCreating")))
-    known = observed(session().with_oidc("provider"), statefulset(), creating)
-    found = find(with_events(known, event(POD_UID, "FailedMount", f"{words}: AUTHORIZED_EMAILS")))
+    found = find(with_events(observed(door, statefulset(), creating), event(POD_UID, "FailedMount", words)))
     assert found is not None
     assert (found.code, found.fatal) == (Failure.DEPENDENCY_MISSING, False)
-    assert found.message == "The session waits for the key AUTHORIZED_EMAILS of the secret provider: who may open it."
+    assert found.message == f"The session waits for the key {key} of the secret provider: who may open it."

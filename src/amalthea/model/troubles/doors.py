@@ -19,6 +19,7 @@ _REMEDY = {
     ),
 }
 """oauth2-proxy ends with the same exit code if its configuration is wrong and if its provider is down."""
+_VOLUMES = (names.VOLUME_PROXY_CONFIG, names.VOLUME_AUTHORIZED_EMAILS)
 _LACKS_KEY = re.compile(r"references non-existent secret key: (?P<key>\S+)")
 _OF_ITS_OWN = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 """Reasons that tell more than that a program ended: they have sentences of their own."""
@@ -35,9 +36,9 @@ def troubles(pod: PodView, door: Authentication | None) -> Iterator[Trouble]:
 
 
 def lacking_key(door: Authentication | None, said: str) -> str | None:
-    """Return which key the list of those who may open the session waits for, if a mount that failed says so."""
+    """Return which key of its secret a door waits for, if a mount that failed says so."""
     lacking = _LACKS_KEY.search(said)
-    if door is None or lacking is None or names.VOLUME_AUTHORIZED_EMAILS not in said:
+    if door is None or lacking is None or not any(f'"{volume}"' in said for volume in _VOLUMES):
         return None
     return f"The session waits for the key {lacking['key']} of the secret {door.secret_ref.name}: who may open it."
 
