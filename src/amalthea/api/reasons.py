@@ -82,6 +82,8 @@ class Reason(StrEnum):
     """The session computes."""
     DECLARED_BUSY = "DeclaredBusy"
     """A program has declared the session busy."""
+    DECLARED_UNREADABLE = "DeclaredUnreadable"
+    """Until when a program has declared the session busy cannot be read."""
     USAGE_UNKNOWN = "UsageUnknown"
     """The metrics API does not tell what the session uses, or not yet."""
     DOOR_SILENT = "DoorSilent"

@@ -41,3 +41,17 @@ def end(start: datetime | None, span: timedelta | None) -> datetime | None:
     except OverflowError:
         return _LAST.replace(microsecond=0)
     return exact.replace(microsecond=0) + timedelta(seconds=1 if exact.microsecond else 0)
+
+
+def in_words(span: timedelta) -> str:
+    """Return a duration as people say it: its two largest units."""
+    seconds = round(span.total_seconds())
+    if seconds < 1:
+        return "less than a second"
+    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    parts = []
+    for name, size in units:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}{'s' if count > 1 else ''}")
+    return " ".join(parts[:2])

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from amalthea.api import names
 from amalthea.api.reasons import Cause, ConditionType, Step
 from amalthea.api.types import Condition, Status
-from amalthea.model import lifecycle
+from amalthea.model import lifecycle, spans
 from amalthea.model.idleness import Idleness
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
@@ -80,21 +80,7 @@ def only_progress(former: Status, status: Status) -> bool:
 
 def because(cause: Cause, span: timedelta | None) -> str:
     """Return why something happens by itself, as the second half of a sentence."""
-    return _BECAUSE[cause].format(span=in_words(span) if span is not None else "too long")
-
-
-def in_words(span: timedelta) -> str:
-    """Return a duration as people say it: its two largest units."""
-    seconds = round(span.total_seconds())
-    if seconds < 1:
-        return "less than a second"
-    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-    parts = []
-    for name, size in units:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count} {name}{'s' if count > 1 else ''}")
-    return " ".join(parts[:2])
+    return _BECAUSE[cause].format(span=spans.in_words(span) if span is not None else "too long")
 
 
 def _held_back(observed: Observed, life: Life, now: datetime) -> bool:

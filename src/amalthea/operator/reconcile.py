@@ -21,10 +21,10 @@ from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
-from amalthea.model.idleness import threshold
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide
 from amalthea.model.report import Context, Report, report
+from amalthea.model.signals import threshold
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,7 +12,10 @@ from ulid import ULID
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.model import idleness
+from amalthea.model.door import Door
 from amalthea.model.observed import Observed
+from amalthea.model.usage import Usage
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder, session
 
@@ -116,16 +120,26 @@ def known(
     )
 
 
+def verdict(pod: Manifest, cores: str, since: str) -> Manifest:
+    """Return the operator's own word on a session that uses so much CPU."""
+    seen = replace(
+        found.observed(LAB, found.statefulset(), pod), usage=Usage(Decimal(cores), NOW), door=Door("192.0.2.1")
+    )
+    judged = idleness.judge(seen, NOW)
+    assert judged is not None
+    return condition("Idle", judged.status, judged.reason, judged.message, since)
+
+
 def running() -> Known:
     pod = found.pod(found.container(ready=True), found.container("authproxy", ready=True))
-    busy = condition("Idle", "False", "UsesCPU", "Somebody works in it: it uses 1.2 CPUs, more than 300m.", "13:05:00")
+    busy = verdict(pod, "1.2", "13:05:00")
     return known(LAB, status("Running", busy, willHibernateAt="2026-11-23T13:00:00Z"), pod, STARTED)
 
 
 def running_and_idle() -> Known:
     pod = found.pod(found.container(ready=True), found.container("authproxy", ready=True))
     conditions = (
-        condition("Idle", "True", "Quiet", "Nobody seems to work in it: 3m of CPU, less than 300m.", "14:20:00"),
+        verdict(pod, "0.003", "14:20:00"),
         condition("StoppingSoon", "True", "Idle", "It is about to be paused, because nobody works in it.", "15:05:00"),
     )
     told = status(

@@ -61,12 +61,17 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
     "declared busy until nobody knows when": (
         seen(usage=using("0"), busy_until="tomorrow"),
         "Unknown",
-        Reason.DECLARED_BUSY,
+        Reason.DECLARED_UNREADABLE,
     ),
     "a time without zone is none": (
         seen(usage=using("0"), busy_until="2026-11-22T14:00:00"),
         "Unknown",
-        Reason.DECLARED_BUSY,
+        Reason.DECLARED_UNREADABLE,
+    ),
+    "declared busy until nobody knows when, and computes": (
+        seen(usage=using("1"), busy_until="tomorrow"),
+        "False",
+        Reason.CPU_BUSY,
     ),
     "just started": (measured(using("0"), CULLED, YOUNG), "Unknown", Reason.USAGE_UNKNOWN),
     "not running": (measured(using("0"), CULLED, DOWN), "Unknown", Reason.USAGE_UNKNOWN),
@@ -112,6 +117,44 @@ def test_a_door_that_says_nothing_is_never_taken_for_one_that_saw_nobody(
     assert (verdict.status, verdict.reason) == (status, reason)
 
 
+def said(at: str) -> SessionBuilder:
+    return session().with_spec(culling={"maxIdleDuration": "1h", "lastInteraction": at})
+
+
+SIGNALS: dict[str, tuple[Observed, list[str]]] = {
+    "nothing but CPU": (
+        seen(usage=using("0.01")),
+        ["Declared busy: no.", "CPU: less than 300m now.", "The user's word: none."],
+    ),
+    "all that there are": (
+        replace(seen(said("2026-11-22T13:30:00Z"), using("1"), "2026-11-22T15:00:00Z"), door=Door("192.0.2.1")),
+        [
+            "Declared busy: until 2026-11-22T15:00:00Z.",
+            "CPU: 300m or more now.",
+            "Browser: asked before a pause.",
+            "The user's word: given within the last 1 hour.",
+        ],
+    ),
+    "all of them past or not known": (
+        replace(seen(said("2026-11-22T13:00:00Z"), None, "2026-11-22T13:59:00Z"), door=Door("192.0.2.1", Silent(NOW))),
+        [
+            "Declared busy: no more since 2026-11-22T13:59:00Z.",
+            "CPU: unknown now.",
+            "Browser: unknown, the proxy keeps silent.",
+            "The user's word: given more than 1 hour ago.",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "sentences"), SIGNALS.values(), ids=SIGNALS)
+def test_the_verdict_names_each_signal_and_how_old_it_is(found: Observed, sentences: list[str]) -> None:
+    verdict = idleness.judge(found, NOW)
+
+    assert verdict is not None
+    assert verdict.message.endswith(" ".join(sentences))
+
+
 def test_what_an_administrator_has_to_check_is_said() -> None:
     verdict = idleness.judge(behind(Silent(NOW)), NOW)
 
@@ -139,10 +182,19 @@ def test_the_words_stay_the_same_while_the_use_changes() -> None:
     [
         (seen(usage=using("0")), None),
         (seen(busy_until="2026-11-22T14:30:00Z"), NOW + timedelta(minutes=30)),
+        (seen(said("2026-11-22T13:20:00Z"), using("0")), NOW + timedelta(minutes=20)),
+        (seen(said("2026-11-22T13:00:00Z"), using("0")), None),
         (measured(using("0"), CULLED, YOUNG), NOW + timedelta(seconds=5)),
         (measured(None, CULLED, YOUNG), None),
     ],
-    ids=["rests", "declared busy", "just started", "just started and never measured"],
+    ids=[
+        "rests",
+        "declared busy",
+        "said to be at work",
+        "said so long ago",
+        "just started",
+        "just started and never measured",
+    ],
 )
 def test_it_is_looked_at_again_when_time_alone_changes_the_verdict(found: Observed, expected: datetime | None) -> None:
     assert idleness.changes_at(found, NOW) == expected

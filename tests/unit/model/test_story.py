@@ -12,7 +12,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Cause, Reason, Step
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
-from amalthea.model import story
+from amalthea.model import spans, story
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.report import Context, Report, as_data, merge_patch, report
@@ -254,4 +254,4 @@ def test_a_new_step_alone_is_told_apart_from_news() -> None:
     ],
 )
 def test_durations_are_said_as_people_say_them(span: timedelta, words: str) -> None:
-    assert story.in_words(span) == words
+    assert spans.in_words(span) == words
