@@ -29,6 +29,7 @@ def find(observed: Observed) -> Trouble | None:
 
 def _troubles(observed: Observed) -> Iterator[Trouble]:
     pod = observed.pod
+    yield from filter(None, [_stopped_before(observed)])
     if pod is not None and not readiness.completed(pod):
         yield from filter(None, (pods.stopped(pod), pods.unreachable(pod)))
         if not pod.leaving:
@@ -38,6 +39,19 @@ def _troubles(observed: Observed) -> Iterator[Trouble]:
     yield from filter(None, [events.refusal(observed)])
     yield from events.volumes(observed)
     yield from children.troubles(observed)
+
+
+def _stopped_before(observed: Observed) -> Trouble | None:
+    """Return why the pod before the present one was stopped, unless the session has recovered since.
+
+    Its workload replaces a pod that Kubernetes stops within milliseconds: its end may be over before it is looked at.
+    """
+    former, workload = observed.former_pod, observed.own_workload
+    if former is None or workload is None or not former.metadata.belongs_to(workload.metadata.uid):
+        return None
+    if observed.pod is not None and readiness.was_ready(observed.pod):
+        return None
+    return pods.stopped(former)
 
 
 def _already_failed(observed: Observed) -> bool:

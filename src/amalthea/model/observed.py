@@ -29,6 +29,8 @@ class Observed:
     secret: SecretView | None = None
     claims: tuple[ClaimView, ...] = ()
     pods: tuple[PodView, ...] = ()
+    former_pod: PodView | None = None
+    """A pod that Kubernetes stopped and that is gone, if that has not been told yet."""
     usage: Usage | None = None
     """What the session's container was last measured to use; None if that is not known."""
     door: Door | None = None

@@ -15,6 +15,7 @@ from amalthea.engine.ports import Key, key_of
 from amalthea.engine.queue import Priority
 from amalthea.engine.store import Store
 from amalthea.model.pods import PodView
+from amalthea.model.troubles import pods
 from amalthea.model.views import ChildView, SessionView, WorkloadView
 from amalthea.operator.kinds import WATCHED
 
@@ -31,6 +32,7 @@ class Caches:
         self._wake = wake
         self._ours = False
         self._written: dict[str, str] = {}
+        self._stopped: dict[Key, PodView] = {}
         self.stores: dict[str, Store[Any]] = {}
         for kind in WATCHED:
             indexed = kind in ("Pod", "PersistentVolumeClaim")
@@ -54,6 +56,14 @@ class Caches:
     def several(self, kind: str, session: Key) -> tuple[Any, ...]:
         """Return the objects of a kind that belong to a session."""
         return self.stores[kind].by_index(BY_SESSION, session)
+
+    def former_pod(self, session: Key) -> PodView | None:
+        """Return the last pod of a session that Kubernetes stopped and that is gone, unless that was told already."""
+        return self._stopped.get(session)
+
+    def told_former_pod(self, session: Key) -> None:
+        """Note that people have been told what became of it."""
+        self._stopped.pop(session, None)
 
     def observe(self, kind: str, body: Raw) -> None:
         """Take in what one of our own writes returned: known at once, and of a child nothing to wake up for.
@@ -93,6 +103,8 @@ class Caches:
         present = new or old
         if present is not None:
             self._wake(key_of(present), Priority.BACKGROUND)
+        if old is not None and new is None:
+            self._stopped.pop(key_of(old), None)
 
     def _child_changed(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
         self._remember(old, new)
@@ -108,6 +120,8 @@ class Caches:
             self._written.setdefault(new.metadata.uid, new.fingerprint)
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
+        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and pods.stopped(old):
+            self._stopped.update((session, old) for session in _sessions_of(old))
 
 
 def _sessions_of(view: ChildView | PodView) -> Iterable[Key]:

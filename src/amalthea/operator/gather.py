@@ -10,6 +10,7 @@ from amalthea.engine.ports import Key
 from amalthea.model import decoding
 from amalthea.model.events import EventView
 from amalthea.model.observed import Observed
+from amalthea.model.pods import PodView
 from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, SessionView, WorkloadView
 
@@ -27,7 +28,11 @@ class Source(Protocol):
 
 
 def gather(
-    source: Source, key: Key, usage: Usage | None = None, events: tuple[EventView, ...] | None = None
+    source: Source,
+    key: Key,
+    usage: Usage | None = None,
+    events: tuple[EventView, ...] | None = None,
+    former_pod: PodView | None = None,
 ) -> Observed | None:
     """Return what is known of a session, or None if there is none of that name; `events` are what others told of it."""
     session = source.session(key)
@@ -57,6 +62,7 @@ def gather(
         secret=secret,
         claims=claims,
         pods=source.several("Pod", key),
+        former_pod=former_pod,
         usage=usage,
         events=events,
         edited=frozenset(

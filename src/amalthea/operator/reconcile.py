@@ -117,13 +117,15 @@ class Reconciler:
         self._follow(key, after, told)
         self._mind_door(key, after, told, now)
         await self._hands.announcer.announce(after, told.status)
+        self._caches.told_former_pod(key)
         # Looked up anew: who changed the session since must not find it paused all the same.
         if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
             await self._hands.ender.end(session, told, now)
         return min(filter(None, (told.wake_at, ask_again)), default=None)
 
     def _gather(self, key: Key) -> Observed | None:
-        return gather(self._caches, key, self._usage.of(key), self._hands.inquirer.known(key))
+        events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
+        return gather(self._caches, key, self._usage.of(key), events, former_pod)
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None

@@ -110,3 +110,22 @@ def test_an_old_volume_that_still_goes_away_is_waited_for(world: World) -> None:
     world.wait_for(
         "PersistentVolumeClaim", "one", lambda claim: claim["metadata"]["uid"] != former["metadata"]["uid"], within=40
     )
+
+
+@pytest.mark.usefixtures("operator")
+def test_an_eviction_is_told_though_the_pod_is_replaced_within_milliseconds(world: World) -> None:
+    world.run("one", PLAIN)
+    evicted = world.get("Pod", "one-0")
+    assert evicted is not None
+    message = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi."
+    world.set_pod_status(evicted, {"phase": "Failed", "reason": "Evicted", "message": message})
+    world.wait_for("Pod", "one-0", lambda pod: pod["metadata"]["uid"] != evicted["metadata"]["uid"])
+
+    failed = world.wait_for_state("one", "Failed")
+    healthy = condition(failed, "Healthy")
+    assert healthy is not None
+    assert healthy["reason"] == "Evicted"
+    assert "its node ran out of memory" in failed["status"]["error"]
+    world.make_pod_ready("one")
+    running = world.wait_for_state("one", "Running")
+    assert "error" not in running["status"]

@@ -30,6 +30,7 @@ from amalthea.testing.observations import (
     job,
     observed,
     pod,
+    pod_view,
     statefulset,
     terminated,
     unscheduled_pod,
@@ -68,6 +69,14 @@ def gone(seconds: float, body: Manifest = READY) -> Manifest:
     return {**body, "metadata": {**body["metadata"], "deletionTimestamp": ago(seconds=seconds)}}
 
 
+def after(present: Manifest | None, owner: str = WORKLOAD_UID) -> Observed:
+    """Return a session whose pod was evicted, and is gone; a workload replaces such a pod within milliseconds."""
+    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    workload = {**AWAKE, "metadata": {**AWAKE["metadata"], "uid": owner}}
+    seen = observed(None, workload, *([] if present is None else [present]))
+    return replace(seen, former_pod=pod_view(evicted))
+
+
 def refused(message: str, when: str = ago(seconds=5), workload: Manifest = AWAKE) -> Observed:
     builder = JOB if workload["kind"] == "Job" else None
     return with_events(observed(builder, workload), event(WORKLOAD_UID, "FailedCreate", message, when))
@@ -98,6 +107,11 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "a clone that failed": ("Failed", Failure.CLONE_FAILED, observed(None, AWAKE, pod(init=[container("git-clone-0", terminated(128))]))),
     "stopped on purpose, with an exit code": ("NotReady", None, observed(None, AWAKE, gone(0, pod(container(state=terminated(143)))))),
     # Pods and nodes.
+    "evicted, and its pod is gone already": ("Failed", Failure.EVICTED, after(None)),
+    "evicted, and the next pod is on its way": ("Failed", Failure.EVICTED, after(CREATING)),
+    "evicted, and the next pod was ready": ("Running", None, after(READY)),
+    "a pod of a former workload of that name was evicted": ("NotReady", None, after(None, owner="another")),
+    "evicted, and paused since": ("Hibernated", None, replace(observed(PAUSED, ASLEEP), former_pod=after(None).former_pod)),
     "evicted": ("Failed", Failure.EVICTED, observed(None, AWAKE, pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."))),
     "its node is emptied": ("Failed", Failure.EVICTED, observed(None, AWAKE, gone(0, EMPTIED))),
     "its node is emptied, and is lost on the way": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(60, EMPTIED))),

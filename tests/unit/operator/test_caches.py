@@ -10,6 +10,7 @@ from amalthea.engine.queue import Priority
 from amalthea.model import decoding
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import WATCHED
+from amalthea.testing.observations import pod, pod_view
 
 KEY = ("team", "demo")
 
@@ -94,3 +95,46 @@ def test_an_error_of_the_load_balancer_wakes_the_session() -> None:
     assert woken.keys == []
     caches.stores["Service"].observe(decoding.child(service(3, error="NoCertificate")))
     assert woken.keys == [KEY]
+
+
+def evicted(version: int) -> Manifest:
+    return pod(phase="Failed", reason="Evicted", message="low on resource: memory") | {
+        "metadata": {
+            "namespace": KEY[0],
+            "name": "demo-0",
+            "uid": "p",
+            "resourceVersion": str(version),
+            "labels": {names.LABEL_INSTANCE: KEY[1]},
+        }
+    }
+
+
+def test_a_pod_that_is_stopped_and_replaced_before_anybody_looks_is_not_missed() -> None:
+    caches = Caches(Woken())
+    store = caches.stores["Pod"]
+    store.observe(pod_view(evicted(1)))
+    assert caches.former_pod(KEY) is None
+    store.observe_deleted((KEY[0], "demo-0"), "p")
+
+    former = caches.former_pod(KEY)
+    assert former is not None
+    assert former.status.reason == "Evicted"
+    caches.told_former_pod(KEY)
+    assert caches.former_pod(KEY) is None
+
+
+def test_a_pod_that_just_ends_is_nothing_to_tell_of() -> None:
+    caches = Caches(Woken())
+    store = caches.stores["Pod"]
+    store.observe(pod_view(evicted(1) | {"status": {"phase": "Running"}}))
+    store.observe_deleted((KEY[0], "demo-0"), "p")
+    assert caches.former_pod(KEY) is None
+
+
+def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
+    caches = Caches(Woken())
+    caches.observe(names.KIND, session(1))
+    caches.stores["Pod"].observe(pod_view(evicted(2)))
+    caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
+    caches.stores[names.KIND].observe_deleted(KEY, "s")
+    assert caches.former_pod(KEY) is None
