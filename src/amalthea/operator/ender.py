@@ -73,4 +73,4 @@ class Ender:
 
 
 def _about(session: SessionView, deadline: Deadline) -> dict[str, str]:
-    return {"session": "/".join(key_of(session)), "run_id": session.status.run_id or "", "cause": deadline.cause}
+    return {"session": "/".join(key_of(session)), "run_id": session.status.run_id or "", "reason": deadline.cause}

@@ -95,6 +95,16 @@ async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender, de
     assert KIND not in [change.kind for change in api.objects.history if change.type == "ADDED"][1:]
 
 
+@pytest.mark.parametrize(("due", "message"), [(report(DUE), "paused"), (report(None, DUE), "deleted")])
+async def test_each_end_is_one_line_with_the_words_of_all_decisions(
+    api: FakeApi, ender: Ender, caplog: pytest.LogCaptureFixture, due: Report, message: str
+) -> None:
+    caplog.set_level("INFO")
+    await ender.end(known(api), due, NOW)
+    (line,) = [vars(record) for record in caplog.records if record.name.startswith("amalthea")]
+    assert (line["message"], line["session"], line["run_id"], line["reason"]) == (message, "ns/one", "", "Idle")
+
+
 async def test_who_may_not_delete_sessions_goes_on_with_the_others(
     api: FakeApi, ender: Ender, deleted: list[str]
 ) -> None:
