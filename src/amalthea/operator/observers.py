@@ -36,7 +36,7 @@ class Watching:
 
 
 class Working:
-    """Told by the controller. What passes by itself, as a server that is away does, is a warning: errors call people."""
+    """Told by the controller. What passes by itself, as a server that is away, is a warning: errors call people."""
 
     def __init__(self, metrics: OperatorMetrics) -> None:
         self._metrics = metrics

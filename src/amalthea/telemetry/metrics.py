@@ -104,7 +104,7 @@ class OperatorMetrics:
         self._hibernations.labels(cause).inc()
 
     def deleted(self, cause: str) -> None:
-        """Note that the operator deleted a session."""
+        """Note that a session was deleted, by whomever."""
         self._deletions.labels(cause).inc()
 
     def usage_polled(self, at: datetime) -> None:
@@ -182,5 +182,5 @@ class OperatorMetrics:
             "amalthea_session_hibernations", "Sessions that were paused.", ["cause"], registry=registry
         )
         self._deletions = Counter(
-            "amalthea_session_deletions", "Sessions that the operator deleted.", ["cause"], registry=registry
+            "amalthea_session_deletions", "Sessions that were deleted.", ["cause"], registry=registry
         )

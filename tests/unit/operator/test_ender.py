@@ -19,6 +19,7 @@ from amalthea.model.lifecycle import Deadline
 from amalthea.model.report import Report
 from amalthea.model.views import SessionView
 from amalthea.operator.caches import Caches
+from amalthea.operator.deletions import Deletions
 from amalthea.operator.ender import Ender
 from amalthea.operator.recorder import Recorder
 from amalthea.testing import faults
@@ -50,7 +51,7 @@ async def ender(api: FakeApi, deleted: list[str]) -> AsyncIterator[Ender]:
     clock = FakeClock()
     async with Client(api.config) as client:
         recorder = Recorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
-        yield Ender(client, Caches(lambda *_: None), recorder, deleted.append)
+        yield Ender(client, Caches(lambda *_: None), recorder, Deletions(deleted.append))
 
 
 def known(api: FakeApi) -> SessionView:
