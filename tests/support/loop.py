@@ -26,6 +26,7 @@ from amalthea.model.usage import Usage
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches
+from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorbell import Ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
@@ -104,12 +105,14 @@ class Loop:
     def _reconciler_before(self, client: Client) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
         queue = WorkQueue(clock, Backoff(random.Random(1)))
+        deletions = Deletions(metrics.deleted)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
             Applier(client, caches, Refusals(clock), living),
             Finalizer(client, caches),
             Announcer(client, caches, recorder, Pacer(clock, queue, PROGRESS), living),
-            Ender(client, caches, recorder, metrics.deleted),
+            Ender(client, caches, recorder, deletions),
+            deletions,
             Inquirer(client, clock, Pacer(clock, queue, QUESTIONS)),
             self._doorman,
         )

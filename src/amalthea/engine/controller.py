@@ -30,15 +30,15 @@ Reconcile: TypeAlias = Callable[[Key], Awaitable[Result]]
 
 
 class ControllerObserver(Protocol):
-    """Told how each piece of work ended, for logs and metrics."""
+    """Told how each piece of work ended and how many seconds it took, for logs and metrics."""
 
     def reconciled(self, key: Key, seconds: float) -> None: ...
 
-    def conflicted(self, key: Key, retry_in: float) -> None:
+    def conflicted(self, key: Key, seconds: float, retry_in: float) -> None:
         """The work was based on an old object. Not an error."""
         ...
 
-    def failed(self, key: Key, error: Exception, retry_in: float) -> None: ...
+    def failed(self, key: Key, error: Exception, seconds: float, retry_in: float) -> None: ...
 
 
 class Controller:
@@ -94,10 +94,12 @@ class Controller:
         try:
             result = await self._reconcile(key)
         except Stale:
-            self._observer.conflicted(key, self._queue.retry_now(key))
+            seconds = self._clock.monotonic() - started
+            self._observer.conflicted(key, seconds, self._queue.retry_now(key))
         except Exception as error:  # noqa: BLE001 one session's trouble must not stop the work on the others
+            seconds = self._clock.monotonic() - started
             asked = error.retry_after if isinstance(error, Unavailable) else None
-            self._observer.failed(key, error, self._queue.retry(key, asked))
+            self._observer.failed(key, error, seconds, self._queue.retry(key, asked))
         else:
             self._queue.forget(key)
             if result.wake_at is not None:

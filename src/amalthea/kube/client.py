@@ -92,7 +92,7 @@ class Client:
         return self._decode(await self.transport.send(Request("get", path, "GET", path)), into)
 
     async def get(self, resource: Resource, key: Key, into: type[T]) -> T:
-        request = Request("get", resource.plural, "GET", resource.item(*key))
+        request = Request("get", resource.qualified, "GET", resource.item(*key))
         return self._decode(await self.transport.send(request), into)
 
     async def list(
@@ -104,7 +104,7 @@ class Client:
             query["limit"] = str(limit)
         if continue_:
             query["continue"] = continue_
-        request = Request("list", resource.plural, "GET", resource.collection(selection.namespace), query)
+        request = Request("list", resource.qualified, "GET", resource.collection(selection.namespace), query)
         page = _decode_list(await self.transport.send(request))
         decode = self.decoder(into).decode
         items = tuple(decode(item) for item in page.items or ())
@@ -113,19 +113,19 @@ class Client:
     async def create(self, resource: Resource, namespace: str, body: object, into: type[T]) -> T:
         """Create an object; ``body`` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
         path = resource.collection(namespace)
-        request = Request("create", resource.plural, "POST", path, body=_encode(body))
+        request = Request("create", resource.qualified, "POST", path, body=_encode(body))
         return self._decode(await self.transport.send(request), into)
 
     async def update(self, resource: Resource, key: Key, body: object, into: type[T], subresource: str = "") -> T:
         """Replace an object; raise Conflict if ``body`` names another resource version than the stored one."""
         path = resource.item(*key, subresource)
-        request = Request("update", resource.plural, "PUT", path, body=_encode(body))
+        request = Request("update", resource.qualified, "PUT", path, body=_encode(body))
         return self._decode(await self.transport.send(request), into)
 
     async def patch_merge(self, resource: Resource, key: Key, patch: object, into: type[T], subresource: str = "") -> T:
         """Change some fields (RFC 7386); raise Conflict if ``patch`` names another resource version."""
         path = resource.item(*key, subresource)
-        request = Request("patch", resource.plural, "PATCH", path, None, _encode(patch), MERGE_PATCH)
+        request = Request("patch", resource.qualified, "PATCH", path, None, _encode(patch), MERGE_PATCH)
         return self._decode(await self.transport.send(request), into)
 
     async def patch_json(
@@ -138,7 +138,7 @@ class Client:
     ) -> T:
         """Apply operations (RFC 6902); raise Conflict if they do not fit: a failed test, a path that is not there."""
         path = resource.item(*key, subresource)
-        request = Request("patch", resource.plural, "PATCH", path, None, _encode(operations), JSON_PATCH)
+        request = Request("patch", resource.qualified, "PATCH", path, None, _encode(operations), JSON_PATCH)
         try:
             return self._decode(await self.transport.send(request), into)
         except errors.Invalid as error:
@@ -153,7 +153,7 @@ class Client:
         Return whether it is gone: False while finalizers or a grace period hold it.
         """
         body = _encode(deletion.body())
-        request = Request("delete", resource.plural, "DELETE", resource.item(*key), body=body)
+        request = Request("delete", resource.qualified, "DELETE", resource.item(*key), body=body)
         return _decode_kind(await self.transport.send(request)).kind == "Status"
 
     def decoder(self, into: type[T]) -> msgspec.json.Decoder[T]:

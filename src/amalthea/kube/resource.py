@@ -23,6 +23,11 @@ class Resource:
         """The value of ``apiVersion``: ``apps/v1``."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def qualified(self) -> str:
+        """The name that is no other resource's, as kubectl takes it: ``pods``, ``pods.metrics.k8s.io``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
     def collection(self, namespace: str | None) -> str:
         """Return the path of all objects in ``namespace``; None: in every one."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"

@@ -124,7 +124,7 @@ class KubeSource(Generic[T]):
     def _request(self, verb: str, query: dict[str, str]) -> Request:
         query |= self._selection.query() | {"watch": "true", "allowWatchBookmarks": "true"}
         path = self._resource.collection(self._selection.namespace)
-        return Request(verb, self._resource.plural, "GET", path, query)
+        return Request(verb, self._resource.qualified, "GET", path, query)
 
 
 class _Incomplete(Exception):  # noqa: N818 it is what happened

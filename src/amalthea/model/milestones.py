@@ -6,7 +6,7 @@ words, and stable ones.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from amalthea.api.types import Condition, Status
 from amalthea.model.times import began
@@ -14,6 +14,8 @@ from amalthea.model.times import began
 UNKNOWN = "Unknown"
 """The reason or the cause that no condition tells."""
 _RUNNING = ("Running", "RunningDegraded")
+_TOLD_WITHIN = timedelta(seconds=30)
+"""A start is told within so many seconds of its begin, unless the API server is away."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ Milestone = Started | Failed | Paused
 def milestones(created: datetime | None, old: Status, new: Status, now: datetime) -> Iterator[Milestone]:
     """Yield what a session came to with a change of status. `created`: when the session itself was.
 
-    A session that is created asleep was not paused by that.
+    A session that is created asleep was not paused by that. A start that fails again and again is one failed start.
     """
-    if new.state == old.state:
+    if new.state == old.state or (new.state == "Failed" and _failed_before(old, new)):
         return
     if new.state in (*_RUNNING, "Failed") and not _was_ready(old, new):
         yield from _start(created, old, new, now)
@@ -73,6 +75,15 @@ def _start(created: datetime | None, old: Status, new: Status, now: datetime) ->
 def _was_ready(old: Status, new: Status) -> bool:
     """Tell whether this run was ready before: then it does not start any more, whatever comes."""
     return old.run_id == new.run_id and (old.state in _RUNNING or _reason(old, "Progressing", "False") == "Started")
+
+
+def _failed_before(old: Status, new: Status) -> bool:
+    """Tell whether the start that fails did so before: then it goes on since later than the run began."""
+    began_at, at = began(new.run_id), _condition(old, "Progressing")
+    if old.run_id != new.run_id or began_at is None or at is None or at.status != "True":
+        return False
+    since = at.last_transition_time
+    return since is not None and datetime.fromisoformat(since) > began_at + _TOLD_WITHIN
 
 
 def _why_failed(status: Status) -> str:

@@ -21,4 +21,4 @@ class Usage:
 
     def valid(self, now: datetime) -> bool:
         """Tell whether the measurement still says how the session is."""
-        return now < self.at + VALID
+        return now - self.at < VALID

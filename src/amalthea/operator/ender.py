@@ -5,7 +5,6 @@ that they are at work, or resumes the session, has changed it: then nothing happ
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Raw
@@ -21,6 +20,7 @@ from amalthea.model.story import because
 from amalthea.model.transitions import Transition
 from amalthea.model.views import SessionView
 from amalthea.operator.caches import Caches
+from amalthea.operator.deletions import Deletions
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.recorder import Recorder
 
@@ -30,12 +30,11 @@ _log = logging.getLogger(__name__)
 class Ender:
     """Ends what is due."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder, deleted: Callable[[str], None]) -> None:
-        """`deleted` is told the cause of each deletion."""
+    def __init__(self, client: Client, caches: Caches, recorder: Recorder, deletions: Deletions) -> None:
         self._client = client
         self._caches = caches
         self._recorder = recorder
-        self._deleted = deleted
+        self._deletions = deletions
 
     async def end(self, session: SessionView, report: Report, now: datetime) -> None:
         """Pause or delete a session whose report was just written, if it is due.
@@ -67,10 +66,10 @@ class Ender:
             _log.warning("may not delete sessions", extra={**_about(session, deadline), "error": error.message})
             return
         _log.info("deleted", extra=_about(session, deadline))
-        self._deleted(deadline.cause)
+        self._deletions.ours(session, deadline.cause)
         why = f"The session was deleted, because {because(deadline.cause, deadline.span)}."
         self._recorder.tell(metadata, Transition(EventReason.EXPIRED, why))
 
 
 def _about(session: SessionView, deadline: Deadline) -> dict[str, str]:
-    return {"session": "/".join(key_of(session)), "run_id": session.status.run_id or "", "cause": deadline.cause}
+    return {"session": "/".join(key_of(session)), "run_id": session.status.run_id or "", "reason": deadline.cause}

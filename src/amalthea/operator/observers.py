@@ -4,7 +4,7 @@ import logging
 
 from amalthea.api.types import Status
 from amalthea.build.writes import Create, Delete, Patch, Write
-from amalthea.engine.ports import Clock, Key, key_of
+from amalthea.engine.ports import Clock, Key, Unavailable, key_of
 from amalthea.kube.transport import Call
 from amalthea.model.milestones import Failed, Milestone, Paused, Started, milestones
 from amalthea.model.plan import Plan
@@ -36,23 +36,23 @@ class Watching:
 
 
 class Working:
-    """Told by the controller."""
+    """Told by the controller. What passes by itself, as a server that is away, is a warning: errors call people."""
 
     def __init__(self, metrics: OperatorMetrics) -> None:
         self._metrics = metrics
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        self._metrics.reconciles.labels("done").inc()
-        self._metrics.seconds.observe(seconds)
+        self._metrics.passed("done", seconds)
         _log.debug("reconciled", extra={"session": "/".join(key), "seconds": round(seconds, 3)})
 
-    def conflicted(self, key: Key, retry_in: float) -> None:
-        self._metrics.reconciles.labels("conflict").inc()
+    def conflicted(self, key: Key, seconds: float, retry_in: float) -> None:
+        self._metrics.passed("conflict", seconds)
         _log.debug("looking again", extra={"session": "/".join(key), "retry_in": round(retry_in, 1)})
 
-    def failed(self, key: Key, error: Exception, retry_in: float) -> None:
-        self._metrics.reconciles.labels("error").inc()
-        _log.error(
+    def failed(self, key: Key, error: Exception, seconds: float, retry_in: float) -> None:
+        self._metrics.passed("error", seconds)
+        _log.log(
+            logging.WARNING if isinstance(error, Unavailable) else logging.ERROR,
             "reconcile failed, trying again",
             extra={
                 "session": "/".join(key),

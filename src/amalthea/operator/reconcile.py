@@ -28,6 +28,7 @@ from amalthea.model.signals import threshold
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish
+from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
@@ -53,6 +54,7 @@ class Hands:
     finalizer: Finalizer
     announcer: Announcer
     ender: Ender
+    deletions: Deletions
     inquirer: Inquirer
     doorman: Doorman
 
@@ -79,6 +81,7 @@ class Reconciler:
             ApiError: back off and try again.
         """
         observed = self._gather(key)
+        self._hands.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:
             self._forget(key)
             return Result()

@@ -37,6 +37,7 @@ from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
+from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorbell import ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
@@ -216,11 +217,13 @@ class Operator:
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
+        deletions = Deletions(self._metrics.deleted)
         return Hands(
             Applier(client, self.caches, Refusals(self.clock), living),
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
-            Ender(client, self.caches, self._recorder, self._metrics.deleted),
+            Ender(client, self.caches, self._recorder, deletions),
+            deletions,
             Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
             self._doorman,
         )

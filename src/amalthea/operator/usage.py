@@ -6,7 +6,7 @@ threshold, comes, or grows too old: not at each poll.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,10 +15,9 @@ import msgspec
 from amalthea.api import names, quantities
 from amalthea.engine.ports import Clock, Key
 from amalthea.kube.client import Client
-from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Resource, Selection
 from amalthea.model.usage import Usage
-from amalthea.model.views import Metadata
+from amalthea.model.views import Metadata, Time
 
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
 
@@ -34,8 +33,11 @@ class _PodMetrics(msgspec.Struct, frozen=True):
     """One pod's measurement (metrics.k8s.io/v1beta1 PodMetrics)."""
 
     metadata: Metadata = Metadata()
-    timestamp: datetime | None = None
+    timestamp: Time | None = None
     containers: tuple[_ContainerUsage, ...] = ()
+
+
+_decode = msgspec.json.Decoder(_PodMetrics).decode
 
 
 class UsagePoller:
@@ -102,12 +104,12 @@ class UsagePoller:
     async def poll(self) -> None:
         """Ask once. What cannot be asked leaves the old measurements to grow old."""
         try:
-            page = await self._client.list(POD_METRICS, self._selection, _PodMetrics)
-        except ApiError as error:
+            page = await self._client.list(POD_METRICS, self._selection, msgspec.Raw)
+        except Exception as error:  # noqa: BLE001 whatever the metrics API does, the operator goes on
             if not self._failing:
                 _log.warning(
                     "the metrics API does not tell what sessions use, so none is paused for being idle",
-                    extra={"error": str(error)},
+                    extra={"error": f"{type(error).__name__}: {error}"},
                 )
             self._failing = True
             return
@@ -124,12 +126,13 @@ class UsagePoller:
         return usage.cpu >= self._thresholds[session]
 
 
-def _measured(item: _PodMetrics) -> list[tuple[Key, Usage]]:
-    session = item.metadata.labels.get(names.LABEL_INSTANCE)
-    cpu = next((c.usage.get("cpu") for c in item.containers if c.name == names.CONTAINER_SESSION), None)
-    if session is None or cpu is None or item.timestamp is None:
-        return []
+def _measured(body: msgspec.Raw) -> Iterator[tuple[Key, Usage]]:
+    """Yield a pod's session and what it uses: nothing, if that cannot be read."""
     try:
-        return [((item.metadata.namespace, session), Usage(quantities.parse(cpu), item.timestamp))]
-    except ValueError:
-        return []
+        item = _decode(body)
+        session = item.metadata.labels.get(names.LABEL_INSTANCE)
+        cpu = next((c.usage.get("cpu") for c in item.containers if c.name == names.CONTAINER_SESSION), None)
+        if session is not None and cpu is not None and item.timestamp is not None:
+            yield (item.metadata.namespace, session), Usage(quantities.parse(cpu), item.timestamp)
+    except (msgspec.DecodeError, ValueError) as error:
+        _log.debug("a measurement could not be read", extra={"error": str(error)})

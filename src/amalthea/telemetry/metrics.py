@@ -85,6 +85,11 @@ class OperatorMetrics:
         self._count_requests_and_passes(registry)
         self._count_milestones(registry)
 
+    def passed(self, outcome: str, seconds: float) -> None:
+        """Note a pass over a session and how it ended: `done`, `conflict` or `error`."""
+        self._reconciles.labels(outcome).inc()
+        self._seconds.observe(seconds)
+
     def started(self, seconds: float, *, resumed: bool, ready: bool) -> None:
         """Note that a run was ready for the first time, or failed before it ever was."""
         histogram = self._resume_seconds if resumed else self._start_seconds
@@ -99,7 +104,7 @@ class OperatorMetrics:
         self._hibernations.labels(cause).inc()
 
     def deleted(self, cause: str) -> None:
-        """Note that the operator deleted a session."""
+        """Note that a session was deleted, by whomever."""
         self._deletions.labels(cause).inc()
 
     def usage_polled(self, at: datetime) -> None:
@@ -114,10 +119,10 @@ class OperatorMetrics:
         self.requests = Counter(
             "amalthea_api_requests", "Requests to the API server.", ["verb", "resource", "code"], registry=registry
         )
-        self.reconciles = Counter("amalthea_reconciles", "Passes over a session.", ["outcome"], registry=registry)
+        self._reconciles = Counter("amalthea_reconciles", "Passes over a session.", ["outcome"], registry=registry)
         for outcome in ("done", "conflict", "error"):
-            self.reconciles.labels(outcome)
-        self.seconds = Histogram("amalthea_reconcile_seconds", "Duration of a pass over a session.", registry=registry)
+            self._reconciles.labels(outcome)
+        self._seconds = Histogram("amalthea_reconcile_seconds", "Duration of a pass over a session.", registry=registry)
         self.watch_events = Counter(
             "amalthea_watch_events", "Messages received by watches.", ["kind"], registry=registry
         )
@@ -177,5 +182,5 @@ class OperatorMetrics:
             "amalthea_session_hibernations", "Sessions that were paused.", ["cause"], registry=registry
         )
         self._deletions = Counter(
-            "amalthea_session_deletions", "Sessions that the operator deleted.", ["cause"], registry=registry
+            "amalthea_session_deletions", "Sessions that were deleted.", ["cause"], registry=registry
         )

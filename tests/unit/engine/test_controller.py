@@ -96,6 +96,23 @@ async def test_what_is_raised_decides_when_the_key_comes_again(
     await bench.ends(running)
 
 
+@pytest.mark.parametrize("error", [RuntimeError(), Busy(), Stale(), None], ids=repr)
+async def test_the_time_that_work_took_is_told_however_it_ended(error: Exception | None) -> None:
+    fail = raising(error)
+
+    async def work(key: Key) -> Result:
+        await bench.clock.sleep(7)
+        return await fail(key)
+
+    bench = Bench(work)
+    running = asyncio.create_task(bench.controller.run())
+    bench.queue.add(A)
+    await bench.clock.advance(7)
+    assert bench.told.seconds == [7]
+    running.cancel()
+    await asyncio.wait({running})
+
+
 async def test_a_success_makes_the_next_failure_the_first_again() -> None:
     bench = Bench(raising(RuntimeError(), None, RuntimeError()))
     running = asyncio.create_task(bench.controller.run())

@@ -26,15 +26,17 @@ class Told:
     errors: list[str] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     done: list[Key] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     leads: list[bool] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     events: int = 0
 
     def reconciled(self, key: Key, seconds: float) -> None:
-        assert seconds >= 0
+        self.seconds.append(seconds)
         self.done.append(key)
 
-    def conflicted(self, key: Key, retry_in: float) -> None:
+    def conflicted(self, key: Key, seconds: float, retry_in: float) -> None:
+        self.seconds.append(seconds)
         self.errors.append(f"conflict {key[1]}")
         self.delays.append(retry_in)
 
@@ -54,7 +56,8 @@ class WatchTold(Told):
 
 
 class WorkTold(Told):
-    def failed(self, key: Key, error: Exception, retry_in: float) -> None:
+    def failed(self, key: Key, error: Exception, seconds: float, retry_in: float) -> None:
+        self.seconds.append(seconds)
         self.errors.append(f"{key[1]}: {error}")
         self.delays.append(retry_in)
 

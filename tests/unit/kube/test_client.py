@@ -224,6 +224,14 @@ async def test_every_request_is_counted_with_its_outcome(api: FakeApi) -> None:
     assert api.asked[0].headers["User-Agent"] == f"amalthea/{__version__}"
 
 
+async def test_the_metrics_of_pods_are_not_counted_as_pods(api: FakeApi) -> None:
+    calls: list[Call] = []
+    async with Client(api.config, observer=calls.append) as client:
+        for group in ("", "metrics.k8s.io"):
+            await client.list(Resource(group, "v1", "pods", ""), Selection(), dict)
+    assert [call.resource for call in calls] == ["pods", "pods.metrics.k8s.io"]
+
+
 async def test_an_answer_that_breaks_off_is_not_counted_as_one(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "TIME_LIMIT", 0.1)
     api.fail("get", faults.silence(after_headers=True))

@@ -1,6 +1,7 @@
 """Figures that count a change twice, or not at all, make admins look in the wrong place."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from ulid import ULID
@@ -16,11 +17,19 @@ NEXT_DAY = CREATED + timedelta(days=1)
 NEW = Status()
 
 
-def status(state: State, began: datetime | None = BEGAN, *, unready_since: datetime = BEGAN, **told: str) -> Status:
-    """A status; `told` are more conditions: reasons by type, or reason and status."""
+def status(
+    state: State,
+    began: datetime | None = BEGAN,
+    *,
+    unready_since: datetime = BEGAN,
+    since: datetime | None = None,
+    **told: str,
+) -> Status:
+    """A status; `told` are more conditions, `since` the run's begin or later: reasons by type, or reason and status."""
+    changed = rfc3339(since or began or BEGAN)
     conditions = [Condition(type="Ready", status="False", last_transition_time=rfc3339(unready_since))]
     conditions += [
-        Condition(type=kind, status=value or "False", reason=reason)
+        Condition(type=kind, status=value or "False", reason=reason, last_transition_time=changed)
         for kind, (reason, _, value) in ((kind, text.partition("=")) for kind, text in told.items())
     ]
     run_id = f"{str(ULID.from_datetime(began))[:10]}{'0' * 16}" if began is not None else None
@@ -32,6 +41,7 @@ def seen(old: Status, new: Status, now: datetime) -> list[Milestone]:
 
 
 STARTING = status("NotReady", Progressing="PullingImages=True")
+AGAIN = status("NotReady", since=BEGAN + timedelta(minutes=5), Progressing="WaitingForContainers=True")
 RESUMED = status("NotReady", NEXT_DAY, unready_since=CREATED + timedelta(hours=2))
 
 COUNTED: dict[str, tuple[Status, Status, datetime, list[Milestone]]] = {
@@ -83,6 +93,18 @@ COUNTED: dict[str, tuple[Status, Status, datetime, list[Milestone]]] = {
         CREATED + timedelta(seconds=300),
         [Started(resumed=False, ready=True, seconds=300)],
     ),
+    "a start that fails, whose first status took a while": (
+        status("NotReady", since=BEGAN + timedelta(seconds=20), Progressing="PullingImages=True"),
+        status("Failed", Healthy="ImagePull"),
+        CREATED + timedelta(seconds=60),
+        [Started(resumed=False, ready=False, seconds=60), Failed("ImagePull")],
+    ),
+    "the resume of a session that failed to start before": (
+        status("NotReady", NEXT_DAY, Progressing="PullingImages=True"),
+        status("Failed", NEXT_DAY, Healthy="ImagePull"),
+        NEXT_DAY + timedelta(seconds=60),
+        [Started(resumed=True, ready=False, seconds=60), Failed("ImagePull")],
+    ),
     "a spec that cannot be used": (
         NEW,
         status("Failed", None, Accepted=Reason.INVALID_SPEC),
@@ -115,6 +137,8 @@ NOT_COUNTED = {
         status("Running", Progressing="Started"),
     ),
     "it stays failed": (status("Failed", Healthy="ImagePull"), status("Failed", Healthy="CrashLoop")),
+    "a start that failed seems to come right": (status("Failed", Progressing="Failed"), AGAIN),
+    "and fails again": (AGAIN, status("Failed", Healthy="CrashLoop")),
     "it is created asleep": (NEW, status("Hibernated", None)),
     "a run of an older release": (status("NotReady", None), status("Running", None)),
     "it is being deleted": (status("Running"), status("NotReady")),
@@ -132,6 +156,16 @@ def test_each_milestone_is_seen_once_with_its_reason(name: str) -> None:
 def test_nothing_else_counts(name: str) -> None:
     old, new = NOT_COUNTED[name]
     assert seen(old, new, NEXT_DAY) == []
+
+
+def test_a_run_that_fails_many_times_and_starts_at_last_is_one_failed_start_and_one_that_succeeded() -> None:
+    failed, life = status("Failed", Healthy="CrashLoop", Progressing="Failed"), [NEW, STARTING]
+    for minutes in range(3, 30, 5):
+        again = status("NotReady", since=BEGAN + timedelta(minutes=minutes), Progressing="WaitingForContainers=True")
+        life += [failed, again]
+    life.append(status("Running", Progressing="Started"))
+    starts = [each for old, new in pairwise(life) for each in seen(old, new, NEXT_DAY) if isinstance(each, Started)]
+    assert [start.ready for start in starts] == [False, True]
 
 
 def test_clocks_that_differ_make_no_start_shorter_than_nothing() -> None:

@@ -19,6 +19,7 @@ from amalthea.model.lifecycle import Deadline
 from amalthea.model.report import Report
 from amalthea.model.views import SessionView
 from amalthea.operator.caches import Caches
+from amalthea.operator.deletions import Deletions
 from amalthea.operator.ender import Ender
 from amalthea.operator.recorder import Recorder
 from amalthea.testing import faults
@@ -50,7 +51,7 @@ async def ender(api: FakeApi, deleted: list[str]) -> AsyncIterator[Ender]:
     clock = FakeClock()
     async with Client(api.config) as client:
         recorder = Recorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
-        yield Ender(client, Caches(lambda *_: None), recorder, deleted.append)
+        yield Ender(client, Caches(lambda *_: None), recorder, Deletions(deleted.append))
 
 
 def known(api: FakeApi) -> SessionView:
@@ -93,6 +94,16 @@ async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender, de
     assert api.count("delete") == 1
     assert deleted == ["Idle"]
     assert KIND not in [change.kind for change in api.objects.history if change.type == "ADDED"][1:]
+
+
+@pytest.mark.parametrize(("due", "message"), [(report(DUE), "paused"), (report(None, DUE), "deleted")])
+async def test_each_end_is_one_line_with_the_words_of_all_decisions(
+    api: FakeApi, ender: Ender, caplog: pytest.LogCaptureFixture, due: Report, message: str
+) -> None:
+    caplog.set_level("INFO")
+    await ender.end(known(api), due, NOW)
+    (line,) = [vars(record) for record in caplog.records if record.name.startswith("amalthea")]
+    assert (line["message"], line["session"], line["run_id"], line["reason"]) == (message, "ns/one", "", "Idle")
 
 
 async def test_who_may_not_delete_sessions_goes_on_with_the_others(

@@ -9,11 +9,12 @@ from prometheus_client import CollectorRegistry
 from amalthea.api.reasons import EventReason
 from amalthea.api.types import Condition, State, Status
 from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.kube.errors import from_answer, unreachable
 from amalthea.kube.transport import Call
 from amalthea.model.plan import Course, Plan
 from amalthea.model.transitions import transition
 from amalthea.model.views import Metadata, SessionView
-from amalthea.operator.observers import Living, count_calls
+from amalthea.operator.observers import Living, Working, count_calls
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.clock import FakeClock
 
@@ -117,6 +118,40 @@ def test_a_failure_is_told_with_its_cause_and_without_the_words_of_a_container(
     assert (told["reason"], told["cause"]) == ("Failed", "CrashLoop")
     assert "hunter2" not in str(told)
     assert registry.get_sample_value("amalthea_session_failures_total", {"reason": "CrashLoop"}) == 1
+
+
+def test_passes_that_did_not_end_well_count_in_the_time_that_passes_take(
+    metrics: OperatorMetrics, registry: CollectorRegistry
+) -> None:
+    """A server that hangs makes just those passes slow that fail."""
+    working = Working(metrics)
+    working.reconciled(KEY, 1.0)
+    working.conflicted(KEY, 2.0, 0.0)
+    working.failed(KEY, unreachable("GET /", OSError()), 30.0, 1.0)
+    assert registry.get_sample_value("amalthea_reconcile_seconds_sum") == 33
+    for outcome in ("done", "conflict", "error"):
+        assert registry.get_sample_value("amalthea_reconciles_total", {"outcome": outcome}) == 1, outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (unreachable("GET /", OSError()), "WARNING"),
+        (from_answer("GET /", 503, b""), "WARNING"),
+        (from_answer("GET /", 429, b""), "WARNING"),
+        (from_answer("GET /", 401, b""), "ERROR"),
+        (ValueError("a defect"), "ERROR"),
+    ],
+    ids=repr,
+)
+def test_a_server_that_is_away_calls_nobody(
+    metrics: OperatorMetrics, caplog: pytest.LogCaptureFixture, error: Exception, level: str
+) -> None:
+    """Each error is reported to Sentry: an outage of a minute would be one per session and retry."""
+    Working(metrics).failed(KEY, error, 30.0, 1.0)
+    (record,) = caplog.records
+    assert (record.levelname, record.message) == (level, "reconcile failed, trying again")
+    assert bool(record.exc_info) is isinstance(error, ValueError)
 
 
 def test_a_request_without_an_answer_is_counted_as_one(metrics: OperatorMetrics, registry: CollectorRegistry) -> None:

@@ -1,11 +1,13 @@
 """The metrics API must be asked seldom, for nobody without need, and its silence must be told as what it is."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from aiohttp import web
 
 from amalthea.api import names
 from amalthea.engine.ports import Key
@@ -18,9 +20,11 @@ from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Refusal
+from amalthea.testing.waiting import eventually
 
 KIND, ONE = "metrics.k8s.io/v1beta1/pods", ("ns", "one")
 LIMIT = Decimal("0.3")
+INTERVAL = 30.0
 
 
 class Desk:
@@ -30,16 +34,16 @@ class Desk:
         self.clock = FakeClock()
         self.polled: list[datetime] = []
         self.woken: list[Key] = []
-        self.poller = UsagePoller(client, Selection(None), self.clock, 30.0, self.polled.append)
+        self.poller = UsagePoller(client, Selection(None), self.clock, INTERVAL, self.polled.append)
         self.poller.wake = self.woken.append
 
-    def measure(self, api: FakeApi, cpu: str, container: str = names.CONTAINER_SESSION) -> None:
+    def measure(self, api: FakeApi, cpu: str, container: str = names.CONTAINER_SESSION, **other: object) -> None:
         metadata = {"name": "one-0", "labels": {names.LABEL_INSTANCE: "one"}}
         usage = [{"name": "authproxy", "usage": {"cpu": "7"}}, {"name": container, "usage": {"cpu": cpu}}]
         body = {"metadata": metadata, "timestamp": rfc3339(self.clock.now()), "containers": usage}
         with suppress(Refusal):
             api.objects.delete(KIND, ("ns", "one-0"), {})
-        api.objects.create(KIND, "ns", body)
+        api.objects.create(KIND, "ns", body | other)
 
     async def look(self) -> list[Key]:
         """Poll, as `run` does once; return who was woken."""
@@ -95,6 +99,57 @@ async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeA
     await desk.look()
     assert desk.poller.of(ONE) is None
     assert desk.polled == []
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"containers": None},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": None}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "much"}}]},
+        {"metadata": {"name": "one-0", "labels": None}},
+        {"timestamp": ""},
+        {"timestamp": "2026-01-01T00:00:00"},
+        {"timestamp": None},
+    ],
+    ids=str,
+)
+async def test_a_measurement_that_cannot_be_read_is_none_and_hides_no_other(
+    api: FakeApi, desk: Desk, spoilt: dict[str, object]
+) -> None:
+    other = {"metadata": {"name": "other-0", "labels": {names.LABEL_INSTANCE: "other"}}}
+    desk.measure(api, "0")
+    api.objects.create(KIND, "ns", api.objects.get(KIND, ("ns", "one-0")) | other)
+    desk.measure(api, "0", names.CONTAINER_SESSION, **spoilt)
+    desk.poller.follow(ONE, LIMIT)
+    desk.poller.follow(("ns", "other"), LIMIT)
+    assert await desk.look() == [("ns", "other")]
+    assert desk.poller.of(ONE) is None
+
+
+@pytest.mark.parametrize("answer", ["", "no JSON", '{"items": {}}', "[]", '{"items": [7]}'])
+async def test_no_answer_of_the_metrics_api_ends_the_operator(api: FakeApi, desk: Desk, answer: str) -> None:
+    async def say(_: web.Request) -> web.StreamResponse:
+        return web.Response(text=answer)
+
+    desk.poller.follow(ONE, LIMIT)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(desk.poller.run())
+        api.fail("list", say)
+        await eventually(lambda: desk.clock.next_due is not None)
+        api.heal()
+        desk.measure(api, "10m")
+        await desk.clock.advance(INTERVAL)
+        await eventually(lambda: desk.woken == [ONE])
+        running.cancel()
+
+
+async def test_a_measurement_of_any_time_can_be_judged(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    for timestamp in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+        desk.measure(api, "10m", timestamp=timestamp)
+        await desk.look()
+    assert desk.polled
 
 
 async def test_nobody_is_asked_for_who_is_not_followed(api: FakeApi, desk: Desk) -> None:
