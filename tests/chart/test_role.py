@@ -74,7 +74,7 @@ def test_every_right_is_used_and_every_use_is_a_right(
 
 
 @pytest.mark.timeout(180)
-def test_under_the_role_of_the_old_chart_only_a_job_cannot_be_run_again_and_claims_stay_behind(
+def test_under_the_role_of_the_old_chart_a_job_cannot_be_run_again_and_claims_stay(
     cluster: ControlPlane, installation: Installation, operator: Operator, tmp_path: Path
 ) -> None:
     """Swapping only the image in the old chart works."""
@@ -86,6 +86,7 @@ def test_under_the_role_of_the_old_chart_only_a_job_cannot_be_run_again_and_clai
     world.patch_spec("job", hibernated=False)
     session = world.wait_for("AmaltheaSession", "job", lambda session: condition(session, "ChildrenInPlace"))
     assert 'cannot delete resource "jobs"' in session["status"]["error"]
+    _resume_with_another_source(world)
     process.terminate()
     assert requests(cluster.audit_log)[1] == {("batch", "jobs", "delete"), ("", "persistentvolumeclaims", "delete")}
     assert process.log.count("claims of former data sources may not be deleted") == 1
@@ -192,6 +193,20 @@ def _pause_a_job(world: World) -> Object:
     world.patch_spec("job", hibernated=True)
     world.wait_for_state("job", "Hibernated")
     return job
+
+
+def _resume_with_another_source(world: World) -> None:
+    """Give a paused session another data source where one was; see that it does not start with the former one."""
+    source = {"mountPath": "/data", "secretRef": {"name": "former"}}
+    world.run("two", {"session": CONTAINER, "dataSources": [source]})
+    world.patch_spec("two", hibernated=True)
+    world.wait_for_state("two", "Hibernated")
+    world.patch_spec("two", hibernated=False, dataSources=[source | {"secretRef": {"name": "other"}}])
+    session = world.wait_for_state("two", "Failed")
+    assert 'cannot delete resource "persistentvolumeclaims"' in session["status"]["error"]
+    workload = world.get("StatefulSet", "two")
+    assert workload is not None
+    assert workload["spec"]["replicas"] == 0
 
 
 def _answer(cluster: ControlPlane, user: str, owner: Object, within: float = 15.0) -> str:

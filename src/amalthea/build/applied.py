@@ -12,7 +12,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.model.views import ChildView
 
-SCHEME = 1
+SCHEME = 2
 """Version of how the hashes are taken. Hashes of another version say nothing: the child counts as rendered anew."""
 
 SCHEDULING_FIELDS = ("affinity", "nodeSelector", "priorityClassName", "tolerations")
@@ -28,7 +28,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     v: int = 0
     """Version of the scheme; always written, so that a later release knows whose hashes these are."""
     spec: str = ""
-    """Hash of the part of the user's raw spec that reaches a pod template, without what decides where the pod runs."""
+    """Hash of what the user says that reaches a pod template (`pod_template_inputs.py`), but for where the pod runs."""
     manifest: str = ""
     """Hash of the manifest, without what changes from run to run and what decides where the pod runs."""
     scheduling: str = ""

@@ -9,6 +9,7 @@ from amalthea.api import quantities
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.build import applied, data_source_claims, patches, workload
+from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Changes, Create, Delete, Patch
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
@@ -28,9 +29,9 @@ def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish:
     if plan.course is Course.REFUSE:
         return workload.pause_only(observed) + _unwanted(observed, plan, ())
     wanted = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
-    changes = Changes()
+    changes, workloads_plan = Changes(), data_source_claims.held(observed, plan, wanted)
     for key, manifest in wanted.items():
-        changes += _child(observed, plan, key, manifest, wish)
+        changes += _child(observed, workloads_plan if key[0] in WORKLOADS else plan, key, manifest, wish)
     return changes + _unwanted(observed, plan, wanted) + data_source_claims.removed(observed, wanted)
 
 
@@ -109,25 +110,3 @@ def _sized(
     )
     is_the_sessions = claim.metadata.name == observed.name
     return {**manifest, "spec": spec}, (finding,) if is_the_sessions else ()
-
-
-def name_taken(key: ChildKey) -> Finding:
-    """Return the finding for an object of a child's name that somebody else controls."""
-    kind, name = key
-    return Finding(
-        ConditionType.CHILDREN_IN_PLACE,
-        Reason.NAME_TAKEN,
-        f"The name {name} is taken: the {kind} of that name belongs to somebody else and is left alone. "
-        "Delete it, or create the session under another name.",
-        fatal=True,
-    )
-
-
-def terminating(key: ChildKey) -> Finding:
-    """Return the finding for a former object of a child's name that is on its way out."""
-    kind, name = key
-    return Finding(
-        ConditionType.CHILDREN_IN_PLACE,
-        Reason.TERMINATING,
-        f"A former {kind} named {name} is still being deleted; the session waits for it to go.",
-    )

@@ -1,10 +1,12 @@
 """Which part of a spec reaches the pod template: what else changes in it can never be a reason to restart a session.
 
-It works on the spec as it is stored, so that neither our types nor our defaults change what comes out. A test changes
-field after field of specs that have them all, and sees that exactly these change a template.
+It works on the spec as the API server hands it out, less the defaults that the CRD fills in: so neither our types nor a
+newer CRD change what comes out. A test changes field after field of specs that have them all, and sees that exactly
+these change a template.
 """
 
 from amalthea.api.schema import Manifest
+from amalthea.build.crd_defaults import without_defaults
 from amalthea.build.parts import compact
 from amalthea.build.volumes import READ_ONLY
 
@@ -23,20 +25,22 @@ def pod_relevant(raw_spec: Manifest) -> Manifest:
     """Return the part of a session's raw spec that can change its pod template, as plain data to take a hash of.
 
     Left out are what only the other children come from (Ingress, size and class of the volume), what only decides when
-    to act (hibernated, culling, reconcileStrategy), and what this kind of session has no use for.
+    to act (hibernated, culling, reconcileStrategy), what this kind of session has no use for, and what says the same as
+    the CRD's default.
     """
-    remote = raw_spec.get("location") == "remote"
-    job = raw_spec.get("sessionType") == "NonInteractive"
+    said = without_defaults(raw_spec)
+    remote = said.get("location") == "remote"
+    job = said.get("sessionType") == "NonInteractive"
     return compact(
         {
-            **_entries(raw_spec, _OF_THE_SPEC),
+            **_entries(said, _OF_THE_SPEC),
             "location": "remote" if remote else None,
             "sessionType": "NonInteractive" if job else None,
-            "session": _session(raw_spec.get("session") or {}, remote=remote),
-            "authentication": None if job else _authentication(raw_spec),
-            "codeRepositories": [_repository(entry) for entry in raw_spec.get("codeRepositories") or ()],
-            "dataSources": [] if remote else [_data_source(entry) for entry in raw_spec.get("dataSources") or ()],
-            "imagePullSecrets": [_entries(entry, ("name",)) for entry in raw_spec.get("imagePullSecrets") or ()],
+            "session": _session(said.get("session") or {}, remote=remote),
+            "authentication": None if job else _authentication(said),
+            "codeRepositories": [_repository(entry) for entry in said.get("codeRepositories") or ()],
+            "dataSources": [] if remote else [_data_source(entry) for entry in said.get("dataSources") or ()],
+            "imagePullSecrets": [_entries(entry, ("name",)) for entry in said.get("imagePullSecrets") or ()],
         }
     )
 
@@ -52,15 +56,15 @@ def _session(session: Manifest, *, remote: bool) -> Manifest:
     )
 
 
-def _authentication(raw_spec: Manifest) -> Manifest | None:
-    authentication = raw_spec.get("authentication")
+def _authentication(said: Manifest) -> Manifest | None:
+    authentication = said.get("authentication")
     if not authentication or not authentication.get("enabled", True):
         return None
     of_the_secret = ("name",) if authentication.get("type") == "oidc" else ("name", "key")
     return {
         **_entries(authentication, ("type", "extraVolumeMounts")),
         "secretRef": _entries(authentication.get("secretRef"), of_the_secret),
-        "stripURLPath": (raw_spec.get("session") or {}).get("stripURLPath", False),
+        "stripURLPath": (said.get("session") or {}).get("stripURLPath", False),
     }
 
 

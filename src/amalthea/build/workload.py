@@ -36,7 +36,7 @@ class Wish:
     """What the user's spec says about the pod."""
 
     spec_hash: str
-    """Hash of the part of the raw spec that reaches a pod template."""
+    """Hash of the part of the raw spec that reaches a pod template, less the CRD's defaults."""
 
 
 def wish(pod_relevant: Manifest) -> Wish:

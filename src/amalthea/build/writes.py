@@ -30,6 +30,8 @@ class Delete:
 
     child: ChildKey
     uid: str
+    needed: bool = False
+    """Whether another is to be made in its place: the session cannot start before it is gone."""
 
 
 Write = Create | Patch | Delete

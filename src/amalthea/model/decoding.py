@@ -197,7 +197,7 @@ def wants_hibernation(view: SessionView) -> bool:
 
 
 def raw_spec(view: SessionView) -> dict[str, object]:
-    """Return a session's spec as it is stored."""
+    """Return a session's spec as the API server hands it out: with the defaults of the CRD that it has now."""
     return _spec_as_data(view.spec)
 
 

@@ -105,15 +105,22 @@ def _strategy(observed: Observed) -> str:
 
 
 def _run_id(observed: Observed, fresh: Fresh) -> str | None:
-    """Return the run's id: a new one at each start and resume, else the known one.
+    """Return the run's id: a new one at each start and resume, else the known one; also if the start has to wait.
 
     A workload that an older release left running has none, and gets none before its next start: its pod lacks it too.
     """
     workload = observed.own_workload
     if observed.ended or (workload is not None and workload.awake):
         return _known_run_id(observed)
-    about_to_be_made = workload is None or workload.metadata.deletion_timestamp is not None
-    return (observed.session.status.run_id if about_to_be_made else None) or fresh.run_id()
+    return (observed.session.status.run_id if _about_to_start(observed) else None) or fresh.run_id()
+
+
+def _about_to_start(observed: Observed) -> bool:
+    """Tell whether the run that was told last is one whose pod is still to be made."""
+    workload, told = observed.own_workload, observed.session.status
+    if workload is None or workload.metadata.deletion_timestamp is not None:
+        return True
+    return told.hibernated_since is None and told.run_id != workload.run_id
 
 
 def _known_run_id(observed: Observed) -> str | None:

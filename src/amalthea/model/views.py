@@ -192,6 +192,8 @@ class ClaimSpec(View, frozen=True, kw_only=True):
 
     access_modes: list[str] = []
     resources: ClaimResources = ClaimResources()
+    volume_name: str = ""
+    """The volume that it got: the kubelet speaks of that, not of the claim."""
 
 
 class ClaimView(ChildView, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.build.changes import name_taken, terminating
+from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
@@ -72,8 +72,9 @@ class Applier:
         return await asyncio.gather(*written, return_exceptions=True)
 
     def _stays(self, namespace: str, write: Write) -> bool:
-        """Tell whether a write is the deletion of a claim where that is not allowed."""
-        return isinstance(write, Delete) and write.child[0] == CLAIM and namespace in self._keeps_claims
+        """Tell whether a write is the deletion of a claim that may stay, where that is not allowed."""
+        left_over = isinstance(write, Delete) and write.child[0] == CLAIM and not write.needed
+        return left_over and namespace in self._keeps_claims
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -142,6 +143,8 @@ class Applier:
         except Forbidden as error:
             if kind != CLAIM:
                 raise
+            if write.needed:
+                return _kept(name, error)
             self._keeps_claims.add(namespace)
             _log.warning(
                 "claims of former data sources may not be deleted and stay behind; grant delete on them",
@@ -166,6 +169,16 @@ def _forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
             fatal=True,
         )
     return _refused(child, error.message)
+
+
+def _kept(claim: str, error: Forbidden) -> Finding:
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.REFUSED,
+        f"The claim {claim} still leads to the data source that it was made for, and the operator may not delete it: "
+        f"{error.message}. Ask your administrator to grant the operator delete on persistentvolumeclaims.",
+        fatal=True,
+    )
 
 
 def _refused(child: ChildKey, message: str) -> Finding:

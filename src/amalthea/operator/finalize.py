@@ -1,6 +1,7 @@
 """The finalizer of a session that adopts secrets: set before anything else matters, gone when the secrets are.
 
-Bounded and idempotent: a secret that is gone already is fine, and one that may not be deleted holds up nobody.
+Bounded and idempotent: a secret that is gone already is fine, and one that may not be deleted holds up nobody. One that
+another session still names is left to that.
 """
 
 import logging
@@ -11,6 +12,7 @@ from amalthea.api import names
 from amalthea.engine.ports import key_of
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import Forbidden, NotFound
+from amalthea.model import adoption, decoding
 from amalthea.model.observed import Observed
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SECRETS, SESSIONS
@@ -41,8 +43,25 @@ class Finalizer:
         if not observed.has_finalizer:
             return
         for secret in observed.adopted_secrets:
-            await self._delete(observed, secret)
+            if not self._shared(observed, secret):
+                await self._delete(observed, secret)
         await self._write(observed, present=False)
+
+    def _shared(self, observed: Observed, secret: str) -> bool:
+        """Tell whether another session of the namespace, one that stays, names the secret.
+
+        Only specs in which the name occurs at all are read: many sessions may end at once, among many that stay.
+        """
+        quoted = f'"{secret}"'.encode()
+        own = observed.session.metadata
+        return any(
+            other.metadata.namespace == own.namespace
+            and other.metadata.name != own.name
+            and other.metadata.deletion_timestamp is None
+            and quoted in bytes(other.spec)
+            and adoption.refers_to(decoding.raw_spec(other), secret)
+            for other in self._caches.sessions()
+        )
 
     async def _delete(self, observed: Observed, secret: str) -> None:
         namespace = observed.session.metadata.namespace

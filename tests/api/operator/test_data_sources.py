@@ -18,6 +18,19 @@ def claim(world: World, name: str) -> Object:
     return found
 
 
+def stored_pod(world: World) -> Object:
+    found = world.get("Pod", "one-0")
+    assert found is not None
+    return found
+
+
+def sources(world: World, pod: Object) -> dict[str, str]:
+    """Return the secret of the data source that stands behind each path of a pod, or of a pod template."""
+    mounts = [each for each in pod["spec"]["containers"][0]["volumeMounts"] if each["name"] in (ONE, TWO)]
+    claims = {each["mountPath"]: claim(world, each["name"]) for each in mounts}
+    return {path: found["metadata"]["annotations"]["csi-rclone.dev/secretName"] for path, found in claims.items()}
+
+
 def pause(world: World) -> None:
     world.patch_spec("one", hibernated=True)
     world.wait_for_state("one", "Hibernated")
@@ -66,6 +79,20 @@ def test_a_data_source_of_another_secret_gets_a_new_claim(world: World) -> None:
     world.wait_for("PersistentVolumeClaim", ONE, lambda found: found["metadata"]["uid"] != former["metadata"]["uid"])
     resume(world)
     assert claim(world, ONE)["metadata"]["annotations"]["csi-rclone.dev/secretName"] == "ds3"
+
+
+def test_a_source_that_moves_up_is_not_mounted_with_the_data_of_the_one_before(world: World) -> None:
+    """The claim of the first place is still that of the source that was taken out."""
+    world.run("one", {**SOURCES, "reconcileStrategy": "always"})
+    before = stored_pod(world)
+    world.patch_spec("one", dataSources=[SECOND])
+    world.wait_for("AmaltheaSession", "one", lambda session: condition(session, "UpdatePending"))
+    assert sources(world, before) == {"/data/one": "ds1", "/workspace/two": "ds2"}
+    template = (world.get("StatefulSet", "one") or {})["spec"]["template"]
+    assert sources(world, template) == sources(world, before)
+    assert stored_pod(world)["metadata"]["uid"] == before["metadata"]["uid"]
+    pause(world)
+    assert sources(world, resume(world)) == {"/workspace/two": "ds2"}
 
 
 def test_another_secret_that_comes_with_the_resume_is_in_place_before_the_pod(world: World) -> None:

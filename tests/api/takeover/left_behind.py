@@ -40,6 +40,11 @@ class Left:
         return name
 
     @property
+    def waits(self) -> bool:
+        """Whether it is told that an update waits: it runs, and is not to be kept as it is for good."""
+        return self.awake and self.session["spec"]["reconcileStrategy"] != "never"
+
+    @property
     def awake(self) -> bool:
         """Whether it has a pod that runs."""
         return bool(self.session["status"]["state"] == "Running")
@@ -65,7 +70,24 @@ def of_older_releases(theirs: Recorded) -> Recorded:
     return replace(theirs, made=made, children=children)
 
 
-RELEASES: dict[str, Change] = {"today": of_today, "older": of_older_releases}
+def under(strategy: str) -> Change:
+    """Return what gives a session another strategy than the recorded ones have, which is whenFailedOrHibernated."""
+
+    def change(theirs: Recorded) -> Recorded:
+        return replace(theirs, made={**theirs.made, "spec": {**theirs.made["spec"], "reconcileStrategy": strategy}})
+
+    return change
+
+
+RELEASES: dict[str, Change] = {
+    "today": of_today,
+    "today, under always": under("always"),
+    "today, under never": under("never"),
+    "older": of_older_releases,
+    "older, under always": lambda theirs: under("always")(of_older_releases(theirs)),
+}
+BROUGHT_UP_TO_DATE = {name: release for name, release in RELEASES.items() if "never" not in name}
+"""Those whose sessions take what is new with their next start."""
 
 
 def of_today_at_work(theirs: Recorded) -> Recorded:

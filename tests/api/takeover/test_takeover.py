@@ -17,18 +17,17 @@ from amalthea.build.secret import Material, material_from
 from amalthea.build.subject import Subject
 from tests.api.operator.conftest import Operators
 from tests.api.takeover import left_behind
-from tests.api.takeover.left_behind import RELEASES, SIDECARS, Change, Key, Left
+from tests.api.takeover.left_behind import BROUGHT_UP_TO_DATE, RELEASES, SIDECARS, Change, Key, Left
 from tests.support.processes import OperatorProcess
 from tests.support.world import POLL_INTERVAL, WITHIN, Object, World, as_written, condition
 
 pytestmark = pytest.mark.timeout(180)
-EACH_RELEASE = pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES)
 READ_BY_CLIENTS = ("state", "url", "runID", "idle", "idleSince", "hibernatedSince", "containerCounts")
 UNKNOWN = Material("", "")
 """Stands for secrets that are never drawn here: what is there holds them."""
 
 
-@EACH_RELEASE
+@pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES)
 def test_what_the_go_operator_left_is_neither_restarted_nor_made_again(
     release: Change, world: World, operators: Operators
 ) -> None:
@@ -46,9 +45,10 @@ def test_what_the_go_operator_left_is_neither_restarted_nor_made_again(
     second = operators(SIDECARS_IMAGE=SIDECARS).start()
     wait_until_settled(world, second, left)
     assert {each.name: world_of(world, each) for each in left} == found, "a restart of the operator writes nothing"
+    assert {each.name: identities(world, each) for each in left} == before
 
 
-@EACH_RELEASE
+@pytest.mark.parametrize("release", BROUGHT_UP_TO_DATE.values(), ids=BROUGHT_UP_TO_DATE)
 def test_each_session_comes_back_from_a_pause_as_ours_would_make_it(
     release: Change, world: World, operators: Operators
 ) -> None:
@@ -110,7 +110,7 @@ def test_a_session_that_was_taken_over_takes_what_it_adopted_along(world: World,
 def wait_until_settled(world: World, operator: OperatorProcess, left: list[Left]) -> None:
     """Return when the operator has looked at all sessions and has nothing more to do."""
     for each in left:
-        if each.awake:
+        if each.waits:
             world.wait_for(names.KIND, each.name, lambda session: condition(session, "UpdatePending"))
     deadline = time.monotonic() + WITHIN
     while passes(operator) < len(left) or "amalthea_queue_depth 0.0" not in operator.metrics():

@@ -128,9 +128,9 @@ def test_hashes_are_what_they_were_in_the_release_before() -> None:
     """
     spec = recorded.load("token").made["spec"]
 
-    assert applied.SCHEME == 1
+    assert applied.SCHEME == 2
     assert applied.digest({"port": 8000, "args": ["é"], "image": "example.org/lab:1"}) == "e7073b5e76880c07e33e39e3"
-    assert wish(pod_relevant(spec)).spec_hash == "3e38bf8fb4e2b14437d0f748"
+    assert wish(pod_relevant(spec)).spec_hash == "8e5b5f939d95e308f9092d91"
 
 
 def test_a_record_is_small_and_holds_no_value_of_a_secret() -> None:

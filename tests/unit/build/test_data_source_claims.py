@@ -5,20 +5,30 @@ from typing import Any
 import pytest
 
 from amalthea.api.schema import Manifest
+from amalthea.build.writes import Delete, Patch
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.observations import READY_AT
-from tests.unit.build.world import World, kinds, pending, running
+from amalthea.testing.observations import READY_AT, container, terminated
+from tests.unit.build.world import World, kinds, pending, reasons, running
 
 ONE, TWO = "amalthea-demo-ds-0", "amalthea-demo-ds-1"
 BOTH = session().with_data_source("/one", "ds1").with_data_source("/two", "ds2")
 FIRST_GONE = BOTH.raw["dataSources"][1:]
 RENAMED = [{"mountPath": "/one", "secretRef": {"name": "other"}}, BOTH.raw["dataSources"][1]]
+AS_THEY_WERE = {"/one": "ds1", "/two": "ds2"}
 DELETION = ("delete", "PersistentVolumeClaim")
 
 
 def source_of(world: World, claim: str) -> str:
     secret: str = world.child("PersistentVolumeClaim", claim)["metadata"]["annotations"]["csi-rclone.dev/secretName"]
     return secret
+
+
+def mounted(world: World) -> dict[str, str]:
+    """Return the secret of the source that stands behind each path of the session."""
+    mounts = world.template["spec"]["containers"][0]["volumeMounts"]
+    return {
+        each["mountPath"]: source_of(world, each["name"]) for each in mounts if each["name"].startswith("amalthea-demo")
+    }
 
 
 def mounting(builder: SessionBuilder) -> World:
@@ -114,9 +124,83 @@ def test_a_resume_with_another_source_deletes_the_old_claim_before_the_pod_can_m
     world.builder = world.builder.with_spec(dataSources=RENAMED, hibernated=False)
 
     assert DELETION in kinds(world.step())
+    assert world.workload["spec"]["replicas"] == 0, "it may be that the old claim cannot be deleted"
+    assert kinds(world.step()) == [("create", "PersistentVolumeClaim"), ("patch", "StatefulSet")]
+    assert mounted(world) == {"/one": "other", "/two": "ds2"}
+
+
+def test_a_source_that_moves_up_is_never_mounted_with_the_data_of_the_one_before() -> None:
+    world = mounting(BOTH)
+    world.builder = world.builder.with_spec(dataSources=FIRST_GONE).with_session(image="example.org/lab:2")
+    world.settle()
+    assert mounted(world) == AS_THEY_WERE
+    assert pending(world) == "SpecChanged"
+    pause(world)
+    world.settle()
+    resume(world)
+
+    assert mounted(world) == {"/two": "ds2"}
+    assert pending(world) is None
+
+
+def test_a_failed_session_is_not_mended_with_the_data_of_another_source() -> None:
+    world = mounting(BOTH.with_spec(reconcileStrategy="whenFailedOrHibernated"))
+    world.start_pod(container(state=terminated(1)))
+    _mount(world)
+    world.settle()
+    assert world.status["state"] == "Failed"
+    world.builder = world.builder.with_spec(dataSources=FIRST_GONE)
+    world.settle()
+
+    assert mounted(world) == AS_THEY_WERE
+    assert pending(world) == "SpecChanged"
+
+
+def test_a_resume_waits_until_the_former_pod_has_let_go_of_the_former_source() -> None:
+    world = mounting(BOTH)
+    pods = world.pods
+    pause(world)
+    world.pods = pods
+    world.builder = world.builder.with_spec(dataSources=FIRST_GONE, hibernated=False)
+    world.settle()
+    assert world.workload["spec"]["replicas"] == 0
+    assert reasons(world)["ChildrenInPlace"] == "Terminating"
+    run = world.status["runID"]
+    world.step()
+    assert world.status["runID"] == run, "a status that changes at each look would wake up everybody who watches"
+    world.stop_pod()
+    world.settle()
+
+    assert mounted(world) == {"/two": "ds2"}
     assert world.workload["spec"]["replicas"] == 1
-    assert kinds(world.step()) == [("create", "PersistentVolumeClaim")]
-    assert source_of(world, ONE) == "other"
+    assert world.status["runID"] == run
+
+
+def test_a_session_whose_former_claim_cannot_be_deleted_does_not_start() -> None:
+    world = mounting(BOTH)
+    pause(world)
+    world.builder = world.builder.with_spec(dataSources=RENAMED, hibernated=False)
+    _, changes = world.decide()
+
+    assert [write for write in changes.writes if not isinstance(write, Patch) or write.child[0] == "StatefulSet"] == [
+        Delete(
+            ("PersistentVolumeClaim", ONE), world.child("PersistentVolumeClaim", ONE)["metadata"]["uid"], needed=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated", "never"])
+def test_a_workload_that_somebody_deleted_comes_back_with_the_sources_of_the_spec(strategy: str) -> None:
+    world = mounting(BOTH.with_spec(reconcileStrategy=strategy))
+    world.builder = world.builder.with_spec(dataSources=FIRST_GONE)
+    world.settle()
+    del world.objects["StatefulSet", "demo"]
+    world.settle()
+    assert ("StatefulSet", "demo") not in world.objects, "its former pod still mounts the claim"
+    world.pods = []
+    world.settle()
+
+    assert mounted(world) == {"/two": "ds2"}
 
 
 def test_another_access_mode_needs_a_new_claim_too() -> None:

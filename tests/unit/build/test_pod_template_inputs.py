@@ -1,6 +1,6 @@
 """What counts as a change of the user's that a pod must be restarted for: not a field too few, and none too many.
 
-Field after field of specs that have them all is changed, taken away, or moved.
+Field after field of specs that have them all is changed, taken away, or moved; each default of the CRD is filled in.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from amalthea.api import crd
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Authentication, CodeRepository, DataSource, Ingress, SessionContainer, Spec
 from amalthea.build import pod
@@ -179,6 +180,56 @@ def test_every_place_is_changed_at_least_once() -> None:
 def test_an_object_of_an_older_release_has_not_changed_by_what_it_lacks() -> None:
     older = FULL.with_spec(location=None, sessionType=None)
     assert pod_relevant(older.spec()) == pod_relevant(FULL.spec())
+
+
+Path = tuple[str, ...]
+ITEMS = "[]"
+
+
+def defaults(schema: Manifest, path: Path = ()) -> Iterator[tuple[Path, object]]:
+    """Return the path of each field of a schema that has a default, and that."""
+    if "default" in schema:
+        yield path, schema["default"]
+    for name, inner in schema.get("properties", {}).items():
+        yield from defaults(inner, (*path, name))
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from defaults(schema[key], (*path, ITEMS))
+
+
+def holding(path: Path, fields: Manifest) -> Any:  # noqa: ANN401  (data of any shape)
+    """Return data in which the fields stand at a path."""
+    if not path:
+        return fields
+    inner = holding(path[1:], fields)
+    return [inner] if path[0] == ITEMS else {path[0]: inner}
+
+
+SPEC_SCHEMA = crd.manifest()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+CRD_DEFAULTS = {".".join(path): (path, value) for path, value in defaults(SPEC_SCHEMA)}
+
+
+@pytest.mark.parametrize(("path", "default"), CRD_DEFAULTS.values(), ids=CRD_DEFAULTS)
+def test_a_default_that_a_newer_crd_fills_in_is_no_change_of_the_users(path: Path, default: object) -> None:
+    """If this fails for a new default: add it to the table of `crd_defaults.py`, and leave the others as they are."""
+    *above, name = path
+    silent = holding((*above,), {})
+    filled_in = holding((*above,), {name: default})
+
+    assert pod_relevant(filled_in) == pod_relevant(silent)
+
+
+def test_a_section_that_a_newer_crd_fills_in_as_a_whole_is_no_change_of_the_users() -> None:
+    older = session().spec()
+    newer = session().with_session(readinessProbe={"type": "tcp"}, storage={"size": "1Gi", "mountPath": "/workspace"})
+
+    assert pod_relevant(newer.spec()) == pod_relevant(older)
+
+
+@pytest.mark.parametrize("field", ["dataSources", "codeRepositories", "imagePullSecrets"])
+def test_an_empty_item_that_a_foreign_crd_lets_through_counts_for_nothing(field: str) -> None:
+    assert pod_relevant({field: [None]}) == pod_relevant({})
+    assert pod_relevant({field: None, "session": None, "authentication": None}) == pod_relevant({})
 
 
 def test_a_data_source_that_gets_its_secret_is_a_change() -> None:

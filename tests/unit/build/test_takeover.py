@@ -64,6 +64,23 @@ def test_the_first_change_of_a_user_after_the_take_over_is_known_as_one(name: st
     assert pending(world) == (None if strategy == "always" else "SpecChanged")
 
 
+FILLED_IN = {"imagePullPolicy": "Always", "readinessProbe": {"type": "tcp"}, "stripURLPath": False, "urlPath": "/"}
+
+
+@pytest.mark.parametrize("name", ["minimal", "token", "oauth", "oidc"])
+def test_a_crd_that_comes_after_the_take_over_and_fills_in_defaults_restarts_nobody(name: str) -> None:
+    """Every session that was taken over would be rendered otherwise today: nothing else keeps it from a restart."""
+    world = World.recorded(name)
+    newer = {field: value for field, value in FILLED_IN.items() if world.builder.raw["session"].get(field) == value}
+    world.builder = world.builder.with_spec(reconcileStrategy="always").with_session(**dict.fromkeys(newer))
+    world.settle()
+    world.builder = world.builder.with_session(**newer)
+
+    assert newer
+    assert not touches_template(world.step())
+    assert pending(world) == "OperatorChanged"
+
+
 @pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated", "never"])
 @pytest.mark.parametrize("name", AWAKE)
 def test_a_session_that_was_taken_over_can_be_paused_and_resumed(name: str, strategy: str) -> None:

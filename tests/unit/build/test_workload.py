@@ -39,6 +39,11 @@ def place(world: World) -> None:
     world.builder = world.builder.with_spec(**GPU)
 
 
+def fill_in(world: World) -> None:
+    """Let a newer CRD fill in what it has defaults for."""
+    change(world, imagePullPolicy="Always", readinessProbe={"type": "tcp"}, runAsUser=1000)
+
+
 def cull(world: World) -> None:
     """Let the user change something that the pod knows nothing of."""
     world.builder = world.builder.with_spec(culling={"lastInteraction": "2026-11-22T13:00:00Z"})
@@ -54,6 +59,9 @@ NO_REASON_TO_RESTART: dict[str, tuple[tuple[Callable[[World], None], ...], str |
     "an edit by hand": ((edit,), "Edited"),
     "a change that the pod knows nothing of": ((cull,), None),
     "a change that the pod knows nothing of, after an upgrade": ((upgrade, cull), "OperatorChanged"),
+    "a newer CRD": ((fill_in,), None),
+    "a newer operator, then its CRD": ((upgrade, fill_in), "OperatorChanged"),
+    "a newer CRD, then its operator": ((fill_in, upgrade), "OperatorChanged"),
     "a change of where it runs": ((place,), "SpecChanged"),
     "a change of where it runs, after an upgrade": ((upgrade, place), "SpecChanged"),
     "a change of where it runs, after an edit": ((edit, place), "SpecChanged"),
@@ -98,9 +106,9 @@ def test_a_users_change_after_an_upgrade_brings_the_upgrade_too() -> None:
 
 
 def test_an_upgrade_is_not_taken_for_the_users_change_that_came_before_it_and_had_no_effect() -> None:
-    """The default written out is a change of the raw spec, and changes no pod."""
-    world = awake("always")
-    change(world, runAsUser=1000)
+    """A variable that is overruled by the next one of its name is a change of the raw spec, and changes no pod."""
+    world = awake("always", session().with_token().with_env(("A", "1")))
+    change(world, env=[{"name": "A", "value": "0"}, {"name": "A", "value": "1"}])
     assert not touches_template(world.step())
     upgrade(world)
 

@@ -4,17 +4,16 @@ All but a refusal is a warning: Kubernetes tries for ever, and a session that wa
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from amalthea.api.reasons import Failure
-from amalthea.api.types import Authentication
 from amalthea.model import readiness
 from amalthea.model.events import EventView, latest
 from amalthea.model.observed import Observed
 from amalthea.model.pods import PodView
 from amalthea.model.times import began
-from amalthea.model.troubles import doors
+from amalthea.model.troubles import data_sources, doors
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -73,28 +72,37 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
     for claim in filter(observed.owns, observed.claims):
         event = latest(events, claim.metadata.uid, "ProvisioningFailed", "Provisioning", "ProvisioningSucceeded")
         if claim.pending and event is not None and event.reason == "ProvisioningFailed":
-            message = f"The volume {claim.metadata.name} cannot be made; check its class and size."
+            source = data_sources.described(observed, claim)
+            message = (
+                f"{source} cannot be made ready; check the secret."
+                if source is not None
+                else f"The volume {claim.metadata.name} cannot be made; check its class and size."
+            )
             yield Trouble(Failure.VOLUME_PENDING, message, event.message, fatal=False)
     pod = observed.pod
     if pod is not None and not pod.leaving:
-        yield from _mounts(pod, events, observed.spec.authentication if observed.spec is not None else None)
+        yield from _mounts(observed, pod)
 
 
-def _mounts(pod: PodView, events: Iterable[EventView], door: Authentication | None) -> Iterator[Trouble]:
-    event = latest(events, pod.metadata.uid, *_MOUNTS, *_PROGRESS)
+def _mounts(observed: Observed, pod: PodView) -> Iterator[Trouble]:
+    event = latest(observed.events or (), pod.metadata.uid, *_MOUNTS, *_PROGRESS)
     if readiness.has_begun(pod) or event is None or event.reason in _PROGRESS:
         return
-    code, message = _mount(event)
+    code, message = _mount(event, data_sources.named_in(observed, event.message))
+    door = observed.spec.authentication if observed.spec is not None else None
     yield Trouble(code, doors.lacking_key(door, event.message) or message, event.message, fatal=False)
 
 
-def _mount(event: EventView) -> tuple[Failure, str]:
+def _mount(event: EventView, source: str | None) -> tuple[Failure, str]:
     if event.reason == "FailedCreatePodSandBox":
         return Failure.NODE_NOT_READY, "The node cannot prepare the session's network yet; Kubernetes tries again."
+    volume = source or "A volume of the session"
+    if "Multi-Attach" in event.message:
+        return Failure.VOLUME_NOT_ATTACHED, f"{volume} is still in use on another node; it waits for it."
+    if event.reason == "FailedAttachVolume":
+        return Failure.VOLUME_NOT_ATTACHED, f"{volume} cannot be brought to the session's node yet; it tries again."
+    if source is not None:
+        return Failure.VOLUME_NOT_MOUNTED, f"{source} cannot be mounted yet; check the secret and what it leads to."
     if _DEPENDENCY.search(event.message):
         return Failure.DEPENDENCY_MISSING, "The session waits for a secret or config map that is not there yet."
-    if "Multi-Attach" in event.message:
-        return Failure.VOLUME_NOT_ATTACHED, "A volume of the session is still in use on another node; it waits for it."
-    if event.reason == "FailedAttachVolume":
-        return Failure.VOLUME_NOT_ATTACHED, "A volume cannot be brought to the session's node yet; it tries again."
-    return Failure.VOLUME_NOT_MOUNTED, "A volume cannot be mounted yet; check where its data comes from."
+    return Failure.VOLUME_NOT_MOUNTED, f"{volume} cannot be mounted yet; check where its data comes from."

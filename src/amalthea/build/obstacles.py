@@ -1,0 +1,27 @@
+"""Findings for what stands where a child is to be: somebody else's object, or one that is still going away."""
+
+from amalthea.api.reasons import ConditionType, Reason
+from amalthea.model.findings import Finding
+from amalthea.model.observed import ChildKey
+
+
+def name_taken(key: ChildKey) -> Finding:
+    """Return the finding for an object of a child's name that somebody else controls."""
+    kind, name = key
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.NAME_TAKEN,
+        f"The name {name} is taken: the {kind} of that name belongs to somebody else and is left alone. "
+        "Delete it, or create the session under another name.",
+        fatal=True,
+    )
+
+
+def terminating(key: ChildKey) -> Finding:
+    """Return the finding for a former object of a child's name that is on its way out."""
+    kind, name = key
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.TERMINATING,
+        f"A former {kind} named {name} is still being deleted; the session waits for it to go.",
+    )

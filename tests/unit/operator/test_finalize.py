@@ -1,0 +1,72 @@
+"""A secret that a session adopted goes with it, and never while another session still needs it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.engine.ports import Key
+from amalthea.kube.client import Client
+from amalthea.operator.caches import Caches
+from amalthea.operator.finalize import Finalizer
+from amalthea.operator.gather import gather
+from amalthea.testing.api import FakeApi
+from amalthea.testing.objects import Choice
+
+SESSIONS, SECRETS = f"{names.API_VERSION}/{names.PLURAL}", "v1/secrets"
+ADOPTING = {"imagePullSecrets": [{"name": "pull", "adopt": True}]}
+REFERRING = {"imagePullSecrets": [{"name": "pull"}]}
+NOW = "2026-11-22T13:00:00Z"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        started.objects.create(SECRETS, "ns", {"metadata": {"name": "pull"}})
+        yield started
+
+
+def session(api: FakeApi, key: Key, spec: dict[str, Any], **metadata: Any) -> Raw:  # noqa: ANN401
+    namespace, name = key
+    body = {"metadata": {"name": name, **metadata}, "spec": {"hibernated": False, "session": {"image": "x"}, **spec}}
+    return Raw(msgspec.json.encode(api.objects.create(SESSIONS, namespace, body)))
+
+
+async def delete_one(api: FakeApi, *others: Raw) -> bool:
+    """Let a session go that adopts a secret; return whether the secret is gone too."""
+    async with Client(api.config) as client:
+        caches = Caches(lambda *_: None)
+        leaving = session(api, ("ns", "one"), ADOPTING, deletionTimestamp=NOW, finalizers=[names.FINALIZER])
+        for body in (leaving, *others):
+            caches.observe(names.KIND, body)
+        observed = gather(caches, ("ns", "one"))
+        assert observed is not None
+        await Finalizer(client, caches).release(observed)
+    return not api.objects.select(Choice(SECRETS))
+
+
+async def test_an_adopted_secret_goes_with_the_session(api: FakeApi) -> None:
+    assert await delete_one(api)
+
+
+@pytest.mark.parametrize("spec", [ADOPTING, REFERRING], ids=["adopts it too", "names it only"])
+async def test_a_secret_that_another_session_needs_is_left_to_that(api: FakeApi, spec: dict[str, Any]) -> None:
+    assert not await delete_one(api, session(api, ("ns", "two"), spec))
+
+
+OF_NO_ACCOUNT: dict[str, tuple[Key, dict[str, Any], dict[str, Any]]] = {
+    "goes too": (("ns", "two"), ADOPTING, {"deletionTimestamp": NOW, "finalizers": [names.FINALIZER]}),
+    "is of another namespace": (("other", "two"), ADOPTING, {}),
+    "says the name elsewhere": (("ns", "two"), {"serviceAccountName": "pull"}, {}),
+    "names another": (("ns", "two"), {"imagePullSecrets": [{"name": "pull-2"}]}, {}),
+}
+
+
+@pytest.mark.parametrize(("key", "spec", "metadata"), OF_NO_ACCOUNT.values(), ids=OF_NO_ACCOUNT)
+async def test_the_last_one_takes_the_secret_along(
+    api: FakeApi, key: Key, spec: dict[str, Any], metadata: dict[str, Any]
+) -> None:
+    assert await delete_one(api, session(api, key, spec, **metadata))
