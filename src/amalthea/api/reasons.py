@@ -69,7 +69,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     """A quota of the namespace leaves no room for an object."""
     TERMINATING = "Terminating"
-    """A former object of the wanted name is still going away."""
+    """A former object of the wanted name, or the pod of a job's former run, is still going away."""
     SPEC_CHANGED = "SpecChanged"
     """The user's change waits: the strategy lets nothing change while the session runs."""
     OPERATOR_CHANGED = "OperatorChanged"

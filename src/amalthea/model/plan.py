@@ -60,6 +60,11 @@ class Plan:
     """A suspended Job is deleted: its template is fixed, and its next run gets a new Job."""
     make_workload: bool = True
     """False for a Job that has run: it is not run again because somebody deleted the Job."""
+    awaited_pod: str | None = None
+    """A pod of a job's former run that may still write: the next run starts when it is gone. Two never share a volume.
+
+    A StatefulSet sees to that by itself. A Job does not: it goes at once, and its pod takes its time.
+    """
 
 
 def decide(observed: Observed, fresh: Fresh) -> Plan:
@@ -85,7 +90,15 @@ def _run(observed: Observed, fresh: Fresh) -> Plan:
         scheduling_may_change=_no_container_has_started(observed),
         recreate_job=resuming and not observed.interactive,
         make_workload=not observed.ended,
+        awaited_pod=_awaited_pod(observed),
     )
+
+
+def _awaited_pod(observed: Observed) -> str | None:
+    workload = observed.own_workload
+    if observed.interactive or observed.ended or (workload is not None and workload.awake):
+        return None
+    return next((pod.metadata.name for pod in observed.pods if not pod.over), None)
 
 
 def _failed(observed: Observed) -> bool:
