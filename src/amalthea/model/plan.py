@@ -120,13 +120,14 @@ def _strategy(observed: Observed) -> str:
 def _run_id(observed: Observed, fresh: Fresh) -> str | None:
     """Return the run's id: a new one at each start and resume, else the known one.
 
-    A workload that an older release left running has none, and gets none before its next start: its pod lacks it too.
+    It is drawn once: what was told already, and is not the run that sleeps, is kept until it has started. A workload
+    that an older release left running has none, and gets none before its next start: its pod lacks it too.
     """
     workload = observed.own_workload
     if observed.ended or (workload is not None and workload.awake):
         return _known_run_id(observed)
-    about_to_be_made = workload is None or workload.metadata.deletion_timestamp is not None
-    return (observed.session.status.run_id if about_to_be_made else None) or fresh.run_id()
+    told, former = observed.session.status.run_id, workload.run_id if workload is not None else None
+    return told if told is not None and told != former else fresh.run_id()
 
 
 def _known_run_id(observed: Observed) -> str | None:
