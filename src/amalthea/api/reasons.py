@@ -115,6 +115,8 @@ class Cause(StrEnum):
     """It was paused for its maxHibernatedDuration."""
     ENDED_LONG_AGO = "EndedLongAgo"
     """A job ended, and was kept for its maxHibernatedDuration."""
+    FAILED_LONG_AGO = "FailedLongAgo"
+    """A job that could not run to its end was failed for its maxHibernatedDuration."""
 
 
 class Step(StrEnum):
