@@ -69,7 +69,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     """A quota of the namespace leaves no room for an object."""
     TERMINATING = "Terminating"
-    """A former object of the wanted name is still going away."""
+    """A former object of the wanted name, or the pod of a job's former run, is still going away."""
     SPEC_CHANGED = "SpecChanged"
     """The user's change waits: the strategy lets nothing change while the session runs."""
     OPERATOR_CHANGED = "OperatorChanged"
@@ -115,6 +115,8 @@ class Cause(StrEnum):
     """It was paused for its maxHibernatedDuration."""
     ENDED_LONG_AGO = "EndedLongAgo"
     """A job ended, and was kept for its maxHibernatedDuration."""
+    FAILED_LONG_AGO = "FailedLongAgo"
+    """A job that could not run to its end was failed for its maxHibernatedDuration."""
 
 
 class Step(StrEnum):

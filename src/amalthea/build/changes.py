@@ -38,9 +38,7 @@ def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish:
 def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Changes:
     child = observed.child(key)
     if child is None:
-        if key[0] in WORKLOADS and not plan.make_workload:
-            return Changes()
-        return Changes((Create(key, _stamped(key, manifest, wish)),))
+        return _missing(plan, key, manifest, wish)
     if child.metadata.deletion_timestamp is not None or observed.left_behind(child):
         return Changes(findings=(terminating(key),))
     if not observed.owns(child):
@@ -48,6 +46,14 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
     if key[0] in WORKLOADS:
         return workload.compare(observed, plan, manifest, wish)
     return _existing(observed, plan, child, manifest)
+
+
+def _missing(plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Changes:
+    if key[0] in WORKLOADS and not plan.make_workload:
+        return Changes()
+    if key[0] in WORKLOADS and plan.awaited_pod is not None:
+        return Changes(findings=(workload.awaits(plan.awaited_pod),))
+    return Changes((Create(key, _stamped(key, manifest, wish)),))
 
 
 def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manifest) -> Changes:

@@ -54,6 +54,8 @@ def compare(observed: Observed, plan: Plan, manifest: Manifest, wish: Wish) -> C
     if workload is None or workload.finished:
         return Changes()
     key = (workload.kind, workload.metadata.name)
+    if plan.awaited_pod is not None:
+        return Changes(findings=(awaits(plan.awaited_pod),))
     if plan.recreate_job:
         return Changes((Delete(key, workload.metadata.uid),))
     before, after = applied.read(workload), applied.describe(manifest, wish.spec_hash)
@@ -76,6 +78,16 @@ def waits(observed: Observed, reason: Reason) -> Finding:
     """Return the finding for what is not written while the session runs."""
     never = reason is Reason.SPEC_CHANGED and _never_changed(observed)
     return Finding(ConditionType.UPDATE_PENDING, reason, _NEVER if never else _WAITS[reason])
+
+
+def awaits(pod: str) -> Finding:
+    """Return the finding for a job that is not started before a pod of its former run is gone."""
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.TERMINATING,
+        f"The pod {pod} of the job's former run is still there; the next run starts when it is gone, so that no two "
+        "write to one volume. If nothing stops it, delete it.",
+    )
 
 
 @dataclass(frozen=True)

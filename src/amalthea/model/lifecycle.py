@@ -53,13 +53,13 @@ def deletion(observed: Observed, status: Status) -> Deadline | None:
     if culling is None or observed.deleting:
         return None
     kept = spans.positive(culling.max_hibernated_duration)
-    ended = None
-    if observed.ended and status.state in ("Succeeded", "Failed"):
-        ended = spans.moment(status.idle_since) or spans.moment(status.failing_since)
-    return _earliest(
-        _deadline(Cause.HIBERNATED_TOO_LONG, spans.moment(status.hibernated_since), kept),
-        _deadline(Cause.ENDED_LONG_AGO, ended, kept),
-    )
+    hibernated = _deadline(Cause.HIBERNATED_TOO_LONG, spans.moment(status.hibernated_since), kept)
+    if observed.interactive or status.state not in ("Succeeded", "Failed"):
+        return hibernated
+    failed = spans.moment(status.failing_since)
+    if observed.ended:
+        return _deadline(Cause.ENDED_LONG_AGO, spans.moment(status.idle_since) or failed, kept)
+    return _deadline(Cause.FAILED_LONG_AGO, failed, kept)
 
 
 def limit(observed: Observed, cause: Cause) -> timedelta | None:

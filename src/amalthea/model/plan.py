@@ -60,6 +60,11 @@ class Plan:
     """A suspended Job is deleted: its template is fixed, and its next run gets a new Job."""
     make_workload: bool = True
     """False for a Job that has run: it is not run again because somebody deleted the Job."""
+    awaited_pod: str | None = None
+    """A pod of a job's former run that may still write: the next run starts when it is gone. Two never share a volume.
+
+    A StatefulSet sees to that by itself. A Job does not: it goes at once, and its pod takes its time.
+    """
 
 
 def decide(observed: Observed, fresh: Fresh) -> Plan:
@@ -85,7 +90,15 @@ def _run(observed: Observed, fresh: Fresh) -> Plan:
         scheduling_may_change=_no_container_has_started(observed),
         recreate_job=resuming and not observed.interactive,
         make_workload=not observed.ended,
+        awaited_pod=_awaited_pod(observed),
     )
+
+
+def _awaited_pod(observed: Observed) -> str | None:
+    workload = observed.own_workload
+    if observed.interactive or observed.ended or (workload is not None and workload.awake):
+        return None
+    return next((pod.metadata.name for pod in observed.pods if not pod.over), None)
 
 
 def _failed(observed: Observed) -> bool:
@@ -107,20 +120,14 @@ def _strategy(observed: Observed) -> str:
 def _run_id(observed: Observed, fresh: Fresh) -> str | None:
     """Return the run's id: a new one at each start and resume, else the known one; also if the start has to wait.
 
-    A workload that an older release left running has none, and gets none before its next start: its pod lacks it too.
+    It is drawn once: what was told already, and is not the run that sleeps, is kept until it has started. A workload
+    that an older release left running has none, and gets none before its next start: its pod lacks it too.
     """
     workload = observed.own_workload
     if observed.ended or (workload is not None and workload.awake):
         return _known_run_id(observed)
-    return (observed.session.status.run_id if _about_to_start(observed) else None) or fresh.run_id()
-
-
-def _about_to_start(observed: Observed) -> bool:
-    """Tell whether the run that was told last is one whose pod is still to be made."""
-    workload, told = observed.own_workload, observed.session.status
-    if workload is None or workload.metadata.deletion_timestamp is not None:
-        return True
-    return told.hibernated_since is None and told.run_id != workload.run_id
+    told, former = observed.session.status.run_id, workload.run_id if workload is not None else None
+    return told if told is not None and told != former else fresh.run_id()
 
 
 def _known_run_id(observed: Observed) -> str | None:

@@ -100,6 +100,11 @@ class PodView(View, frozen=True, kw_only=True):
         return self.metadata.deletion_timestamp is not None
 
     @property
+    def over(self) -> bool:
+        """Whether all its containers have ended for good: it writes nothing any more."""
+        return self.status.phase in ("Succeeded", "Failed")
+
+    @property
     def claims(self) -> tuple[str, ...]:
         """Names of the claims that it mounts."""
         return claims_of(self.spec.volumes)

@@ -26,12 +26,14 @@ _BECAUSE: dict[Cause, str] = {
     Cause.FAILED_TOO_LONG: "it has been failed for {span}",
     Cause.HIBERNATED_TOO_LONG: "it has been paused for {span}",
     Cause.ENDED_LONG_AGO: "its job ended {span} ago",
+    Cause.FAILED_LONG_AGO: "its job has been failed for {span}",
 }
 _REMEDY: dict[Cause, str] = {
     Cause.IDLE: " Say that you are still at work to keep it running.",
     Cause.TOO_OLD: " Save your work; you can resume the session afterwards.",
     Cause.HIBERNATED_TOO_LONG: " Resume it to keep its files.",
     Cause.ENDED_LONG_AGO: " Save its results to keep them.",
+    Cause.FAILED_LONG_AGO: " Correct what it fails for, or save its files, to keep them.",
 }
 
 

@@ -1,6 +1,7 @@
 """Specs that the CRD lets through and that cannot be: a clear word, no child, no crash, no storm."""
 
 import re
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,17 @@ BAD: dict[str, tuple[Object, str]] = {
         "spec.session.shmSize",
     ),
 }
+
+
+def refusals(operator: OperatorProcess) -> float:
+    """Return how often the API server refused what the operator asked for."""
+    attempts = re.findall(r'amalthea_api_requests_total\{code="422".*\} (\S+)', operator.metrics())
+    return sum(map(float, attempts))
+
+
+def was_looked_at(look: str, ingress: Object) -> bool:
+    annotations: dict[str, str] = ingress["metadata"].get("annotations", {})
+    return annotations.get("look") == look
 
 
 @pytest.mark.usefixtures("operator")
@@ -69,6 +81,27 @@ def test_on_a_running_session_a_bad_field_changes_nothing_but_the_condition(worl
     world.wait_for_state("one", "Hibernated")
 
 
+def test_a_resume_that_is_refused_keeps_its_run_and_is_not_asked_for_again_and_again(
+    world: World, operator: OperatorProcess
+) -> None:
+    first = world.run("one", PLAIN)["status"]["runID"]
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+    world.patch_spec("one", hibernated=False, extraVolumes=[{"name": "x"}, {"name": "x"}])
+    run = world.wait_for_state("one", "Failed")["status"]["runID"]
+    assert run > first
+    for look in ("one", "two", "three", "four"):
+        world.patch_spec("one", ingress={"annotations": {"look": look}})
+        world.wait_for("Ingress", "one", partial(was_looked_at, look))
+        session = world.get("AmaltheaSession", "one")
+        assert session is not None
+        assert session["status"]["runID"] == run
+    assert refusals(operator) <= 3
+    world.patch_spec("one", extraVolumes=None)
+    assert world.make_pod_ready("one")["metadata"]["annotations"]["renku.io/run_id"] == run
+    assert world.wait_for_state("one", "Running")["status"]["runID"] == run
+
+
 def test_what_the_api_server_refuses_is_told_and_not_asked_again_and_again(
     world: World, operator: OperatorProcess
 ) -> None:
@@ -78,8 +111,7 @@ def test_what_the_api_server_refuses_is_told_and_not_asked_again_and_again(
     assert told is not None
     assert told["reason"] == "Refused"
     assert "Duplicate value" in session["status"]["error"]
-    attempts = re.findall(r'amalthea_api_requests_total\{code="422".*\} (\S+)', operator.metrics())
-    assert sum(map(float, attempts)) <= 3
+    assert refusals(operator) <= 3
 
 
 @pytest.mark.usefixtures("operator")

@@ -1,11 +1,12 @@
 """Batch sessions: a Job that runs once, is made anew after a pause, and is never run again after its end."""
 
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tests.api.operator.specs import JOB
-from tests.support.world import Object, World
+from tests.support.world import Object, World, condition
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -74,3 +75,60 @@ def test_a_paused_job_is_made_anew_with_a_new_run(world: World) -> None:
     world.wait_for("AmaltheaSession", "one", lambda session: session["status"].get("runID") == run)
     claim = world.get("PersistentVolumeClaim", "one")
     assert claim is not None
+
+
+HOLD = "example.org/hold"
+
+
+def hold(world: World, pod: Object) -> None:
+    """Let a pod take its time to stop, once it is to."""
+    name = pod["metadata"]["name"]
+    world.patch("Pod", name, metadata={"finalizers": [*pod["metadata"].get("finalizers", []), HOLD]})
+
+
+def let_go(world: World, pod: Object) -> None:
+    """Let a pod that was held go; one that nobody stops, an admin deletes."""
+    name = pod["metadata"]["name"]
+    world.delete("Pod", name)
+    left = world.wait_for("Pod", name, lambda found: "deletionTimestamp" in found["metadata"])["metadata"]
+    world.patch("Pod", name, metadata={"finalizers": [each for each in left["finalizers"] if each != HOLD]})
+
+
+def pause_and_resume(world: World) -> None:
+    world.patch_spec("one", hibernated=True)
+    world.wait_for("Job", "one", lambda job: job["spec"]["suspend"])
+    world.patch_spec("one", hibernated=False)
+
+
+def delete_the_job(world: World) -> None:
+    """Delete the Job as kubectl does: its pod is to follow it."""
+    world.api.delete(world.path("Job", "one") + "?propagationPolicy=Background")
+
+
+def leave_the_pod_behind(world: World) -> None:
+    """Delete the Job as clients do that say nothing of its pod: that goes on."""
+    world.delete("Job", "one")
+
+
+@pytest.mark.parametrize("act", [pause_and_resume, delete_the_job, leave_the_pod_behind])
+def test_two_pods_of_a_job_never_write_to_one_volume(act: Callable[[World], None], world: World) -> None:
+    world.session("one", JOB)
+    first = world.job_pod("one")
+    hold(world, first)
+    act(world)
+
+    def waits(session: Object) -> bool:
+        told = condition(session, "ChildrenInPlace") or {"message": ""}
+        return first["metadata"]["name"] in told["message"]
+
+    session = world.wait_for("AmaltheaSession", "one", waits)
+    assert session["status"]["state"] == "NotReady"
+    world.patch("AmaltheaSession", "one", metadata={"labels": {"looked": "at"}})
+    world.session("two", JOB)
+    world.job_pod("two")
+    mine = [pod["metadata"]["name"] for pod in world.all("Pod") if pod["metadata"]["labels"]["job-name"] == "one"]
+    assert mine == [first["metadata"]["name"]]
+
+    let_go(world, first)
+    assert world.job_pod("one")["metadata"]["name"] != first["metadata"]["name"]
+    world.wait_for("AmaltheaSession", "one", lambda session: condition(session, "ChildrenInPlace") is None)

@@ -1,12 +1,14 @@
 """A job that runs twice may overwrite what it made the first time; one that is never run again is lost."""
 
+from collections.abc import Callable
+
 import pytest
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.testing.builders import session
 from amalthea.testing.observations import READY_AT, condition, container, terminated
-from tests.unit.build.world import World, kinds, pending
+from tests.unit.build.world import World, kinds, pending, reasons
 
 STRATEGIES = ("always", "whenFailedOrHibernated", "never")
 COMPLETE = condition("Complete", "True", READY_AT)
@@ -136,6 +138,51 @@ def test_a_resumed_job_waits_for_its_former_self_to_go_and_keeps_its_new_run() -
     del world.objects["Job", "demo"]
     world.step()
     assert world.workload["metadata"]["annotations"][names.ANNOTATION_RUN_ID] == run
+
+
+def delete_the_job_only(world: World) -> None:
+    del world.objects["Job", "demo"]
+
+
+def pause_and_resume(world: World) -> None:
+    pause(world)
+    world.builder = world.builder.with_spec(hibernated=False)
+
+
+TWICE = {"somebody deletes the Job": delete_the_job_only, "it is paused and resumed": pause_and_resume}
+
+
+@pytest.mark.parametrize("leaving", [False, True], ids=["not told yet", "stops"])
+@pytest.mark.parametrize("act", TWICE.values(), ids=TWICE)
+def test_two_pods_of_a_job_never_write_to_one_volume(act: Callable[[World], None], leaving: bool) -> None:
+    world = working()
+    first, former = world.status["runID"], world.workload["metadata"]["uid"]
+    act(world)
+    if leaving:
+        world.pods[0]["metadata"]["deletionTimestamp"] = READY_AT
+
+    for _ in range(3):
+        assert world.step().writes == ()
+    assert (world.status["state"], reasons(world)["ChildrenInPlace"]) == ("NotReady", "Terminating")
+    world.stop_pod()
+    world.settle()
+    assert world.workload["metadata"]["uid"] != former
+    assert not world.workload["spec"].get("suspend")
+    assert "ChildrenInPlace" not in reasons(world)
+    assert (world.status["runID"] == first) is (act is delete_the_job_only)
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_former_pod_that_is_over_keeps_no_job_from_its_next_run(phase: str) -> None:
+    """Whoever counts it may hold it for long: it writes nothing any more."""
+    world = working()
+    pause(world)
+    world.pods[0]["metadata"]["deletionTimestamp"] = READY_AT
+    world.pods[0]["status"]["phase"] = phase
+    world.builder = world.builder.with_spec(hibernated=False)
+
+    assert kinds(world.step()) == [("delete", "Job")]
+    assert kinds(world.step()) == [("create", "Job")]
 
 
 def test_a_job_that_works_keeps_its_template_whatever_changes() -> None:

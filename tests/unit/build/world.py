@@ -90,7 +90,9 @@ class World:
 
     def stop_pod(self) -> None:
         self.pods = []
-        self.workload["status"] = {}
+        for kind in ("StatefulSet", "Job"):
+            if (workload := self.objects.get((kind, self.builder.name))) is not None:
+                workload["status"] = {}
 
     def edit(self, kind: str, operations: list[Manifest]) -> None:
         """Do what somebody with kubectl does to a child."""

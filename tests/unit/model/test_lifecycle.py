@@ -12,7 +12,7 @@ from amalthea.model import lifecycle
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.observations import condition, container, job, observed, pod, statefulset
+from amalthea.testing.observations import condition, container, job, observed, pod, statefulset, waiting
 
 START = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 RUN = str(ULID.from_datetime(START))
@@ -142,51 +142,82 @@ def test_a_session_is_paused_at_the_first_of_its_limits(
 
 
 COMPLETE, BROKEN = condition("Complete", "True"), condition("Failed", "True", reason="BackoffLimitExceeded")
-DELETIONS: dict[str, tuple[Observed, Status, str | None]] = {
+HELD = pod(container(state=waiting("ImagePullBackOff")))
+KEPT_JOB = culled(maxHibernatedDuration="1h").as_job()
+DELETIONS: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
     "paused for too long": (
         seen(culled(**ALL).hibernated()),
         status("Hibernated", hibernated_since=at(14)),
         at(14, day=25),
+        Cause.HIBERNATED_TOO_LONG,
     ),
     "zero is never": (
         seen(culled(maxHibernatedDuration="0s").hibernated()),
         status("Hibernated", hibernated_since=at(14)),
         None,
+        None,
     ),
-    "running": (seen(culled(**ALL), UP), status(), None),
+    "running": (seen(culled(**ALL), UP), status(), None, None),
+    "failed": (seen(culled(**ALL), HELD), status("Failed", failing_since=at(14)), None, None),
+    "a job that runs": (observed(KEPT_JOB, job(), UP), status(), None, None),
     "a job that succeeded": (
-        observed(culled(maxHibernatedDuration="1h").as_job(), job(COMPLETE)),
+        observed(KEPT_JOB, job(COMPLETE)),
         status("Succeeded", idle_since=at(14)),
         at(15),
+        Cause.ENDED_LONG_AGO,
     ),
     "a job that failed": (
-        observed(culled(maxHibernatedDuration="1h").as_job(), job(BROKEN)),
+        observed(KEPT_JOB, job(BROKEN)),
         status("Failed", failing_since=at(14)),
         at(15),
+        Cause.ENDED_LONG_AGO,
+    ),
+    "a job that failed without having ended": (
+        observed(KEPT_JOB, job(), HELD),
+        status("Failed", failing_since=at(14)),
+        at(15),
+        Cause.FAILED_LONG_AGO,
+    ),
+    "a job for which a quota leaves no room": (
+        observed(KEPT_JOB),
+        status("Failed", failing_since=at(14)),
+        at(15),
+        Cause.FAILED_LONG_AGO,
+    ),
+    "a job that is failed for longer than its maxFailedDuration": (
+        observed(culled(maxFailedDuration="5m", maxHibernatedDuration="1h").as_job(), job(), HELD),
+        status("Failed", failing_since=at(14)),
+        at(15),
+        Cause.FAILED_LONG_AGO,
     ),
     "a job that failed, and zero": (
         observed(culled(maxHibernatedDuration="0s").as_job(), job(BROKEN)),
         status("Failed", failing_since=at(14)),
         None,
+        None,
     ),
     "a job that is paused for too long": (
-        observed(culled(maxHibernatedDuration="1h").as_job().hibernated(), job(suspend=True)),
+        observed(KEPT_JOB.hibernated(), job(suspend=True)),
         status("Hibernated", hibernated_since=at(14)),
         at(15),
+        Cause.HIBERNATED_TOO_LONG,
     ),
     "being deleted": (
         observed(culled(**ALL).hibernated(), deleting=True),
         status("NotReady", hibernated_since=at(14)),
         None,
+        None,
     ),
 }
 
 
-@pytest.mark.parametrize(("found", "told", "expected"), DELETIONS.values(), ids=DELETIONS)
-def test_a_session_is_deleted_when_it_was_paused_or_ended_for_its_limit(
-    found: Observed, told: Status, expected: str | None
+@pytest.mark.parametrize(("found", "told", "expected", "cause"), DELETIONS.values(), ids=DELETIONS)
+def test_a_session_is_deleted_when_it_was_paused_ended_or_a_failed_job_for_its_limit(
+    found: Observed, told: Status, expected: str | None, cause: Cause | None
 ) -> None:
-    assert _text(lifecycle.deletion(found, told)) == expected
+    deadline = lifecycle.deletion(found, told)
+
+    assert (_text(deadline), deadline.cause if deadline else None) == (expected, cause)
 
 
 @pytest.mark.parametrize(("span", "told"), [(24 * 60, 10), (30, 3), (0.5, 0.05)])

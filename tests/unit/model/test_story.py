@@ -163,6 +163,22 @@ def test_a_deletion_is_told_before_and_says_what_to_do() -> None:
     assert due.wake_at == later(hours=73)
 
 
+def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -> None:
+    stuck = session().as_job().with_spec(culling={"maxHibernatedDuration": "72h"})
+    body = pod(container(state=waiting("ImagePullBackOff")))
+    seen = observed(stuck, job(), body, status={"state": "Failed", "failingSince": "2026-11-22T14:00:00Z"})
+
+    due = told(seen, later(hours=73, minutes=-5))
+    warning = of(due.status, "DeletingSoon")
+    assert warning is not None
+    assert warning.reason == Cause.FAILED_LONG_AGO
+    assert warning.message == (
+        "The session will be deleted with its files at 2026-11-25T14:00:00Z, because its job has been failed for "
+        "3 days. Correct what it fails for, or save its files, to keep them."
+    )
+    assert due.wake_at == later(hours=73)
+
+
 STEPS = {
     "nothing yet": (observed(CULLED, statefulset()), Step.STORAGE, "1 of 5"),
     "waits for its volume": (
