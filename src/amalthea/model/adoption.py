@@ -19,18 +19,9 @@ _REFERENCES = (
 
 def adopted_secrets(raw_spec: Mapping[str, object]) -> tuple[str, ...]:
     """Return the names of the adopted secrets, each once, in the order of the spec; what makes no sense is left out."""
-    names = (each.get("name") for each in _references(raw_spec) if each.get("adopt") is True)
+    references = (reference for path in _REFERENCES for reference in _at(raw_spec, path))
+    names = (each.get("name") for each in references if isinstance(each, Mapping) and each.get("adopt") is True)
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
-
-
-def refers_to(raw_spec: Mapping[str, object], secret: str) -> bool:
-    """Tell whether a spec names a secret, be it adopted or not."""
-    return any(each.get("name") == secret for each in _references(raw_spec))
-
-
-def _references(raw_spec: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    found = (reference for path in _REFERENCES for reference in _at(raw_spec, path))
-    return (reference for reference in found if isinstance(reference, Mapping))
 
 
 def _at(value: object, path: tuple[str, ...]) -> Iterator[object]:

@@ -1,7 +1,7 @@
 """The finalizer of a session that adopts secrets: set before anything else matters, gone when the secrets are.
 
 Bounded and idempotent: a secret that is gone already is fine, and one that may not be deleted holds up nobody. One that
-another session still names is left to that.
+another session has adopted, too, goes with the last of them.
 """
 
 import logging
@@ -48,7 +48,7 @@ class Finalizer:
         await self._write(observed, present=False)
 
     def _shared(self, observed: Observed, secret: str) -> bool:
-        """Tell whether another session of the namespace, one that stays, names the secret.
+        """Tell whether another session of the namespace, one that stays, has adopted the secret too.
 
         Only specs in which the name occurs at all are read: many sessions may end at once, among many that stay.
         """
@@ -59,7 +59,7 @@ class Finalizer:
             and other.metadata.name != own.name
             and other.metadata.deletion_timestamp is None
             and quoted in bytes(other.spec)
-            and adoption.refers_to(decoding.raw_spec(other), secret)
+            and secret in adoption.adopted_secrets(decoding.raw_spec(other))
             for other in self._caches.sessions()
         )
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from amalthea.model.adoption import adopted_secrets, refers_to
+from amalthea.model.adoption import adopted_secrets
 
 ADOPTED = {"name": "secret", "adopt": True}
 PLACES: dict[str, dict[str, Any]] = {
@@ -48,13 +48,3 @@ def test_what_makes_no_sense_hides_no_other_reference() -> None:
     spec = {"session": "?", "ingress": [], "dataSources": {"secretRef": 1}, **PLACES["imagePullSecrets"]}
 
     assert adopted_secrets(spec) == ("secret",)
-
-
-@pytest.mark.parametrize("spec", PLACES.values(), ids=PLACES)
-def test_a_secret_is_in_use_wherever_a_session_names_it(spec: dict[str, Any]) -> None:
-    assert refers_to(spec, "secret")
-    assert not refers_to(spec, "another")
-
-
-def test_a_secret_is_in_use_also_by_a_session_that_does_not_adopt_it() -> None:
-    assert refers_to({"imagePullSecrets": [None, {"name": "secret"}]}, "secret")
