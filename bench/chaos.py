@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with progress.step("Starting the operator"):
                 where.start_operator()
             found = asyncio.run(_run(where, scripts, Harm(seconds, chosen.kill_every, chosen.outage), progress))
-            found += _ended(where)
+            found += ended_by_itself(where.control_plane.daemons.log(OPERATOR).read_text(errors="replace"))
     except (BenchError, BuildError, DaemonError, ApiError) as error:
         found = [str(error)]
     for sentence in found[:_SHOWN]:
@@ -87,12 +87,11 @@ async def _look(client: Client, requests: list[Request]) -> Found:
     )
 
 
-def _ended(where: World) -> list[str]:
-    """Return what the operators say that they paused or deleted by themselves."""
-    log = where.control_plane.daemons.log(OPERATOR).read_text(errors="replace").splitlines()
-    entries = [json.loads(line) for line in log if line.startswith("{") and line.endswith("}")]
+def ended_by_itself(log: str) -> list[str]:
+    """Return what the operators say in their log that they paused or deleted by themselves."""
+    entries = [json.loads(line) for line in log.splitlines() if line.startswith("{") and line.endswith("}")]
     return [
-        f"the operator has {entry['message']} {entry['session']}: {entry['cause']}"
+        f"the operator has {entry['message']} {entry['session']}: {entry['reason']}"
         for entry in entries
         if entry["message"] in ("paused", "deleted")
     ]

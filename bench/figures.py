@@ -81,7 +81,12 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cpu_per_minute(self) -> float:
         """CPU seconds of the operator per session and minute."""
-        return self.operator_cpu / self.sessions / (self.measured / 60)
+        return self.operator_cpu / self.session_minutes
+
+    @property
+    def session_minutes(self) -> float:
+        """Minutes that were measured, of all sessions together."""
+        return self.sessions * self.measured / 60
 
     @property
     def operator_cpu(self) -> float:

@@ -1,12 +1,15 @@
 """The users of the chaos: they play the scripts of their sessions, and insist until the API server does what they ask.
 
-All their sessions compute, by the metrics API, and would be paused after seconds of rest: so a pause that no user asked
-for tells that the operator took something unknown for idleness.
+By the metrics API their sessions compute, or rested when it last told, which is too long ago to say anything. All would
+be paused after seconds of rest: so a pause that no user asked for tells that the operator took something unknown for
+idleness.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Raw
 
@@ -14,6 +17,7 @@ from amalthea.api import names
 from amalthea.engine.ports import Key, Unavailable
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, NotFound
+from amalthea.model.usage import VALID
 from amalthea.operator.kinds import SECRETS, SESSIONS
 from amalthea.operator.usage import POD_METRICS
 from bench import manifests
@@ -24,23 +28,35 @@ CULLING = {"maxAge": "24h", "maxIdleDuration": "5s", "maxStartingDuration": "1h"
 _RETRY = 0.5
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """What the metrics API tells of a session, from its creation on."""
+
+    cpu: str
+    age: timedelta
+
+
+_COMPUTES, _RESTED_LONG_AGO = _Measured("900m", timedelta(0)), _Measured("0", VALID)
+
+
 async def play(client: Client, namespace: str, scripts: Mapping[str, Script]) -> None:
     """Play all scripts, side by side, from now on."""
     begun = time.monotonic()
 
-    async def act_out(name: str, script: Script) -> None:
-        user = _User(client, (namespace, name))
+    async def act_out(number: int, name: str, script: Script) -> None:
+        user = _User(client, (namespace, name), _COMPUTES if number % 3 else _RESTED_LONG_AGO)
         for act in script:
             await asyncio.sleep(begun + act.at - time.monotonic())
             await user.does(act.deed)
 
-    await asyncio.gather(*(act_out(name, script) for name, script in scripts.items()))
+    await asyncio.gather(*(act_out(number, *each) for number, each in enumerate(scripts.items())))
 
 
 class _User:
-    def __init__(self, client: Client, session: Key) -> None:
+    def __init__(self, client: Client, session: Key, measured: _Measured) -> None:
         self._client = client
         self._key = session
+        self._measured = measured
 
     async def does(self, deed: Deed) -> None:
         match deed:
@@ -54,11 +70,12 @@ class _User:
 
     async def _create(self) -> None:
         namespace, name = self._key
-        busy = metrics_api.measurement(f"{name}-0", names.selector_labels(name), {names.CONTAINER_SESSION: "900m"})
+        cpu, at = {names.CONTAINER_SESSION: self._measured.cpu}, datetime.now(UTC) - self._measured.age
+        measured = metrics_api.measurement(f"{name}-0", names.selector_labels(name), cpu, at)
         session = manifests.session(namespace, name, CULLING)
         await _insist(lambda: self._client.create(SECRETS, namespace, manifests.secret(namespace, name), Raw))
         await _insist(lambda: self._client.create(SESSIONS, namespace, session, Raw))
-        await _insist(lambda: self._client.create(POD_METRICS, namespace, busy, Raw))
+        await _insist(lambda: self._client.create(POD_METRICS, namespace, measured, Raw))
 
 
 async def _insist(act: Callable[[], Awaitable[object]]) -> None:

@@ -74,6 +74,13 @@ def environment_of(container: Object) -> dict[str, str]:
     return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 
+def bound(objects: Iterable[Object]) -> list[Object]:
+    """Return the roles that the operator has: those of a binding."""
+    by_name = {(each["kind"], each["metadata"]["name"]): each for each in objects}
+    references = (each["roleRef"] for each in by_name.values() if "roleRef" in each)
+    return [by_name[reference["kind"], reference["name"]] for reference in references]
+
+
 def rights(*roles: Object) -> set[tuple[str, str, str]]:
     """Return what roles allow, as group, resource and verb."""
     return {

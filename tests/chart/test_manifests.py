@@ -7,7 +7,7 @@ import pytest
 
 from lab import binaries
 from lab.control_plane import ControlPlane
-from tests.chart.helm import CHART, ROOT, Object, documents, environment_of, find, manager_of, render, rights
+from tests.chart.helm import CHART, ROOT, Object, bound, documents, environment_of, find, manager_of, render, rights
 
 CONFIG = ROOT / "config"
 CHARTS_OWN = {
@@ -60,11 +60,11 @@ def test_everything_stands_in_the_operators_own_namespace(default: list[Object])
 
 def test_the_rights_are_those_of_the_chart(default: list[Object]) -> None:
     chart = render({"clusterScoped": True})
-    for kind in ("Role", "ClusterRole"):
-        assert find(default, kind)["rules"] == find(chart, kind)["rules"]
+    roles = (("Role", ""), ("ClusterRole", "-manager-role"), ("ClusterRole", "-view"), ("ClusterRole", "-edit"))
+    for kind, name in roles:
+        assert find(default, kind, name)["rules"] == find(chart, kind, name)["rules"]
     for scoped in (False, True):
-        roles = [each for each in render({"clusterScoped": scoped}) if each["kind"] in ("Role", "ClusterRole")]
-        assert rights(*roles) == rights(find(default, "Role"), find(default, "ClusterRole"))
+        assert rights(*bound(render({"clusterScoped": scoped}))) == rights(*bound(default))
 
 
 def test_the_operator_runs_as_in_the_chart(default: list[Object]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.control_plane import ControlPlane, KubectlError
-from tests.chart.helm import CHART, NAMESPACE, Object, environment_of, manager_of, render, rights
+from tests.chart.helm import CHART, NAMESPACE, Object, bound, environment_of, manager_of, render, rights
 from tests.chart.installation import OPERATOR, Installation, old_chart
 from tests.support.processes import OperatorProcess
 from tests.support.world import World, condition
@@ -67,7 +67,7 @@ def test_every_right_is_used_and_every_use_is_a_right(
     run_a_job_again(world)
     wait_until_events_are_asked_for(cluster.audit_log)
     process.terminate()
-    granted = rights(*(each for each in render() if each["kind"] == "Role"))
+    granted = rights(*bound(render()))
     used, refused = requests(cluster.audit_log)
     assert refused == set()
     assert used == granted - CHECKED_ON_ADMISSION

@@ -34,6 +34,8 @@ VERSIONS = ("helm.sh/chart", "app.kubernetes.io/version")
 GONE_OR_NEW = {
     ("PodDisruptionBudget", "user-sessions"): "the same name in every release: two in one namespace collided",
     ("PodDisruptionBudget", "amalthea-amalthea-sessions-user-sessions"): "takes its place",
+    ("ClusterRole", "renku-amalthea-amalthea-sessions-view"): "new: users see their sessions",
+    ("ClusterRole", "renku-amalthea-amalthea-sessions-edit"): "new: users change their sessions",
     ("CustomResourceDefinition", "amaltheasessions.amalthea.dev"): "left out of the recording",
 }
 DIFFERENCES = {

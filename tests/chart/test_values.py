@@ -160,7 +160,7 @@ def test_metrics_are_guarded_only_where_the_operator_may_ask_who_reads_them() ->
     assert "volumes" not in find(plain, "Deployment")["spec"]["template"]["spec"]
     for flag in ("--metrics-secure", "--metrics-secure=true", "-metrics-secure=1"):
         secure = render({"controllerManager": {"manager": {"args": ["--metrics-secure=false", flag]}}})
-        role, binding = find(secure, "ClusterRole"), find(secure, "ClusterRoleBinding")
+        role, binding = find(secure, "ClusterRole", "-metrics-auth"), find(secure, "ClusterRoleBinding")
         assert binding["roleRef"]["name"] == role["metadata"]["name"]
         assert manager_of(secure)["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
 

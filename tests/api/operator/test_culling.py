@@ -11,6 +11,7 @@ import pytest
 from tests.api.operator.conftest import Operators
 from tests.api.operator.ends import LATE, changed_at, measure, paused, stopped
 from tests.api.operator.specs import JOB, PLAIN
+from tests.support.processes import OperatorProcess
 from tests.support.world import Object, World, condition
 
 
@@ -18,8 +19,7 @@ def culled(**limits: str) -> Object:
     return {**PLAIN, "culling": limits}
 
 
-@pytest.mark.usefixtures("operator")
-def test_a_session_that_is_too_old_is_paused_at_the_time_that_was_told(world: World) -> None:
+def test_a_session_that_is_too_old_is_paused_at_the_time_that_was_told(world: World, operator: OperatorProcess) -> None:
     world.run("one", culled(maxAge="6s"))
     promised = world.wait_for("AmaltheaSession", "one", lambda s: s["status"].get("willHibernateAt"))["status"]
     soon = world.wait_for("AmaltheaSession", "one", lambda s: condition(s, "StoppingSoon"))
@@ -35,6 +35,8 @@ def test_a_session_that_is_too_old_is_paused_at_the_time_that_was_told(world: Wo
     assert "willHibernateAt" not in session["status"]
     assert condition(session, "StoppingSoon") is None
     world.wait_for_events(session, "Running", "StoppingSoon", "Hibernated", besides="Stopping")
+    gauge = f'amalthea_session_will_hibernate_at{{name="one",namespace="{world.namespace}"}} 0.0'
+    assert gauge in operator.metrics(), "else it would be overdue for ever"
 
 
 @pytest.mark.usefixtures("operator")

@@ -33,7 +33,7 @@ def phase(name: str, **changes: object) -> Phase:
         transitions=0 if name == "idle" else 200,
         watch_events=1000,
         passes=500,
-        cpu={"operator": 1.5, "bench": 0.5},
+        cpu={"operator": 0.01 if name == "idle" else 1.5, "bench": 0.5},
         resident_mib=60.0,
         peak_mib=61.0,
         latencies={} if name == "idle" else {"StatefulSet ready to Running": SPREAD},
@@ -41,8 +41,8 @@ def phase(name: str, **changes: object) -> Phase:
     return msgspec.structs.replace(sound, **changes)
 
 
-def report(*spoilt: Phase, earliest: float = 0.01) -> Report:
+def report(*spoilt: Phase, earliest: float = 0.01, lateness: Spread = SPREAD) -> Report:
     phases = {name: phase(name) for name in PHASES} | {each.name: each for each in spoilt}
     floor = Floor(8.0, 10.0, 900, {"bench": 1.8, OTHERS: 5.0})
-    deadlines = Deadlines(30, 10.0, earliest, SPREAD)
+    deadlines = Deadlines(30, 10.0, earliest, lateness)
     return Report(100, 2, Alone(SPREAD, SPREAD), list(phases.values()), deadlines, floor)

@@ -1,11 +1,11 @@
-"""`--check` finds each way in which the operator could become more expensive, and says what was done too often."""
+"""The benchmark finds each way in which the operator could become more expensive, and says what was done too often."""
 
 from collections import Counter
 
 import pytest
 
 from bench.bounds import broken
-from bench.figures import Phase
+from bench.figures import Phase, Spread
 from tests.unit.bench.reports import phase, report
 
 
@@ -54,6 +54,21 @@ def test_asking_for_usage_more_often_than_once_per_interval_is_found() -> None:
 def test_a_pause_before_its_time_is_found() -> None:
     [sentence] = broken(report(earliest=-0.002))
     assert "0.002 s before its time" in sentence
+
+
+def test_pauses_that_come_late_are_found() -> None:
+    assert broken(report(lateness=Spread(0.1, 2.0, 30.0))) == [], "one in a hundred may be later"
+    [sentence] = broken(report(lateness=Spread(0.1, 2.01, 30.0)))
+    assert "2.01 s late" in sentence
+
+
+def test_cpu_at_rest_is_judged_where_it_is_the_sessions_own() -> None:
+    """A hundred sessions and half a minute: fewer and shorter, and it is the Lease that is measured."""
+    assert broken(report(phase("idle", measured=30.0, cpu={"operator": 0.05}))) == []
+    [sentence] = broken(report(phase("idle", measured=30.0, cpu={"operator": 0.06})))
+    assert sentence == "idle: 1.20 ms of CPU per session and minute, at most 1 allowed"
+    assert broken(report(phase("idle", measured=20.0, cpu={"operator": 0.06}))) == []
+    assert broken(report(phase("idle", sessions=20, measured=60.0, cpu={"operator": 0.06}))) == []
 
 
 def test_the_memory_of_more_sessions_than_the_bound_is_for_is_not_judged() -> None:

@@ -16,7 +16,7 @@ def test_a_figure_stands_in_the_column_of_its_phase() -> None:
     assert row(text, "patch statefulsets") == ["·", "·", "100", "100", "·"]
     assert row(text, "per session") == ["3.00", "0.00", "1.00", "1.00", "1.00"]
     assert row(text, "allowed per session") == ["9", "0", "4", "5", "3"]
-    assert row(text, "operator, ms per write") == ["5.00"] * 5
+    assert row(text, "operator, ms per write") == ["5.00", "0.03", "5.00", "5.00", "5.00"]
 
 
 def test_columns_are_straight() -> None:
@@ -29,6 +29,14 @@ def test_a_missed_goal_catches_the_eye() -> None:
     text = render(report(phase("resume", latencies=slow)))
     assert "create: ready to Running, p99: 0.20 (goal: at most 1, met)" in text
     assert "resume: ready to Running, p99: 1.50 (goal: at most 1, MISSED)" in text
+
+
+def test_a_bound_is_told_from_a_goal() -> None:
+    text = render(report())
+    assert "from 0.01 on, p99: 0.20 (bound: at most 2, met)" in text
+    assert "idle: ms of CPU per session and minute: 0.50 (goal: at most 1, met)" in text
+    text = render(report(phase("idle", measured=30.0)))
+    assert "idle: ms of CPU per session and minute: 0.20 (bound: at most 1, met)" in text
 
 
 def test_a_phase_without_writes_has_no_cost_per_write() -> None:

@@ -22,9 +22,11 @@ from amalthea.operator.caches import Caches
 from amalthea.operator.deletions import Deletions
 from amalthea.operator.ender import Ender
 from amalthea.operator.recorder import Recorder
+from amalthea.telemetry.logs import JsonFormatter
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
+from bench.chaos import ended_by_itself
 
 KIND, KEY = f"{names.API_VERSION}/{names.PLURAL}", ("ns", "one")
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -102,8 +104,10 @@ async def test_each_end_is_one_line_with_the_words_of_all_decisions(
 ) -> None:
     caplog.set_level("INFO")
     await ender.end(known(api), due, NOW)
-    (line,) = [vars(record) for record in caplog.records if record.name.startswith("amalthea")]
+    (record,) = [each for each in caplog.records if each.name.startswith("amalthea")]
+    line = vars(record)
     assert (line["message"], line["session"], line["run_id"], line["reason"]) == (message, "ns/one", "", "Idle")
+    assert ended_by_itself(JsonFormatter().format(record)) == [f"the operator has {message} ns/one: Idle"]
 
 
 async def test_who_may_not_delete_sessions_goes_on_with_the_others(
