@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,16 @@ from tests.api.operator.conftest import install_crd
 from tests.api.operator.specs import JOB, PLAIN, TOKEN
 from tests.api.operator.test_jobs import end
 from tests.api.takeover import left_behind
+from tests.api.takeover.left_behind import RELEASES
 from tests.support.processes import OperatorProcess
-from tests.support.world import World, condition
+from tests.support.world import Object, World, condition
 
 pytestmark = pytest.mark.timeout(180)
 CRD: Manifest = yaml.safe_load((Path(__file__).parents[2] / "data" / "amaltheasessions.crd.yaml").read_text())
 NEWER_FIELDS = ("location", "sessionType")
-"""Fields that older releases did not have."""
+"""Fields of the spec that older releases did not have."""
+NEWER_FIELDS_OF_THE_SESSION = ("imagePullPolicy", "readinessProbe")
+"""Fields of its session container that they did not have, and that reach the pod."""
 
 
 @pytest.fixture
@@ -77,13 +81,16 @@ def test_sessions_of_before_a_field_was_known_mean_what_they_meant(
 ) -> None:
     """Once a missing location was read as remote, and a missing sessionType as a job."""
     serve(cluster, without_newer_fields(CRD))
-    (left,) = left_behind.load(world, left_behind.of_older_releases, ["minimal"])
+    (left,) = left_behind.load(world, RELEASES["older, under always"], ["token"])
     assert not set(NEWER_FIELDS) & left.session["spec"].keys()
+    assert not set(NEWER_FIELDS_OF_THE_SESSION) & left.session["spec"]["session"].keys()
     operator.start()
-    world.wait_for(names.KIND, "minimal", lambda session: condition(session, "UpdatePending"))
+    world.wait_for(names.KIND, "token", lambda session: condition(session, "UpdatePending"))
     install_crd(cluster)
-    session = world.wait_for(names.KIND, "minimal", lambda session: session["spec"].get("location") == "local")
+    session = world.wait_for(names.KIND, "token", lambda session: session["spec"].get("location") == "local")
     assert session["status"]["state"] == "Running"
+    assert session["spec"]["session"]["readinessProbe"] == {"type": "tcp"}
+    wait_until_looked_at(world, "token")
     for (kind, name), child in left.children.items():
         found = world.get(kind, name)
         assert found is not None
@@ -109,6 +116,17 @@ def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_s
     assert {found["metadata"]["name"] for found in world.all("Secret")} == {"kept"}
 
 
+def wait_until_looked_at(world: World, name: str) -> None:
+    """Return when the operator knows a session's present spec, and has looked at all of it."""
+    for mark in ("once", "twice"):  # a pass makes all of its writes before the next one begins
+        world.patch_spec(name, ingress={"annotations": {"mark": mark}})
+        world.wait_for("Ingress", name, partial(marked, mark))
+
+
+def marked(mark: str, found: Object) -> bool:
+    return bool(found["metadata"].get("annotations", {}).get("mark") == mark)
+
+
 def serve(cluster: ControlPlane, crd: Manifest) -> None:
     """Install a CRD, and wait until the API server serves it."""
     cluster.kubectl("apply", "--server-side", "--filename", "-", stdin=yaml.safe_dump(crd))
@@ -124,6 +142,8 @@ def without_newer_fields(crd: Manifest) -> Manifest:
     spec = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     for field in NEWER_FIELDS:
         del spec["properties"][field]
+    for field in NEWER_FIELDS_OF_THE_SESSION:
+        del spec["properties"]["session"]["properties"][field]
     return older
 
 
