@@ -90,6 +90,8 @@ def test_sessions_of_before_a_field_was_known_mean_what_they_meant(
     session = world.wait_for(names.KIND, "token", lambda session: session["spec"].get("location") == "local")
     assert session["status"]["state"] == "Running"
     assert session["spec"]["session"]["readinessProbe"] == {"type": "tcp"}
+    operator.terminate()
+    operator.start()  # its former watch might still be served by the former CRD
     wait_until_looked_at(world, "token")
     for (kind, name), child in left.children.items():
         found = world.get(kind, name)
