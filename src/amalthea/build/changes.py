@@ -87,8 +87,9 @@ def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Cha
 
 
 def _stamped(key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Manifest:
-    spec_hash = wish.spec_hash if key[0] in WORKLOADS else ""
-    return applied.stamped(manifest, applied.describe(manifest, spec_hash))
+    if key[0] not in WORKLOADS:
+        return applied.stamped(manifest, applied.describe(manifest))
+    return applied.stamped(manifest, applied.describe(manifest, wish.spec_hash, generation=1))
 
 
 def _sized(

@@ -1,5 +1,6 @@
 """Under the CRD of the Go operator all works as well: so an admin can go back to it, and forth, at any time."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -100,6 +101,35 @@ def test_sessions_of_before_a_field_was_known_mean_what_they_meant(
         assert found["spec"].get("template") == child["spec"].get("template")
 
 
+def test_what_the_go_operator_rolled_out_in_between_is_not_rolled_out_again(
+    cluster: ControlPlane, world: World, operator: OperatorProcess
+) -> None:
+    serve(cluster, CRD)
+    operator.start()
+    world.secret("door", auth="authproxy: {token: t}")
+    world.run("one", TOKEN)
+    assert written_last(world, "one")
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+    assert written_last(world, "one")
+    world.patch_spec("one", hibernated=False)
+    world.make_pod_ready("one")
+    world.wait_for_state("one", "Running")
+    assert written_last(world, "one")
+    operator.terminate()
+    world.patch_spec("one", session={"image": "docker.io/amalthea/probe:2"})
+    theirs = rolled_out(world, "one", "docker.io/amalthea/probe:2")
+    world.make_pod_ready("one")
+    operator.start()
+    wait_until_looked_at(world, "one")
+    found = world.wait_for("StatefulSet", "one", bool)
+    assert found["spec"]["template"] == theirs["spec"]["template"]
+    assert found["metadata"]["generation"] == theirs["metadata"]["generation"]
+    assert written_last(world, "one")
+    world.patch_spec("one", session={"image": "docker.io/amalthea/probe:3"})
+    world.wait_for("StatefulSet", "one", lambda found: image(found).endswith("probe:3"))
+
+
 def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_same(
     cluster: ControlPlane, world: World, operator: OperatorProcess
 ) -> None:
@@ -116,6 +146,29 @@ def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_s
     world.delete(names.KIND, "one")
     world.wait_until_gone(names.KIND, "one")
     assert {found["metadata"]["name"] for found in world.all("Secret")} == {"kept"}
+
+
+def written_last(world: World, name: str) -> bool:
+    """Tell whether our record on the workload says that nobody else has changed it since."""
+    metadata = world.wait_for("StatefulSet", name, bool)["metadata"]
+    record = json.loads(metadata["annotations"][names.ANNOTATION_APPLIED])
+    return bool(record["generation"] == metadata["generation"])
+
+
+def rolled_out(world: World, name: str, image: str) -> Object:
+    """Do as the Go operator: write a template with another image, of its own rendering."""
+    pod = world.wait_for("StatefulSet", name, bool)["spec"]["template"]["spec"]
+    session, *others = pod["containers"]
+    containers = [{**session, "image": image}, *({**each, "securityContext": None} for each in others)]
+    former = world.wait_for("Pod", f"{name}-0", bool)["metadata"]["uid"]
+    theirs = world.patch("StatefulSet", name, spec={"template": {"spec": {"containers": containers}}})
+    world.wait_for("Pod", f"{name}-0", lambda pod: pod["metadata"]["uid"] != former)
+    return theirs
+
+
+def image(workload: Object) -> str:
+    found: str = workload["spec"]["template"]["spec"]["containers"][0]["image"]
+    return found
 
 
 def wait_until_looked_at(world: World, name: str) -> None:
