@@ -1,7 +1,8 @@
 """What we remember on a child of what we last wrote: one annotation on its own metadata, never on a pod template.
 
 It holds hashes, so that neither a restart nor a newer release of the operator takes its own rendering for a change of
-the user's. A child without it was made by the Go operator and is adopted as it is.
+the user's. A child without it was made by the Go operator and is adopted as it is; so is a workload that somebody wrote
+after us while nobody of us looked, since an admin may go back to that operator, and forth.
 """
 
 from hashlib import blake2b
@@ -33,6 +34,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hash of the manifest, without what changes from run to run and what decides where the pod runs."""
     scheduling: str = ""
     """Hash of what decides where the pod runs; workloads only."""
+    generation: int = 0
+    """The workload's generation after our last write: a later one is somebody else's, the Go operator's for example."""
     labels: tuple[str, ...] = ()
     """Keys of the labels that we wrote: only these are ever removed."""
     annotations: tuple[str, ...] = ()
@@ -56,7 +59,7 @@ def read(child: ChildView) -> Applied | None:
     return applied if applied.v == SCHEME else Applied(labels=applied.labels, annotations=applied.annotations)
 
 
-def describe(manifest: Manifest, spec_hash: str = "") -> Applied:
+def describe(manifest: Manifest, spec_hash: str = "", generation: int = 0) -> Applied:
     """Return what is to be remembered of a manifest; for a workload also of the wish that it came from."""
     metadata = manifest["metadata"]
     workload = "template" in manifest.get("spec", ())
@@ -65,6 +68,7 @@ def describe(manifest: Manifest, spec_hash: str = "") -> Applied:
         spec=spec_hash,
         manifest=digest(_lasting(manifest) if workload else manifest),
         scheduling=digest(scheduling(manifest)) if workload else "",
+        generation=generation,
         labels=tuple(metadata.get("labels", ())),
         annotations=tuple(metadata.get("annotations", ())),
     )

@@ -93,21 +93,25 @@ def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Cha
 
 
 def _stamped(key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Manifest:
-    spec_hash = wish.spec_hash if key[0] in WORKLOADS else ""
-    return applied.stamped(manifest, applied.describe(manifest, spec_hash))
+    if key[0] not in WORKLOADS:
+        return applied.stamped(manifest, applied.describe(manifest))
+    return applied.stamped(manifest, applied.describe(manifest, wish.spec_hash, generation=1))
 
 
 def _sized(
     observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest
 ) -> tuple[Manifest, tuple[Finding, ...]]:
-    """Keep the size that the claim has, where the spec asks for less; tell of a growth that has to wait."""
+    """Keep the size that the claim has where it cannot have the wanted one; tell of that, or that its growth waits.
+
+    A claim without a volume has its size until there is one: then it grows.
+    """
     present, wanted = claim.spec.resources.requests.storage, manifest["spec"]["resources"]["requests"]["storage"]
     missing = quantities.parse(wanted) - quantities.parse(present)
     if missing > 0 and not plan.children_may_change:
         return manifest, (workload.waits(observed, Reason.SPEC_CHANGED),)
+    kept = {**manifest, "spec": {**manifest["spec"], "resources": {"requests": {"storage": present}}}}
     if missing >= 0:
-        return manifest, ()
-    spec = {**manifest["spec"], "resources": {"requests": {"storage": present}}}
+        return kept if missing > 0 and claim.pending else manifest, ()
     finding = Finding(
         ConditionType.STORAGE_SIZED,
         Reason.SHRINK_REFUSED,
@@ -115,4 +119,4 @@ def _sized(
         f"Set spec.session.storage.size to at least {present}.",
     )
     is_the_sessions = claim.metadata.name == observed.name
-    return {**manifest, "spec": spec}, (finding,) if is_the_sessions else ()
+    return kept, (finding,) if is_the_sessions else ()

@@ -70,8 +70,10 @@ def pause_only(observed: Observed) -> Changes:
     workload = observed.own_workload
     if workload is None or workload.finished or not (observed.hibernated and workload.awake):
         return Changes()
-    key = (workload.kind, workload.metadata.name)
-    return Changes((Patch(key, (patches.guard(workload), *_awake(workload, awake=False))),))
+    key, before = (workload.kind, workload.metadata.name), applied.read(workload)
+    record = {names.ANNOTATION_APPLIED: applied.encode(_counted(workload, before))} if before is not None else {}
+    operations = (*_awake(workload, awake=False), *patches.annotate(workload, record))
+    return Changes((Patch(key, (patches.guard(workload), *operations)),))
 
 
 def waits(observed: Observed, reason: Reason) -> Finding:
@@ -105,11 +107,23 @@ class _State:
 
         So the user's next change of a workload of the Go operator's, or of another release's, is known as one.
         """
-        if self.before is not None and self.before.v == applied.SCHEME and self.before.spec:
-            return self.before
-        keys = self.before or Applied()
-        known = Applied(v=applied.SCHEME, spec=self.after.spec, scheduling=self.after.scheduling)
-        return replace(known, labels=keys.labels, annotations=keys.annotations)
+        workload, before = self.workload, self.before or Applied()
+        if before.v != applied.SCHEME or not before.spec:
+            known = replace(self.after, manifest="", generation=workload.metadata.generation)
+            return replace(known, labels=before.labels, annotations=before.annotations)
+        if not self.taken_over:
+            return before
+        wish = {"spec": self.after.spec, "scheduling": self.after.scheduling}
+        return replace(before, **wish, generation=workload.metadata.generation)
+
+    @property
+    def taken_over(self) -> bool:
+        """Whether somebody wrote it after us while nobody of us looked: maybe the Go operator, for the user's change.
+
+        An edit that was seen as such is nobody's wish: what we wrote for is still known.
+        """
+        written = self.before.generation if self.before is not None else 0
+        return 0 < written < self.workload.metadata.generation and not self.edited
 
     @property
     def drifted(self) -> bool:
@@ -143,7 +157,7 @@ class _State:
 def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation]:
     workload, awake = state.workload, plan.course is Course.RUN
     if state.written_whole(plan):
-        metadata = patches.metadata(workload, manifest, state.before, state.after)
+        metadata = patches.metadata(workload, manifest, state.before, _counted(workload, state.after))
         return metadata + patches.sections(manifest)
     operations, annotations = _awake(workload, awake=awake), {}
     if awake and not workload.awake and plan.run_id is not None:
@@ -152,10 +166,16 @@ def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation
     if state.moved(plan):
         pod = manifest["spec"]["template"]["spec"]
         operations += [patches.add(f"/spec/template/spec/{name}", pod.get(name)) for name in applied.SCHEDULING_FIELDS]
-    record = _record(state, plan)
-    if awake and record != state.before:
+    operations += _deadline(workload, manifest)
+    record = _counted(workload, _record(state, plan)) if operations else _record(state, plan)
+    if record != state.before and (awake or (operations and state.before is not None)):
         annotations[names.ANNOTATION_APPLIED] = applied.encode(record)
-    return operations + _deadline(workload, manifest) + patches.annotate(workload, annotations)
+    return operations + patches.annotate(workload, annotations)
+
+
+def _counted(workload: WorkloadView, record: Applied) -> Applied:
+    """Return the record that goes with a change of the workload's spec: that makes one generation more."""
+    return replace(record, generation=workload.metadata.generation + 1)
 
 
 def _record(state: _State, plan: Plan) -> Applied:

@@ -1,11 +1,17 @@
 """Changes of a session that runs: what takes effect, what waits, and that nothing but the user restarts it."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+
 import pytest
 
+from lab.api import ApiError
+from lab.storage import STORAGE_CLASS
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import CONTAINER, PLAIN, TOKEN, with_env
 from tests.support.world import Object, World, as_written, condition
 
+STORAGE_CLASSES = "/apis/storage.k8s.io/v1/storageclasses"
 WAITS = {**PLAIN, "reconcileStrategy": "whenFailedOrHibernated"}
 NEVER = {**PLAIN, "reconcileStrategy": "never"}
 
@@ -103,3 +109,33 @@ def test_a_volume_is_never_shrunk_and_the_refusal_is_told(world: World) -> None:
     assert session["status"]["state"] == "Running"
     world.patch_spec("one", session={"storage": {"size": "2048Mi"}})
     world.wait_for("AmaltheaSession", "one", lambda session: condition(session, "StorageSized") is None)
+
+
+@pytest.fixture
+def late_class(world: World) -> Iterator[str]:
+    """The name of a StorageClass that the test is to make. It goes with the test."""
+    name = f"late-{world.namespace}"
+    yield name
+    with suppress(ApiError):
+        world.api.delete(f"{STORAGE_CLASSES}/{name}")
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_volume_that_is_to_grow_before_it_is_there_does_not_fail_the_session(world: World, late_class: str) -> None:
+    storage = {"className": late_class, "size": "1Gi"}
+    world.session("one", {**PLAIN, "session": {**CONTAINER, "storage": storage}})
+    world.wait_for("PersistentVolumeClaim", "one", lambda claim: claim["status"]["phase"] == "Pending")
+    world.patch_spec("one", session={"storage": {"size": "2Gi"}}, ingress={"annotations": {"once": "1"}})
+    world.wait_for("Ingress", "one", lambda found: "once" in found["metadata"].get("annotations", {}))
+    world.patch_spec("one", ingress={"annotations": {"twice": "1"}})
+    world.wait_for("Ingress", "one", lambda found: "twice" in found["metadata"]["annotations"])
+    session = world.wait_for("AmaltheaSession", "one", bool)
+    assert session["status"]["state"] == "NotReady", "it has been looked at, and told, with the new size"
+    assert condition(session, "ChildrenInPlace") is None
+    world.api.post(STORAGE_CLASSES, {**STORAGE_CLASS, "metadata": {"name": late_class}})
+    world.wait_for("PersistentVolumeClaim", "one", lambda claim: size(claim) == "2Gi")
+
+
+def size(claim: Object) -> str:
+    found: str = claim["spec"]["resources"]["requests"]["storage"]
+    return found

@@ -1,9 +1,11 @@
 """Under the CRD of the Go operator all works as well: so an admin can go back to it, and forth, at any time."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,16 @@ from tests.api.operator.conftest import install_crd
 from tests.api.operator.specs import JOB, PLAIN, TOKEN
 from tests.api.operator.test_jobs import end
 from tests.api.takeover import left_behind
+from tests.api.takeover.left_behind import RELEASES
 from tests.support.processes import OperatorProcess
-from tests.support.world import World, condition
+from tests.support.world import Object, World, condition
 
 pytestmark = pytest.mark.timeout(180)
 CRD: Manifest = yaml.safe_load((Path(__file__).parents[2] / "data" / "amaltheasessions.crd.yaml").read_text())
 NEWER_FIELDS = ("location", "sessionType")
-"""Fields that older releases did not have."""
+"""Fields of the spec that older releases did not have."""
+NEWER_FIELDS_OF_THE_SESSION = ("imagePullPolicy", "readinessProbe")
+"""Fields of its session container that they did not have, and that reach the pod."""
 
 
 @pytest.fixture
@@ -77,18 +82,52 @@ def test_sessions_of_before_a_field_was_known_mean_what_they_meant(
 ) -> None:
     """Once a missing location was read as remote, and a missing sessionType as a job."""
     serve(cluster, without_newer_fields(CRD))
-    (left,) = left_behind.load(world, left_behind.of_older_releases, ["minimal"])
+    (left,) = left_behind.load(world, RELEASES["older, under always"], ["token"])
     assert not set(NEWER_FIELDS) & left.session["spec"].keys()
+    assert not set(NEWER_FIELDS_OF_THE_SESSION) & left.session["spec"]["session"].keys()
     operator.start()
-    world.wait_for(names.KIND, "minimal", lambda session: condition(session, "UpdatePending"))
+    world.wait_for(names.KIND, "token", lambda session: condition(session, "UpdatePending"))
     install_crd(cluster)
-    session = world.wait_for(names.KIND, "minimal", lambda session: session["spec"].get("location") == "local")
+    session = world.wait_for(names.KIND, "token", lambda session: session["spec"].get("location") == "local")
     assert session["status"]["state"] == "Running"
+    assert session["spec"]["session"]["readinessProbe"] == {"type": "tcp"}
+    operator.terminate()
+    operator.start()  # its former watch might still be served by the former CRD
+    wait_until_looked_at(world, "token")
     for (kind, name), child in left.children.items():
         found = world.get(kind, name)
         assert found is not None
         assert found["metadata"]["uid"] == child["metadata"]["uid"]
         assert found["spec"].get("template") == child["spec"].get("template")
+
+
+def test_what_the_go_operator_rolled_out_in_between_is_not_rolled_out_again(
+    cluster: ControlPlane, world: World, operator: OperatorProcess
+) -> None:
+    serve(cluster, CRD)
+    operator.start()
+    world.secret("door", auth="authproxy: {token: t}")
+    world.run("one", TOKEN)
+    assert written_last(world, "one")
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+    assert written_last(world, "one")
+    world.patch_spec("one", hibernated=False)
+    world.make_pod_ready("one")
+    world.wait_for_state("one", "Running")
+    assert written_last(world, "one")
+    operator.terminate()
+    world.patch_spec("one", session={"image": "docker.io/amalthea/probe:2"})
+    theirs = rolled_out(world, "one", "docker.io/amalthea/probe:2")
+    world.make_pod_ready("one")
+    operator.start()
+    wait_until_looked_at(world, "one")
+    found = world.wait_for("StatefulSet", "one", bool)
+    assert found["spec"]["template"] == theirs["spec"]["template"]
+    assert found["metadata"]["generation"] == theirs["metadata"]["generation"]
+    assert written_last(world, "one")
+    world.patch_spec("one", session={"image": "docker.io/amalthea/probe:3"})
+    world.wait_for("StatefulSet", "one", lambda found: image(found).endswith("probe:3"))
 
 
 def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_same(
@@ -109,6 +148,40 @@ def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_s
     assert {found["metadata"]["name"] for found in world.all("Secret")} == {"kept"}
 
 
+def written_last(world: World, name: str) -> bool:
+    """Tell whether our record on the workload says that nobody else has changed it since."""
+    metadata = world.wait_for("StatefulSet", name, bool)["metadata"]
+    record = json.loads(metadata["annotations"][names.ANNOTATION_APPLIED])
+    return bool(record["generation"] == metadata["generation"])
+
+
+def rolled_out(world: World, name: str, image: str) -> Object:
+    """Do as the Go operator: write a template with another image, of its own rendering."""
+    pod = world.wait_for("StatefulSet", name, bool)["spec"]["template"]["spec"]
+    session, *others = pod["containers"]
+    containers = [{**session, "image": image}, *({**each, "securityContext": None} for each in others)]
+    former = world.wait_for("Pod", f"{name}-0", bool)["metadata"]["uid"]
+    theirs = world.patch("StatefulSet", name, spec={"template": {"spec": {"containers": containers}}})
+    world.wait_for("Pod", f"{name}-0", lambda pod: pod["metadata"]["uid"] != former)
+    return theirs
+
+
+def image(workload: Object) -> str:
+    found: str = workload["spec"]["template"]["spec"]["containers"][0]["image"]
+    return found
+
+
+def wait_until_looked_at(world: World, name: str) -> None:
+    """Return when the operator knows a session's present spec, and has looked at all of it."""
+    for mark in ("once", "twice"):  # a pass makes all of its writes before the next one begins
+        world.patch_spec(name, ingress={"annotations": {"mark": mark}})
+        world.wait_for("Ingress", name, partial(marked, mark))
+
+
+def marked(mark: str, found: Object) -> bool:
+    return bool(found["metadata"].get("annotations", {}).get("mark") == mark)
+
+
 def serve(cluster: ControlPlane, crd: Manifest) -> None:
     """Install a CRD, and wait until the API server serves it."""
     cluster.kubectl("apply", "--server-side", "--filename", "-", stdin=yaml.safe_dump(crd))
@@ -124,6 +197,8 @@ def without_newer_fields(crd: Manifest) -> Manifest:
     spec = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     for field in NEWER_FIELDS:
         del spec["properties"][field]
+    for field in NEWER_FIELDS_OF_THE_SESSION:
+        del spec["properties"]["session"]["properties"][field]
     return older
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from amalthea.build import applied
 from amalthea.testing.builders import session
 from amalthea.testing.observations import READY_AT, condition, container, terminated, waiting
 from tests.unit.build.world import World, touches_template
@@ -158,6 +159,20 @@ def test_no_pod_restarts_without_its_users_change(life: list[str], strategy: str
         if touches_template(changes):
             assert not runs or failing or (changed and strategy == "always"), f"restarted by {act}"
             changed = False
+
+
+@thorough
+@given(st.lists(st.sampled_from(sorted(ACTS.keys() - {"template edited"})), max_size=10), strategies, st.booleans())
+def test_none_of_our_own_writes_is_taken_for_somebody_elses(life: list[str], strategy: str, as_job: bool) -> None:
+    world = World((JOB if as_job else FULL).with_spec(reconcileStrategy=strategy))
+    for act in life:
+        ACTS[act](world)
+        world.settle()
+        workload = world.observe().own_workload
+        if workload is not None:
+            record = applied.read(workload)
+            assert record is not None
+            assert record.generation >= workload.metadata.generation
 
 
 @thorough

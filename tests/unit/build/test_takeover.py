@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from amalthea.api import names
+from amalthea.testing.builders import session
 from tests import recorded
-from tests.unit.build.world import World, kinds, pending, touches_template
+from tests.unit.build.world import World, kinds, pending, running, touches_template
 
 AWAKE = [name for name in recorded.NAMES if name not in ("asleep", "job")]
 INTERACTIVE = [name for name in recorded.NAMES if name != "job"]
@@ -79,6 +80,48 @@ def test_a_crd_that_comes_after_the_take_over_and_fills_in_defaults_restarts_nob
     assert newer
     assert not touches_template(world.step())
     assert pending(world) == "OperatorChanged"
+
+
+def back_and_forth(world: World, image: str) -> None:
+    """Let the Go operator roll out another image, while ours is away."""
+    world.builder = world.builder.with_session(image=image)
+    containers = world.template["spec"]["containers"]
+    theirs = [{**containers[0], "image": image}, *({**each, "securityContext": {}} for each in containers[1:])]
+    world.edit("StatefulSet", [{"op": "replace", "path": "/spec/template/spec/containers", "value": theirs}])
+    world.written = {}
+
+
+@pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated", "never"])
+def test_what_the_go_operator_rolled_out_for_its_user_in_between_is_not_rolled_out_again(strategy: str) -> None:
+    world = running(session().with_token().with_spec(reconcileStrategy=strategy))
+    back_and_forth(world, "example.org/lab:2")
+    template = world.template
+    changes = world.step()
+    assert not touches_template(changes)
+    assert world.step().writes == ()
+    assert world.template == template
+
+    world.builder = world.builder.with_session(image="example.org/lab:3")
+    world.settle()
+
+    assert pending(world) == (None if strategy == "always" else "SpecChanged")
+    assert (world.template["spec"]["containers"][0]["image"] == "example.org/lab:3") == (strategy == "always")
+
+
+def test_what_our_own_pause_and_somebodys_scaling_wrote_is_not_taken_for_another_operators() -> None:
+    world = running(session().with_token().with_spec(reconcileStrategy="always"))
+    for replicas in (3, 0):
+        world.edit("StatefulSet", [{"op": "replace", "path": "/spec/replicas", "value": replicas}])
+        world.settle()
+    world.builder = world.builder.with_spec(hibernated=True)
+    world.settle()
+    world.builder = world.builder.with_spec(hibernated=False)
+    world.settle()
+    world.written = {}
+    world.builder = world.builder.with_session(image="example.org/lab:2")
+    world.settle()
+
+    assert world.template["spec"]["containers"][0]["image"] == "example.org/lab:2"
 
 
 @pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated", "never"])

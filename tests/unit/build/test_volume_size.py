@@ -52,3 +52,18 @@ def test_a_growth_that_has_to_wait_is_told(strategy: str) -> None:
 
     assert size(world) == "1Gi"
     assert reasons(world)["UpdatePending"] == "SpecChanged"
+
+
+def test_a_volume_that_is_still_being_made_grows_when_it_is_there() -> None:
+    """The API server refuses another size for a claim that is not bound: that made a session fail that was starting."""
+    world = World(FULL.with_spec(reconcileStrategy="always").with_session(storage={"size": "1Gi"}))
+    world.settle()
+    world.child("PersistentVolumeClaim")["status"] = {"phase": "Pending"}
+    world.builder = world.builder.with_session(storage={"size": "5Gi"})
+    assert world.step().writes == ()
+    assert size(world) == "1Gi"
+    assert "StorageSized" not in reasons(world), "it will have its size"
+    world.child("PersistentVolumeClaim")["status"] = {"phase": "Bound"}
+    world.settle()
+
+    assert size(world) == "5Gi"

@@ -168,6 +168,9 @@ class World:
         """Keep an object as the API server does: nulls are absence, and each write is a new version."""
         stored: Manifest = patches.merge({}, body)
         stored["metadata"]["resourceVersion"] = str(next(self.numbers))
+        former = self.objects.get(key, {"metadata": {}})
+        changed = former.get("spec") != stored.get("spec")
+        stored["metadata"]["generation"] = former["metadata"].get("generation", 0) + changed
         self.objects[key] = stored
         view = _DECODERS[key[0]](msgspec.json.encode(stored))
         if ours:
