@@ -155,6 +155,6 @@ def test_no_other_claim_is_ever_deleted(metadata: dict[str, Any]) -> None:
 def test_a_spec_that_cannot_be_takes_no_claim_away() -> None:
     world = mounting(BOTH)
     pause(world)
-    world.builder = world.builder.with_spec(dataSources=None, session={"urlPath": "lab"})
+    world.builder = world.builder.with_spec(dataSources=None, session={"urlPath": "//lab"})
 
     assert DELETION not in kinds(world.step())
