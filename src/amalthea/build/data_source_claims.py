@@ -69,4 +69,4 @@ def _wanted_source(manifest: Manifest) -> tuple[str | None, list[str]]:
 
 
 def _delete(claim: ClaimView) -> Delete:
-    return Delete((_KIND, claim.metadata.name), claim.metadata.uid)
+    return Delete((_KIND, claim.metadata.name), claim.metadata.uid, otherwise=())

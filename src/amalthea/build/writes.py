@@ -30,6 +30,8 @@ class Delete:
 
     child: ChildKey
     uid: str
+    otherwise: tuple[Patch, ...] | None = None
+    """What is done instead where that is not allowed: the Go operator's Role lacks the right. None: it must go."""
 
 
 Write = Create | Patch | Delete
