@@ -74,7 +74,7 @@ def test_every_right_is_used_and_every_use_is_a_right(
 
 
 @pytest.mark.timeout(180)
-def test_under_the_role_of_the_old_chart_a_job_cannot_be_run_again_and_claims_stay(
+def test_under_the_role_of_the_old_chart_sessions_and_jobs_go_on_and_only_claims_and_jobs_stay_as_they_were(
     cluster: ControlPlane, installation: Installation, operator: Operator, tmp_path: Path
 ) -> None:
     """Swapping only the image in the old chart works."""
@@ -82,14 +82,23 @@ def test_under_the_role_of_the_old_chart_a_job_cannot_be_run_again_and_claims_st
     world = World(cluster.api, NAMESPACE)
     process = operator()
     live(world)
-    _pause_a_job(world)
-    world.patch_spec("job", hibernated=False)
-    session = world.wait_for("AmaltheaSession", "job", lambda session: condition(session, "ChildrenInPlace"))
-    assert 'cannot delete resource "jobs"' in session["status"]["error"]
+    job = _pause_a_job(world)
+    former = job["metadata"]["annotations"]["renku.io/run_id"]
+    for _ in range(2):
+        world.patch_spec("job", hibernated=False, session={"image": "docker.io/amalthea/probe:2"})
+        again = world.wait_for("Job", "job", lambda job: job.get("status", {}).get("active"))
+        assert again["metadata"]["uid"] == job["metadata"]["uid"]
+        run = again["metadata"]["annotations"]["renku.io/run_id"]
+        session = world.wait_for("AmaltheaSession", "job", lambda session: condition(session, "UpdatePending"))
+        assert (session["status"]["state"], session["status"]["runID"]) == ("NotReady", run)
+        assert run > former
+        former = run
+        world.patch_spec("job", hibernated=True)
+        world.wait_for_state("job", "Hibernated")
     _resume_with_another_source(world)
     process.terminate()
     assert requests(cluster.audit_log)[1] == {("batch", "jobs", "delete"), ("", "persistentvolumeclaims", "delete")}
-    assert process.log.count("claims of former data sources may not be deleted") == 1
+    assert process.log.count("what may not be deleted stays as it is") == 2, "once for each kind"
 
 
 def test_without_the_right_on_finalizers_no_child_could_be_made(

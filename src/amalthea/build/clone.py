@@ -11,7 +11,7 @@ from amalthea.api.schema import Manifest
 from amalthea.api.types import CodeRepository, SecretKeyRef
 from amalthea.build.parts import HARDENED, compact
 from amalthea.build.subject import Subject
-from amalthea.build.volumes import session_mount
+from amalthea.build.volumes import files_at, session_mount
 
 _CREDENTIALS = "/git-clone-secrets"
 _SESSION_CONFIG = "/git-session-config"
@@ -55,9 +55,9 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
         {
             "name": names.clone_container(index),
             "image": subject.settings.sidecars_image,
-            "args": _args(session.storage.mount_path, repository),
+            "args": _args(files_at(session), repository),
             "env": [{"name": SESSION_CONFIG_VARIABLE, "value": f"{_SESSION_CONFIG}/{config.key}"}] if config else None,
-            "workingDir": session.storage.mount_path,
+            "workingDir": files_at(session),
             "securityContext": {
                 "runAsUser": session.run_as_user,
                 "runAsGroup": session.run_as_group,
@@ -72,12 +72,12 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
     )
 
 
-def _args(mount_path: str, repository: CodeRepository) -> list[str]:
+def _args(files: str, repository: CodeRepository) -> list[str]:
     credentials = repository.cloning_config_secret_ref
     return [
         *("cloner", "clone", "--strategy", "notifexist"),
         *("--remote", repository.remote),
-        *("--path", f"{mount_path}/{repository.clone_path}"),
+        *("--path", f"{files}/{repository.clone_path}"),
         *(("--config", f"{_CREDENTIALS}/{credentials.key}") if credentials else ()),
         *(("--revision", repository.revision) if repository.revision else ()),
     ]

@@ -102,4 +102,5 @@ def _wanted_source(manifest: Manifest) -> tuple[str | None, list[str]]:
 
 
 def _delete(claim: ClaimView, *, needed: bool = False) -> Delete:
-    return Delete((_KIND, claim.metadata.name), claim.metadata.uid, needed)
+    """Return the deletion of a claim; `needed` is one that has to make room for the next."""
+    return Delete((_KIND, claim.metadata.name), claim.metadata.uid, otherwise=None if needed else ())

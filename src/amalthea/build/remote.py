@@ -8,6 +8,7 @@ from amalthea.build import images, volumes
 from amalthea.build.env import unique
 from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources, tcp_socket
 from amalthea.build.subject import Subject
+from amalthea.build.url import opened_at
 
 _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
@@ -77,7 +78,7 @@ def _controllers_env(subject: Subject) -> list[Manifest]:
         "REMOTE_SESSION_IMAGE": images.enroot(images.of_the_session(subject)),
         "RSC_SERVER_PORT": str(names.PORT_REMOTE_CONTROLLER),
         "RSC_SESSION_PORT": str(session.port),
-        "RSC_SESSION_URL_PATH": session.url_path or "/",
+        "RSC_SESSION_URL_PATH": opened_at(session),
         "RSC_READINESS_PROBE_TYPE": session.readiness_probe.type,
     }
     after = {

@@ -6,6 +6,7 @@ from amalthea.api.types import SessionContainer
 from amalthea.build import env, images, volumes
 from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, tcp_socket
 from amalthea.build.subject import Subject
+from amalthea.build.url import opened_at
 
 _READINESS: Manifest = {"successThreshold": 5, "periodSeconds": 5, "initialDelaySeconds": 10}
 
@@ -42,6 +43,6 @@ def _readiness_probe(session: SessionContainer) -> Manifest | None:
         case "tcp":
             return {**tcp_socket(session.port), **_READINESS}
         case "http":
-            return {**http_get(session.url_path or "/", session.port), **_READINESS}
+            return {**http_get(opened_at(session), session.port), **_READINESS}
         case "none":
             return None

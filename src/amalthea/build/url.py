@@ -1,6 +1,7 @@
 """Where a session is opened, and the paths that its Ingress and proxies take from it."""
 
 import re
+from urllib.parse import quote
 
 from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Ingress, SessionContainer, Spec
@@ -8,6 +9,7 @@ from amalthea.api.types import Ingress, SessionContainer, Spec
 NO_URL = "None"
 """What `status.url` says for a session without Ingress: clients know the word."""
 
+_NEVER_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _PATH_AND_REST = re.compile(r"(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL)
 
 
@@ -15,7 +17,7 @@ def session_url(spec: Spec, settings: BuildSettings) -> str:
     """Return the URL that the user opens, query and fragment of urlPath included; the word None without Ingress."""
     if spec.ingress is None or spec.session_type != "Interactive":
         return NO_URL
-    path, rest = _split(spec.session.url_path)
+    path, rest = _split(opened_at(spec.session))
     return f"{origin(spec.ingress, settings)}{path}{rest}"
 
 
@@ -33,7 +35,16 @@ def path_prefix(ingress: Ingress | None) -> str:
 
 def url_path(session: SessionContainer) -> str:
     """Return the path part of urlPath, with a slash at its end."""
-    return _split(session.url_path)[0]
+    return _split(opened_at(session))[0]
+
+
+def opened_at(session: SessionContainer) -> str:
+    """Return urlPath as a request can ask for it: from the root, and with escapes for what ends a request's line.
+
+    The Go operator's sessions have it in any form, and run.
+    """
+    escaped = _NEVER_IN_A_URL.sub(lambda found: quote(found[0]), session.url_path)
+    return escaped if escaped.startswith("/") else f"/{escaped}"
 
 
 def _split(path_and_rest: str) -> tuple[str, str]:

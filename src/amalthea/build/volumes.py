@@ -33,6 +33,11 @@ def session_mount(session: SessionContainer) -> Manifest:
     return {"name": names.VOLUME_SESSION, "mountPath": session.storage.mount_path}
 
 
+def files_at(session: SessionContainer) -> str:
+    """Return where the user's files are: of a relative mount path the runtime makes one from the root."""
+    return join("/", session.storage.mount_path)
+
+
 def data_sources(subject: Subject) -> Iterator[tuple[str, DataSource, str]]:
     """Return name, source and secret of each data source that can be mounted; a remote session mounts none yet."""
     if subject.remote:
@@ -74,4 +79,4 @@ def _mount_path(session: SessionContainer, path: str) -> str:
     """Return the path; a relative one is relative to the session's working directory, else to its volume."""
     if path.startswith("/"):
         return path
-    return normpath(join(session.storage.mount_path, session.working_dir or "", path))
+    return normpath(join(files_at(session), session.working_dir or "", path))

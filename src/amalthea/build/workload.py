@@ -56,12 +56,12 @@ def compare(observed: Observed, plan: Plan, manifest: Manifest, wish: Wish) -> C
     key = (workload.kind, workload.metadata.name)
     if plan.awaited_pod is not None:
         return Changes(findings=(awaits(plan.awaited_pod),))
-    if plan.recreate_job:
-        return Changes((Delete(key, workload.metadata.uid),))
     before, after = applied.read(workload), applied.describe(manifest, wish.spec_hash)
     state = _State(workload, before, after, edited=key in observed.edited)
     operations = _operations(state, plan, manifest)
     writes = (Patch(key, (patches.guard(workload), *operations)),) if operations else ()
+    if plan.recreate_job:
+        return Changes((Delete(key, workload.metadata.uid, otherwise=writes),))
     return Changes(writes, _waiting(observed, state, plan))
 
 
@@ -162,7 +162,7 @@ def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation
     operations, annotations = _awake(workload, awake=awake), {}
     if awake and not workload.awake and plan.run_id is not None:
         annotations[names.ANNOTATION_RUN_ID] = plan.run_id
-        operations.append(_run_id_of_the_pod(workload, plan.run_id))
+        operations += _run_id_of_the_pod(workload, plan.run_id)
     if state.moved(plan):
         pod = manifest["spec"]["template"]["spec"]
         operations += [patches.add(f"/spec/template/spec/{name}", pod.get(name)) for name in applied.SCHEDULING_FIELDS]
@@ -199,12 +199,14 @@ def _awake(workload: WorkloadView, *, awake: bool) -> list[Operation]:
     return [patches.add("/spec/replicas", replicas)] if workload.spec.replicas != replicas else []
 
 
-def _run_id_of_the_pod(workload: WorkloadView, run_id: str) -> Operation:
-    """Return the operation that gives an otherwise unchanged template the new run's id."""
+def _run_id_of_the_pod(workload: WorkloadView, run_id: str) -> list[Operation]:
+    """Return what gives an otherwise unchanged template the new run's id. A Job's template is fixed."""
     path = "/spec/template/metadata/annotations"
+    if workload.kind == "Job":
+        return []
     if not workload.template_annotated:
-        return patches.add(path, {names.ANNOTATION_RUN_ID: run_id})
-    return patches.add(f"{path}/{names.ANNOTATION_RUN_ID.replace('/', '~1')}", run_id)
+        return [patches.add(path, {names.ANNOTATION_RUN_ID: run_id})]
+    return [patches.add(f"{path}/{names.ANNOTATION_RUN_ID.replace('/', '~1')}", run_id)]
 
 
 def _deadline(workload: WorkloadView, manifest: Manifest) -> list[Operation]:

@@ -30,8 +30,8 @@ class Delete:
 
     child: ChildKey
     uid: str
-    needed: bool = False
-    """Whether another is to be made in its place: the session cannot start before it is gone."""
+    otherwise: tuple[Patch, ...] | None = None
+    """What is done instead where that is not allowed: the Go operator's Role lacks the right. None: it must go."""
 
 
 Write = Create | Patch | Delete

@@ -79,8 +79,6 @@ def _session(spec: Spec) -> Iterator[Problem]:
     yield from _checked("spec.session.storage.size", session.storage.size, _positive_quantity)
     if session.shm_size is not None:
         yield from _checked("spec.session.shmSize", session.shm_size, _positive_quantity)
-    if not session.storage.mount_path.startswith("/"):
-        yield Problem("spec.session.storage.mountPath", "is not absolute; begin it with a slash.")
     resources = session.resources or {}
     for section in ("requests", "limits"):
         for resource, amount in (resources.get(section) or {}).items():
@@ -88,11 +86,12 @@ def _session(spec: Spec) -> Iterator[Problem]:
 
 
 def _url_path(text: str) -> Iterator[Problem]:
+    """Refuse what would open elsewhere. A missing slash and blanks do not: see `build/url.py`."""
     path = re.split(r"[?#]", text, maxsplit=1)[0]
-    if text and (not text.startswith("/") or path.startswith("//")):
+    if path.startswith("//") or "://" in path:
         yield Problem("spec.session.urlPath", f"is {text!r}, which is no path; begin it with one slash.")
-    elif re.search(r"[\s\\]", text) or re.search(r"/\.\.?(/|$)", path):
-        yield Problem("spec.session.urlPath", f"is {text!r}; leave out blanks, backslashes and dot segments.")
+    elif re.search(r"(^|/)\.\.?(/|$)", path):
+        yield Problem("spec.session.urlPath", f"is {text!r}; leave out dot segments.")
 
 
 def _ingress(spec: Spec) -> Iterator[Problem]:

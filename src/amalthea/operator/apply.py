@@ -39,8 +39,8 @@ class Applier:
         self._caches = caches
         self._refusals = refusals
         self._living = living
-        self._keeps_claims: set[str] = set()
-        """Namespaces where claims may not be deleted: the Go operator's Role lacks that right."""
+        self._keeps: set[tuple[str, str]] = set()
+        """Namespaces and kinds of what may not be deleted there: the Go operator's Role lacks some rights."""
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that were refused, now or a short while ago.
@@ -54,7 +54,7 @@ class Applier:
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
         outcomes += await self._side_by_side(session[0], uid, others)
         made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
-        self._living.wrote(session, plan, tuple(write for write in made if not self._stays(session[0], write)))
+        self._living.wrote(session, plan, tuple(done for write in made for done in self._done(session[0], write)))
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))
@@ -71,10 +71,13 @@ class Applier:
         written = (self._try(namespace, uid, write) for write in writes)
         return await asyncio.gather(*written, return_exceptions=True)
 
-    def _stays(self, namespace: str, write: Write) -> bool:
-        """Tell whether a write is the deletion of a claim that may stay, where that is not allowed."""
-        left_over = isinstance(write, Delete) and write.child[0] == CLAIM and not write.needed
-        return left_over and namespace in self._keeps_claims
+    def _done(self, namespace: str, write: Write) -> tuple[Write, ...]:
+        """Return what was really done: something else than a deletion, where that is not allowed."""
+        return (write.otherwise or ()) if isinstance(write, Delete) and self._stays(namespace, write) else (write,)
+
+    def _stays(self, namespace: str, write: Delete) -> bool:
+        """Tell whether something else is done than a deletion, since that is not allowed."""
+        return write.otherwise is not None and (namespace, write.child[0]) in self._keeps
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -135,25 +138,29 @@ class Applier:
         kind, name = write.child
         key = (namespace, name)
         if self._stays(namespace, write):
-            return None
+            return await self._instead(namespace, write)
         try:
             gone = await self._client.delete(CHILD_KINDS[kind].resource, key, Deletion(uid=write.uid))
         except NotFound:
             gone = True
         except Forbidden as error:
-            if kind != CLAIM:
-                raise
-            if write.needed:
+            if write.otherwise is None and kind == CLAIM:
                 return _kept(name, error)
-            self._keeps_claims.add(namespace)
+            if write.otherwise is None:
+                raise
+            self._keeps.add((namespace, kind))
             _log.warning(
-                "claims of former data sources may not be deleted and stay behind; grant delete on them",
-                extra={"namespace": namespace, "error": error.message},
+                "what may not be deleted stays as it is; grant delete on its kind",
+                extra={"namespace": namespace, "kind": kind, "error": error.message},
             )
-            return None
+            return await self._instead(namespace, write)
         if gone:
             self._caches.observe_deleted(kind, key, write.uid)
         return None
+
+    async def _instead(self, namespace: str, write: Delete) -> Finding | None:
+        findings = [await self._patch(namespace, patch) for patch in write.otherwise or ()]
+        return next(filter(None, findings), None)
 
 
 def _forbidden(child: ChildKey, error: Forbidden) -> Finding | None:

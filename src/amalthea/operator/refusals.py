@@ -4,11 +4,11 @@ Nothing that is watched tells when a quota has room again, or a stranger's objec
 is asked again after some. Whatever changes the write itself is tried at once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
-from amalthea.build.writes import Patch, Write
+from amalthea.build.writes import Delete, Patch, Write
 from amalthea.engine.ports import Clock
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
@@ -59,6 +59,18 @@ class Refusals:
 
 def _same(one: Write, other: Write) -> bool:
     """Tell whether two writes ask for the same, whatever version of the child they were decided on."""
-    if isinstance(one, Patch) and isinstance(other, Patch):
-        return [o for o in one.operations if o["op"] != "test"] == [o for o in other.operations if o["op"] != "test"]
-    return one == other
+    return _asked(one) == _asked(other)
+
+
+def _asked(write: Write) -> Write:
+    """Return a write without the version of the child that it was decided on."""
+    match write:
+        case Patch():
+            return _unguarded(write)
+        case Delete() if write.otherwise:
+            return replace(write, otherwise=tuple(map(_unguarded, write.otherwise)))
+    return write
+
+
+def _unguarded(patch: Patch) -> Patch:
+    return replace(patch, operations=tuple(each for each in patch.operations if each["op"] != "test"))

@@ -50,6 +50,28 @@ def test_a_bad_field_is_named_before_any_child_is_made(case: str, world: World) 
         assert world.get(kind, "one") is None
 
 
+ODD: Object = {
+    "urlPath": "tree/My Notebook.ipynb?path=a b",
+    "storage": {"mountPath": "work"},
+    "readinessProbe": {"type": "http"},
+}
+
+
+@pytest.mark.usefixtures("operator")
+def test_what_is_odd_and_ran_under_the_go_operator_runs(world: World) -> None:
+    world.run("one", {**PLAIN, "session": {**CONTAINER, **ODD}})
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+    world.patch_spec("one", hibernated=False)
+    pod = world.make_pod_ready("one")
+    session = world.wait_for_state("one", "Running")
+    container = pod["spec"]["containers"][0]
+    assert condition(session, "Accepted") is None
+    assert session["status"]["url"] == "http://lab.localhost/tree/My%20Notebook.ipynb/?path=a%20b"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/tree/My%20Notebook.ipynb?path=a%20b"
+    assert container["volumeMounts"][0]["mountPath"] == "work"
+
+
 @pytest.mark.usefixtures("operator")
 def test_a_name_too_long_for_a_pod_is_told(world: World) -> None:
     name = "a" * 53

@@ -62,7 +62,7 @@ def test_under_the_old_crd_no_write_is_refused_and_no_spec_is_touched(
     world.secret("door", auth="authproxy: {token: t}")
     world.session("job", JOB)
     end(world, world.job_pod("job"), 3)
-    world.session("refused", {**PLAIN, "session": {**PLAIN["session"], "urlPath": "no-path"}})
+    world.session("refused", {**PLAIN, "session": {**PLAIN["session"], "urlPath": "//no-path"}})
     world.run("one", TOKEN)
     world.wait_for_state("job", "Failed")
     world.wait_for_state("refused", "Failed")

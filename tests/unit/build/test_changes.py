@@ -9,7 +9,7 @@ from amalthea.testing.observations import READY_AT
 from tests.unit.build.world import World, kinds, reasons, running, touches_template
 
 FULL = session().with_token().with_ingress().with_data_source("/data", "ds1")
-BAD = {"session": {"urlPath": "lab"}}
+BAD = {"session": {"urlPath": "//lab"}}
 CHILDREN = (
     ("PersistentVolumeClaim", "demo"),
     ("PersistentVolumeClaim", "amalthea-demo-ds-0"),

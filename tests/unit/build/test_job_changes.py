@@ -121,6 +121,24 @@ def test_a_paused_job_is_made_anew_with_its_new_run_and_template_when_resumed(st
     assert world.step().writes == ()
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_job_that_may_not_be_deleted_is_resumed_as_it_is_and_says_what_waits(strategy: str) -> None:
+    world = working(strategy)
+    world.keeps = frozenset({"Job"})
+    first, template = world.status["runID"], world.template
+    pause(world)
+    world.stop_pod()
+    world.settle()
+    world.builder = world.builder.with_spec(hibernated=False).with_session(image="example.org/lab:2")
+    world.step()
+
+    assert not world.workload["spec"].get("suspend")
+    assert world.template == template
+    assert world.status["runID"] == world.workload["metadata"]["annotations"][names.ANNOTATION_RUN_ID] != first
+    assert world.step().writes == ()
+    assert pending(world) == "SpecChanged"
+
+
 def test_a_resumed_job_waits_for_its_former_self_to_go_and_keeps_its_new_run() -> None:
     world = working()
     pause(world)

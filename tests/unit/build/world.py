@@ -53,6 +53,8 @@ class World:
     """Fingerprints by UID, as they were first seen or last written."""
     numbers: "count[int]" = field(default_factory=lambda: count(1))
     deleting: bool = False
+    keeps: frozenset[str] = frozenset()
+    """Kinds that the operator may not delete."""
 
     @classmethod
     def recorded(cls, name: str) -> "World":
@@ -160,6 +162,10 @@ class World:
                 self._store(child, {**manifest, "metadata": metadata}, ours=True)
             case Patch(child, operations):
                 self._store(child, patches.apply(self.objects[child], list(operations)), ours=True)
+            case Delete(child, otherwise=instead) if child[0] in self.keeps:
+                assert instead is not None
+                for patch in instead:
+                    self._do(patch)
             case Delete(child, uid):
                 assert self.objects[child]["metadata"]["uid"] == uid
                 del self.objects[child]

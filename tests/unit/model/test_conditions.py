@@ -20,7 +20,7 @@ AWAKE, ASLEEP = statefulset(ready=1), statefulset(replicas=0)
 READY = pod(container(ready=True))
 WITH_INGRESS = session().with_ingress()
 PAUSED, JOB = WITH_INGRESS.hibernated(), WITH_INGRESS.as_job()
-BAD = WITH_INGRESS.with_session(urlPath="lab")
+BAD = WITH_INGRESS.with_session(urlPath="//lab")
 GOING = ingress(deletionTimestamp=READY_AT)
 FOREIGN = ingress(ownerReferences=[{"kind": "Deployment", "name": "demo", "uid": "else", "controller": True}])
 

@@ -26,7 +26,7 @@ PAUSED, JOB = session().hibernated(), session().as_job()
 READY, CRASHED = pod(container(ready=True)), pod(container(state=terminated(1)))
 COMPLETE = condition("Complete", "True")
 RUNNING: Manifest = {"state": "Running", "runID": RUN_ID}
-BAD = session().with_session(urlPath="lab")
+BAD = session().with_session(urlPath="//lab")
 NO_RUN_ID = statefulset(run_id=None, ready=1)
 
 

@@ -34,7 +34,7 @@ NOW_TEXT, EARLIER = "2026-11-22T13:10:00Z", "2026-11-22T12:00:00Z"
 AWAKE, ASLEEP = statefulset(ready=1), statefulset(replicas=0)
 PAUSED, JOB, WITH_INGRESS = session().hibernated(), session().as_job(), session().with_ingress()
 READY, CRASHED = pod(container(ready=True)), pod(container(state=terminated(1)))
-BAD = session().with_session(urlPath="lab")
+BAD = session().with_session(urlPath="//lab")
 COMPLETE = condition("Complete", "True", READY_AT)
 FULL = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.QUOTA_EXCEEDED, "No room.", fatal=True)
 SHRINK = Finding(ConditionType.STORAGE_SIZED, Reason.SHRINK_REFUSED, "It cannot shrink.")
@@ -113,7 +113,7 @@ def test_a_refused_session_that_was_never_made_is_failed_with_field_and_remedy()
     assert status.state == "Failed"
     assert status.error == (
         "The session cannot be made as it is described. "
-        "spec.session.urlPath: is 'lab', which is no path; begin it with one slash."
+        "spec.session.urlPath: is '//lab', which is no path; begin it with one slash."
     )
 
 

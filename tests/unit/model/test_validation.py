@@ -18,6 +18,10 @@ FINE = {
     "a urlPath with query and fragment": session().with_session(urlPath="/lab?token=a/../b&c=//d#e/./f"),
     "a urlPath with dots in its names": session().with_session(urlPath="/lab/.hidden/..b/c."),
     "a urlPath with escapes": session().with_session(urlPath="/lab/a%20b"),
+    "a urlPath that is a name": session().with_session(urlPath="lab"),
+    "a urlPath that is a query": session().with_session(urlPath="?path=a b"),
+    "a urlPath with a blank": session().with_session(urlPath="/lab/tree/My Notebook.ipynb"),
+    "a relative mount path": session().with_session(storage={"mountPath": "work"}),
     "sizes in every form": session().with_session(
         shmSize="1.5G", storage={"size": 10}, resources={"requests": {"cpu": "1e-1"}, "limits": {"nvidia.com/gpu": 1}}
     ),
@@ -69,21 +73,18 @@ REFUSED = {
         + "-ds-0; create the session anew with a name of at most 49 characters.",
     ),
     "no image": (session().with_session(image=" "), "spec.session.image: is empty; name an image."),
-    "a urlPath that is a name": (
-        session().with_session(urlPath="lab"),
-        "spec.session.urlPath: is 'lab', which is no path; begin it with one slash.",
+    "a urlPath that is a URL": (
+        session().with_session(urlPath="https://evil.org/"),
+        "spec.session.urlPath: is 'https://evil.org/', which is no path; begin it with one slash.",
     ),
-    "a urlPath that is a URL": (session().with_session(urlPath="https://evil.org/"), "spec.session.urlPath: is"),
     "a urlPath that is a host": (session().with_session(urlPath="//evil.example.org/"), "spec.session.urlPath: is"),
     "a urlPath that no parser reads": (session().with_session(urlPath="//[::1"), "spec.session.urlPath: is"),
-    "a urlPath that is a query": (session().with_session(urlPath="?token=a"), "spec.session.urlPath: is"),
     "a urlPath that climbs": (
         session().with_session(urlPath="/lab/../admin"),
-        "spec.session.urlPath: is '/lab/../admin'; leave out blanks, backslashes and dot segments.",
+        "spec.session.urlPath: is '/lab/../admin'; leave out dot segments.",
     ),
+    "a urlPath that begins by climbing": (session().with_session(urlPath="../admin"), "spec.session.urlPath: is"),
     "a urlPath that ends in a dot": (session().with_session(urlPath="/lab/."), "spec.session.urlPath: is"),
-    "a urlPath with a blank": (session().with_session(urlPath="/my lab"), "spec.session.urlPath: is '/my lab';"),
-    "a urlPath with a line break": (session().with_session(urlPath="/lab?a=b\nc"), "spec.session.urlPath: is"),
     "a malformed size": (
         session().with_session(storage={"size": "1e1.5"}),
         "spec.session.storage.size: '1e1.5' is not a quantity: write",
@@ -93,10 +94,6 @@ REFUSED = {
         "spec.session.storage.size: is 0; write a size greater than zero, such as 10Gi.",
     ),
     "a negative size": (session().with_session(shmSize="-1Gi"), "spec.session.shmSize: is -1Gi; write a size"),
-    "a relative mount path": (
-        session().with_session(storage={"mountPath": "work"}),
-        "spec.session.storage.mountPath: is not absolute; begin it with a slash.",
-    ),
     "a malformed request": (
         session().with_session(resources={"requests": {"memory": "1 GB"}}),
         "spec.session.resources.requests[memory]: '1 GB' is not a quantity",
@@ -147,7 +144,7 @@ def test_what_cannot_be_is_refused_with_field_and_remedy(builder: SessionBuilder
 
 
 def test_every_problem_is_told_at_once() -> None:
-    builder = session("1st").with_session(urlPath="lab", shmSize="much").with_token(key="")
+    builder = session("1st").with_session(urlPath="//lab", shmSize="much").with_token(key="")
 
     assert [problem.field for problem in problems(builder.name, builder.subject().spec)] == [
         "metadata.name",

@@ -19,7 +19,7 @@ from amalthea.testing.clock import FakeClock
 
 SESSION = ("ns", "one")
 CLAIM = ("PersistentVolumeClaim", "amalthea-one-ds-0")
-LEFT_OVER, TO_BE_REPLACED = Delete(CLAIM, "uid"), Delete(CLAIM, "uid", needed=True)
+LEFT_OVER, TO_BE_REPLACED = Delete(CLAIM, "uid", otherwise=()), Delete(CLAIM, "uid")
 
 
 @pytest.fixture

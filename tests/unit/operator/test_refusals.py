@@ -3,7 +3,7 @@
 import pytest
 
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.build.writes import Create, Patch, Write
+from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.model.findings import Finding
 from amalthea.operator.refusals import AGAIN_AFTER, Refusals
 from amalthea.testing.clock import FakeClock
@@ -35,6 +35,15 @@ async def test_what_was_refused_is_known_for_a_while() -> None:
 
 def test_that_somebody_else_wrote_the_child_changes_nothing() -> None:
     assert refused(FakeClock()).of("ns", grow("2Gi", version="8")) is not None
+
+
+def test_a_deletion_is_the_same_whatever_version_would_be_changed_instead() -> None:
+    refusals = Refusals(FakeClock())
+    refusals.note("ns", Delete(CHILD, "uid", otherwise=(grow("2Gi"),)), FULL)
+
+    assert refusals.of("ns", Delete(CHILD, "uid", otherwise=(grow("2Gi", version="8"),))) is not None
+    assert refusals.of("ns", Delete(CHILD, "uid", otherwise=(grow("3Gi"),))) is None
+    assert refusals.of("ns", Delete(CHILD, "another", otherwise=(grow("2Gi"),))) is None
 
 
 @pytest.mark.parametrize(
