@@ -121,10 +121,10 @@ class Door:
         browser.writer.close()
         return answer
 
-    async def websocket(self, *fields: str) -> Browser:
+    async def websocket(self, *fields: str, target: str = "/ws") -> Browser:
         """Open a WebSocket."""
         browser = await self.connect()
-        assert (await browser.ask("/ws", *UPGRADE, *fields)).status == 101
+        assert (await browser.ask(target, *UPGRADE, *fields)).status == 101
         return browser
 
     async def statistics(self) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def _defaults() -> str:
         "defaults",
         "mode http",
         "option http-no-delay",
+        "option abortonclose",
         "option clitcpka",
         "clitcpka-idle 60s",
         "clitcpka-intvl 30s",
@@ -81,6 +82,9 @@ def _defaults() -> str:
         "timeout client 1d",
         "timeout server 1d",
         "timeout tunnel 7d",
+        # Once one end has closed: programs that never close theirs would hold the connection for days.
+        "timeout client-fin 5s",
+        "timeout server-fin 5s",
     )
 
 
