@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -103,6 +104,12 @@ class Door:
         """Return what HAProxy has for itself, in bytes: of its container's limit, the part that cannot be dropped."""
         status = (self.processes[1] / "status").read_text()
         return 1024 * int(status.partition("RssAnon:")[2].split()[0])
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that HAProxy has taken so far."""
+        fields = (self.processes[1] / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def open_files(self) -> set[Path]:

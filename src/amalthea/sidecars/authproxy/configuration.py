@@ -133,7 +133,8 @@ def _kind() -> list[str]:
 def _access(settings: Settings) -> list[str]:
     """Let in who has the key in the cookie, whichever of that name, or as a bearer token; then take it out."""
     name = _literal(settings.cookie_key)
-    value = rf'\s*{name}=\"?([^;\"]*?)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
+    # Blanks may stand between words, and each fits in one way only: else a stranger's cookie costs its square.
+    value = rf'\s*{name}=\"?([^;\"\s]*(?:\s+[^;\"\s]+)*)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
     key = f'Cookie \'%[req.fhdr(cookie),regsub("(^|;)\\s*{name}=[^;]*","",g),regsub("^;\\s*","")]\''
     return [
         # By RFC 6265 there is one; who sends two wants them to be read differently here and behind.
