@@ -14,7 +14,9 @@ MAX_CONNECTIONS = 250
 """Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
 POLLING = ("path -m end /events/get_events", "path -m sub /lab/api/workspaces/")
 """What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels."""
-_SPARE_CONNECTIONS = 50
+_MAX_DOOR = MAX_CONNECTIONS + 50
+_MAX_META = 50
+"""Each port has its own: who holds all of one must not keep the other from answering."""
 _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
 _BUFFERS = 200
@@ -52,7 +54,7 @@ def _global(settings: Settings, lua: str) -> str:
     return _section(
         "global",
         "nbthread 1",
-        f"maxconn {MAX_CONNECTIONS + 2 * _SPARE_CONNECTIONS}",
+        f"maxconn {_MAX_DOOR + _MAX_META}",
         "hard-stop-after 25s",
         f"tune.bufsize {_BUFFER}",
         f"tune.buffers.limit {_BUFFERS}",
@@ -77,7 +79,7 @@ def _defaults() -> str:
         "option disable-h2-upgrade",
         "retries 0",
         "timeout connect 10s",
-        "timeout http-request 30s",
+        "timeout http-request 10s",
         "timeout http-keep-alive 2m",
         "timeout client 1d",
         "timeout server 1d",
@@ -92,7 +94,7 @@ def _door(settings: Settings, place: Place) -> str:
     return _section(
         "frontend door",
         *(f"bind {address}" for address in place.door),
-        f"maxconn {MAX_CONNECTIONS + _SPARE_CONNECTIONS}",
+        f"maxconn {_MAX_DOOR}",
         "option contstats",
         *(_logging(place.log) if settings.verbose else []),
         *_health(),
@@ -234,6 +236,10 @@ def _meta(addresses: tuple[str, ...]) -> str:
     return _section(
         "frontend meta",
         *(f"bind {address}" for address in addresses),
+        f"maxconn {_MAX_META}",
+        "timeout client 10s",
+        "timeout http-request 5s",
+        "timeout http-keep-alive 5s",
         f"http-request return status 200 {start} lf-string '{{{body}}}' if {{ path /request_stats }} {{ method GET }}",
         f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'""",
     )
