@@ -12,8 +12,13 @@ from amalthea.sidecars.authproxy.settings import Settings
 
 MAX_CONNECTIONS = 250
 """Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
-POLLING = ("path -m end /events/get_events", "path -m sub /lab/api/workspaces/")
-"""What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels."""
+POLLING = (
+    "path -m end /events/get_events",
+    "path -m sub /lab/api/workspaces/",
+    "path -m reg '^(?=.*?/git/).*/(?:status|branch|tags|submodules|changed_files|remote/fetch)$'",
+)
+"""What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels, and
+jupyterlab-git's look at the repository, whose path newer versions put in between."""
 _MAX_DOOR = MAX_CONNECTIONS + 50
 _MAX_META = 50
 """Each port has its own: who holds all of one must not keep the other from answering."""
