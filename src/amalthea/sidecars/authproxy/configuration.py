@@ -155,6 +155,7 @@ def _access(settings: Settings) -> list[str]:
         "http-request set-var(txn.key) bool(true) if bearer_given bearer_right",
         "acl right_key var(txn.key) -m bool",
         *sign_in.rules(settings),
+        *(_refuse(401, pages.ANOTHER_KEY, sign_in.SHOWN, form=True) if sign_in.offered(settings) else []),
         *_refuse(400, pages.NO_KEY, "!cookie_given !bearer_given", form=sign_in.offered(settings)),
         *_refuse(401, pages.WRONG_KEY, "!right_key", form=sign_in.offered(settings)),
         f"http-request set-header {key} if cookie_given",

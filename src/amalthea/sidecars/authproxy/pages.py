@@ -43,6 +43,13 @@ WRONG_KEY = Text(
         "Go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
+ANOTHER_KEY = Text(
+    "This key does not open the session",
+    (
+        "Check that it is the key of this session and no other, and that all of it is there, then enter it again.",
+        "You can also go to the site where you started the session, sign in there, and open the session again.",
+    ),
+)
 ANOTHER_WAY = Text(
     "This is not the way into the session",
     ("Open the session at its address, on the site where you started it.",),
