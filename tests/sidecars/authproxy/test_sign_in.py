@@ -87,10 +87,10 @@ async def test_a_form_of_the_session_itself_is_its_own(form_door: Door, session:
     assert session.heads[0].startswith(b"POST /sessions/mine/lab?a=b ")
 
 
-async def test_a_path_in_percent_signs_is_kept_as_it_is(open_door: Open) -> None:
-    door = await open_door(env={"AUTHPROXY_COOKIE_PATH": "/a%20b%[src]/"}, token=KEY, cookie_key="a%b")
+async def test_a_path_in_percent_signs_and_a_quoted_name_are_kept_as_they_are(open_door: Open) -> None:
+    door = await open_door(env={"AUTHPROXY_COOKIE_PATH": "/a%20b%[src]/"}, token=KEY, cookie_key="a%'b")
     opened = await show(door, KEY)
-    assert (opened.field("set-cookie") or "").startswith(f"a%b={KEY}; Path=/a%20b%[src]; ")
+    assert (opened.field("set-cookie") or "").startswith(f"a%'b={KEY}; Path=/a%20b%[src]; ")
 
 
 @pytest.mark.parametrize(

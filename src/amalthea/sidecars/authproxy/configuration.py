@@ -46,6 +46,8 @@ def render(settings: Settings, place: Place) -> str:
         _door(settings, place),
         *_ways(settings),
         _meta(place.meta),
+        # Last, so that HAProxy says what it does not take of all before; from then on it would tell of starts and ends.
+        _section("global", "quiet"),
     )
     return "\n".join(sections)
 

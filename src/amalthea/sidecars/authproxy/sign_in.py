@@ -24,7 +24,7 @@ def rules(settings: Settings) -> list[str]:
     """Return the rules that hand over the cookie; before those that refuse who has no key."""
     if settings.cookie_path is None or not offered(settings):
         return []
-    name, path = (text.replace("%", "%%") for text in (settings.cookie_key, settings.cookie_path))
+    name, path = (text.replace("%", "%%").replace("'", r"'\''") for text in (settings.cookie_key, settings.cookie_path))
     cookie = f"{name}=%[var(proc.token)]; Path={path}; HttpOnly; SameSite=Strict"
     headers = (
         "hdr Cache-Control no-store",
