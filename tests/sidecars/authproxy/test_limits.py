@@ -31,6 +31,7 @@ async def test_one_connection_too_many_is_told_so_and_health_still_answers(door:
     assert {(await browser.ask("/", BEARER)).status for browser in kept} == {200}
     answer = await door.ask("/", COOKIE, NAVIGATION)
     assert (answer.status, b"Too many open connections" in answer.body) == (503, True)
+    assert answer.field("retry-after") == "3"
     assert (await door.ask("/")).status == 400
     assert (await door.ask("/__amalthea__/health")).status == 200
     assert (await door.statistics())["open_websockets"] == len(opened)

@@ -7,18 +7,11 @@ where the operator asks. Order matters: health, then the key, then all else. Wha
 import binascii
 from typing import NamedTuple
 
-from amalthea.sidecars.authproxy import pages, sign_in
+from amalthea.sidecars.authproxy import pages, sign_in, work
 from amalthea.sidecars.authproxy.settings import Settings
 
 MAX_CONNECTIONS = 250
 """Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
-POLLING = (
-    "path -m end /events/get_events",
-    "path -m sub /lab/api/workspaces/",
-    "path -m reg '^(?=.*?/git/).*/(?:status|branch|tags|submodules|changed_files|remote/fetch)$'",
-)
-"""What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels, and
-jupyterlab-git's look at the repository, whose path newer versions put in between."""
 _MAX_DOOR = MAX_CONNECTIONS + 50
 _MAX_META = 50
 """Each port has its own: who holds all of one must not keep the other from answering."""
@@ -26,6 +19,10 @@ _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
 _BUFFERS = 200
 """How many there are at most: with all of them in use, HAProxy stays within 16 MiB. A connection at rest has none."""
+_HTML = "content-type 'text/html; charset=utf-8'"
+_JSON = "content-type application/json"
+_NOT_KEPT = "hdr Cache-Control no-store"
+_LATER = f"{_NOT_KEPT} hdr Retry-After {pages.TRY_AGAIN}"
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
@@ -109,10 +106,10 @@ def _door(settings: Settings, place: Place) -> str:
         *(_refuse(403, pages.ANOTHER_WAY, "!{ src 127.0.0.0/8 ::1 }") if settings.from_within else []),
         *(_access(settings) if settings.token else []),
         f"acl too_many fe_conn gt {MAX_CONNECTIONS}",
-        *_refuse(503, pages.TOO_MANY, "too_many"),
+        *_refuse(503, pages.TOO_MANY, "too_many", headers=_LATER),
         *_headers(),
         *(_stripping(settings.strip_path_prefix) if settings.strip_path_prefix is not None else []),
-        *_counting(),
+        *work.rules(),
         "use_backend websockets if { req.hdr(upgrade) -i websocket }",
         "use_backend pages if navigation",
         "default_backend session",
@@ -125,7 +122,7 @@ def _logging(log: int) -> list[str]:
 
 
 def _health() -> list[str]:
-    answer = """status 200 content-type application/json hdr Cache-Control no-store string '{"message": "up"}'"""
+    answer = f"""status 200 {_JSON} {_NOT_KEPT} string '{{"message": "up"}}'"""
     return [f"http-request return {answer} if {{ path /__amalthea__/health }} {{ method GET HEAD }}"]
 
 
@@ -166,12 +163,14 @@ def _access(settings: Settings) -> list[str]:
     ]
 
 
-def _refuse(status: int, text: pages.Text, condition: str, *, form: bool = False) -> list[str]:
+def _refuse(
+    status: int, text: pages.Text, condition: str, *, headers: str = _NOT_KEPT, form: bool = False
+) -> list[str]:
     page = pages.page(text, sign_in.FIELD if form else None)
-    start = f"http-request return status {status} hdr Cache-Control no-store"
+    start = f"http-request return status {status} {headers}"
     return [
-        f"{start} content-type 'text/html; charset=utf-8' string '{page}' if {condition} navigation",
-        f"{start} content-type application/json string '{pages.message(text)}' if {condition}",
+        f"{start} {_HTML} string '{page}' if {condition} navigation",
+        f"{start} {_JSON} string '{pages.message(text)}' if {condition}",
     ]
 
 
@@ -195,23 +194,9 @@ def _stripping(prefix: str) -> list[str]:
     return [*(cut if prefix else []), "http-request del-header Forwarded"]
 
 
-def _counting() -> list[str]:
-    """Note the times, of work only once the session has answered: a page that waits for it is none."""
-    changing = " ".join(["{ method POST PUT PATCH DELETE }", *(f"!{{ {each} }}" for each in POLLING)])
-    return [
-        "http-request set-var(proc.last_request) date",
-        "http-request set-var(txn.work) bool(true) if navigation",
-        f"http-request set-var(txn.work) bool(true) if {changing}",
-        "http-response set-var(txn.answered) bool(true)",
-        "http-response set-var(proc.last_request) date",
-        "http-response set-var(proc.last_work) date if { var(txn.work) -m bool }",
-        "http-after-response set-status 503 if { status 502 504 } !{ var(txn.answered) -m bool }",
-    ]
-
-
 def _ways(settings: Settings) -> list[str]:
-    page = f"content-type 'text/html; charset=utf-8' string '{pages.page(pages.NO_ANSWER)}'"
-    message = f"content-type application/json string '{pages.message(pages.NO_ANSWER)}'"
+    page = f"{_HTML} string '{pages.page(pages.NO_ANSWER)}'"
+    message = f"{_JSON} string '{pages.message(pages.NO_ANSWER)}'"
     server = f"server session {settings.remote}"
     websockets = (
         "stick-table type string len 36 size 1k expire 2m store bytes_in_rate(60s)",
@@ -226,8 +211,7 @@ def _ways(settings: Settings) -> list[str]:
 
 def _unanswered(body: str) -> list[str]:
     """Say it alike for whatever HAProxy has met: no connection, no answer (502), or none in time (504)."""
-    headers = f"hdr Cache-Control no-store hdr Retry-After {pages.TRY_AGAIN}"
-    return [f"http-error status {status} {body} {headers}" for status in (502, 503, 504)]
+    return [f"http-error status {status} {body} {_LATER}" for status in (502, 503, 504)]
 
 
 def _meta(addresses: tuple[str, ...]) -> str:
@@ -240,7 +224,7 @@ def _meta(addresses: tuple[str, ...]) -> str:
         "open_websockets": "%[be_conn(websockets)]",
     }
     body = ", ".join(f'"{name}": {value}' for name, value in values.items())
-    start = "content-type application/json hdr Cache-Control no-store"
+    start = f"{_JSON} {_NOT_KEPT}"
     return _section(
         "frontend meta",
         *(f"bind {address}" for address in addresses),

@@ -7,7 +7,7 @@ put as they are into HTML, JSON and words of HAProxy's configuration: no quotes,
 from typing import NamedTuple
 
 TRY_AGAIN = 3
-"""Seconds until the page of a session that does not answer loads itself anew."""
+"""Seconds until the page of a session that does not answer loads itself anew, and programs may try again."""
 
 _STYLE = (
     ":root{color-scheme:light dark}"
