@@ -19,6 +19,8 @@ _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
 _BUFFERS = 200
 """How many there are at most: with all of them in use, HAProxy stays within 16 MiB. A connection at rest has none."""
+_SOCKET_BUFFER = 131072
+"""Bytes: control groups of version 2 count what the kernel keeps, and it would keep 4 MiB of a transfer that stalls."""
 _HTML = "content-type 'text/html; charset=utf-8'"
 _JSON = "content-type application/json"
 _NOT_KEPT = "hdr Cache-Control no-store"
@@ -63,6 +65,7 @@ def _global(settings: Settings, lua: str) -> str:
         f"tune.bufsize {_BUFFER}",
         f"tune.buffers.limit {_BUFFERS}",
         "tune.http.maxhdr 256",
+        *(f"tune.{way}.{end} {_SOCKET_BUFFER}" for way in ("rcvbuf", "sndbuf") for end in ("client", "server")),
         *([f"set-var proc.token str({token}),b64dec"] if token else []),
         "set-var proc.last_request date()",
         "set-var proc.last_work date()",
