@@ -48,6 +48,8 @@ class Difference:
 
 
 _HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+_HARDENED = "behaviour.md 12, hardening: what faces strangers writes nothing and makes usual system calls only"
+_SOCKETS = "control groups of version 2 count sockets' buffers: 0.4 MiB of each transfer that stalls"
 _MEASURED = "behaviour.md 12: within 16 MiB oauth2-proxy does not get ready on a node that has just started"
 _WAITED_FOR = "behaviour.md 3: a session that lacks a key of its secret is starting; theirs crashes, or lets nobody in"
 _DOOR: Manifest = {"name": "door", "optional": False}
@@ -127,10 +129,10 @@ DIFFERENCES = (
         Difference(
             session=name,
             child=("StatefulSet", name),
-            path=f".spec.template.spec.containers[{container}].securityContext.{field}",
-            ours=value,
-            theirs=ABSENT,
-            reason="behaviour.md 12, hardening: what faces strangers writes nothing and makes usual system calls only",
+            path=f".spec.template.spec.containers[{container}].{field}",
+            ours=ours,
+            theirs=theirs,
+            reason=reason,
         )
         for name, container in (
             ("token", "authproxy"),
@@ -141,7 +143,11 @@ DIFFERENCES = (
             ("asleep", "authproxy"),
             ("remote", "authproxy"),
         )
-        for field, value in (("readOnlyRootFilesystem", True), ("seccompProfile", {"type": "RuntimeDefault"}))
+        for field, ours, theirs, reason in (
+            *((("resources.limits.memory", "32Mi", "16Mi", _SOCKETS),) if container == "authproxy" else ()),
+            ("securityContext.readOnlyRootFilesystem", True, ABSENT, _HARDENED),
+            ("securityContext.seccompProfile", {"type": "RuntimeDefault"}, ABSENT, _HARDENED),
+        )
     ),
     *(
         Difference(

@@ -12,8 +12,11 @@ _AUTHPROXY_CONFIG = "/etc/authproxy"
 _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
 _PROVIDER_KEYS = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
-_RESOURCES = small_resources(cpu="20m", memory="16Mi")
-_OAUTH2_RESOURCES: Manifest = {**_RESOURCES, "limits": {"memory": "64Mi"}}
+_REQUESTS = small_resources(cpu="20m", memory="16Mi")
+_RESOURCES: Manifest = {**_REQUESTS, "limits": {"memory": "32Mi"}}
+"""authproxy has up to 12 MiB of its own. Control groups of version 2 count what the kernel keeps for sockets, 0.4 MiB
+of each transfer that stalls: there is room for fifty."""
+_OAUTH2_RESOURCES: Manifest = {**_REQUESTS, "limits": {"memory": "64Mi"}}
 """oauth2-proxy 7.6.0 works with 7 MiB of its own, but its program's 25 MiB count too where its node has just started:
 within 16 MiB it was not ready in 20 s, within 32 MiB it was killed when a page made 32 requests at once."""
 _OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}

@@ -28,7 +28,7 @@ ROUNDS = 3
 SECONDS = 5
 MEBIBYTE = 2**20
 LIMIT = 16 * MEBIBYTE
-TIMES_AIOHTTP = 4.0
+TIMES_AIOHTTP = 5.0
 """At least so much more CPU time does a request cost with aiohttp."""
 BULK_SHARE = 0.4
 """At least such a part of a direct download's speed is left, where both ends and the door share the machine."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -105,6 +106,12 @@ class Door:
         return 1024 * int(status.partition("RssAnon:")[2].split()[0])
 
     @property
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that HAProxy has taken so far."""
+        fields = (self.processes[1] / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def open_files(self) -> set[Path]:
         """Return the files that HAProxy has open, sockets and the like too."""
         return {path.resolve() for path in (self.processes[1] / "fd").iterdir()}
@@ -121,10 +128,10 @@ class Door:
         browser.writer.close()
         return answer
 
-    async def websocket(self, *fields: str) -> Browser:
+    async def websocket(self, *fields: str, target: str = "/ws") -> Browser:
         """Open a WebSocket."""
         browser = await self.connect()
-        assert (await browser.ask("/ws", *UPGRADE, *fields)).status == 101
+        assert (await browser.ask(target, *UPGRADE, *fields)).status == 101
         return browser
 
     async def statistics(self) -> dict[str, Any]:

@@ -111,6 +111,8 @@ class Session:
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
+        if b" /ws/deaf " in head:  # as some servers do not see that the other end has gone
+            await self.finish.wait()
 
 
 async def _large(size: int, writer: asyncio.StreamWriter) -> None:

@@ -145,3 +145,36 @@ async def test_the_token_is_in_no_argument_variable_log_or_page(door: Door) -> N
     assert door.log == ""
     for process in door.processes:
         assert KEY.encode() not in (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+
+
+SIZE = 20_000
+LABOURS = {
+    "blanks and a quote": f'renku-auth={" " * SIZE}"x',
+    "blanks in quotes": f'renku-auth="{" " * SIZE}x"y',
+    "words": f'renku-auth={"x " * (SIZE // 2)}"y',
+    "one word": f'renku-auth={"x" * SIZE}"y',
+    "empty ones": "renku-auth=;" * (SIZE // 12),
+    "blanks in each": f'renku-auth={" " * 90}"x;' * (SIZE // 105),
+    "blanks before it": f'a=1;{chr(9) * (SIZE // 2)}renku-auth={chr(9) * (SIZE // 2)}"x',
+}
+
+
+async def cost(door: Door, cookie: str) -> float:
+    """Return the CPU time of twenty requests with this cookie."""
+    before = door.cpu_seconds
+    for _ in range(20):
+        assert (await door.ask("/", f"Cookie: {cookie}")).status in (400, 401)
+    return door.cpu_seconds - before
+
+
+@pytest.mark.parametrize("cookie", LABOURS.values(), ids=LABOURS)
+async def test_a_strangers_cookie_costs_no_more_than_its_length(door: Door, cookie: str) -> None:
+    harmless = await cost(door, f"a={'x' * SIZE}")
+    assert await cost(door, cookie) < 10 * harmless + 0.2  # a square of it takes 0.5 seconds and more
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+async def test_a_key_of_several_words_opens_as_a_cookie_too(open_door: Open, quote: str) -> None:
+    door = await open_door(token="two  words")
+    for value, status in (("two  words", 200), ("two words", 401), ("two", 401), ("two  words x", 401)):
+        assert (await door.ask("/", f"Cookie: a=1; renku-auth={quote}{value}{quote} ; b=2")).status == status

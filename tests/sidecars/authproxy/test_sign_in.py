@@ -1,6 +1,6 @@
 """Who holds the key but no cookie shows it in a form: it must open this session only, and lead nobody elsewhere."""
 
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urljoin, urlsplit
 
 import pytest
 
@@ -31,31 +31,54 @@ async def test_who_shows_the_key_gets_it_as_a_cookie_for_this_session_only_and_t
     assert b'<form method="post">' in refused.body
     opened = await show(form_door, KEY)
     assert opened.status == 303
-    assert opened.field("location") == "http://session.example.org/sessions/mine/lab?a=b"
+    assert opened.field("location") == "/./sessions/mine/lab?a=b"
     cookie = opened.field("set-cookie")
     assert cookie == f"renku-auth={KEY}; Path=/sessions/mine; HttpOnly; SameSite=Strict"
     assert session.heads == [], "the session sees nothing of it"
     assert (await form_door.ask("/sessions/mine/lab", f"Cookie: {cookie.partition(';')[0]}")).status == 200
 
 
-async def test_behind_https_the_cookie_goes_nowhere_else(form_door: Door) -> None:
-    opened = await show(form_door, KEY, "X-Forwarded-Proto: https")
-    assert (opened.field("set-cookie") or "").endswith("; Secure")
-    assert (opened.field("location") or "").startswith("https://session.example.org/")
+@pytest.mark.parametrize(
+    ("fields", "secure"),
+    [
+        (("X-Forwarded-Proto: https",), True),
+        (("X-Forwarded-Proto: http", "Origin: https://session.example.org"), True),  # TLS ends before the cluster
+        (("Origin: https://session.example.org",), True),
+        (("X-Forwarded-Proto: http", "Origin: http://session.example.org"), False),
+        (("Origin: null",), False),
+    ],
+    ids=str,
+)
+async def test_behind_https_the_cookie_goes_nowhere_else(
+    form_door: Door, fields: tuple[str, ...], secure: bool
+) -> None:
+    opened = await show(form_door, KEY, *fields)
+    assert (opened.field("set-cookie") or "").endswith("; Secure") == secure
 
 
 @pytest.mark.parametrize("key", ["", "another", KEY[:-1], f"{KEY}x", KEY.upper()])
 async def test_another_key_opens_nothing_and_says_so(form_door: Door, session: Session, key: str) -> None:
     answer = await show(form_door, key)
-    assert answer.status == 400
+    assert answer.status == 401
+    assert b"This key does not open the session" in answer.body
     assert answer.field("set-cookie") is None
     assert b'<form method="post">' in answer.body
     assert session.heads == []
 
 
-async def test_nobody_is_led_to_another_host(form_door: Door) -> None:
-    opened = await show(form_door, KEY, target="//evil.example.org/%2e%2e/?a=//b")
-    assert opened.field("location") == "http://session.example.org//evil.example.org/%2e%2e/?a=//b"
+@pytest.mark.parametrize(
+    "target", ["//evil.example.org/%2e%2e/?a=//b", "/\\\\evil.example.org/", "/..//evil.example.org/"]
+)
+async def test_nobody_is_led_to_another_host(form_door: Door, target: str) -> None:
+    opened = await show(form_door, KEY, target=target)
+    assert opened.field("location") == f"/.{target}"
+    led = urlsplit(urljoin("https://session.example.org/x", (opened.field("location") or "").replace("\\", "/")))
+    assert (led.scheme, led.netloc) == ("https", "session.example.org")
+
+
+async def test_another_form_of_who_has_no_key_is_not_taken_for_a_wrong_one(form_door: Door) -> None:
+    answer = await form_door.ask("/x", FORM, NAVIGATION, method="POST", body=b"other=1")
+    assert (answer.status, b"Please sign in" in answer.body) == (400, True)
 
 
 async def test_a_form_of_the_session_itself_is_its_own(form_door: Door, session: Session) -> None:
@@ -64,10 +87,10 @@ async def test_a_form_of_the_session_itself_is_its_own(form_door: Door, session:
     assert session.heads[0].startswith(b"POST /sessions/mine/lab?a=b ")
 
 
-async def test_a_path_in_percent_signs_is_kept_as_it_is(open_door: Open) -> None:
-    door = await open_door(env={"AUTHPROXY_COOKIE_PATH": "/a%20b%[src]/"}, token=KEY, cookie_key="a%b")
+async def test_a_path_in_percent_signs_and_a_quoted_name_are_kept_as_they_are(open_door: Open) -> None:
+    door = await open_door(env={"AUTHPROXY_COOKIE_PATH": "/a%20b%[src]/"}, token=KEY, cookie_key="a%'b")
     opened = await show(door, KEY)
-    assert (opened.field("set-cookie") or "").startswith(f"a%b={KEY}; Path=/a%20b%[src]; ")
+    assert (opened.field("set-cookie") or "").startswith(f"a%'b={KEY}; Path=/a%20b%[src]; ")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The door starts whole or not at all, and tells in one line what to do."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.sidecars.authproxy.conftest import Open
-from tests.sidecars.authproxy.door import KEY, NAVIGATION
+from tests.sidecars.authproxy.door import KEY, NAVIGATION, SECONDS
 from tests.support.processes import free_port
 
 
@@ -40,6 +42,26 @@ def test_a_taken_port_ends_it_with_one_line() -> None:
             code, said = run(**{"AUTHPROXY_REMOTE": "http://127.0.0.1:1", **env})
             assert (code, said.count("\n")) == (1, 1)
             assert said.startswith(f"Port {taken} cannot be listened on (Address already in use)")
+
+
+def test_a_host_that_nobody_knows_ends_it_with_one_line() -> None:
+    ports = {"AUTHPROXY_PORT": str(free_port()), "AUTHPROXY_META_PORT": str(free_port())}
+    for host in ("no.such.host.invalid", "a..b", "[1::2::3]"):
+        code, said = run(**ports, AUTHPROXY_REMOTE=f"http://{host}:8888")
+        assert (code, said.count("\n")) == (1, 1)
+        assert said.startswith(f"The host {host.strip('[]')} of remote is not known (")
+
+
+def test_a_stop_ends_it_also_while_it_starts(tmp_path: Path) -> None:
+    """It is the first process of its container, which no signal ends by itself."""
+    config = tmp_path / "config"
+    os.mkfifo(config)
+    command = [sys.executable, "-m", "amalthea.sidecars.main", "proxy", "serve", "--config", str(config)]
+    first = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *command])
+    with config.open("wb"):  # once it reads
+        children = Path(f"/proc/{first.pid}/task/{first.pid}/children")
+        os.kill(int(children.read_text()), signal.SIGTERM)
+        assert first.wait(SECONDS) == 0
 
 
 async def test_it_needs_no_folder_that_it_can_write_and_says_nothing_while_all_is_well(open_door: Open) -> None:

@@ -7,18 +7,24 @@ where the operator asks. Order matters: health, then the key, then all else. Wha
 import binascii
 from typing import NamedTuple
 
-from amalthea.sidecars.authproxy import pages, sign_in
+from amalthea.sidecars.authproxy import pages, sign_in, work
 from amalthea.sidecars.authproxy.settings import Settings
 
 MAX_CONNECTIONS = 250
 """Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
-POLLING = ("path -m end /events/get_events", "path -m sub /lab/api/workspaces/")
-"""What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels."""
-_SPARE_CONNECTIONS = 50
+_MAX_DOOR = MAX_CONNECTIONS + 50
+_MAX_META = 50
+"""Each port has its own: who holds all of one must not keep the other from answering."""
 _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
 _BUFFERS = 200
 """How many there are at most: with all of them in use, HAProxy stays within 16 MiB. A connection at rest has none."""
+_SOCKET_BUFFER = 131072
+"""Bytes: control groups of version 2 count what the kernel keeps, and it would keep 4 MiB of a transfer that stalls."""
+_HTML = "content-type 'text/html; charset=utf-8'"
+_JSON = "content-type application/json"
+_NOT_KEPT = "hdr Cache-Control no-store"
+_LATER = f"{_NOT_KEPT} hdr Retry-After {pages.TRY_AGAIN}"
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
@@ -39,6 +45,8 @@ def render(settings: Settings, place: Place) -> str:
         _door(settings, place),
         *_ways(settings),
         _meta(place.meta),
+        # Last, so that HAProxy says what it does not take of all before; from then on it would tell of starts and ends.
+        _section("global", "quiet"),
     )
     return "\n".join(sections)
 
@@ -52,11 +60,12 @@ def _global(settings: Settings, lua: str) -> str:
     return _section(
         "global",
         "nbthread 1",
-        f"maxconn {MAX_CONNECTIONS + 2 * _SPARE_CONNECTIONS}",
+        f"maxconn {_MAX_DOOR + _MAX_META}",
         "hard-stop-after 25s",
         f"tune.bufsize {_BUFFER}",
         f"tune.buffers.limit {_BUFFERS}",
         "tune.http.maxhdr 256",
+        *(f"tune.{way}.{end} {_SOCKET_BUFFER}" for way in ("rcvbuf", "sndbuf") for end in ("client", "server")),
         *([f"set-var proc.token str({token}),b64dec"] if token else []),
         "set-var proc.last_request date()",
         "set-var proc.last_work date()",
@@ -69,6 +78,7 @@ def _defaults() -> str:
         "defaults",
         "mode http",
         "option http-no-delay",
+        "option abortonclose",
         "option clitcpka",
         "clitcpka-idle 60s",
         "clitcpka-intvl 30s",
@@ -76,11 +86,14 @@ def _defaults() -> str:
         "option disable-h2-upgrade",
         "retries 0",
         "timeout connect 10s",
-        "timeout http-request 30s",
+        "timeout http-request 10s",
         "timeout http-keep-alive 2m",
         "timeout client 1d",
         "timeout server 1d",
         "timeout tunnel 7d",
+        # Once one end has closed: programs that never close theirs would hold the connection for days.
+        "timeout client-fin 5s",
+        "timeout server-fin 5s",
     )
 
 
@@ -88,7 +101,7 @@ def _door(settings: Settings, place: Place) -> str:
     return _section(
         "frontend door",
         *(f"bind {address}" for address in place.door),
-        f"maxconn {MAX_CONNECTIONS + _SPARE_CONNECTIONS}",
+        f"maxconn {_MAX_DOOR}",
         "option contstats",
         *(_logging(place.log) if settings.verbose else []),
         *_health(),
@@ -96,10 +109,10 @@ def _door(settings: Settings, place: Place) -> str:
         *(_refuse(403, pages.ANOTHER_WAY, "!{ src 127.0.0.0/8 ::1 }") if settings.from_within else []),
         *(_access(settings) if settings.token else []),
         f"acl too_many fe_conn gt {MAX_CONNECTIONS}",
-        *_refuse(503, pages.TOO_MANY, "too_many"),
+        *_refuse(503, pages.TOO_MANY, "too_many", headers=_LATER),
         *_headers(),
         *(_stripping(settings.strip_path_prefix) if settings.strip_path_prefix is not None else []),
-        *_counting(),
+        *work.rules(),
         "use_backend websockets if { req.hdr(upgrade) -i websocket }",
         "use_backend pages if navigation",
         "default_backend session",
@@ -112,7 +125,7 @@ def _logging(log: int) -> list[str]:
 
 
 def _health() -> list[str]:
-    answer = """status 200 content-type application/json hdr Cache-Control no-store string '{"message": "up"}'"""
+    answer = f"""status 200 {_JSON} {_NOT_KEPT} string '{{"message": "up"}}'"""
     return [f"http-request return {answer} if {{ path /__amalthea__/health }} {{ method GET HEAD }}"]
 
 
@@ -129,7 +142,8 @@ def _kind() -> list[str]:
 def _access(settings: Settings) -> list[str]:
     """Let in who has the key in the cookie, whichever of that name, or as a bearer token; then take it out."""
     name = _literal(settings.cookie_key)
-    value = rf'\s*{name}=\"?([^;\"]*?)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
+    # Blanks may stand between words, and each fits in one way only: else a stranger's cookie costs its square.
+    value = rf'\s*{name}=\"?([^;\"\s]*(?:\s+[^;\"\s]+)*)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
     key = f'Cookie \'%[req.fhdr(cookie),regsub("(^|;)\\s*{name}=[^;]*","",g),regsub("^;\\s*","")]\''
     return [
         # By RFC 6265 there is one; who sends two wants them to be read differently here and behind.
@@ -143,6 +157,7 @@ def _access(settings: Settings) -> list[str]:
         "http-request set-var(txn.key) bool(true) if bearer_given bearer_right",
         "acl right_key var(txn.key) -m bool",
         *sign_in.rules(settings),
+        *(_refuse(401, pages.ANOTHER_KEY, sign_in.SHOWN, form=True) if sign_in.offered(settings) else []),
         *_refuse(400, pages.NO_KEY, "!cookie_given !bearer_given", form=sign_in.offered(settings)),
         *_refuse(401, pages.WRONG_KEY, "!right_key", form=sign_in.offered(settings)),
         f"http-request set-header {key} if cookie_given",
@@ -151,12 +166,14 @@ def _access(settings: Settings) -> list[str]:
     ]
 
 
-def _refuse(status: int, text: pages.Text, condition: str, *, form: bool = False) -> list[str]:
+def _refuse(
+    status: int, text: pages.Text, condition: str, *, headers: str = _NOT_KEPT, form: bool = False
+) -> list[str]:
     page = pages.page(text, sign_in.FIELD if form else None)
-    start = f"http-request return status {status} hdr Cache-Control no-store"
+    start = f"http-request return status {status} {headers}"
     return [
-        f"{start} content-type 'text/html; charset=utf-8' string '{page}' if {condition} navigation",
-        f"{start} content-type application/json string '{pages.message(text)}' if {condition}",
+        f"{start} {_HTML} string '{page}' if {condition} navigation",
+        f"{start} {_JSON} string '{pages.message(text)}' if {condition}",
     ]
 
 
@@ -180,23 +197,9 @@ def _stripping(prefix: str) -> list[str]:
     return [*(cut if prefix else []), "http-request del-header Forwarded"]
 
 
-def _counting() -> list[str]:
-    """Note the times, of work only once the session has answered: a page that waits for it is none."""
-    changing = " ".join(["{ method POST PUT PATCH DELETE }", *(f"!{{ {each} }}" for each in POLLING)])
-    return [
-        "http-request set-var(proc.last_request) date",
-        "http-request set-var(txn.work) bool(true) if navigation",
-        f"http-request set-var(txn.work) bool(true) if {changing}",
-        "http-response set-var(txn.answered) bool(true)",
-        "http-response set-var(proc.last_request) date",
-        "http-response set-var(proc.last_work) date if { var(txn.work) -m bool }",
-        "http-after-response set-status 503 if { status 502 504 } !{ var(txn.answered) -m bool }",
-    ]
-
-
 def _ways(settings: Settings) -> list[str]:
-    page = f"content-type 'text/html; charset=utf-8' string '{pages.page(pages.NO_ANSWER)}'"
-    message = f"content-type application/json string '{pages.message(pages.NO_ANSWER)}'"
+    page = f"{_HTML} string '{pages.page(pages.NO_ANSWER)}'"
+    message = f"{_JSON} string '{pages.message(pages.NO_ANSWER)}'"
     server = f"server session {settings.remote}"
     websockets = (
         "stick-table type string len 36 size 1k expire 2m store bytes_in_rate(60s)",
@@ -211,8 +214,7 @@ def _ways(settings: Settings) -> list[str]:
 
 def _unanswered(body: str) -> list[str]:
     """Say it alike for whatever HAProxy has met: no connection, no answer (502), or none in time (504)."""
-    headers = f"hdr Cache-Control no-store hdr Retry-After {pages.TRY_AGAIN}"
-    return [f"http-error status {status} {body} {headers}" for status in (502, 503, 504)]
+    return [f"http-error status {status} {body} {_LATER}" for status in (502, 503, 504)]
 
 
 def _meta(addresses: tuple[str, ...]) -> str:
@@ -225,10 +227,14 @@ def _meta(addresses: tuple[str, ...]) -> str:
         "open_websockets": "%[be_conn(websockets)]",
     }
     body = ", ".join(f'"{name}": {value}' for name, value in values.items())
-    start = "content-type application/json hdr Cache-Control no-store"
+    start = f"{_JSON} {_NOT_KEPT}"
     return _section(
         "frontend meta",
         *(f"bind {address}" for address in addresses),
+        f"maxconn {_MAX_META}",
+        "timeout client 10s",
+        "timeout http-request 5s",
+        "timeout http-keep-alive 5s",
         f"http-request return status 200 {start} lf-string '{{{body}}}' if {{ path /request_stats }} {{ method GET }}",
         f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'""",
     )

@@ -1,4 +1,7 @@
-"""Whether the ports are free, tried before HAProxy opens them: it would tell in several lines, or share them."""
+"""Whether the ports are free and the session's host is known, tried before HAProxy does.
+
+It would tell in several lines or not at all, or share a port with another program.
+"""
 
 import errno
 import socket
@@ -8,6 +11,23 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 class PortTaken(Exception):  # noqa: N818  (named by what happened)
     """Another program listens there."""
+
+
+class UnknownHost(Exception):  # noqa: N818  (named by what happened)
+    """No address is known by that name."""
+
+
+def find(remote: str) -> None:
+    """Return if an address is known for the session's host, as HAProxy must know it.
+
+    Raises:
+        UnknownHost: one line, for whoever looks after the session.
+    """
+    host = remote.rpartition(":")[0].strip("[]")
+    try:
+        socket.getaddrinfo(host.encode(), None)
+    except socket.gaierror as error:
+        raise UnknownHost(f"The host {host} of remote is not known ({error.strerror}); correct its name.") from None
 
 
 def addresses(port: int) -> tuple[str, ...]:

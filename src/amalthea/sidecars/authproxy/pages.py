@@ -7,7 +7,7 @@ put as they are into HTML, JSON and words of HAProxy's configuration: no quotes,
 from typing import NamedTuple
 
 TRY_AGAIN = 3
-"""Seconds until the page of a session that does not answer loads itself anew."""
+"""Seconds until the page of a session that does not answer loads itself anew, and programs may try again."""
 
 _STYLE = (
     ":root{color-scheme:light dark}"
@@ -41,6 +41,13 @@ WRONG_KEY = Text(
     (
         "Your sign-in does not open this session. It may have expired, or be meant for another session.",
         "Go to the site where you started the session, sign in there, and open the session again.",
+    ),
+)
+ANOTHER_KEY = Text(
+    "This key does not open the session",
+    (
+        "Check that it is the key of this session and no other, and that all of it is there, then enter it again.",
+        "You can also go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
 ANOTHER_WAY = Text(

@@ -5,9 +5,11 @@ HAProxy reads its configuration from memory that only it can see: the token is i
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from amalthea.sidecars import last_words
@@ -17,7 +19,7 @@ from amalthea.sidecars.authproxy.document import Given, SettingsError
 _LUA = Path(__file__).with_name("work.lua")
 _LARGEST_FILE = 65536
 # HAProxy takes SIGTERM (15) for "at once" and SIGUSR1 (10) for "when the open requests are done".
-_COMMAND = ("/usr/bin/dumb-init", "--rewrite", "15:10", "/usr/sbin/haproxy", "-q", "-f")
+_COMMAND = ("/usr/bin/dumb-init", "--rewrite", "15:10", "/usr/sbin/haproxy", "-f")
 
 
 class _Flags(argparse.ArgumentParser):
@@ -27,16 +29,21 @@ class _Flags(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str]) -> int:
     """Become HAProxy; return only if that fails: 2 if it is configured wrongly, 1 if it cannot run here."""
+    # Nothing ends the first process of a container but what it handles itself.
+    former = signal.signal(signal.SIGTERM, _stopped)
     try:
         wanted = _settings(arguments, os.environ)
+        listening.find(wanted.remote)
         ports = listening.addresses(wanted.port), listening.addresses(wanted.meta_port)
         _become(configuration.render(wanted, configuration.Place(*ports, _log(), str(_LUA))))
     except SettingsError as error:
         return _end(str(error), 2)
-    except listening.PortTaken as error:
+    except (listening.PortTaken, listening.UnknownHost) as error:
         return _end(str(error), 1)
     except OSError as error:
         return _end(f"HAProxy cannot be started ({error.strerror}); use the image of the sidecars as it is.", 1)
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _settings(arguments: Sequence[str], env: Mapping[str, str]) -> settings.Settings:
@@ -74,6 +81,11 @@ def _become(text: str) -> NoReturn:
     file = os.memfd_create("haproxy.cfg", 0)
     os.write(file, text.encode())
     os.execve(_COMMAND[0], (*_COMMAND, f"/proc/self/fd/{file}"), {})  # noqa: S606
+
+
+def _stopped(_number: int, _frame: FrameType | None) -> NoReturn:
+    """End as HAProxy ends that nobody has asked anything: the session is stopped while its door still starts."""
+    sys.exit(0)
 
 
 def _end(message: str, code: int) -> int:

@@ -12,11 +12,11 @@ from amalthea.sidecars.authproxy.document import KEYS, Given, SettingsError
 
 _PREFIX = "AUTHPROXY_"
 _UNUSABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}")
 _COOKIE_PATH = re.compile(r"""[^\x00-\x20;"'\\\x7f-\U0010ffff]*""")
 _REMOTE = re.compile(r"http://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?/?")
 _LONGEST = 4096
-"""Characters of a value; browsers keep no longer cookies."""
+"""Bytes of a value; browsers keep no longer cookies, and HAProxy takes no word that is several times as long."""
 
 
 class Settings(NamedTuple):
@@ -77,8 +77,8 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
 def _usable(value: Given) -> None:
     if _UNUSABLE.search(value.text):
         raise SettingsError(f"{value.place} holds a line break or another control character; remove it.")
-    if len(value.text) > _LONGEST:
-        raise SettingsError(f"{value.place} is longer than {_LONGEST} characters; shorten it.")
+    if len(value.text.encode()) > _LONGEST:
+        raise SettingsError(f"{value.place} is longer than {_LONGEST} bytes; shorten it.")
 
 
 def _token(value: Given) -> str:
@@ -89,7 +89,9 @@ def _token(value: Given) -> str:
 
 def _cookie_key(value: Given) -> str:
     if not value.is_text or not _COOKIE_NAME.fullmatch(value.text):
-        raise SettingsError(f"{value.place} cannot name a cookie; write letters, digits, hyphens and underscores.")
+        raise SettingsError(
+            f"{value.place} cannot name a cookie; write letters, digits, hyphens and underscores, 256 at most."
+        )
     return value.text
 
 
