@@ -1,6 +1,6 @@
 """Whose Events tell of a session: those of its objects by their names, so that the past of a pod that is gone counts.
 
-Names come back, too: what is older than the session, or is about what belongs to somebody else, is not of it.
+Names come back, too: of what is not there any more, that which is older than the session is not of it.
 """
 
 from collections.abc import Iterator
@@ -26,19 +26,19 @@ def objects(observed: Observed) -> tuple[str, ...]:
 def tells_of(observed: Observed, event: EventView) -> bool:
     """Tell whether an Event on an object of such a name is about this very session."""
     about, created = event.involved_object, observed.session.metadata.creation_timestamp
-    if about.kind == names.KIND:
-        return about.uid == observed.session.metadata.uid
-    if about.kind not in _TELLING or about.uid in _strangers(observed):
-        return False
+    ours = dict(_known(observed)).get(about.uid)
+    if ours is not None or about.kind not in _TELLING:
+        return bool(ours)
     if about.kind in _OF_ITS_RUNS and observed.workload is not None and observed.own_workload is None:
         return False
     return event.at is not None and (created is None or created <= event.at)
 
 
-def _strangers(observed: Observed) -> Iterator[str]:
-    """Yield the UIDs of what is there under the session's names, and is not its own."""
+def _known(observed: Observed) -> Iterator[tuple[str, bool]]:
+    """Yield the UIDs of what is there under the session's names, and whether it is its own."""
     uid = observed.session.metadata.uid
-    yield from (claim.metadata.uid for claim in observed.claims if not observed.owns(claim))
+    yield uid, True
+    children = (*observed.claims, *([observed.workload] if observed.workload is not None else []))
+    yield from ((child.metadata.uid, observed.owns(child)) for child in children)
     for pod in observed.pods:
-        if pod.metadata.annotations.get(names.ANNOTATION_SESSION_UID, uid) != uid:
-            yield pod.metadata.uid
+        yield pod.metadata.uid, pod.metadata.annotations.get(names.ANNOTATION_SESSION_UID, uid) == uid
