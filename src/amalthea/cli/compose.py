@@ -7,6 +7,7 @@ from amalthea.cli import advice, facts, headline, limits, notices, timeline
 from amalthea.cli.advice import Situation
 from amalthea.cli.explanation import Explanation, Run
 from amalthea.cli.known import Known
+from amalthea.model import lifecycle
 
 
 def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
@@ -20,10 +21,13 @@ def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
         namespace=metadata.namespace,
         state=status.state,
         headline=headline.headline(known),
+        reason=headline.reason(known),
         cause=cause,
         since=headline.since(known),
         url=status.url if status.url != NO_URL else None,
-        run=Run(id=status.run_id, started_at=limits.started_at(known), ended_at=limits.ended_at(known)),
+        run=Run(
+            id=status.run_id, started_at=limits.started_at(known), ended_at=lifecycle.ended_at(known.observed, status)
+        ),
         facts=facts.facts(known),
         containers=facts.containers(known),
         notices=noticed,

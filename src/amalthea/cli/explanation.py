@@ -73,9 +73,9 @@ class Coming(Part, frozen=True, kw_only=True):
     at: datetime | None
     """When it comes; None while it does not count."""
     action: str
-    """What happens then: `pause`, `delete` or `stop`."""
+    """What happens then: `pause`, `delete`, `stop` (of a job) or `fail`."""
     limit: str
-    """The field of `spec.culling` that it comes from; empty if only the operator knows."""
+    """The field of `spec.culling` that it comes from; empty if it comes from none."""
     value: str
     why: str
     """A sentence."""
@@ -97,6 +97,8 @@ class Explanation(Part, frozen=True, kw_only=True):
     """`status.state`: a word for programs."""
     headline: str
     """How the session is, as the second half of a sentence that its name begins."""
+    reason: str
+    """Why it is so, as the stable word of the condition that tells: for programs."""
     cause: str
     """Why it is so, where that is known; else empty."""
     since: datetime | None

@@ -1,16 +1,19 @@
-"""How a session is, in one sentence, and why it is so."""
+"""How a session is, in one sentence, since when, and why it is so."""
 
 from datetime import datetime
 
+from amalthea.api import names
 from amalthea.api.types import Condition, State
 from amalthea.cli.known import Known
-from amalthea.cli.limits import started_at
-from amalthea.model import readiness
+from amalthea.model import lifecycle, readiness
 from amalthea.model.observed import Observed
+from amalthea.model.progress import progress
 from amalthea.model.spans import moment
 
 UNSEEN = "No operator has looked at it yet. If that lasts, ask your admin whether one serves this namespace."
 
+DELETED, PAUSING, RESUMING, NEW = "is being deleted", "is being paused", "is about to be resumed", "is new"
+SILENT, AGAIN, BROKEN = "does not answer at the moment", "is starting again", "has failed"
 _IS: dict[State, str] = {
     "Running": "is running",
     "RunningDegraded": "answers, but something beside it does not work",
@@ -19,6 +22,22 @@ _IS: dict[State, str] = {
     "Hibernated": "is paused",
     "NotReady": "is starting",
 }
+DATED = {
+    "is running": "has been running since {time} ({ago})",
+    "answers, but something beside it does not work": (
+        "answers, but something beside it has not worked since {time} ({ago})"
+    ),
+    "cannot run": "cannot run: it failed {at} ({ago} ago)",
+    "has ended with success": "ended with success {at} ({ago} ago)",
+    "is paused": "has been paused since {time} ({ago})",
+    "is starting": "has been starting since {time} ({ago})",
+    DELETED: "is being deleted, as was asked for {at} ({ago} ago)",
+    NEW: "is new: it was created {at} ({ago} ago)",
+    SILENT: "has not answered since {time} ({ago})",
+    AGAIN: "is starting again, and has not answered since {time} ({ago})",
+    BROKEN: "failed {at} ({ago} ago)",
+}
+"""Headlines with the time since when it is so: `time` is bare, `at` has its preposition, `ago` is how long that is."""
 
 
 def headline(known: Known) -> str:
@@ -26,12 +45,13 @@ def headline(known: Known) -> str:
     observed = known.observed
     status = observed.session.status
     special = (
-        (observed.deleting, "is being deleted"),
-        (not status.conditions, "is new"),
-        (status.state == "NotReady" and observed.hibernated, "is being paused"),
-        (status.state == "NotReady" and _was_ready(observed), "does not answer at the moment"),
-        (status.state == "Hibernated" and not observed.hibernated, "is about to be resumed"),
-        (status.state == "Failed" and not observed.interactive, "has failed"),
+        (observed.deleting, DELETED),
+        (not status.conditions, NEW),
+        (status.state == "NotReady" and observed.hibernated, PAUSING),
+        (_fell_silent(observed) and _has_new_pod(observed), AGAIN),
+        (_fell_silent(observed), SILENT),
+        (_resumes(observed), RESUMING),
+        (status.state == "Failed" and not observed.interactive, BROKEN),
     )
     return next((words for holds, words in special if holds), _IS[status.state])
 
@@ -44,26 +64,51 @@ def cause(known: Known) -> str:
         return _held(observed)
     if not status.conditions:
         return UNSEEN
-    told = [_told(observed, "Stopped") if status.state in ("Hibernated", "Failed") else "", status.error or ""]
-    if status.state == "NotReady" and not observed.hibernated:
-        told.insert(0, _told(observed, "Progressing") or _containers_ready(observed))
-    return " ".join(dict.fromkeys(filter(None, told)))
+    if _resumes(observed):
+        return ""
+    if observed.hibernated:
+        told = _told(observed, "Stopped")
+    else:
+        told = _silence(observed) if _fell_silent(observed) else _progress(observed)
+    return f"{told} {status.error or ''}".strip()
+
+
+def reason(known: Known) -> str:
+    """Return the stable word for why the session is so: of the condition that tells most about it."""
+    kinds = [("Healthy", "False"), ("Progressing", "True"), ("Ready", "True"), ("Ready", "False")]
+    if known.observed.hibernated:
+        kinds.insert(0, ("Stopped", "True"))
+    if known.observed.session.status.state == "Failed":
+        kinds[1:1] = [("Accepted", "False"), ("ChildrenInPlace", "False")]
+    found = ((condition(known.observed, kind), status) for kind, status in kinds)
+    return next((each.reason or "" for each, status in found if each is not None and each.status == status), "")
 
 
 def since(known: Known) -> datetime | None:
-    """Return since when the session is so."""
-    session = known.observed.session
-    status, ready = session.status, condition(known.observed, "Ready")
-    if known.observed.deleting:
+    """Return since when the session is so; None if that is not known."""
+    observed, session = known.observed, known.observed.session
+    status = session.status
+    if observed.deleting:
         return session.metadata.deletion_timestamp
-    turned = moment(ready.last_transition_time) if ready is not None else None
+    if _resumes(observed):
+        return None
+    turned = _turned(observed, "Ready")
     entered = {
         "Hibernated": moment(status.hibernated_since),
         "Failed": moment(status.failing_since),
         "Succeeded": moment(status.idle_since),
-        "NotReady": None if known.observed.hibernated else started_at(known),
     }
+    if status.state == "NotReady" and observed.hibernated:
+        turned = _turned(observed, "Stopped") or turned
+    elif status.conditions and lifecycle.starts(observed, status):
+        start = lifecycle.started_at(observed, status)
+        turned = start.replace(microsecond=0) if start is not None else turned
     return entered.get(status.state) or turned or session.metadata.creation_timestamp
+
+
+def fell_silent_at(known: Known) -> datetime | None:
+    """Return when a session that was ready in this run stopped answering; None while it answers, or never did."""
+    return _turned(known.observed, "Ready") if _fell_silent(known.observed) else None
 
 
 def condition(observed: Observed, kind: str) -> Condition | None:
@@ -71,8 +116,24 @@ def condition(observed: Observed, kind: str) -> Condition | None:
     return next((each for each in observed.session.status.conditions or () if each.type == kind), None)
 
 
-def _was_ready(observed: Observed) -> bool:
-    return observed.pod is not None and readiness.was_ready(observed.pod)
+def _fell_silent(observed: Observed) -> bool:
+    status = observed.session.status
+    unready = status.state == "NotReady" and not observed.hibernated and not observed.deleting
+    return unready and lifecycle.has_started(observed, status)
+
+
+def _has_new_pod(observed: Observed) -> bool:
+    return observed.pod is not None and not observed.pod.leaving and not readiness.was_ready(observed.pod)
+
+
+def _resumes(observed: Observed) -> bool:
+    return observed.session.status.state == "Hibernated" and not observed.hibernated
+
+
+def _turned(observed: Observed, kind: str) -> datetime | None:
+    """Return when a condition last changed its status."""
+    found = condition(observed, kind)
+    return moment(found.last_transition_time) if found is not None else None
 
 
 def _told(observed: Observed, kind: str) -> str:
@@ -81,14 +142,29 @@ def _told(observed: Observed, kind: str) -> str:
     return (found.message or "") if found is not None and found.status == "True" else ""
 
 
-def _containers_ready(observed: Observed) -> str:
-    counts = observed.session.status.container_counts
-    return f"{counts.ready} of {counts.total} containers are ready." if counts and counts.total else ""
+def _progress(observed: Observed) -> str:
+    """Return how far a start is, while it goes on."""
+    step, counts = _told(observed, "Progressing"), observed.session.status.container_counts
+    if not step or counts is None or not counts.ready:
+        return step
+    return f"{step} {counts.ready} of {counts.total} containers are ready."
+
+
+def _silence(observed: Observed) -> str:
+    """Return what a session lacks that does not answer any more: its new pod some steps, or its old one a container."""
+    pod = observed.pod
+    if pod is None or pod.leaving:
+        return ""
+    if _has_new_pod(observed):
+        return str(progress(observed))
+    unready = [each.name for each in pod.status.container_statuses if not each.ready]
+    return f"Not ready: {', '.join(unready)}." if unready else ""
 
 
 def _held(observed: Observed) -> str:
     """Return what a deletion waits for: our finalizer goes by itself, those of others may not."""
-    others = [each for each in observed.session.metadata.finalizers if each != "foregroundDeletion"]
+    ours = (names.FINALIZER, "foregroundDeletion")
+    others = [each for each in observed.session.metadata.finalizers if each not in ours]
     if not others:
         return "What belongs to it goes first."
     return f"It goes when these have done their part: {', '.join(others)}."

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from amalthea.api import names
 from amalthea.api.schema import Quantity
+from amalthea.model import events
 from amalthea.model.observed import Observed
 from amalthea.model.pods import Running, Waiting
 from amalthea.model.views import Metadata, Time, View
@@ -81,7 +82,7 @@ class ClaimDetails(View, frozen=True, kw_only=True):
     status: ClaimStatusDetails = ClaimStatusDetails()
 
 
-class Involved(View, frozen=True, kw_only=True):
+class Involved(events.Regarding, frozen=True, kw_only=True):
     """What an Event is about."""
 
     kind: str = ""
@@ -94,25 +95,18 @@ class Involved(View, frozen=True, kw_only=True):
         return self.field_path.partition("{")[2].rstrip("}")
 
 
-class Series(View, frozen=True, kw_only=True):
+class Series(events.Series, frozen=True, kw_only=True):
     """How often an Event of the newer kind came."""
 
     count: int = 1
-    last_observed_time: Time | None = None
 
 
-class EventView(View, frozen=True, kw_only=True):
+class EventView(events.EventView, frozen=True, kw_only=True):
     """An Event, of the older or the newer kind: the one leaves `event_time` null, the other all else that is a time."""
 
-    metadata: Metadata = Metadata()
     involved_object: Involved = Involved()
     type: str = "Normal"
-    reason: str = ""
-    message: str = ""
     count: int = 1
-    first_timestamp: Time | None = None
-    last_timestamp: Time | None = None
-    event_time: Time | None = None
     series: Series | None = None
 
     @property

@@ -1,29 +1,96 @@
-"""What a session's limits mean for it now: the pauses, stops and deletions to come, and what does not count yet.
+"""What a session's limits mean for it now, in words: the pauses, stops and deletions to come, and what may come later.
 
-Reckoned from `spec.culling`; what the operator itself announces (`status.willHibernateAt`) is told as well.
+`model/lifecycle.py` reckons the deadlines, for the operator and here. A pause is told only if the operator has
+announced one: it knows best whether there is anything to be paused.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from amalthea.api.types import Culling
+import msgspec
+
+from amalthea.api.reasons import Cause
 from amalthea.cli.explanation import Coming
 from amalthea.cli.known import Known
 from amalthea.cli.words import span
-from amalthea.model import lifecycle, readiness, spans
+from amalthea.model import lifecycle, patience
+from amalthea.model.lifecycle import PAUSES, Deadline
 from amalthea.model.observed import Observed
 from amalthea.model.spans import moment
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True)
+class _Meaning:
+    """What a limit is for."""
+
+    action: str
+    limit: str
+    counting: str
+    """What is said of it once it counts since some time."""
+    rule: str
+    """What is said of it before."""
+
+
+_MEANINGS = {
+    Cause.TOO_OLD: _Meaning(
+        "pause",
+        "maxAge",
+        "Paused, having run for {}, the longest that it may run at a time.",
+        "Paused {} after its start.",
+    ),
+    Cause.STARTING_TOO_LONG: _Meaning(
+        "pause",
+        "maxStartingDuration",
+        "Paused, unless it becomes ready before.",
+        "Paused if it is not ready within {}.",
+    ),
+    Cause.FAILED_TOO_LONG: _Meaning(
+        "pause", "maxFailedDuration", "Paused, having been failed for {}.", "Paused {} after it fails."
+    ),
+    Cause.IDLE: _Meaning(
+        "pause",
+        "maxIdleDuration",
+        "Paused, unless somebody works in it before.",
+        "Paused when nobody has worked in it for {}.",
+    ),
+    Cause.JOB_DEADLINE: _Meaning(
+        "stop",
+        "maxAge",
+        "Stopped as failed, unless it ends before.",
+        "Stopped as failed if it has not ended within {}.",
+    ),
+    Cause.HIBERNATED_TOO_LONG: _Meaning(
+        "delete",
+        "maxHibernatedDuration",
+        "Deleted with its files, unless it is resumed before.",
+        "Deleted with its files after a pause of {}.",
+    ),
+    Cause.ENDED_LONG_AGO: _Meaning(
+        "delete",
+        "maxHibernatedDuration",
+        "Deleted with its files: a job is kept for {} after its end.",
+        "Deleted with its files {} after its end.",
+    ),
+    Cause.FAILED_LONG_AGO: _Meaning(
+        "delete",
+        "maxHibernatedDuration",
+        "Deleted with its files: a failed job is kept for {}.",
+        "Deleted with its files {} after it fails.",
+    ),
+}
+
+
 def coming(known: Known) -> tuple[Coming, ...]:
     """Return what the session's limits mean, the next first."""
     observed = known.observed
-    culling = observed.spec.culling if observed.spec is not None else None
     if observed.deleting:
         return ()
-    ours = _all(known, culling) if culling is not None else ()
-    return tuple(sorted(_corrected(ours, observed), key=lambda each: each.at or _NEVER))
+    counting = _counting(observed)
+    found = [*_limits(observed, counting), *_failure(observed), *_announced(observed, counting)]
+    return tuple(sorted(found, key=lambda each: each.at or _NEVER))
 
 
 def started_at(known: Known) -> datetime | None:
@@ -32,80 +99,55 @@ def started_at(known: Known) -> datetime | None:
     return start.replace(microsecond=0) if start is not None else None
 
 
-def ended_at(known: Known) -> datetime | None:
-    """Return when a job ended; None for any other session."""
-    observed, status = known.observed, known.observed.session.status
-    return moment(status.idle_since) or moment(status.failing_since) if observed.ended else None
+def _counting(observed: Observed) -> dict[Cause, Deadline]:
+    """Return the deadlines that are in force."""
+    status = observed.session.status
+    found = lifecycle.deadlines(observed, status)
+    out_of_force: tuple[Cause, ...] = PAUSES if status.will_hibernate_at is None or observed.hibernated else ()
+    return {cause: deadline for cause, deadline in found.items() if cause not in out_of_force}
 
 
-def _all(known: Known, culling: Culling) -> tuple[Coming, ...]:
-    observed = known.observed
-    pauses = (_age, _start, _failure, _idleness) if observed.interactive else (_job_age,)
-    found = [*(each(known, culling) for each in pauses if not observed.hibernated), _keeping(known, culling)]
-    return tuple(each for each in found if each is not None)
+def _limits(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Coming]:
+    given: dict[str, str] = (
+        msgspec.to_builtins(observed.spec.culling) if observed.spec and observed.spec.culling else {}
+    )
+    for cause, meaning in _MEANINGS.items():
+        limit, deadline = lifecycle.limit(observed, cause), counting.get(cause)
+        if limit is None or not (deadline or _may_come(observed, cause)):
+            continue
+        yield Coming(
+            at=deadline.at if deadline is not None else None,
+            action=meaning.action,
+            limit=meaning.limit,
+            value=given[meaning.limit],
+            why=(meaning.counting if deadline is not None else meaning.rule).format(span(limit)),
+        )
 
 
-def _age(known: Known, culling: Culling) -> Coming | None:
-    because = "Paused, having run for {}, the longest that it may run at a time."
-    return _coming("pause", "maxAge", culling.max_age, started_at(known), (because, "Paused {} after its start."))
+def _may_come(observed: Observed, cause: Cause) -> bool:
+    """Tell whether a limit that does not count yet may be the next to count, from how the session is now."""
+    status, job = observed.session.status, not observed.interactive
+    if cause is Cause.FAILED_LONG_AGO:
+        return False
+    if cause in (Cause.HIBERNATED_TOO_LONG, Cause.ENDED_LONG_AGO):
+        return (cause is Cause.ENDED_LONG_AGO) == (job and not observed.hibernated)
+    if observed.hibernated or observed.ended or job != (cause is Cause.JOB_DEADLINE):
+        return False
+    if cause is Cause.STARTING_TOO_LONG:
+        return status.state == "Hibernated" or lifecycle.starts(observed, status)
+    return status.state != "Failed"
 
 
-def _job_age(known: Known, culling: Culling) -> Coming | None:
-    if known.observed.ended:
-        return None
-    words = "Stopped as failed, unless it ends before.", "Stopped as failed if it has not ended within {}."
-    return _coming("stop", "maxAge", culling.max_age, started_at(known), words)
+def _failure(observed: Observed) -> Iterator[Coming]:
+    """Return when the session will be failed because no node takes it."""
+    at = patience.scheduling_fails_at(observed)
+    if at is not None and observed.session.status.state == "NotReady":
+        yield Coming(at=at, action="fail", limit="", value="", why="It fails, unless a node can take it before.")
 
 
-def _start(known: Known, culling: Culling) -> Coming | None:
-    pod = known.observed.pod
-    told = known.observed.session.status.state
-    if told != "NotReady" or (pod is not None and readiness.was_ready(pod)):
-        return None
-    words = "Paused, unless it becomes ready before.", "Paused if it is not ready within {}."
-    return _coming("pause", "maxStartingDuration", culling.max_starting_duration, started_at(known), words)
-
-
-def _failure(known: Known, culling: Culling) -> Coming | None:
-    since = moment(known.observed.session.status.failing_since)
-    words = "Paused, having been failed for {}.", "Paused {} after it fails."
-    return _coming("pause", "maxFailedDuration", culling.max_failed_duration, since, words)
-
-
-def _idleness(known: Known, culling: Culling) -> Coming | None:
-    status = known.observed.session.status
-    idle, worked = moment(status.idle_since), moment(culling.last_interaction)
-    since = max(idle, worked or idle) if status.idle and idle is not None else None
-    words = "Paused, unless somebody works in it before.", "Paused when nobody has worked in it for {}."
-    return _coming("pause", "maxIdleDuration", culling.max_idle_duration, since, words)
-
-
-def _keeping(known: Known, culling: Culling) -> Coming | None:
-    observed, status = known.observed, known.observed.session.status
-    kept = culling.max_hibernated_duration
-    if observed.interactive or observed.hibernated:
-        since, because = moment(status.hibernated_since), "Deleted with its files, unless it is resumed before."
-        later = "Deleted with its files after a pause of {}."
-    else:
-        since, because = ended_at(known), "Deleted with its files: a job is kept for {} after its end."
-        later = "Deleted with its files {} after its end."
-    return _coming("delete", "maxHibernatedDuration", kept, since, (because, later))
-
-
-def _coming(action: str, name: str, value: str | None, since: datetime | None, words: tuple[str, str]) -> Coming | None:
-    """Return what a limit means, in the first words if it counts since some time, in the second if it does not."""
-    duration = spans.positive(value)
-    if duration is None or value is None:
-        return None
-    at = spans.end(since, duration)
-    why = words[at is None].format(span(duration))
-    return Coming(at=at, action=action, limit=name, value=value, why=why)
-
-
-def _corrected(ours: tuple[Coming, ...], observed: Observed) -> list[Coming]:
-    """Add the pause that the operator announces, if none of the limits explains it."""
+def _announced(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Coming]:
+    """Return the pause that the operator has announced, if no limit explains it."""
     told = moment(observed.session.status.will_hibernate_at)
-    explained = any(each.action == "pause" and each.at == told for each in ours)
-    if told is None or explained or observed.hibernated:
-        return list(ours)
-    return [*ours, Coming(at=told, action="pause", limit="", value="", why="Paused: the operator has announced it.")]
+    explained = (counting[cause].at for cause in PAUSES if cause in counting)
+    if told is not None and not observed.hibernated and told not in explained:
+        yield Coming(at=told, action="pause", limit="", value="", why="Paused: the operator has announced it.")

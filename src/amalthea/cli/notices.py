@@ -6,6 +6,8 @@ Each is shown by its own message, so that a newer operator's conditions are told
 from amalthea.api.types import Condition
 from amalthea.cli.explanation import Notice
 from amalthea.cli.known import Known
+from amalthea.model.lifecycle import RUNNING
+from amalthea.model.observed import Observed
 from amalthea.model.spans import moment
 
 _IN_THE_HEADLINE = {"Ready", "Progressing", "Stopped"}
@@ -31,8 +33,14 @@ def _worth_a_look(known: Known, condition: Condition) -> bool:
     kind, observed = condition.type, known.observed
     if kind in _IN_THE_HEADLINE or observed.deleting:
         return False
-    if kind == "RoutingReady" and (observed.hibernated or observed.spec is None or observed.spec.ingress is None):
+    if kind == "RoutingReady" and not _is_to_be_reached(observed):
         return False
     if kind in _SHOULD_BE_TRUE:
         return condition.status != "True"
     return condition.status != "False" or kind not in _SHOULD_BE_FALSE
+
+
+def _is_to_be_reached(observed: Observed) -> bool:
+    """Tell whether a session that answers wants an address: before, and while it is paused, there may be none."""
+    wanted = observed.spec is not None and observed.spec.ingress is not None
+    return wanted and not observed.hibernated and observed.session.status.state in RUNNING

@@ -1,7 +1,9 @@
 """Reads all about one session from the API server: a handful of requests, none of them for a secret.
 
-Service and Ingress are not read either: the session's conditions tell of them, in better words. Whatever a user may not
-read, or cannot be asked for, is named in `Known.unread`; the rest is told all the same.
+The session, its workload, its volume and its pods; then Events by the names of its objects (`history.py`): one request
+for the session's own name, which most of them bear, one for its pod, and one for each data source. Service and Ingress
+are not read: the session's conditions tell of them, in better words. Whatever a user may not read, or cannot be asked
+for, is named in `Known.unread`; the rest is told all the same.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from amalthea.api import names
+from amalthea.cli import history
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
@@ -97,13 +100,13 @@ class _Reader:
         await asyncio.gather(
             self._pods(), *(self._child(kind) for kind in workloads), self._child("PersistentVolumeClaim")
         )
-        observed = self._observed()
-        pod, claim = self._pod(observed), self._claim(observed)
-        events = await self._events(observed, pod, claim)
-        return Known(observed, pod, claim, events, tuple(self._unread.values()))
+        events = await self._events(self._observed())
+        observed = self._observed(events)
+        told = tuple(event for event in events or () if history.tells_of(observed, event))
+        return Known(observed, self._pod(observed), self._claim(observed), told, tuple(self._unread.values()))
 
-    def _observed(self) -> Observed:
-        observed = gather(self._found, self._key)
+    def _observed(self, events: tuple[EventView, ...] | None = None) -> Observed:
+        observed = gather(self._found, self._key, events=events)
         assert observed is not None, "the session was read before"
         return observed
 
@@ -133,19 +136,16 @@ class _Reader:
         claim = msgspec.json.decode(body, type=ClaimDetails) if body is not None else None
         return claim if claim is not None and claim.metadata.belongs_to(observed.session.metadata.uid) else None
 
-    async def _events(
-        self, observed: Observed, pod: PodDetails | None, claim: ClaimDetails | None
-    ) -> tuple[EventView, ...]:
-        """Return the Events of all objects of the session, by UID: names come back."""
-        known = (observed.session, observed.own_workload, pod, claim)
-        uids = [each.metadata.uid for each in known if each is not None]
-        found = await asyncio.gather(*map(self._events_of, uids))
-        return tuple(event for events in found for event in events)
+    async def _events(self, observed: Observed) -> tuple[EventView, ...] | None:
+        """Return the Events on all objects of the session's names; None if not all of them could be read."""
+        answers = await asyncio.gather(*map(self._events_on, history.objects(observed)))
+        found = tuple(event for answer in answers for event in answer or ())
+        return found if None not in answers else None
 
-    async def _events_of(self, uid: str) -> tuple[EventView, ...]:
-        selection = Selection(self._key[0], fields=f"involvedObject.uid={uid}")
+    async def _events_on(self, name: str) -> tuple[EventView, ...] | None:
+        selection = Selection(self._key[0], fields=f"involvedObject.name={name}")
         page = await self._asked("list", "events", lambda: self._client.list(EVENTS, selection, EventView))
-        return page.items if page is not None else ()
+        return page.items if page is not None else None
 
     async def _asked(self, verb: str, plural: str, request: Callable[[], Awaitable[T]]) -> T | None:
         """Return the answer; None if there is no such object, or none was given: then it is noted."""

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from amalthea.cli import words
 from amalthea.cli.explanation import Coming, Container, Explanation, Happening, Run
+from amalthea.cli.headline import DATED
 from amalthea.cli.words import clock, counted
 
 LAST = 25
@@ -67,23 +68,30 @@ def render(told: Explanation, paper: Paper) -> str:
 
 
 def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
-    for line in paper.wrapped(f"{told.name} {told.headline}{_since(told, paper)}"):
+    for line in paper.wrapped(f"{told.name} {_dated(told, paper)}."):
         yield paper.paint(_STATE_COLOURS.get(told.state, "bold"), line)
-    yield from paper.wrapped(told.cause) if told.cause else ()
+    yield from paper.wrapped(_local(told.cause, told, paper)) if told.cause else ()
     if told.url and told.state in ("Running", "RunningDegraded"):
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"
 
 
-def _since(told: Explanation, paper: Paper) -> str:
-    if told.since is None:
-        return "."
-    time, ago = clock(told.since, told.explained_at, paper.zone), words.span(told.explained_at - told.since)
-    return f" at {time}, {ago} ago." if told.headline.startswith("has ") else f" since {time}, for {ago}."
+def _dated(told: Explanation, paper: Paper) -> str:
+    """Return the headline with the time since when it is so."""
+    now, zone = told.explained_at, paper.zone
+    if told.since is None or told.headline not in DATED:
+        return told.headline
+    time, at, ago = clock(told.since, now, zone), words.when(told.since, now, zone), words.span(now - told.since)
+    return DATED[told.headline].format(time=time, at=at, ago=ago)
+
+
+def _local(text: str, told: Explanation, paper: Paper) -> str:
+    """Return what somebody wrote, with its times as all others on the page."""
+    return words.localized(text, told.explained_at, paper.zone)
 
 
 def _notices(told: Explanation, paper: Paper) -> Iterator[str]:
     for notice in told.notices:
-        yield from paper.wrapped(notice.message, 2, "! " if notice.condition != "Idle" else "- ")
+        yield from paper.wrapped(_local(notice.message, told, paper), 2, "! " if notice.condition != "Idle" else "- ")
 
 
 def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
@@ -123,21 +131,25 @@ def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
     if not shown:
         return
     more = len(told.happened) - len(shown)
-    yield _heading("What happened", paper) + (f" (and {counted(more, 'thing')} before: -o json)" if more else "")
     now, zone = told.explained_at, paper.zone
+    before = f"; {counted(more, 'thing')} before are in -o json" if more else ""
+    yield f"{_heading('What happened', paper)} (times in {words.zone_name(now, zone)}{before})"
     for day, things in groupby(shown, key=lambda each: words.day(each.at, now, zone)):
         if day != words.day(now, now, zone):
             yield f"  {day}"
         for each in things:
-            yield from _thing(each, told.cause, paper)
+            yield from _thing(each, told, paper)
 
 
-def _thing(each: Happening, cause: str, paper: Paper) -> Iterator[str]:
+def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
     """Yield one thing that happened; the cause of how the session is stands above already."""
     time = f"{each.at.astimezone(paper.zone):%H:%M:%S}"
-    message = (each.message.replace(cause, "").strip() if cause else "") or each.message
+    message = each.message
+    if told.cause:
+        message = message.replace(told.cause, "").strip() or "As told above."
+        message = message if message not in told.cause else "As told above."
     often = f" ({each.count} times)" if each.count > 1 else ""
-    lines = paper.wrapped(f"{message}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
+    lines = paper.wrapped(f"{_local(message, told, paper)}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
     yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
 
 
@@ -157,8 +169,7 @@ def _when(coming: Coming, now: datetime, paper: Paper) -> str:
     why = coming.why[:1].lower() + coming.why[1:]
     if coming.at <= now:
         return f"Due now: {why}"
-    time = clock(coming.at, now, paper.zone)
-    return f"In {words.span(coming.at - now)}, {'at' if ' ' not in time else 'on'} {time}: {why}"
+    return f"In {words.span(coming.at - now)}, {words.when(coming.at, now, paper.zone)}: {why}"
 
 
 def _advice(told: Explanation, paper: Paper) -> Iterator[str]:

@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from amalthea.api import names
 from amalthea.cli.explanation import Happening, Notice
 from amalthea.cli.facts import ended
+from amalthea.cli.headline import fell_silent_at
 from amalthea.cli.known import EventView, Known
 from amalthea.cli.limits import started_at
 from amalthea.model.spans import moment
 
+_TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
+"""Conditions whose begin is no news: since when nobody works in it stands here already, and what comes, below."""
 SAME = timedelta(seconds=10)
 """Two tales of one thing are at most this far apart."""
 
@@ -34,23 +37,25 @@ _BEGINNINGS = {"Created", "Starting"}
 """What comes first of all that happens in one second."""
 _PLAIN = (
     (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
-    (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is pulled."),
+    (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is being pulled."),
     (re.compile(r'Successfully pulled image "([^"]+)" in (\S+)'), "The image {0} was pulled in {1}."),
     (re.compile(r'Container image "([^"]+)" already present'), "The image {0} was on the node already."),
     (re.compile(r"(?:Started container|Container started)"), "The container {container} started."),
-    (re.compile(r"Stopping container (\S+)"), "The container {0} is stopped."),
+    (re.compile(r"Stopping container (\S+)"), "The container {0} is being stopped."),
     (re.compile(r"Successfully provisioned volume"), "The volume was made."),
 )
 """What Kubernetes says each time, in words for a researcher."""
 
 
-def happened(known: Known, notices: Iterable[Notice]) -> tuple[Happening, ...]:
+def happened(known: Known, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
     """Return what happened, in the order of time."""
-    told = tuple(_merged(_from_event(event) for event in known.events if _worth_telling(event)))
+    standing = {each.message for each in notices if each.condition in _TOLD_ELSEWHERE}
+    events = (event for event in known.events if _worth_telling(event) and event.message not in standing)
+    told = tuple(_merged(map(_from_event, events)))
     noted = [
         _of_session(known, each.since, each.condition, each.message)
         for each in notices
-        if each.condition != "Idle"  # since when nobody works in it is told already
+        if each.condition not in _TOLD_ELSEWHERE
     ]
     ours = [each for each in (*_from_status(known), *noted) if each is not None]
     new = [each for each in ours if not any(_same(each, event) for event in told)]
@@ -109,11 +114,13 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
         yield _of_session(known, began, "Starting", "The present run began.")
     for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
         yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
-    yield _of_session(known, moment(status.failing_since), "Failed", "The session failed.", warning=True)
+    yield _of_session(known, fell_silent_at(known), "NotReady", "It stopped answering.", warning=True)
+    failed = "The session failed." if known.observed.interactive else "The job failed."
+    yield _of_session(known, moment(status.failing_since), "Failed", failed, warning=True)
     yield _of_session(known, moment(status.hibernated_since), "Hibernated", "The session was paused.")
     yield _of_session(known, moment(status.failed_scheduling_since), "Unschedulable", "No node had room for it.")
     if known.observed.interactive:
-        yield _of_session(known, moment(status.idle_since), "Idle", "Nobody has seemed to work in it from here on.")
+        yield _of_session(known, moment(status.idle_since), "Idle", "From here on nobody seems to work in it.")
     elif status.state == "Succeeded":
         yield _of_session(known, moment(status.idle_since), status.state, "The job ended with success.")
     yield _of_session(known, session.metadata.deletion_timestamp, "Deleting", "Its deletion was asked for.")

@@ -1,13 +1,20 @@
-"""Times and durations as a reader likes them, and as specs and statuses hold them."""
+"""Times and durations as a reader likes them: in one time zone, and no more exact than is of use."""
 
+import re
 from datetime import datetime, timedelta, tzinfo
 
+from amalthea.model.spans import moment
+
+_STAMP = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)(?!\w)")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_COARSE = 600
+"""From so many seconds on, single ones are of no use."""
 
 
 def span(duration: timedelta) -> str:
-    """Return a duration in its two largest units: `2 h 10 min`."""
+    """Return a duration in its two largest units, from ten minutes on without seconds: `2 h 10 min`."""
     left = max(round(duration.total_seconds()), 0)
+    left -= left % 60 if left >= _COARSE else 0
     counts = []
     for unit, seconds in _UNITS:
         count, left = divmod(left, seconds)
@@ -22,6 +29,29 @@ def clock(at: datetime, now: datetime, zone: tzinfo | None, *, seconds: bool = F
     local, today = at.astimezone(zone), now.astimezone(zone)
     text = local.strftime("%H:%M:%S" if seconds else "%H:%M")
     return text if local.date() == today.date() else f"{day(at, now, zone)} {text}"
+
+
+def when(at: datetime, now: datetime, zone: tzinfo | None) -> str:
+    """Return a time with its preposition: `at 13:00`, `on Mon 23 Nov 13:00`."""
+    time = clock(at, now, zone)
+    return f"{'on' if ' ' in time else 'at'} {time}"
+
+
+def localized(text: str, now: datetime, zone: tzinfo | None) -> str:
+    """Return a text with the times in it, as the API writes them, as those of a zone."""
+
+    def local(stamp: re.Match[str]) -> str:
+        at = moment(stamp[0])
+        return clock(at, now, zone, seconds=at.second != 0) if at is not None else stamp[0]
+
+    return _STAMP.sub(local, text)
+
+
+def zone_name(now: datetime, zone: tzinfo | None) -> str:
+    """Return what a zone is called, and how far it is from UTC: `UTC`, `CET, UTC+01:00`."""
+    local = now.astimezone(zone)
+    name, offset = f"{local:%Z}", f"{local:%z}"
+    return name if name.startswith("UTC") else f"{name}, UTC{offset[:3]}:{offset[3:5]}"
 
 
 def day(at: datetime, now: datetime, zone: tzinfo | None) -> str:

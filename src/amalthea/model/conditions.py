@@ -7,7 +7,7 @@ session's status is short.
 from collections.abc import Iterable
 from datetime import datetime
 
-from amalthea.api.reasons import ConditionType, Failure, Reason
+from amalthea.api.reasons import ConditionType, Failure, Reason, Step
 from amalthea.api.types import Condition, State
 from amalthea.model import findings as found
 from amalthea.model.findings import Finding
@@ -35,8 +35,8 @@ def compose(
     now: datetime,
 ) -> list[Condition]:
     """Return the session's conditions, those of its life (`told`) last: those that still hold keep their time."""
-    findings = tuple(findings)
-    fresh = [_ready(observed, verdict.state), _routing(observed)]
+    findings, told = tuple(findings), tuple(told)
+    fresh = [_ready(observed, verdict.state, told), _routing(observed)]
     if verdict.trouble is not None:
         fresh.append(_condition(ConditionType.HEALTHY, "False", verdict.trouble.code, verdict.trouble.message))
     if plan.problems:
@@ -55,12 +55,15 @@ def compose(
     return [_timed(condition, former.get(condition.type), now) for condition in fresh]
 
 
-def _ready(observed: Observed, state: State) -> Condition:
+def _ready(observed: Observed, state: State, told: Iterable[Condition]) -> Condition:
     reason, message = _READY[state]
+    started = any(each.type == ConditionType.PROGRESSING and each.reason == Step.DONE for each in told)
     if state == "NotReady" and observed.deleting:
         reason, message = Reason.DELETING, "The session is being deleted."
     elif state == "NotReady" and observed.hibernated:
         reason, message = Reason.STOPPING, "The session is being paused."
+    elif state == "NotReady" and started:
+        message = "The session does not answer at the moment."
     return _condition(ConditionType.READY, "True" if state == "Running" else "False", reason, message)
 
 

@@ -4,6 +4,7 @@ Deadlines are exact: the operator looks again at the very moment, and asks nobod
 known never ends a session.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +15,8 @@ from amalthea.model.observed import Observed
 from amalthea.model.times import began
 
 RUNNING = ("Running", "RunningDegraded")
+PAUSES = (Cause.TOO_OLD, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG, Cause.IDLE)
+DELETIONS = (Cause.HIBERNATED_TOO_LONG, Cause.ENDED_LONG_AGO, Cause.FAILED_LONG_AGO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,40 +33,40 @@ class Deadline:
         return self.at - min(lead, self.span / 10)
 
 
+def deadlines(observed: Observed, status: Status) -> dict[Cause, Deadline]:
+    """Return all that the limits of a session whose new status is this lead to, as far as they count already."""
+    culling = _culling(observed)
+    if culling is None or observed.deleting:
+        return {}
+    start = started_at(observed, status)
+    begins = {
+        Cause.TOO_OLD: start if observed.interactive else None,
+        Cause.STARTING_TOO_LONG: start if observed.interactive and starts(observed, status) else None,
+        Cause.FAILED_TOO_LONG: spans.moment(status.failing_since) if observed.interactive else None,
+        Cause.IDLE: _quiet_since(status, culling) if observed.interactive else None,
+        Cause.JOB_DEADLINE: None if observed.interactive or observed.ended else start,
+        Cause.HIBERNATED_TOO_LONG: spans.moment(status.hibernated_since) if observed.hibernated else None,
+        Cause.ENDED_LONG_AGO: ended_at(observed, status),
+        Cause.FAILED_LONG_AGO: _failed_without_end(observed, status),
+    }
+    found = (_deadline(cause, since, limit(observed, cause)) for cause, since in begins.items())
+    return {deadline.cause: deadline for deadline in found if deadline is not None}
+
+
 def pause(observed: Observed, status: Status) -> Deadline | None:
     """Return when a session whose new status is this will be paused; None for never."""
-    culling = _culling(observed)
-    if culling is None or not observed.interactive or observed.hibernated or observed.deleting:
+    if observed.hibernated or observed.own_workload is None or not observed.own_workload.awake:
         return None
-    if observed.own_workload is None or not observed.own_workload.awake:
-        return None
-    start = started_at(observed, status)
-    began = {
-        Cause.TOO_OLD: start,
-        Cause.STARTING_TOO_LONG: None if _past_start(observed, status) else start,
-        Cause.FAILED_TOO_LONG: spans.moment(status.failing_since),
-        Cause.IDLE: _quiet_since(status, culling),
-    }
-    return _earliest(*(_deadline(cause, since, limit(observed, cause)) for cause, since in began.items()))
+    return _earliest(deadlines(observed, status), PAUSES)
 
 
 def deletion(observed: Observed, status: Status) -> Deadline | None:
     """Return when a session whose new status is this will be deleted, files included; None for never."""
-    culling = _culling(observed)
-    if culling is None or observed.deleting:
-        return None
-    kept = spans.positive(culling.max_hibernated_duration)
-    hibernated = _deadline(Cause.HIBERNATED_TOO_LONG, spans.moment(status.hibernated_since), kept)
-    if observed.interactive or status.state not in ("Succeeded", "Failed"):
-        return hibernated
-    failed = spans.moment(status.failing_since)
-    if observed.ended:
-        return _deadline(Cause.ENDED_LONG_AGO, spans.moment(status.idle_since) or failed, kept)
-    return _deadline(Cause.FAILED_LONG_AGO, failed, kept)
+    return _earliest(deadlines(observed, status), DELETIONS)
 
 
 def limit(observed: Observed, cause: Cause) -> timedelta | None:
-    """Return the limit that a pause for that cause comes from, if there is one."""
+    """Return the limit that something happens for that cause by, if there is one."""
     culling = _culling(observed)
     if culling is None:
         return None
@@ -72,6 +75,10 @@ def limit(observed: Observed, cause: Cause) -> timedelta | None:
         Cause.STARTING_TOO_LONG: culling.max_starting_duration,
         Cause.FAILED_TOO_LONG: culling.max_failed_duration,
         Cause.IDLE: culling.max_idle_duration,
+        Cause.JOB_DEADLINE: culling.max_age,
+        Cause.HIBERNATED_TOO_LONG: culling.max_hibernated_duration,
+        Cause.ENDED_LONG_AGO: culling.max_hibernated_duration,
+        Cause.FAILED_LONG_AGO: culling.max_hibernated_duration,
     }
     return spans.positive(limits.get(cause))
 
@@ -94,8 +101,24 @@ def has_started(observed: Observed, status: Status) -> bool:
     return observed.pod is not None and readiness.was_ready(observed.pod)
 
 
-def _past_start(observed: Observed, status: Status) -> bool:
-    return status.state != "NotReady" or has_started(observed, status)
+def starts(observed: Observed, status: Status) -> bool:
+    """Tell whether the present run is on its way to be ready for the first time."""
+    on_its_way = status.state == "NotReady" and not observed.hibernated and not observed.deleting
+    return on_its_way and not has_started(observed, status)
+
+
+def ended_at(observed: Observed, status: Status) -> datetime | None:
+    """Return when a job ended whose new status is this; None for one that has not, and for any other session."""
+    if not observed.ended or status.state not in ("Succeeded", "Failed"):
+        return None
+    return spans.moment(status.idle_since) or spans.moment(status.failing_since)
+
+
+def _failed_without_end(observed: Observed, status: Status) -> datetime | None:
+    """Return since when a job is failed that has not ended: for want of an image or of room, it may never do so."""
+    if observed.interactive or observed.ended or status.state != "Failed":
+        return None
+    return spans.moment(status.failing_since)
 
 
 def _quiet_since(status: Status, culling: Culling) -> datetime | None:
@@ -116,5 +139,5 @@ def _deadline(cause: Cause, start: datetime | None, span: timedelta | None) -> D
     return Deadline(at, cause, span) if at is not None and span is not None else None
 
 
-def _earliest(*deadlines: Deadline | None) -> Deadline | None:
-    return min((each for each in deadlines if each is not None), key=lambda each: each.at, default=None)
+def _earliest(found: dict[Cause, Deadline], causes: Iterable[Cause]) -> Deadline | None:
+    return min((found[cause] for cause in causes if cause in found), key=lambda each: each.at, default=None)

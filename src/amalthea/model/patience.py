@@ -10,7 +10,6 @@ from amalthea.api.reasons import ConditionType
 from amalthea.api.types import Status
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
-from amalthea.model.pods import PodView
 from amalthea.model.state import Verdict, words
 from amalthea.model.troubles import pods
 from amalthea.model.troubles import trouble as troubles
@@ -26,7 +25,7 @@ def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
         return replace(verdict, state="NotReady", error=pods.lost().message, trouble=pods.lost())
     if verdict.state != "NotReady":
         return verdict
-    if pod is not None and _passed(_scheduling_fails_at(observed, pod), now):
+    if pod is not None and _passed(scheduling_fails_at(observed), now):
         failure = pods.unscheduled_too_long(pod)
         return replace(verdict, state="Failed", error=words(failure, told), trouble=failure)
     return _linger(observed, verdict, now)
@@ -34,13 +33,20 @@ def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
 
 def changes_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
     """Return when time alone will change the status that was told of a session; None for never."""
-    pod = observed.pod
     moments = [_lost_at(observed)] if status.state in ("NotReady", "Failed") else []
     if status.state == "Failed":
         moments.append(_calm_at(observed))
-    if pod is not None and status.state == "NotReady":
-        moments.append(_scheduling_fails_at(observed, pod))
+    if status.state == "NotReady":
+        moments.append(scheduling_fails_at(observed))
     return min((moment for moment in moments if moment is not None and now < moment), default=None)
+
+
+def scheduling_fails_at(observed: Observed) -> datetime | None:
+    """Return when it is too long that no node takes the pod; None as long as nobody asked whether a node is coming."""
+    pod = observed.pod
+    if pod is None or observed.hibernated or observed.deleting or pod.leaving or observed.events is None:
+        return None
+    return pods.scheduling_fails_at(pod, observed.events)
 
 
 def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
@@ -72,13 +78,6 @@ def _failed_by_its_pod(observed: Observed) -> bool:
 
 def _lost_at(observed: Observed) -> datetime | None:
     return pods.lost_at(observed.pod) if observed.pod is not None and not observed.ended else None
-
-
-def _scheduling_fails_at(observed: Observed, pod: PodView) -> datetime | None:
-    """Return when it is too long that no node takes the pod; None as long as nobody asked whether a node is coming."""
-    if observed.hibernated or observed.deleting or pod.leaving or observed.events is None:
-        return None
-    return pods.scheduling_fails_at(pod, observed.events)
 
 
 def _passed(moment: datetime | None, now: datetime) -> bool:

@@ -81,7 +81,7 @@ def test_who_may_read_the_namespace_is_told_everything(world: World, user: Calla
     told = explain(user(["get", "list"], EVERYTHING), "demo", "-n", world.namespace)
 
     assert (told.code, told.err) == (0, "")
-    assert told.out.startswith("demo is running since ")
+    assert told.out.startswith("demo has been running since ")
     assert "Open it at http://lab.example.org/" in told.out
     assert re.search(r"^  amalthea-session  running, for ", told.out, re.MULTILINE)
     assert "13:00:20 ! Readiness probe failed" in told.out

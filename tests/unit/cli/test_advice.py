@@ -8,7 +8,8 @@ import pytest
 from amalthea.cli.advice import Situation, advice
 from amalthea.cli.limits import coming
 from amalthea.testing import observations as found
-from tests.unit.cli.scenarios import LAB, NOW, SCENARIOS, known, status
+from tests.unit.cli.parts import LAB, NOW, known, status
+from tests.unit.cli.scenarios import SCENARIOS
 
 
 def commands(name: str) -> list[str]:

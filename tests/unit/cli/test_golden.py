@@ -11,7 +11,8 @@ from amalthea.cli.explain import _as_json
 from amalthea.cli.known import Known
 from amalthea.cli.text import Paper, render
 from tests.unit.cli.golden_files import FOLDER, check
-from tests.unit.cli.scenarios import NOW, SCENARIOS
+from tests.unit.cli.parts import NOW
+from tests.unit.cli.scenarios import SCENARIOS
 
 PAPER = Paper(width=80, zone=UTC)
 

@@ -4,7 +4,7 @@ import pytest
 
 from amalthea.cli.headline import cause
 from amalthea.cli.notices import notices
-from tests.unit.cli.scenarios import LAB, condition, known, status
+from tests.unit.cli.parts import LAB, condition, known, status
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,18 @@ def fill(api: FakeApi, builder: SessionBuilder) -> dict[str, Manifest]:
         about = {"kind": kind, "name": each["metadata"]["name"], "uid": each["metadata"]["uid"]}
         event = {"metadata": {"name": f"{kind.lower()}.1"}, "involvedObject": about, "firstTimestamp": None}
         api.objects.create("v1/events", "team", event)
-    stranger = {"kind": "Pod", "name": "demo-0", "uid": "of-a-former-pod"}
-    api.objects.create("v1/events", "team", {"metadata": {"name": "old.1"}, "involvedObject": stranger})
     return held
 
 
+def remember(api: FakeApi, kind: str, name: str, uid: str, last: str = "2100-01-01T00:00:00Z") -> None:
+    """Let the server hold an Event on an object that is not there any more."""
+    about = {"kind": kind, "name": name, "uid": uid}
+    event = {"metadata": {"name": f"{uid}.1"}, "involvedObject": about, "reason": uid, "lastTimestamp": last}
+    api.objects.create("v1/events", "team", event)
+
+
 @pytest.mark.parametrize("builder", [session(), session().as_job()], ids=["a session", "a job"])
-async def test_a_session_is_read_in_eight_requests_with_the_events_of_its_own_objects(
+async def test_a_session_is_read_in_six_requests_with_the_events_of_its_own_objects(
     api: FakeApi, client: Client, builder: SessionBuilder
 ) -> None:
     fill(api, builder)
@@ -78,7 +83,47 @@ async def test_a_session_is_read_in_eight_requests_with_the_events_of_its_own_ob
     }
     assert len(known.events) == 4
     assert known.unread == ()
-    assert (api.count("get"), api.count("list"), len(api.asked)) == (3, 5, 8)
+    assert (api.count("get"), api.count("list"), len(api.asked)) == (3, 3, 6)
+
+
+async def test_what_happened_to_a_pod_that_is_gone_is_remembered(api: FakeApi, client: Client) -> None:
+    fill(api, session().with_data_source("/data", "bucket"))
+    remember(api, "Pod", "demo-0", "evicted")
+    remember(api, "PersistentVolumeClaim", names.data_source_claim("demo", 0), "not-made")
+
+    known = await reading.read(client, KEY)
+
+    assert {event.reason for event in known.events if event.reason} == {"evicted", "not-made"}
+
+
+async def test_what_happened_to_a_former_session_of_the_name_is_not_told(api: FakeApi, client: Client) -> None:
+    fill(api, session())
+    remember(api, "Pod", "demo-0", "of-a-former-run", "2020-01-01T00:00:00Z")
+    remember(api, names.KIND, "demo", "former-session")
+    remember(api, "Deployment", "demo", "of-others")
+
+    assert not [event for event in (await reading.read(client, KEY)).events if event.reason]
+
+
+async def test_what_happens_to_the_pods_of_others_of_the_name_is_not_told(api: FakeApi, client: Client) -> None:
+    api.objects.create("amalthea.dev/v1alpha1/amaltheasessions", "team", session().manifest())
+    theirs = {"metadata": {"name": "demo"}, "spec": {"replicas": 1}}
+    api.objects.create(KINDS["StatefulSet"], "team", theirs)
+    remember(api, "Pod", "demo-0", "their-pod")
+    claim = api.objects.create(KINDS["PersistentVolumeClaim"], "team", {"metadata": {"name": "demo"}})
+    remember(api, "PersistentVolumeClaim", "demo", claim["metadata"]["uid"])
+
+    assert (await reading.read(client, KEY)).events == ()
+
+
+async def test_what_the_operator_waits_for_is_known_from_events_if_all_can_be_read(
+    api: FakeApi, client: Client
+) -> None:
+    fill(api, session())
+    assert (await reading.read(client, KEY)).observed.events is not None
+
+    api.fail("list", refuse(503))
+    assert (await reading.read(client, KEY)).observed.events is None
 
 
 async def test_no_secret_is_asked_for(api: FakeApi, client: Client) -> None:
@@ -103,7 +148,7 @@ async def test_a_server_that_fails_in_between_leaves_the_rest_to_be_told(api: Fa
 
 async def test_events_that_cannot_be_understood_do_not_end_the_tale(api: FakeApi, client: Client) -> None:
     held = fill(api, session())
-    about = {"uid": held[names.KIND]["metadata"]["uid"]}
+    about = {"name": "demo", "uid": held[names.KIND]["metadata"]["uid"]}
     api.objects.create("v1/events", "team", {"metadata": {"name": "odd"}, "involvedObject": about, "count": "many"})
 
     known = await reading.read(client, KEY)

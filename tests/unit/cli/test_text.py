@@ -1,6 +1,6 @@
 """What others wrote must not steer the reader's terminal, and lines must fit it."""
 
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 
 import pytest
 
@@ -8,7 +8,9 @@ from amalthea.cli.compose import explanation
 from amalthea.cli.listing import listing
 from amalthea.cli.listing import render as render_listing
 from amalthea.cli.text import LAST, Paper, harmless, render
-from tests.unit.cli.scenarios import LAB, NOW, SCENARIOS, event, known, out_of_memory, running, status
+from tests.unit.cli.parts import LAB, NOW, event, known, status
+from tests.unit.cli.scenarios import SCENARIOS, running
+from tests.unit.cli.troubled import out_of_memory
 
 EVIL = "\x1b]0;owned\x07\x1b[2Jbad\r\nlines\u202e"
 
@@ -66,5 +68,16 @@ def test_what_happened_on_another_day_stands_below_that_day() -> None:
 
     lines = render(explanation(found, "kubectl", later), Paper(zone=UTC)).splitlines()
 
-    assert lines[lines.index("What happened") + 1] == "  Sun 22 Nov"
-    assert "demo is running since Sun 22 Nov 13:00, for 2 d 2 h." in lines
+    assert lines[lines.index("What happened (times in UTC)") + 1] == "  Sun 22 Nov"
+    assert "demo has been running since Sun 22 Nov 13:00 (2 d 2 h)." in lines
+
+
+def test_all_times_of_a_page_are_of_one_zone_which_it_names() -> None:
+    tokyo = timezone(timedelta(hours=9), "JST")
+    text = render(explanation(SCENARIOS["running_and_idle"](), "kubectl", NOW), Paper(zone=tokyo))
+    page, _, commands = text.partition("What you can do")
+
+    assert "paused at 00:15, because" in " ".join(page.split())
+    assert "(times in JST, UTC+09:00)" in page
+    assert "Z" not in page.replace("JST", "")
+    assert "2026-11-22T15:10:00Z" in commands  # a command is not for reading

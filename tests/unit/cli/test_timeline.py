@@ -9,7 +9,8 @@ from ulid import ULID
 from amalthea.cli.explanation import Happening
 from amalthea.cli.known import EventView
 from amalthea.cli.timeline import happened
-from tests.unit.cli.scenarios import LAB, SCENARIOS, STARTED, event, known, paused_for_idleness, running, status
+from tests.unit.cli.parts import LAB, STARTED, event, known, status
+from tests.unit.cli.scenarios import SCENARIOS, paused_for_idleness, running
 
 
 def told(*events: EventView) -> list[Happening]:
@@ -59,7 +60,7 @@ def test_what_happened_in_one_second_keeps_its_order() -> None:
 def test_what_kubernetes_always_says_is_said_plainly() -> None:
     assert [each.message for each in told(*STARTED)][1:5] == [
         "A node was found: node-7.",
-        "The image example.org/lab:1 is pulled.",
+        "The image example.org/lab:1 is being pulled.",
         "The image example.org/lab:1 was pulled in 7.1s.",
         "The container amalthea-session started.",
     ]
@@ -88,3 +89,15 @@ def test_a_resume_is_told_once() -> None:
 
     assert [each.reason for each in happened(again, ())].count("Starting") == 1
     assert [each.reason for each in happened(replace(again, events=()), ())].count("Starting") == 1
+
+
+def test_the_moment_at_which_it_stopped_answering_is_told_once() -> None:
+    silent = SCENARIOS["stopped_answering"]()
+    said = event("AmaltheaSession/demo", "NotReady", "The session does not answer at the moment.", "15:05:01")
+    for it in (silent, replace(silent, events=(*silent.events, said))):
+        assert [f"{each.at:%H:%M}" for each in happened(it, ()) if each.reason == "NotReady"] == ["15:05"]
+
+
+def test_a_session_that_starts_has_not_stopped_answering() -> None:
+    for name in ("starting", "being_paused", "being_deleted", "paused_by_user"):
+        assert not [each for each in happened(SCENARIOS[name](), ()) if each.reason == "NotReady"]

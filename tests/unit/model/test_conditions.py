@@ -55,6 +55,22 @@ def test_ready_is_true_only_while_the_session_runs(status: str, reason: Reason, 
     assert (ready.status, ready.reason) == (status, reason)
 
 
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("Started", "The session does not answer at the moment."),
+        ("AwaitingReadiness", "The session is starting."),
+    ],
+)
+def test_a_session_that_was_ready_in_this_run_is_not_said_to_be_starting(step: str, message: str) -> None:
+    seen = observed(None, statefulset(), pod(container()))
+    told = [Condition(type="Progressing", status="False", reason=step)]
+    made = compose(seen, decide(seen, Fresh(lambda: RUN_ID)), judge(seen), (), told, NOW)
+    ready = next(each for each in made if each.type == "Ready")
+
+    assert (ready.message, ready.reason) == (message, Reason.STARTING)
+
+
 ROUTING_ROWS = {
     "in place": ("True", Reason.INGRESS_OPERATIONAL, observed(WITH_INGRESS, AWAKE, ingress=ingress())),
     "not there yet": ("False", Reason.INGRESS_MISSING, observed(WITH_INGRESS, AWAKE)),
