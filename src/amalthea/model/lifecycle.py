@@ -54,10 +54,15 @@ def deadlines(observed: Observed, status: Status) -> dict[Cause, Deadline]:
 
 
 def pause(observed: Observed, status: Status) -> Deadline | None:
-    """Return when a session whose new status is this will be paused; None for never."""
-    if observed.hibernated or observed.own_workload is None or not observed.own_workload.awake:
+    """Return when a session whose new status is this will be paused; None for never.
+
+    One that has no workload can be failed for too long, too: whatever else it has is freed.
+    """
+    if observed.hibernated:
         return None
-    return _earliest(deadlines(observed, status), PAUSES)
+    workload = observed.own_workload
+    awake = workload is not None and workload.awake
+    return _earliest(deadlines(observed, status), PAUSES if awake else (Cause.FAILED_TOO_LONG,))
 
 
 def deletion(observed: Observed, status: Status) -> Deadline | None:
@@ -98,7 +103,9 @@ def has_started(observed: Observed, status: Status) -> bool:
     told = next((c for c in former.conditions or () if c.type == ConditionType.PROGRESSING), None)
     if same_run and (former.state in RUNNING or (told is not None and told.reason == Step.DONE)):
         return True
-    return observed.pod is not None and readiness.was_ready(observed.pod)
+    pod = observed.pod
+    # One that is leaving is of a run before, or has been told of: a resume does not wait for it to be gone.
+    return pod is not None and not pod.leaving and readiness.was_ready(pod)
 
 
 def starts(observed: Observed, status: Status) -> bool:

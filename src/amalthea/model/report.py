@@ -105,7 +105,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
 def _verdict(observed: Observed, plan: Plan) -> Verdict:
     workload = observed.own_workload
     at_work = observed.ended or (workload is not None and (workload.awake or observed.hibernated))
-    if plan.course is Course.REFUSE and not at_work:
+    if plan.course is Course.REFUSE and not at_work and not observed.hibernated:
         sentences = " ".join(str(problem) for problem in plan.problems)
         return Verdict("Failed", f"The session cannot be made as it is described. {sentences}")
     return judge(observed)

@@ -22,14 +22,14 @@ def positive(text: str | None) -> timedelta | None:
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return a time in UTC, or None for one that is absent, or none at all, or has no zone."""
+    """Return a time in UTC, or None for one that is absent, or none at all, has no zone, or is past the year 9999."""
     if not text:
         return None
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return time.astimezone(UTC) if time.tzinfo is not None else None
 
 
 def end(start: datetime | None, span: timedelta | None) -> datetime | None:

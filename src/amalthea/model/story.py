@@ -118,8 +118,10 @@ def _stopped(observed: Observed, status: Status) -> Condition | None:
     announced = _of(former, ConditionType.STOPPING_SOON)
     pause = observed.session.paused
     at = f" at {rfc3339(pause.time)}" if pause is not None and pause.time is not None else ""
-    if pause is not None and pause.manager == names.FIELD_MANAGER and announced is not None:
-        cause = Cause(announced.reason or Cause.USER)
+    # A release that is newer may have announced a cause that this one does not know.
+    announced_cause = announced.reason if announced is not None and announced.reason in set(Cause) else None
+    if pause is not None and pause.manager == names.FIELD_MANAGER and announced_cause is not None:
+        cause = Cause(announced_cause)
         reason = because(cause, lifecycle.limit(observed, cause))
         return _condition(ConditionType.STOPPED, "True", cause, f"The session was paused{at}, because {reason}.")
     by = f" by {pause.manager}" if pause is not None and pause.manager else ""

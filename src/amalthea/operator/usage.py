@@ -116,8 +116,11 @@ class UsagePoller:
         if self._failing:
             _log.info("the metrics API tells again what sessions use")
         self._failing = False
-        self._polled(self._clock.now())
-        self._known = {session: usage for item in page.items for session, usage in _measured(item)}
+        now = self._clock.now()
+        self._polled(now)
+        # One answer may leave a pod out, as when its node was slow to tell: what was measured before still counts.
+        former = {session: usage for session, usage in self._known.items() if usage.valid(now)}
+        self._known = former | {session: usage for item in page.items for session, usage in _measured(item)}
 
     def _busy(self, session: Key) -> bool | None:
         usage = self._known.get(session)

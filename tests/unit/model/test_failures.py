@@ -221,6 +221,15 @@ FATAL = {
         ),
         "The node was low on resource: memory.",
     ),
+    "evicted for memory, in the words of older kubelets": (
+        Failure.EVICTED,
+        evicted("The node was low on resource: memory. Container a was using 3Gi, which exceeds its request of 1Gi."),
+        (
+            "The session's pod was stopped: its node ran out of memory; ask for as much as the session uses,"
+            " so that it is reserved."
+        ),
+        "The node was low on resource: memory. Container a was using 3Gi, which exceeds its request of 1Gi.",
+    ),
     "evicted because it wrote too much": (
         Failure.DISK_FULL,
         evicted('Usage of EmptyDir volume "scratch" exceeds the limit "1Mi".'),

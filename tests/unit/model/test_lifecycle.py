@@ -91,6 +91,18 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
         at(13, 10),
         Cause.STARTING_TOO_LONG,
     ),
+    "resumed while the former pod still stops: starting": (
+        seen(culled(maxStartingDuration="10m"), pod(container(ready=True), leaving=True)),
+        status("NotReady"),
+        at(13, 10),
+        Cause.STARTING_TOO_LONG,
+    ),
+    "failed before its workload could be made": (
+        observed(culled(**ALL), None),
+        status("Failed", failing_since=at(13, 5)),
+        at(13, 35),
+        Cause.FAILED_TOO_LONG,
+    ),
     "running is not starting": (seen(culled(maxStartingDuration="10m"), UP), status(), None, None),
     "failed for too long": (
         seen(culled(**ALL), UNREADY),

@@ -141,6 +141,13 @@ def test_a_refused_session_can_be_paused() -> None:
     assert (status.state, status.run_id) == ("Hibernated", None)
 
 
+def test_a_session_of_which_nothing_could_be_made_can_be_paused() -> None:
+    status = status_of(observed(BAD.hibernated(), None, status={"state": "Failed", "failingSince": EARLIER}))
+
+    assert (status.state, status.failing_since) == ("Hibernated", None)
+    assert status.hibernated_since
+
+
 def test_a_job_that_ended_is_told_as_ended_though_its_spec_was_broken_and_its_job_deleted() -> None:
     seen = observed(JOB.with_session(shmSize="much"), status={"state": "Succeeded", "idleSince": EARLIER})
 

@@ -235,6 +235,22 @@ def test_a_quota_is_told_by_its_name_and_figures() -> None:
             ": no node is of the kind that the session asks for",
         ),
         ("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }.", ": the nodes are reserved for others"),
+        (
+            "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.",
+            ": nodes are out of service at the moment",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity.",
+            ": its volume is out of reach of the nodes that have room",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) had volume node affinity conflict.",
+            ": its volume is out of reach of the nodes that have room",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) exceed max volume count.",
+            ": the nodes hold as many volumes as they can",
+        ),
         ("no nodes available to schedule pods", ""),
     ],
 )

@@ -9,7 +9,7 @@ from amalthea.model import spans
 START = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", [None, "", "yesterday", "2026-11-22T13:00:00"])
+@pytest.mark.parametrize("text", [None, "", "yesterday", "2026-11-22T13:00:00", "9999-12-31T23:59:59-05:00"])
 def test_what_is_no_time_is_unknown(text: str | None) -> None:
     assert spans.moment(text) is None
 

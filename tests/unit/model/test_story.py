@@ -113,6 +113,12 @@ SOON = {"type": "StoppingSoon", "status": "True", "reason": "Idle", "message": "
 STOPS = {
     "by the operator": (names.FIELD_MANAGER, [SOON], Cause.IDLE, "because nobody has worked in it for 1 hour."),
     "by the user in the last minutes": ("kubectl-patch", [SOON], Cause.USER, "on request by kubectl-patch at"),
+    "by the operator, for a cause of a newer release": (
+        names.FIELD_MANAGER,
+        [{**SOON, "reason": "Weekend"}],
+        Cause.USER,
+        "was paused",
+    ),
     "by the user": ("python-httpx", [], Cause.USER, "on request by python-httpx at 2026-11-22T15:00:00Z."),
 }
 

@@ -74,6 +74,15 @@ async def test_a_session_is_woken_when_its_use_crosses_the_threshold_only(api: F
     assert usage.cpu == 0
 
 
+async def test_a_pod_that_one_answer_leaves_out_does_not_lose_its_idle_time(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    desk.measure(api, "10m")
+    await desk.look()
+    api.objects.delete(KIND, ("ns", "one-0"), {})
+    assert await desk.look() == []
+    assert desk.poller.of(ONE) is not None
+
+
 async def test_a_session_is_woken_when_its_use_is_not_known_any_more(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "10m")

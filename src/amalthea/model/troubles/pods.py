@@ -18,19 +18,19 @@ _SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
 _EVICTED = (
     (
-        r"exceed",
-        (
-            Failure.DISK_FULL,
-            "it wrote more to its node's disk than it may; keep files on the session's volume, or ask for more",
-        ),
-    ),
-    (
         r"low on resource: memory",
         (Failure.EVICTED, "its node ran out of memory; ask for as much as the session uses, so that it is reserved"),
     ),
     (
         r"low on resource: (ephemeral-storage|nodefs|imagefs|inodes)",
         (Failure.EVICTED, "its node ran out of disk; keep files on the session's volume"),
+    ),
+    (
+        r"exceed",
+        (
+            Failure.DISK_FULL,
+            "it wrote more to its node's disk than it may; keep files on the session's volume, or ask for more",
+        ),
     ),
 )
 _DISRUPTED = {
@@ -41,9 +41,11 @@ _DISRUPTED = {
 }
 _OTHER_REASONS = (
     (r"Too many pods", "the nodes run as many pods as they can"),
-    (r"(node affinity|selector)", "no node is of the kind that the session asks for"),
-    (r"untolerated taint", "the nodes are reserved for others"),
-    (r"volume (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
+    (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node is of the kind that the session asks for"),
+    (r"untolerated taint \{(?!node\.kubernetes\.io/)", "the nodes are reserved for others"),
+    (r"untolerated taint \{node\.kubernetes\.io/|were unschedulable", "nodes are out of service at the moment"),
+    (r"volume('s)? (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
+    (r"exceed max volume count", "the nodes hold as many volumes as they can"),
 )
 
 
@@ -137,5 +139,5 @@ def _short_of(said: str) -> str:
     said = said.partition("preemption:")[0]
     short = sorted(set(re.findall(r"Insufficient ([\w./-]*\w)", said)))
     causes = [f"too little {' and '.join(short)} is free"] if short else []
-    causes += [cause for pattern, cause in _OTHER_REASONS if re.search(pattern, said)]
+    causes += [cause for pattern, cause in _OTHER_REASONS if re.search(pattern, said, re.IGNORECASE)]
     return f": {', '.join(causes)}" if causes else ""
