@@ -4,9 +4,9 @@ from datetime import datetime
 
 from amalthea.build.url import NO_URL
 from amalthea.cli import advice, facts, headline, limits, notices, timeline
-from amalthea.cli.advice import Situation
 from amalthea.cli.explanation import Explanation, Run
 from amalthea.cli.known import Known
+from amalthea.cli.situation import Situation
 from amalthea.model import lifecycle
 
 

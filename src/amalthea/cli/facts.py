@@ -15,7 +15,17 @@ _WAITS = {
     "PodInitializing": "waits for what comes before it",
     "ErrImagePull": "waits: its image could not be pulled",
     "ImagePullBackOff": "waits: its image cannot be pulled",
+    "ErrImageNeverPull": "waits: its image is not on the node, and must not be pulled",
+    "ImageInspectError": "waits: its image is damaged on the node",
+    "InvalidImageName": "waits: the name of its image is not valid",
+    "RegistryUnavailable": "waits: the registry of its image does not answer",
+    "SignatureValidationFailed": "waits: its image is not signed as it must be",
     "CrashLoopBackOff": "waits before it is started again",
+    "CreateContainerConfigError": "waits: its settings cannot be used, or are not all there",
+    "CreateContainerError": "waits: it cannot be made",
+    "ContainerCannotRun": "waits: its command cannot be run",
+    "RunContainerError": "waits: its command cannot be run",
+    "StartError": "waits: its command cannot be run",
 }
 
 
@@ -29,10 +39,7 @@ def facts(known: Known) -> tuple[Fact, ...]:
 
 def containers(known: Known) -> tuple[Container, ...]:
     """Return how the containers of the present run are: first those that prepare it."""
-    status = known.pod.status if known.pod is not None else None
-    if status is None:
-        return ()
-    return tuple(map(_container, (*status.init_container_statuses, *status.container_statuses)))
+    return tuple(map(_container, known.containers))
 
 
 def ended(how: Ended) -> str:
@@ -75,7 +82,7 @@ def _access(spec: Spec) -> str:
 
 
 def _checked(check: Authentication) -> str:
-    secret = f"the secret {check.secret_ref.name}"
+    secret = f'the secret "{check.secret_ref.name}"'
     return {
         "token": f"who knows the token; it is in {secret}",
         "oauth2proxy": f"who can log in as {secret} says (oauth2-proxy)",
@@ -119,4 +126,4 @@ def _doing(status: ContainerDetails) -> tuple[str, datetime | None]:
     if state.terminated is not None:
         return ended(state.terminated), state.terminated.finished_at
     reason = state.waiting.reason if state.waiting is not None else ""
-    return _WAITS.get(reason, f"waits: {reason}"), None
+    return _WAITS.get(reason, f"waits ({reason})"), None

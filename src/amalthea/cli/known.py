@@ -40,6 +40,16 @@ class ContainerDetails(View, frozen=True, kw_only=True):
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
 
+    @property
+    def ended(self) -> Ended | None:
+        """How it ended last, whatever it does now; None if it never did."""
+        return self.state.terminated or self.last_state.terminated
+
+    @property
+    def down(self) -> bool:
+        """Whether it ended other than well, and does not run again."""
+        return self.state.running is None and self.ended is not None and self.ended.exit_code != 0
+
 
 class PodStatusDetails(View, frozen=True, kw_only=True):
     """How a pod's containers are."""
@@ -135,7 +145,12 @@ class Known:
     """What could not be read, a sentence each. It is unknown, and not absent."""
 
     @property
+    def containers(self) -> tuple[ContainerDetails, ...]:
+        """All containers of the present run: first those that prepare it."""
+        status = self.pod.status if self.pod is not None else PodStatusDetails()
+        return (*status.init_container_statuses, *status.container_statuses)
+
+    @property
     def session_container(self) -> ContainerDetails | None:
         """The container that the user works in."""
-        statuses = self.pod.status.container_statuses if self.pod is not None else ()
-        return next((each for each in statuses if each.name == names.CONTAINER_SESSION), None)
+        return next((each for each in self.containers if each.name == names.CONTAINER_SESSION), None)

@@ -129,9 +129,8 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
 
 def _from_containers(known: Known) -> Iterator[Happening]:
     """Return when containers ended: no Event tells of that."""
-    status = known.pod.status if known.pod is not None else None
     about = f"Pod/{known.pod.metadata.name}" if known.pod is not None else ""
-    for each in (*status.init_container_statuses, *status.container_statuses) if status is not None else ():
+    for each in known.containers:
         for end in (each.last_state.terminated, each.state.terminated):
             if end is not None and end.finished_at is not None:
                 message = f"The container {each.name} {ended(end)}."
