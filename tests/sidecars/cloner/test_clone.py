@@ -293,6 +293,25 @@ def test_the_configuration_for_the_session_is_in_the_clone_and_follows_its_secre
     assert git(clone, "remote", "get-url", "origin") == server.address("project")
 
 
+def test_the_configuration_of_a_like_named_repository_stays_out_of_the_clone(
+    cloner: Cloner, server: GitServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "gitconfig"
+    config.write_text("[http]\n\textraHeader = first\n")
+    cloner.variables["CLONER_SESSION_CONFIG"] = str(config)
+    assert cloner.clone(server.address("project")).code == 0
+    written = (cloner.volume / "project" / ".git" / "config").read_text()
+    assert "first" in written
+
+    config.write_text("[http]\n\textraHeader = second\n")
+    other = f"https://{server.host}/others/project.git"
+    ended = cloner.clone(other)
+
+    assert ended.code == 0, ended.log
+    assert f"project is no clone of {other}: no git configuration is written into it." in ended.log
+    assert (cloner.volume / "project" / ".git" / "config").read_text() == written
+
+
 def test_a_configuration_that_is_none_starts_nothing(cloner: Cloner, server: GitServer, tmp_path: Path) -> None:
     config = tmp_path / "gitconfig"
     config.write_text("[user\n secret-thing")
