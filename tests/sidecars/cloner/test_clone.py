@@ -68,6 +68,18 @@ def test_a_branch_is_tracked_and_a_tag_or_commit_is_found(  # noqa: PLR0917  (a 
     assert (_branch(clone), git(clone, "rev-parse", "HEAD")) == (branch, getattr(project, commit))
 
 
+def test_the_default_branch_is_tracked_where_a_tag_has_its_name(
+    cloner: Cloner, server: GitServer, twins: tuple[str, str]
+) -> None:
+    ended = cloner.clone(server.address("twins"))
+
+    clone = cloner.volume / "twins"
+    assert ended.code == 0, ended.log
+    assert git(clone, "symbolic-ref", "HEAD") == "refs/heads/trunk"
+    assert git(clone, "rev-parse", "HEAD") == twins[0]
+    assert git(clone, "rev-parse", "--symbolic-full-name", "@{upstream}") == "refs/remotes/origin/trunk"
+
+
 @pytest.mark.parametrize("revision", ["no-such", "0" * 40])
 def test_a_revision_that_is_not_there_leaves_nothing_and_says_so(
     revision: str, cloner: Cloner, server: GitServer

@@ -46,7 +46,8 @@ def check_out(git: Git, clone: Path, wish: Wish, address: str) -> bool:
 def _branch(git: Git, clone: Path, revision: str) -> str | None:
     """Return the remote's branch that is meant; None for a tag, a commit, a remote without default branch."""
     if not revision:
-        return git.asks("symbolic-ref", "--quiet", "--short", "HEAD", folder=clone)
+        head = git.asks("symbolic-ref", "--quiet", "HEAD", folder=clone)
+        return head and head.removeprefix("refs/heads/")  # --short would say heads/x where a tag is named x, too
     name = revision.removeprefix("refs/heads/")
     return name if _commit(git, clone, f"refs/remotes/origin/{name}") else None
 
