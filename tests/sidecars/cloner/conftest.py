@@ -99,6 +99,20 @@ def project(folder: Path, repositories: Path) -> Commits:
 
 
 @pytest.fixture(scope="session")
+def twins(folder: Path, repositories: Path) -> tuple[str, str]:
+    """The repository `twins`: branches trunk and v1, and tags of the same names. Returns the commits of both kinds."""
+    work = folder / "twins"
+    git(folder, "init", "--quiet", str(work))
+    tagged = commit(work, "notes.txt", "first\n")
+    for name in ("trunk", "v1"):
+        git(work, "tag", name)
+    tip = commit(work, "notes.txt", "second\n")
+    git(work, "branch", "v1", tip)
+    publish(work, repositories / "twins.git")
+    return tip, tagged
+
+
+@pytest.fixture(scope="session")
 def large(serving: GitServer, folder: Path, repositories: Path) -> str:
     """The repository `large`, whose data.bin Git LFS keeps, with a submodule of the same kind. Returns the pointer."""
     pointer = serving.add_large_file(LARGE)

@@ -47,13 +47,25 @@ def test_the_default_branch_is_tracked_and_no_head_is_detached(
     [
         ("feature/x", "feature/x", "feature"),
         ("trunk", "trunk", "trunk"),
+        ("refs/heads/feature/x", "feature/x", "feature"),
+        ("HEAD", "trunk", "trunk"),
         ("v1", "HEAD", "first"),
         ("refs/tags/v1", "HEAD", "first"),
         ("FIRST", "HEAD", "first"),
         ("SHORT", "HEAD", "first"),
         ("HIDDEN", "HEAD", "hidden"),
     ],
-    ids=["branch", "default branch", "tag", "whole tag", "commit", "short commit", "commit on no branch"],
+    ids=[
+        "branch",
+        "default branch",
+        "whole branch",
+        "HEAD",
+        "tag",
+        "whole tag",
+        "commit",
+        "short commit",
+        "commit on no branch",
+    ],
 )
 def test_a_branch_is_tracked_and_a_tag_or_commit_is_found(  # noqa: PLR0917  (a table and its world)
     revision: str, branch: str, commit: str, cloner: Cloner, server: GitServer, project: Commits, repositories: Path
@@ -68,7 +80,38 @@ def test_a_branch_is_tracked_and_a_tag_or_commit_is_found(  # noqa: PLR0917  (a 
     assert (_branch(clone), git(clone, "rev-parse", "HEAD")) == (branch, getattr(project, commit))
 
 
-@pytest.mark.parametrize("revision", ["no-such", "0" * 40])
+def test_the_default_branch_is_tracked_where_a_tag_has_its_name(
+    cloner: Cloner, server: GitServer, twins: tuple[str, str]
+) -> None:
+    ended = cloner.clone(server.address("twins"))
+
+    clone = cloner.volume / "twins"
+    assert ended.code == 0, ended.log
+    assert git(clone, "symbolic-ref", "HEAD") == "refs/heads/trunk"
+    assert git(clone, "rev-parse", "HEAD") == twins[0]
+    assert git(clone, "rev-parse", "--symbolic-full-name", "@{upstream}") == "refs/remotes/origin/trunk"
+
+
+@pytest.mark.parametrize(
+    ("revision", "head", "place"),
+    [
+        ("v1", "refs/heads/v1", 0),
+        ("refs/heads/v1", "refs/heads/v1", 0),
+        ("refs/tags/v1", "HEAD", 1),
+    ],
+)
+def test_a_whole_name_means_no_like_named_branch_or_tag(
+    revision: str, head: str, place: int, cloner: Cloner, server: GitServer, twins: tuple[str, str]
+) -> None:
+    ended = cloner.clone(server.address("twins"), "--revision", revision)
+
+    clone = cloner.volume / "twins"
+    assert ended.code == 0, ended.log
+    assert git(clone, "rev-parse", "--symbolic-full-name", "HEAD") == head
+    assert git(clone, "rev-parse", "HEAD") == twins[place]
+
+
+@pytest.mark.parametrize("revision", ["no-such", "0" * 40, "refs/heads/v1", "refs/tags/trunk"])
 def test_a_revision_that_is_not_there_leaves_nothing_and_says_so(
     revision: str, cloner: Cloner, server: GitServer
 ) -> None:
@@ -291,6 +334,25 @@ def test_the_configuration_for_the_session_is_in_the_clone_and_follows_its_secre
     assert cloner.clone(server.address("project")).code == 0
     assert git(clone, "config", "--local", "--get-all", "user.name") == "Grace"
     assert git(clone, "remote", "get-url", "origin") == server.address("project")
+
+
+def test_the_configuration_of_a_like_named_repository_stays_out_of_the_clone(
+    cloner: Cloner, server: GitServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "gitconfig"
+    config.write_text("[http]\n\textraHeader = first\n")
+    cloner.variables["CLONER_SESSION_CONFIG"] = str(config)
+    assert cloner.clone(server.address("project")).code == 0
+    written = (cloner.volume / "project" / ".git" / "config").read_text()
+    assert "first" in written
+
+    config.write_text("[http]\n\textraHeader = second\n")
+    other = f"https://{server.host}/others/project.git"
+    ended = cloner.clone(other)
+
+    assert ended.code == 0, ended.log
+    assert f"project is no clone of {other}: no git configuration is written into it." in ended.log
+    assert (cloner.volume / "project" / ".git" / "config").read_text() == written
 
 
 def test_a_configuration_that_is_none_starts_nothing(cloner: Cloner, server: GitServer, tmp_path: Path) -> None:

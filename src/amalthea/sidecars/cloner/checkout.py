@@ -15,7 +15,7 @@ class Wish:
     """What should be checked out. Nothing means the remote's default branch."""
 
     revision: str = ""
-    """A branch, a tag or a commit."""
+    """A branch, a tag or a commit. HEAD is the default branch, too."""
     commit: str = ""
     """The commit at which the branch should stand, the default one if no other is named."""
 
@@ -27,8 +27,9 @@ def check_out(git: Git, clone: Path, wish: Wish, address: str) -> bool:
         CloneFailed: the repository has no such revision.
         GitFailed: git could not write or fetch.
     """
-    branch = _branch(git, clone, wish.revision)
-    wanted = wish.commit or wish.revision
+    revision = "" if wish.revision == "HEAD" else wish.revision
+    branch = _branch(git, clone, revision)
+    wanted = wish.commit or revision
     point = _find(git, clone, wanted) if wanted else _commit(git, clone, "HEAD")
     if point is None and wanted:
         raise CloneFailed(f"Cloning {address} failed: it has no branch, tag or commit {wanted}; correct the revision.")
@@ -46,7 +47,8 @@ def check_out(git: Git, clone: Path, wish: Wish, address: str) -> bool:
 def _branch(git: Git, clone: Path, revision: str) -> str | None:
     """Return the remote's branch that is meant; None for a tag, a commit, a remote without default branch."""
     if not revision:
-        return git.asks("symbolic-ref", "--quiet", "--short", "HEAD", folder=clone)
+        head = git.asks("symbolic-ref", "--quiet", "HEAD", folder=clone)
+        return head and head.removeprefix("refs/heads/")  # --short would say heads/x where a tag is named x, too
     name = revision.removeprefix("refs/heads/")
     return name if _commit(git, clone, f"refs/remotes/origin/{name}") else None
 
@@ -58,8 +60,7 @@ def _holds(git: Git, clone: Path, branch: str, point: str) -> bool:
 
 def _find(git: Git, clone: Path, wanted: str) -> str | None:
     """Return the commit that is meant: a branch before a tag before a commit, which may be on no branch."""
-    name = wanted.removeprefix("refs/heads/").removeprefix("refs/tags/")
-    for candidate in (f"refs/remotes/origin/{name}", f"refs/tags/{name}", wanted):
+    for candidate in _candidates(wanted):
         if found := _commit(git, clone, candidate):
             return found
     if not _WHOLE_COMMIT.fullmatch(wanted):
@@ -71,6 +72,15 @@ def _find(git: Git, clone: Path, wanted: str) -> str | None:
             return None
         raise
     return _commit(git, clone, wanted)
+
+
+def _candidates(wanted: str) -> tuple[str, ...]:
+    """Return what may be meant, the likeliest first. A whole name means nothing else."""
+    if wanted.startswith("refs/heads/"):
+        return (wanted.replace("refs/heads/", "refs/remotes/origin/", 1),)
+    if wanted.startswith("refs/tags/"):
+        return (wanted,)
+    return f"refs/remotes/origin/{wanted}", f"refs/tags/{wanted}", wanted
 
 
 def _commit(git: Git, clone: Path, name: str) -> str | None:

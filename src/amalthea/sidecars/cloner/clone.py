@@ -42,10 +42,10 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
     folder = flags.path / source.folder
     with environment(source, Access(), variables) as plain:
         block = session_config.read(variables.get(session_config.VARIABLE, ""), Git(plain))
-    if cloning.is_taken(folder):
-        say(f"{folder} is there already and is left as it is.")
-        _refresh(folder, block)
-        return
+        if cloning.is_taken(folder):
+            say(f"{folder} is there already and is left as it is.")
+            _refresh(Git(plain), folder, source, block)
+            return
     access = _access(flags.config, source)
 
     def finish(git: Git, clone: Path) -> None:
@@ -56,9 +56,16 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
     say(f"{source.address} is cloned into {folder}.")
 
 
-def _refresh(folder: Path, block: str) -> None:
+def _refresh(git: Git, folder: Path, source: remote.Remote, block: str) -> None:
+    """Bring the configuration of this repository's clone up to date: it may hold secrets, which are for no other."""
+    config = folder / ".git" / "config"
     try:
-        session_config.put(folder, block)
+        if not config.is_file():
+            return
+        if git.asks("config", "--file", str(config), "--get", "remote.origin.url", folder=folder) == source.address:
+            session_config.put(folder, block)
+        else:
+            say(f"{folder} is no clone of {source.address}: no git configuration is written into it.")
     except (OSError, UnicodeDecodeError):
         raise CloneFailed(f"The git configuration in {folder} cannot be written; check its owner and rights.") from None
 

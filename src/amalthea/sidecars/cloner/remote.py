@@ -11,6 +11,8 @@ _WEB = {"http", "https"}
 _SCHEMES = _WEB | {"ssh", "git"}
 _SHORT_SSH = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!/{2})[^\s]+")
 """`git@host:path`, which is no URL."""
+_PASSWORD_OR_HELPER = re.compile(r"[^/]*:(:|[^/]*@)")
+"""`user:password@host/path`, a web address without its scheme; and `helper::address`, which git would run."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def parse(text: str, name: str) -> Remote:
         Misconfigured: git should not be given this, or it ends in no name for a folder.
     """
     text = text.strip()
+    if "://" not in text and _PASSWORD_OR_HELPER.match(text):
+        raise Misconfigured(f"{name} is no address that can be cloned; write https:// before it.")
     if "://" not in text and _SHORT_SSH.fullmatch(text) and not text.startswith("-"):
         return Remote(text, _folder(text, name), is_ssh=True)
     url = _split(text, name)

@@ -6,6 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%\-]+)(?::([0-9]{1,5}))?")
+_AMBIGUOUS = frozenset("/\\%")
+"""What separates components for one server or another, or is decoded once more, if it stands in a decoded one."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,18 @@ def provider(repositories: tuple[Repository, ...], server: Origin, target: str) 
     Only whole components count, `.git` at a repository's name may be there or not. None: it gets none.
     """
     path = _components(target.partition("?")[0])
-    if any(component in (".", "..") for component in path):
+    if any(map(_is_ambiguous, path)):
         return None  # a server may take it for another repository than we do
     best: Repository | None = None
     for known in repositories:
         if known.origin == server.without_www and _begins(path, known.path):
             best = known if best is None or len(known.path) > len(best.path) else best
     return best.provider if best else None
+
+
+def _is_ambiguous(component: str) -> bool:
+    """Tell whether a server that decodes it again, or cuts parameters off (`..;x`), may go elsewhere in its tree."""
+    return component.partition(";")[0] in (".", "..") or not _AMBIGUOUS.isdisjoint(component)
 
 
 def _begins(path: tuple[str, ...], start: tuple[str, ...]) -> bool:

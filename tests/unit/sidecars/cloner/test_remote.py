@@ -56,5 +56,20 @@ def test_what_git_should_not_be_given_is_refused_with_its_name_and_without_its_s
     assert "hush" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oauth2:hush@gitlab.com/org/repo.git",
+        "me@example.org:hush@gitlab.com/org/repo.git",
+        "me:hush@evil@gitlab.com:8443/repo",
+        "ext::hush",
+        "host::hush/repo",
+    ],
+)
+def test_a_web_address_without_its_scheme_is_no_ssh_address_that_is_shown_whole(text: str) -> None:
+    with pytest.raises(Misconfigured, match=r"^--remote is no address .*; write https:// before it\.$"):
+        parse(text, "--remote")
+
+
 def test_no_password_is_shown() -> None:
     assert "hush" not in repr(parse("https://me:hush@h.org/b", "--remote"))

@@ -6,6 +6,7 @@ Seconds here; `make fuzz` goes on for minutes (FUZZ_EXAMPLES). Seeds are real he
 import os
 import re
 from contextlib import suppress
+from urllib.parse import unquote
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,10 @@ PIECES = (
     b":",
     b",",
     b"%2e%2e",
+    b"/..%2f",
+    b"/%252e%252e",
+    b"/..;",
+    b"/..%5c",
     b"/..",
     b"chunked",
     b"0",
@@ -77,7 +82,10 @@ def where_it_goes(target: str, data: bytes) -> None:
         with suppress(BadMessage):
             route()
     if provider((REPOSITORY,), HERE, target) is not None:
-        assert ".." not in target.split("?", maxsplit=1)[0].split("/")
+        path = target.split("?", maxsplit=1)[0]
+        for _ in range(3):
+            path = unquote(path)
+            assert not {".", ".."} & {part.split(";")[0] for part in re.split(r"[/\\]", path)}
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
