@@ -51,8 +51,9 @@ def _quota(said: str) -> Trouble | None:
     match = _QUOTA.search(said)
     if match is None:
         return None
+    name = match["name"]
     message = (
-        f"The session does not fit into the quota {match['name']} of its namespace."
+        f'The session does not fit into the quota "{name}" of its namespace.'
         " Pause or delete what you do not need, or ask for less."
     )
     used, limited = _amounts(match["used"]), _amounts(match["limited"])
@@ -73,7 +74,7 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
     for claim in filter(observed.owns, observed.claims):
         event = latest(events, claim.metadata.uid, "ProvisioningFailed", "Provisioning", "ProvisioningSucceeded")
         if claim.pending and event is not None and event.reason == "ProvisioningFailed":
-            message = f"The volume {claim.metadata.name} cannot be made; check its class and size."
+            message = f'The volume "{claim.metadata.name}" cannot be made; check its class and size.'
             yield Trouble(Failure.VOLUME_PENDING, message, event.message, fatal=False)
     pod = observed.pod
     if pod is not None and not pod.leaving:
