@@ -114,6 +114,12 @@ def fell_silent_at(known: Known) -> datetime | None:
     return _turned(known.observed, "Ready") if _fell_silent(known.observed) else None
 
 
+def degraded_at(known: Known) -> datetime | None:
+    """Return since when something beside a session that answers does not work."""
+    degraded = known.observed.session.status.state == "RunningDegraded"
+    return _turned(known.observed, "Ready") if degraded else None
+
+
 def condition(observed: Observed, kind: str) -> Condition | None:
     """Return a condition of the session."""
     return next((each for each in observed.session.status.conditions or () if each.type == kind), None)
