@@ -146,7 +146,7 @@ def test_a_quota_that_refuses_the_pod_is_told_with_its_name_and_figures(world: W
     world.session(name, opened_at(name, resources={"requests": {"ephemeral-storage": "2Gi"}}))
     failed = world.wait_for_state(name, "Failed", TOLD_BY_EVENTS)
     assert told(failed) == "QuotaExceeded"
-    assert f"the quota {quota}" in error_of(failed)
+    assert f'the quota "{quota}"' in error_of(failed)
     assert "asks for requests.ephemeral-storage 2Gi; 0 of 1Gi" in error_of(failed)
     world.delete("ResourceQuota", quota)
     world.patch_spec(name, session={"resources": {"requests": {"ephemeral-storage": "1Mi"}}})

@@ -17,7 +17,7 @@ def advice(at: Situation) -> tuple[Advice, ...]:
     if observed.hibernated:
         found = (*remedies(at), *_about_pause(at))
     else:
-        found = (*remedies(at), *_stay(at), *at.log(at.known.session_container), *_pausing(at))
+        found = (*remedies(at), *_stay(at), *_logs(at), *_pausing(at))
     return tuple(dict.fromkeys(found))
 
 
@@ -26,6 +26,13 @@ def _stay(at: Situation) -> Iterator[Advice]:
     if any(each.limit == "maxIdleDuration" and each.at is not None for each in at.coming):
         said = at.patch({"culling": {"lastInteraction": rfc3339(at.now)}})
         yield Advice(text="Say that you are at work, so that it is not paused for idleness:", command=said)
+
+
+def _logs(at: Situation) -> Iterator[Advice]:
+    """Advise to read the logs of containers that run and do not answer, and that of the session."""
+    unready = (each for each in at.known.containers if each.state.running is not None and not each.ready)
+    for container in (*unready, at.known.session_container):
+        yield from at.log(container)
 
 
 def _pausing(at: Situation) -> Iterator[Advice]:

@@ -13,22 +13,25 @@ from amalthea.model.spans import moment
 UNSEEN = "No operator has looked at it yet. If that lasts, ask your admin whether one serves this namespace."
 
 DELETED, PAUSING, RESUMING, NEW = "is being deleted", "is being paused", "is about to be resumed", "is new"
-SILENT, AGAIN, BROKEN = "does not answer at the moment", "is starting again", "has failed"
+SILENT, AGAIN, DEGRADED = (
+    "does not answer at the moment",
+    "is starting again",
+    "answers, but something beside it does not work",
+)
+STUCK, BROKEN, SUCCEEDED = "cannot run", "has failed", "has ended with success"
 _IS: dict[State, str] = {
     "Running": "is running",
-    "RunningDegraded": "answers, but something beside it does not work",
-    "Failed": "cannot run",
-    "Succeeded": "has ended with success",
+    "RunningDegraded": DEGRADED,
+    "Failed": STUCK,
+    "Succeeded": SUCCEEDED,
     "Hibernated": "is paused",
     "NotReady": "is starting",
 }
 DATED = {
     "is running": "has been running since {time} ({ago})",
-    "answers, but something beside it does not work": (
-        "answers, but something beside it has not worked since {time} ({ago})"
-    ),
-    "cannot run": "cannot run: it failed {at} ({ago} ago)",
-    "has ended with success": "ended with success {at} ({ago} ago)",
+    DEGRADED: ("answers, but something beside it has not worked since {time} ({ago})"),
+    STUCK: "cannot run: it failed {at} ({ago} ago)",
+    SUCCEEDED: "ended with success {at} ({ago} ago)",
     "is paused": "has been paused since {time} ({ago})",
     "is starting": "has been starting since {time} ({ago})",
     DELETED: "is being deleted, as was asked for {at} ({ago} ago)",
@@ -109,6 +112,12 @@ def since(known: Known) -> datetime | None:
 def fell_silent_at(known: Known) -> datetime | None:
     """Return when a session that was ready in this run stopped answering; None while it answers, or never did."""
     return _turned(known.observed, "Ready") if _fell_silent(known.observed) else None
+
+
+def degraded_at(known: Known) -> datetime | None:
+    """Return since when something beside a session that answers does not work."""
+    degraded = known.observed.session.status.state == "RunningDegraded"
+    return _turned(known.observed, "Ready") if degraded else None
 
 
 def condition(observed: Observed, kind: str) -> Condition | None:

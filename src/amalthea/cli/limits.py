@@ -19,7 +19,7 @@ from amalthea.model.lifecycle import PAUSES, Deadline
 from amalthea.model.observed import Observed
 from amalthea.model.spans import moment
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def coming(known: Known) -> tuple[Coming, ...]:
         return ()
     counting = _counting(observed)
     found = [*_limits(observed, counting), *_failure(observed), *_announced(observed, counting)]
-    return tuple(sorted(found, key=lambda each: each.at or _NEVER))
+    return tuple(sorted(found, key=lambda each: each.at or NEVER))
 
 
 def started_at(known: Known) -> datetime | None:

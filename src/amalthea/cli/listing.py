@@ -1,14 +1,26 @@
-"""The sessions of a namespace, a line each: how each is, and what comes next."""
+"""The sessions of a namespace, a line each: how each is, and what comes next. Those in trouble come first, with why."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from amalthea.cli import headline
 from amalthea.cli.explanation import Coming, Part
-from amalthea.cli.headline import cause, headline, since
 from amalthea.cli.known import Known
-from amalthea.cli.limits import coming
-from amalthea.cli.text import Paper, harmless
-from amalthea.cli.words import span
+from amalthea.cli.limits import NEVER, coming
+from amalthea.cli.text import STATE_COLOURS, Paper, harmless
+from amalthea.cli.words import localized, span
+
+_COLUMNS = ("NAME", "STATE", "FOR", "NEXT")
+_SHORT = {
+    headline.DEGRADED: "answers in part",
+    headline.SUCCEEDED: "ended well",
+    headline.RESUMING: "to be resumed",
+    headline.SILENT: "does not answer",
+}
+"""Headlines that are too long for a column."""
+_TROUBLED = (headline.STUCK, headline.BROKEN, headline.SILENT, headline.AGAIN, headline.DEGRADED)
+"""The headlines of sessions that somebody should look at, the worst first."""
+_COMES = {"pause": "paused", "delete": "deleted", "stop": "stopped", "fail": "failed"}
 
 
 class Line(Part, frozen=True, kw_only=True):
@@ -17,7 +29,10 @@ class Line(Part, frozen=True, kw_only=True):
     name: str
     state: str
     headline: str
+    reason: str
     cause: str
+    error: str
+    """What is wrong, in full; empty if nothing is."""
     since: datetime | None
     next: Coming | None
 
@@ -31,39 +46,59 @@ class Listing(Part, frozen=True, kw_only=True):
 
 
 def listing(namespace: str, sessions: Iterable[Known], now: datetime) -> Listing:
-    """Return the sessions of a namespace, by name."""
-    lines = (_line(known) for known in sessions)
-    return Listing(namespace=namespace, sessions=tuple(sorted(lines, key=lambda each: each.name)), explained_at=now)
+    """Return the sessions of a namespace: those in trouble first, then those for which something comes soonest."""
+    lines = sorted((_line(known) for known in sessions), key=_urgency)
+    return Listing(namespace=namespace, sessions=tuple(lines), explained_at=now)
 
 
 def render(told: Listing, paper: Paper) -> str:
-    """Return the listing as text, no line wider than the paper if no name is."""
+    """Return the listing as text, no line wider than the paper if no name is very long."""
     if not told.sessions:
         return f"There are no sessions in the namespace {told.namespace}. Another one is named with -n.\n"
-    width = max(len(each.name) for each in told.sessions) + 2
-    lines = (f"{harmless(each.name):<{width}}{_short(each, told, paper.width - width)}\n" for each in told.sessions)
-    return "".join(lines)
+    rows = [_COLUMNS, *(_row(each, told.explained_at) for each in told.sessions)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    head, *lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    shown = [paper.paint("bold", head)]
+    for text, each in zip(lines, told.sessions, strict=True):
+        shown.append(paper.paint(STATE_COLOURS.get(each.state, ""), text))
+        why = localized(_why(each), told.explained_at, paper.zone)
+        shown += paper.wrapped(why, 4, "    ")
+    return "\n".join(shown) + "\n"
 
 
 def _line(known: Known) -> Line:
     session = known.observed.session
-    first = next((each for each in coming(known) if each.at is not None), None)
     return Line(
         name=session.metadata.name,
         state=session.status.state,
-        headline=headline(known),
-        cause=cause(known),
-        since=since(known),
-        next=first,
+        headline=headline.headline(known),
+        reason=headline.reason(known),
+        cause=headline.cause(known),
+        error=session.status.error or "",
+        since=headline.since(known),
+        next=next((each for each in coming(known) if each.at is not None), None),
     )
 
 
-def _short(line: Line, told: Listing, room: int) -> str:
-    """Return the rest of a line, cut at the paper's edge."""
-    now = told.explained_at
-    so_far = f"{line.headline}, for {span(now - line.since)}" if line.since is not None else line.headline
-    more = line.cause if line.state == "Failed" else ""
-    if line.next is not None and line.next.at is not None and not more:
-        more = f"In {span(line.next.at - now)}: {line.next.why[:1].lower()}{line.next.why[1:]}"
-    text = harmless(f"{so_far}. {more}".strip())
-    return text if len(text) <= max(room, 20) else f"{text[: max(room, 20) - 1]}…"
+def _urgency(line: Line) -> tuple[int, datetime, str]:
+    rank = _TROUBLED.index(line.headline) if line.headline in _TROUBLED else len(_TROUBLED) + (not line.error)
+    return rank, (line.next.at if line.next is not None else None) or NEVER, line.name
+
+
+def _row(line: Line, now: datetime) -> tuple[str, ...]:
+    state = _SHORT.get(line.headline, line.headline.removeprefix("is ").removeprefix("has "))
+    lasted = span(now - line.since) if line.since is not None else ""
+    return harmless(line.name), state, lasted, _next(line.next, now) if line.next is not None else ""
+
+
+def _next(coming: Coming, now: datetime) -> str:
+    if coming.at is None:
+        return ""
+    return f"{_COMES[coming.action]} {f'in {span(coming.at - now)}' if now < coming.at else 'now'}"
+
+
+def _why(line: Line) -> str:
+    """Return the first sentence of what is wrong with a session; the explanation of that session tells all of it."""
+    told = line.error or (line.cause if line.headline in _TROUBLED else "")
+    first, more, _ = told.partition(". ")
+    return f"{first}{more.strip()}"

@@ -20,7 +20,7 @@ LAST = 25
 
 _STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
-_STATE_COLOURS = {"Running": "green", "Succeeded": "green", "Failed": "red", "RunningDegraded": "yellow"}
+STATE_COLOURS = {"Running": "green", "Succeeded": "green", "Failed": "red", "RunningDegraded": "yellow"}
 _LABEL = 11
 
 
@@ -69,7 +69,7 @@ def render(told: Explanation, paper: Paper) -> str:
 
 def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
     for line in paper.wrapped(f"{told.name} {_dated(told, paper)}."):
-        yield paper.paint(_STATE_COLOURS.get(told.state, "bold"), line)
+        yield paper.paint(STATE_COLOURS.get(told.state, "bold"), line)
     yield from paper.wrapped(_local(told.cause, told, paper)) if told.cause else ()
     if told.url and told.state in ("Running", "RunningDegraded"):
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"

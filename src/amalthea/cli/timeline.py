@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from amalthea.api import names
 from amalthea.cli.explanation import Happening, Notice
 from amalthea.cli.facts import ended
-from amalthea.cli.headline import fell_silent_at
+from amalthea.cli.headline import degraded_at, fell_silent_at
 from amalthea.cli.known import EventView, Known
 from amalthea.cli.limits import started_at
 from amalthea.model.spans import moment
@@ -115,6 +115,7 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
     for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
         yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
     yield _of_session(known, fell_silent_at(known), "NotReady", "It stopped answering.", warning=True)
+    yield _of_session(known, degraded_at(known), "Degraded", "Something beside it stopped working.", warning=True)
     failed = "The session failed." if known.observed.interactive else "The job failed."
     yield _of_session(known, moment(status.failing_since), "Failed", failed, warning=True)
     yield _of_session(known, moment(status.hibernated_since), "Hibernated", "The session was paused.")

@@ -50,7 +50,7 @@ def judge(observed: Observed, now: datetime) -> Idleness | None:
         return None
     found = signals.of(observed, culling, now)
     status, reason = _verdict(found)
-    return Idleness(status, reason, " ".join((_SAYS[reason], *(str(signal) for signal in found))))
+    return Idleness(status, reason, " ".join((_SAYS[reason], *(signal.says for signal in found))))
 
 
 def _verdict(found: tuple[Signal, ...]) -> tuple[Literal["True", "False", "Unknown"], Reason]:

@@ -27,17 +27,12 @@ DEFAULT_THRESHOLD = Decimal("0.3")
 class Signal:
     """What one signal says."""
 
-    name: str
-    found: str
-    """What it found, and how old that is."""
+    says: str
+    """What it found and how old that is, as a sentence of the verdict."""
     speaks: Literal["busy", "quiet", "unknown"] = "quiet"
     """Only work and not knowing count: a session is idle where neither is."""
     reason: Reason | None = None
     """The verdict's reason if this signal decides it."""
-
-    def __str__(self) -> str:
-        """Return it as a sentence of the verdict."""
-        return f"{self.name}: {self.found}."
 
 
 def of(observed: Observed, culling: Culling, now: datetime) -> tuple[Signal, ...]:
@@ -63,30 +58,31 @@ def change(observed: Observed, culling: Culling) -> Iterator[datetime]:
 
 
 def _declared(observed: Observed, now: datetime) -> Signal:
-    name, declared = "Declared busy", _annotation(observed)
+    declared = _annotation(observed)
     if declared is None:
-        return Signal(name, "no")
+        return Signal("No program declares it busy.")
     until = spans.moment(declared)
     if until is None:
-        return Signal(name, "unreadable", "unknown", Reason.DECLARED_UNREADABLE)
+        unreadable = "Until when a program declares it busy cannot be read."
+        return Signal(unreadable, "unknown", Reason.DECLARED_UNREADABLE)
     if now < until:
-        return Signal(name, f"until {rfc3339(until)}", "busy", Reason.DECLARED_BUSY)
-    return Signal(name, f"no more since {rfc3339(until)}")
+        return Signal(f"It is declared busy until {rfc3339(until)}.", "busy", Reason.DECLARED_BUSY)
+    return Signal(f"It was declared busy until {rfc3339(until)}.")
 
 
 def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:
-    name, limit = "CPU", f"{(threshold(culling) * 1000).normalize():f}m"
+    limit = f"{threshold(culling).normalize():f} CPU cores"
     usage, warm_at = observed.usage, _warm_at(observed)
     if usage is None or not usage.valid(now) or warm_at is None or now < warm_at:
-        return Signal(name, "unknown now", "unknown", Reason.USAGE_UNKNOWN)
+        return Signal("How much CPU it uses now is not known.", "unknown", Reason.USAGE_UNKNOWN)
     if usage.cpu >= threshold(culling):
-        return Signal(name, f"{limit} or more now", "busy", Reason.CPU_BUSY)
-    return Signal(name, f"less than {limit} now")
+        return Signal(f"It uses {limit} or more now.", "busy", Reason.CPU_BUSY)
+    return Signal(f"It uses less than {limit} now.")
 
 
 def _browser(door: Door, told: Status) -> Signal:
     """Return what the door said last; until it is asked anew, what was told of it still counts."""
-    name, asked = "Browser", Signal("Browser", "asked before a pause")
+    asked = Signal("Whether somebody works in a browser is asked before a pause.")
     match door.look:
         case Told():
             return asked
@@ -100,17 +96,18 @@ def _browser(door: Door, told: Status) -> Signal:
                 return asked
             word = Reason(former)
     if word is Reason.DOOR_SILENT:
-        return Signal(name, "unknown, the proxy keeps silent", "unknown", word)
-    return Signal(name, "not counted, the proxy is of an older release that cannot tell", reason=word)
+        return Signal("Whether somebody works in a browser is not known.", "unknown", word)
+    return Signal("Work in a browser does not count: the proxy is of an older release that cannot tell.", reason=word)
 
 
 def _own_word(culling: Culling, now: datetime) -> Signal:
     """Return the user's word of being at work: the time until the pause counts from it, whatever the verdict."""
-    name, until = "The user's word", _counts_until(culling)
+    until = _counts_until(culling)
     if until is None:
-        return Signal(name, "none")
+        return Signal("Nobody has said that they are at work.")
     limit = spans.in_words(spans.positive(culling.max_idle_duration) or timedelta(0))
-    return Signal(name, f"given within the last {limit}" if now < until else f"given more than {limit} ago")
+    when = f"within the last {limit}" if now < until else f"more than {limit} ago"
+    return Signal(f"Somebody said {when} that they were at work.")
 
 
 def _counts_until(culling: Culling) -> datetime | None:

@@ -25,7 +25,7 @@ _BECAUSE: dict[Cause, str] = {
     Cause.STARTING_TOO_LONG: "it was not ready within {span} of its start",
     Cause.FAILED_TOO_LONG: "it has been failed for {span}",
     Cause.HIBERNATED_TOO_LONG: "it has been paused for {span}",
-    Cause.ENDED_LONG_AGO: "its job ended {span} ago",
+    Cause.ENDED_LONG_AGO: "a job is kept for {span} after its end",
     Cause.FAILED_LONG_AGO: "its job has been failed for {span}",
 }
 _REMEDY: dict[Cause, str] = {

@@ -109,7 +109,7 @@ def _authentication(session_type: str, authentication: Authentication | None) ->
     if authentication.type in ("token", "oauth2proxy") and not authentication.secret_ref.key:
         yield Problem(
             "spec.authentication.secretRef.key",
-            f"is missing; name the key of secret {authentication.secret_ref.name} that holds the configuration, "
+            f'is missing; name the key of secret "{authentication.secret_ref.name}" that holds the configuration, '
             f"which {authentication.type} authentication needs.",
         )
 

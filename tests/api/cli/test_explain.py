@@ -133,9 +133,10 @@ def test_without_a_name_the_sessions_of_the_namespace_are_listed(world: World, u
     told = explain(rights, "-n", world.namespace, COLUMNS="200")
 
     assert told.code == 0
-    one, two = told.out.splitlines()
-    assert one.startswith("one  is running, for ")
-    assert two.startswith("two  is running, for ")
+    head, one, two = told.out.splitlines()
+    assert head.split() == ["NAME", "STATE", "FOR", "NEXT"]
+    assert one.startswith("one   running  ")
+    assert two.startswith("two   running  ")
     assert [
         each["name"] for each in json.loads(explain(rights, "-n", world.namespace, "-o", "json").out)["sessions"]
     ] == [

@@ -93,6 +93,7 @@ LOGS = {
     "door_misconfigured": ["authproxy", "amalthea-session"],
     "clone_failed": ["git-clone-0"],
     "crashed": ["amalthea-session"],
+    "something_beside_it_fails": ["authproxy", "amalthea-session"],
     "node_lost": [],
     "starting": [],
 }

@@ -1,15 +1,18 @@
 """What others wrote must not steer the reader's terminal, and lines must fit it."""
 
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 
+import msgspec
 import pytest
 
 from amalthea.cli.compose import explanation
+from amalthea.cli.known import Known
 from amalthea.cli.listing import listing
 from amalthea.cli.listing import render as render_listing
 from amalthea.cli.text import LAST, Paper, harmless, render
 from tests.unit.cli.parts import LAB, NOW, event, known, status
-from tests.unit.cli.scenarios import SCENARIOS, running
+from tests.unit.cli.scenarios import SCENARIOS
 from tests.unit.cli.troubled import out_of_memory
 
 EVIL = "\x1b]0;owned\x07\x1b[2Jbad\r\nlines\u202e"
@@ -49,13 +52,41 @@ def test_of_much_that_happened_the_last_is_shown_and_the_rest_is_counted() -> No
     assert "12 things before" in text
 
 
-def test_a_namespace_is_listed_in_a_line_for_each_session() -> None:
-    told = listing("team", [running(), SCENARIOS["failed_for_a_bad_image"](), SCENARIOS["new"]()], NOW)
-    assert render_listing(told, Paper(width=76, zone=UTC)).splitlines() == [
-        "demo  is running, for 2 h 9 min. In 21 h 50 min: paused, having run for 1 d…",
-        "demo  cannot run, for 2 h 9 min. The container amalthea-session does not st…",
-        "demo  is new, for 2 h 9 min.",
+LISTED = (
+    *("running", "failed_for_a_bad_image", "new", "running_and_idle"),
+    *("stopped_answering", "paused_by_user", "secret_missing"),
+)
+
+
+def named(name: str) -> Known:
+    """Return a session of a scenario as the list of a namespace knows it, under the scenario's name."""
+    seen = SCENARIOS[name]().observed
+    metadata = msgspec.structs.replace(seen.session.metadata, name=name.replace("_", "-"))
+    session = msgspec.structs.replace(seen.session, metadata=metadata)
+    return Known(replace(seen, session=session, workload=None, pods=(), claims=(), events=None))
+
+
+def test_a_namespace_is_listed_with_what_is_in_trouble_first_and_what_comes_soonest_next() -> None:
+    told = listing("team", map(named, LISTED), NOW)
+    assert render_listing(told, Paper(width=80, zone=UTC)).splitlines() == [
+        "NAME                    STATE            FOR         NEXT",
+        "failed-for-a-bad-image  cannot run       2 h 9 min   paused in 3 h 50 min",
+        "    The container amalthea-session does not start: the registry has no such",
+        "    image; check its name and tag.",
+        "stopped-answering       does not answer  5 min       paused in 21 h 50 min",
+        "secret-missing          starting         2 h 10 min  paused in 50 min",
+        "    The container amalthea-session waits for a secret or config map that is not",
+        "    there yet.",
+        "running-and-idle        running          2 h 9 min   paused in 5 min",
+        "running                 running          2 h 9 min   paused in 21 h 50 min",
+        "paused-by-user          paused           9 min 29 s  deleted in 29 d 23 h",
+        "new                     new              2 h 9 min",
     ]
+
+
+def test_every_state_fits_into_its_column() -> None:
+    lines = render_listing(listing("team", map(named, SCENARIOS), NOW), Paper(width=80, zone=UTC)).splitlines()
+    assert max(map(len, lines)) <= 80
 
 
 def test_an_empty_namespace_is_told_to_be_so() -> None:

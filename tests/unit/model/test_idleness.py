@@ -124,24 +124,28 @@ def said(at: str) -> SessionBuilder:
 SIGNALS: dict[str, tuple[Observed, list[str]]] = {
     "nothing but CPU": (
         seen(usage=using("0.01")),
-        ["Declared busy: no.", "CPU: less than 300m now.", "The user's word: none."],
+        [
+            "No program declares it busy.",
+            "It uses less than 0.3 CPU cores now.",
+            "Nobody has said that they are at work.",
+        ],
     ),
     "all that there are": (
         replace(seen(said("2026-11-22T13:30:00Z"), using("1"), "2026-11-22T15:00:00Z"), door=Door("192.0.2.1")),
         [
-            "Declared busy: until 2026-11-22T15:00:00Z.",
-            "CPU: 300m or more now.",
-            "Browser: asked before a pause.",
-            "The user's word: given within the last 1 hour.",
+            "It is declared busy until 2026-11-22T15:00:00Z.",
+            "It uses 0.3 CPU cores or more now.",
+            "Whether somebody works in a browser is asked before a pause.",
+            "Somebody said within the last 1 hour that they were at work.",
         ],
     ),
     "all of them past or not known": (
         replace(seen(said("2026-11-22T13:00:00Z"), None, "2026-11-22T13:59:00Z"), door=Door("192.0.2.1", Silent(NOW))),
         [
-            "Declared busy: no more since 2026-11-22T13:59:00Z.",
-            "CPU: unknown now.",
-            "Browser: unknown, the proxy keeps silent.",
-            "The user's word: given more than 1 hour ago.",
+            "It was declared busy until 2026-11-22T13:59:00Z.",
+            "How much CPU it uses now is not known.",
+            "Whether somebody works in a browser is not known.",
+            "Somebody said more than 1 hour ago that they were at work.",
         ],
     ),
 }

@@ -220,7 +220,7 @@ def test_a_session_is_looked_at_again_exactly_when_time_changes_its_state(
 
 def test_a_quota_is_told_by_its_name_and_figures() -> None:
     assert told(refused(STS_QUOTA)).error == (
-        "The session does not fit into the quota gpus of its namespace. Pause or delete what you do not need, or ask for"
+        'The session does not fit into the quota "gpus" of its namespace. Pause or delete what you do not need, or ask for'
         " less. It asks for requests.gpu 1; 4 of 4 are in use."
     )
 

@@ -110,8 +110,8 @@ REFUSED = {
     "a token without a key": (
         session().with_token(key=""),
         (
-            "spec.authentication.secretRef.key: is missing; name the key of secret door that holds the configuration, "
-            "which token authentication needs."
+            'spec.authentication.secretRef.key: is missing; name the key of secret "door" that holds the '
+            "configuration, which token authentication needs."
         ),
     ),
     "oauth2proxy without a key": (session().with_oauth2_proxy(key=""), "spec.authentication.secretRef.key: is"),

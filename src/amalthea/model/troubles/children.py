@@ -12,7 +12,7 @@ def troubles(observed: Observed) -> Iterator[Trouble]:
     fatal = observed.pod is None or not observed.pod.ready
     for claim in filter(observed.owns, observed.claims):
         for fault in claim.faults:
-            message = f"The volume {claim.metadata.name} could not be given its new size; ask an administrator."
+            message = f'The volume "{claim.metadata.name}" could not be given its new size; ask an administrator.'
             yield Trouble(Failure.VOLUME_NOT_RESIZED, message, fault, fatal=fatal)
     for child in (observed.service, observed.ingress):
         for fault in child.faults if child is not None and observed.owns(child) else ():

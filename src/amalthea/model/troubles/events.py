@@ -50,8 +50,9 @@ def _quota(said: str) -> Trouble | None:
     match = _QUOTA.search(said)
     if match is None:
         return None
+    name = match["name"]
     message = (
-        f"The session does not fit into the quota {match['name']} of its namespace."
+        f'The session does not fit into the quota "{name}" of its namespace.'
         " Pause or delete what you do not need, or ask for less."
     )
     used, limited = _amounts(match["used"]), _amounts(match["limited"])
@@ -76,7 +77,7 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
             message = (
                 f"{source} cannot be made ready; check the secret."
                 if source is not None
-                else f"The volume {claim.metadata.name} cannot be made; check its class and size."
+                else f'The volume "{claim.metadata.name}" cannot be made; check its class and size.'
             )
             yield Trouble(Failure.VOLUME_PENDING, message, event.message, fatal=False)
     pod = observed.pod
