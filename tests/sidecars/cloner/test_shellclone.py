@@ -158,6 +158,30 @@ def test_the_wanted_branch_and_commit_are_checked_out(
         assert git(clone, "rev-parse", "--abbrev-ref", "@{upstream}") == f"origin/{stands_on}"
 
 
+def test_an_entry_that_cannot_be_used_leaves_a_word_and_keeps_no_session_from_starting(
+    cloner: Cloner, server: GitServer
+) -> None:
+    (cloner.volume / "mine").mkdir()
+    (cloner.volume / "mine" / "thesis.tex").write_text("mine")
+
+    ended = _run(
+        cloner,
+        {"url": "www.example.org/o/bad"},
+        {"url": "www.example.org/o/mine"},
+        {"url": None},
+        {"url": server.address("project"), "provider": "hub"},
+        GIT_PROVIDERS_0_=json.dumps({"id": "hub", "access_token_url": None}),
+        USER__RENKU_TOKEN=RENKU_TOKEN,
+    )
+
+    assert ended.code == 0, ended.log
+    assert "GIT_CLONE_REPOSITORIES_0_ is no address" in (cloner.volume / "bad" / "ERROR").read_text()
+    assert [path.name for path in (cloner.volume / "mine").iterdir()] == ["thesis.tex"]
+    assert "GIT_CLONE_REPOSITORIES_2_ has no url" in ended.log
+    assert "GIT_CLONE_GIT_PROVIDERS_0_ needs an id" in ended.log
+    assert (cloner.volume / "project" / "notes.txt").is_file()
+
+
 def test_a_volume_that_cannot_be_written_keeps_no_session_from_starting(cloner: Cloner, server: GitServer) -> None:
     (cloner.volume / "file").touch()
     cloner.volume = Path(cloner.volume / "file")

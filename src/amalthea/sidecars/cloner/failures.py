@@ -74,10 +74,15 @@ _CAUSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
 """The cause, whether it may pass, and by which words of git, ssh or git-lfs it is known. The first that fits holds."""
 
 
+_NAMES = re.compile(r"""^Cloning into .*$|(?<!\w)'[^'\n]*'|"[^"\n]*"|\w+://\S+""", re.MULTILINE)
+"""What repositories, files and branches are called, which tells nothing of a cause."""
+
+
 def judge(said: str, doing: str) -> Failure:
     """Return what failed, from all that git `said`. `doing` begins the sentence: "Cloning https://host/path"."""
+    own_words = _NAMES.sub("''", said)
     for cause, transient, words in _CAUSES:
-        if re.search("|".join(words), said):
+        if re.search("|".join(words), own_words):
             return Failure(f"{doing} failed: {cause}.", transient)
     return Failure(f"{doing} failed; look into the log of this container for what git says.")
 

@@ -1,5 +1,6 @@
 """The address of a repository, taken apart: what git is told holds no password, for git writes it into the clone."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -50,6 +51,14 @@ def parse(text: str, name: str) -> Remote:
     user = f"{url.username}@" if url.username else ""
     address = url._replace(netloc=user + host).geturl()
     return Remote(address, _folder(url.path, name), is_ssh=url.scheme == "ssh")
+
+
+def likely_folder(text: str) -> str | None:
+    """Return the name of the folder for an address that may lack nothing but its scheme; None if it is not known."""
+    for whole in (text,) if "://" in text else (text, f"https://{text}"):
+        with contextlib.suppress(Misconfigured):
+            return parse(whole, "It").folder
+    return None
 
 
 def _split(text: str, name: str) -> SplitResult:

@@ -10,7 +10,7 @@ from pathlib import Path
 from amalthea.sidecars.cloner import cloning, ending, remote, variables
 from amalthea.sidecars.cloner.checkout import Wish
 from amalthea.sidecars.cloner.credentials import Access, Credentials, Login
-from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
+from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git, say
 from amalthea.sidecars.cloner.private import environment
 from amalthea.sidecars.cloner.variables import Repository, Variables
@@ -28,10 +28,36 @@ def _run(arguments: Sequence[str], given: Mapping[str, str]) -> None:
         arguments
     )
     wanted = variables.read(given)
-    sources = [(repository, remote.parse(repository.url, repository.variable)) for repository in wanted.repositories]
     _report_errors(wanted.sentry)
-    for repository, source in sources:
-        _one(wanted, repository, source, given)
+    for fault in wanted.faults:
+        say(fault)
+    for repository in wanted.repositories:
+        try:
+            source = _source(repository)
+        except Misconfigured as error:
+            _refuse(wanted.mount_path, repository, str(error))
+        else:
+            _one(wanted, repository, source, given)
+
+
+def _source(repository: Repository) -> remote.Remote:
+    """Return where a repository is; raise Misconfigured if its entry cannot be used."""
+    if repository.fault:
+        raise Misconfigured(repository.fault)
+    return remote.parse(repository.url, repository.variable)
+
+
+def _refuse(place: Path, repository: Repository, message: str) -> None:
+    """Tell what is wrong with an entry, in its folder, too, if that is known and holds nothing of somebody else's."""
+    name = remote.likely_folder(repository.url)
+    try:
+        is_free = name is not None and not cloning.is_taken(place / name)
+    except OSError:
+        is_free = False
+    if name is not None and is_free:
+        _leave_error(place / name, message)
+    else:
+        say(message)
 
 
 def _one(wanted: Variables, repository: Repository, source: remote.Remote, given: Mapping[str, str]) -> None:

@@ -23,6 +23,8 @@ class Repository:
     provider: str = ""
     branch: str = ""
     commit_sha: str = ""
+    fault: str = ""
+    """Why it cannot be cloned, if the entry itself is wrong: its name and the remedy, never its value."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,24 @@ class Variables:
     proxy_port: int | None = None
     """Where the git proxy will listen, if the session has one."""
     sentry: Sentry = Sentry()
+    faults: tuple[str, ...] = ()
+    """What is wrong with entries that are left out."""
 
 
 def read(environment: Mapping[str, str]) -> Variables:
     """Read them all.
 
     Raises:
-        Misconfigured: one cannot be used; its name and the remedy, never its value.
+        Misconfigured: one that is for all repositories cannot be used; its name and the remedy, never its value.
     """
     mount_path = _text(environment, "MOUNT_PATH")
     if not mount_path:
         raise Misconfigured(f"{_PREFIX}MOUNT_PATH is missing; name the folder of the session's files.")
+    providers, faults = _providers(environment)
     return Variables(
         mount_path=Path(mount_path),
         repositories=tuple(_repositories(environment)),
-        providers=dict(_providers(environment)),
+        providers=providers,
         user=User(
             full_name=_text(environment, "USER__FULL_NAME") or _text(environment, "USER__USERNAME"),
             email=_text(environment, "USER__EMAIL"),
@@ -81,28 +86,36 @@ def read(environment: Mapping[str, str]) -> Variables:
         large_files=_boolean(environment, "LFS_AUTO_FETCH"),
         proxy_port=_port(environment) if _boolean(environment, "IS_GIT_PROXY_ENABLED") else None,
         sentry=_sentry(environment),
+        faults=faults,
     )
 
 
 def _repositories(environment: Mapping[str, str]) -> Iterator[Repository]:
     for variable, entry in _numbered(environment, "REPOSITORIES"):
-        if not entry.get("url"):
-            raise Misconfigured(f"{variable} has no url; write the address of a repository.")
-        branch, commit = entry.get("branch", ""), entry.get("commit_sha", "")
-        if branch.startswith("-") or commit.startswith("-"):
-            raise Misconfigured(f"{variable} has a branch or commit_sha that begins with a hyphen; correct it.")
-        yield Repository(entry["url"], variable, entry.get("provider", ""), branch, commit)
+        url, branch, commit = (entry.get(key, "") for key in ("url", "branch", "commit_sha"))
+        fault = ""
+        if not url:
+            fault = f"{variable} has no url; write a JSON object with the address of a repository."
+        elif branch.startswith("-") or commit.startswith("-"):
+            fault = f"{variable} has a branch or commit_sha that begins with a hyphen; correct it."
+        yield Repository(url, variable, entry.get("provider", ""), branch, commit, fault)
 
 
-def _providers(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _providers(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return where each provider's token is to be had, and what is wrong with the others."""
+    providers: dict[str, str] = {}
+    faults = []
     for variable, entry in _numbered(environment, "GIT_PROVIDERS"):
         address = entry.get("access_token_url", "")
-        if not entry.get("id") or not address.startswith(("http://", "https://")):
-            raise Misconfigured(f"{variable} needs an id, and an access_token_url that begins with https://.")
-        yield entry["id"], address
+        if entry.get("id") and address.startswith(("http://", "https://")):
+            providers[entry["id"]] = address
+        else:
+            faults.append(f"{variable} needs an id, and an access_token_url that begins with https://; it is left out.")
+    return providers, tuple(faults)
 
 
 def _numbered(environment: Mapping[str, str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each entry with its variable's name; one that is no JSON object has nothing in it."""
     index = 0
     while (variable := f"{_PREFIX}{name}_{index}_") in environment:
         index += 1
@@ -112,9 +125,8 @@ def _numbered(environment: Mapping[str, str], name: str) -> Iterator[tuple[str, 
             entry = json.loads(environment[variable])
         except ValueError:
             entry = None
-        if not isinstance(entry, dict):
-            raise Misconfigured(f"{variable} is no JSON object; write it like {{}} with keys and values.")
-        yield variable, {key: value for key, value in entry.items() if isinstance(value, str)}
+        pairs = entry.items() if isinstance(entry, dict) else ()
+        yield variable, {key: value for key, value in pairs if isinstance(value, str)}
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:

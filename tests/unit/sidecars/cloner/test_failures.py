@@ -73,6 +73,24 @@ def test_what_may_pass_is_tried_again(said: str, cause: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("Cloning into '/w/.certificates.cloning'...\nfatal: early EOF", "cannot be reached"),
+        (
+            "fatal: unable to access 'https://h.org/certificates.git/': Could not resolve host: h.org",
+            "name of its server",
+        ),
+        ('Post "https://h.org/out of memory": dial tcp: connection refused', "cannot be reached"),
+        ("batch request: https://h.org/certificate/info/lfs: connection reset by peer", "cannot be reached"),
+        ("ssl: certificate doesn't match 'timeout.h.org'", "another server's certificate"),
+        ("fatal: repository 'https://h.org/EOF/' not found", "no such repository"),
+    ],
+)
+def test_a_cause_is_not_read_out_of_the_name_of_a_repository(said: str, cause: str) -> None:
+    assert cause in failures.judge(said, DOING).message
+
+
+@pytest.mark.parametrize(
     ("line", "logged"),
     [
         ("fatal: 'https://me:hush@h.org/a' not found", "fatal: 'https://h.org/a' not found"),

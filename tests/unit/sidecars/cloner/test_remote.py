@@ -4,7 +4,7 @@ import pytest
 
 from amalthea.sidecars.cloner.credentials import Login
 from amalthea.sidecars.cloner.errors import Misconfigured
-from amalthea.sidecars.cloner.remote import Remote, parse
+from amalthea.sidecars.cloner.remote import Remote, likely_folder, parse
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,23 @@ def test_what_git_should_not_be_given_is_refused_with_its_name_and_without_its_s
 def test_a_web_address_without_its_scheme_is_no_ssh_address_that_is_shown_whole(text: str) -> None:
     with pytest.raises(Misconfigured, match=r"^--remote is no address .*; write https:// before it\.$"):
         parse(text, "--remote")
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("www.h.org/o/bad.git", "bad"),
+        ("oauth2:hush@h.org/o/bad", "bad"),
+        ("https://h.org/bad", "bad"),
+        ("", None),
+        ("hush", None),
+        ("oauth2:hush@h.org", None),
+        ("https://me:hush@h.org", None),
+        ("www.h.org/..", None),
+    ],
+)
+def test_a_folder_is_named_after_a_path_and_never_after_a_password(text: str, folder: str | None) -> None:
+    assert likely_folder(text) == folder
 
 
 def test_no_password_is_shown() -> None:

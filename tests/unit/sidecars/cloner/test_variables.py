@@ -1,6 +1,7 @@
 """The web back end's variables, entries without a value too; and what cannot be used is told by its name alone."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,6 @@ def test_null_is_no_value() -> None:
         ("GIT_PROXY_PORT", "70000"),
         ("GIT_PROXY_PORT", "٣"),
         ("GIT_PROXY_PORT", ""),
-        ("REPOSITORIES_0_", "hush"),
-        ("REPOSITORIES_0_", '["hush"]'),
-        ("REPOSITORIES_0_", '{"provider": "hush"}'),
-        ("REPOSITORIES_0_", '{"url": "https://h.org/hush", "branch": "--upload-pack=evil"}'),
-        ("GIT_PROVIDERS_0_", "{"),
-        ("GIT_PROVIDERS_0_", '{"id": "hush"}'),
-        ("GIT_PROVIDERS_0_", '{"id": "hush", "access_token_url": "file:///hush"}'),
         ("SENTRY__SAMPLE_RATE", "hush"),
     ],
 )
@@ -99,6 +93,44 @@ def test_what_cannot_be_used_is_told_by_its_name_alone(name: str, value: str) ->
         read(_given(**given))
 
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "hush",
+        '["hush"]',
+        '{"provider": "hush"}',
+        '{"url": null}',
+        '{"url": "https://h.org/hush", "branch": "--upload-pack=evil"}',
+    ],
+)
+def test_one_entry_that_cannot_be_used_keeps_no_other_repository_away(value: str) -> None:
+    bad, good = read(_given(REPOSITORIES_0_=value, REPOSITORIES_1_=REPOSITORY)).repositories
+
+    assert re.match(r"GIT_CLONE_REPOSITORIES_0_ has .*\.$", bad.fault)
+    assert "hush" not in bad.fault
+    assert good == Repository("https://h.org/a", "GIT_CLONE_REPOSITORIES_1_")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{",
+        '{"id": "hush"}',
+        '{"id": "hush", "access_token_url": null}',
+        '{"id": "hush", "access_token_url": "file:///hush"}',
+    ],
+)
+def test_a_provider_that_cannot_be_used_is_left_out_and_told_by_its_name_alone(value: str) -> None:
+    provider = json.dumps({"id": "hub", "access_token_url": "https://renku.org/token"})
+
+    found = read(_given(GIT_PROVIDERS_0_=value, GIT_PROVIDERS_1_=provider))
+
+    assert found.providers == {"hub": "https://renku.org/token"}
+    (fault,) = found.faults
+    assert fault.startswith("GIT_CLONE_GIT_PROVIDERS_0_ needs ")
+    assert "hush" not in fault
 
 
 def test_no_token_and_no_address_is_shown() -> None:
