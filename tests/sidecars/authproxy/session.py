@@ -26,7 +26,7 @@ class Session:
     heads: list[bytes] = field(default_factory=list)
     """The requests that came, as they came."""
     received: int = 0
-    """Bytes of bodies that came."""
+    """Bytes that came, of bodies and on WebSockets."""
     finish: asyncio.Event = field(default_factory=asyncio.Event)
     """Lets answers end that were begun."""
     port: int = 0
@@ -109,6 +109,7 @@ class Session:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
         writer.write(b"Sec-WebSocket-Accept: " + accept + END)
         while data := await reader.read(65536):
+            self.received += len(data)
             writer.write(data)
             await writer.drain()
         if b" /ws/deaf " in head:  # as some servers do not see that the other end has gone

@@ -36,3 +36,12 @@ async def test_an_upload_that_was_given_up_is_not_waited_for(door: Door, session
     await eventually(lambda: session.heads)
     browser.writer.close()
     await door.tells("open_connections", lambda count: count == 0)
+
+
+async def test_what_was_sent_right_before_leaving_arrives(door: Door, session: Session) -> None:
+    for _ in range(20):
+        session.received = 0
+        browser = await door.websocket(BEARER)
+        await browser.send(b"x" * 60_000)
+        browser.writer.close()
+        await eventually(lambda: session.received == 60_000)

@@ -91,9 +91,6 @@ def _defaults() -> str:
         "timeout client 1d",
         "timeout server 1d",
         "timeout tunnel 7d",
-        # Once one end has closed: programs that never close theirs would hold the connection for days.
-        "timeout client-fin 5s",
-        "timeout server-fin 5s",
     )
 
 
@@ -201,14 +198,17 @@ def _ways(settings: Settings) -> list[str]:
     page = f"{_HTML} string '{pages.page(pages.NO_ANSWER)}'"
     message = f"{_JSON} string '{pages.message(pages.NO_ANSWER)}'"
     server = f"server session {settings.remote}"
+    # Where a browser has closed, do not wait for the session to close too: some programs never do. HAProxy 3.0 has no
+    # time limit for that (`timeout server-fin` is for TCP there).
+    leave = "option nolinger"
     websockets = (
         "stick-table type string len 36 size 1k expire 2m store bytes_in_rate(60s)",
         "http-response track-sc0 uuid if { status 101 }",
     )
     return [
-        _section("backend pages", *_unanswered(page), server),
-        _section("backend session", *_unanswered(message), server),
-        _section("backend websockets", *_unanswered(message), *websockets, server),
+        _section("backend pages", *_unanswered(page), leave, server),
+        _section("backend session", *_unanswered(message), leave, server),
+        _section("backend websockets", *_unanswered(message), *websockets, leave, server),
     ]
 
 
