@@ -10,6 +10,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from lab import ports
+
 START_SECONDS = 20.0
 
 
@@ -34,7 +36,7 @@ class OperatorProcess:
 
     def start(self, *flags: str) -> "OperatorProcess":
         """Start it, and wait until its caches are filled."""
-        self.probe_port, self.metrics_port = free_port(), free_port()
+        self.probe_port, self.metrics_port = ports.reserve(2)
         arguments = [
             f"--kubeconfig={self._kubeconfig}",
             f"--health-probe-bind-address=127.0.0.1:{self.probe_port}",
@@ -97,6 +99,7 @@ class OperatorProcess:
         self._process.send_signal(number)
         code = self._process.wait(timeout=15)
         self._process = None
+        ports.release([self.probe_port, self.metrics_port])
         return code
 
     def _wait_until_ready(self) -> None:
