@@ -6,6 +6,7 @@ there yet, a first failed pull, a node that is on its way) is a warning: the ses
 
 from collections.abc import Iterator
 
+from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
@@ -36,9 +37,16 @@ def _troubles(observed: Observed) -> Iterator[Trouble]:
             yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
             yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
+            yield from filter(None, [pods.lacks_claim(pod, _own_claims(observed))])
     yield from filter(None, [events.refusal(observed)])
     yield from events.volumes(observed)
     yield from children.troubles(observed)
+
+
+def _own_claims(observed: Observed) -> set[str]:
+    """Return the names of the claims that we make for a session."""
+    sources = (observed.spec.data_sources if observed.spec is not None else None) or ()
+    return {observed.name, *(names.data_source_claim(observed.name, index) for index, _ in enumerate(sources))}
 
 
 def _stopped_before(observed: Observed) -> Trouble | None:
@@ -67,4 +75,4 @@ def _job_failure(job: WorkloadView | None) -> Trouble | None:
     if failure.reason == "DeadlineExceeded":
         too_long = "The job was stopped because it ran longer than its maxAge; allow it more time."
         return Trouble(Failure.JOB_TOO_LONG, too_long)
-    return Trouble(Failure.JOB_FAILED, "The job failed.", failure.message)
+    return Trouble(Failure.JOB_FAILED, "The job failed; look into its log for the cause.", failure.message)

@@ -21,8 +21,9 @@ CALM = timedelta(minutes=2)
 def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
     """Return what the verdict on a session is at that moment."""
     pod, told = observed.pod, observed.session.status
-    if verdict.state in ("NotReady", "Failed") and _passed(_lost_at(observed), now):
-        return replace(verdict, state="NotReady", error=pods.lost().message, trouble=pods.lost())
+    if pod is not None and verdict.state in ("NotReady", "Failed") and _passed(_lost_at(observed), now):
+        trouble = pods.lost(pod)
+        return replace(verdict, state="NotReady", error=trouble.message, trouble=trouble)
     if verdict.state != "NotReady":
         return verdict
     if pod is not None and _passed(scheduling_fails_at(observed), now):

@@ -1,7 +1,10 @@
 """What Events alone tell: a pod that the API server does not accept, of a session and of a job, by a real quota."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from amalthea.model.times import rfc3339
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import JOB, PLAIN
 from tests.support.processes import OperatorProcess
@@ -32,8 +35,23 @@ def test_a_quota_that_refuses_the_pod_fails_sessions_and_jobs_with_its_name_and_
     for name in ("one", "two"):
         failed = world.wait_for_state(name, "Failed", EXPLAINED)
         assert told(failed) == "QuotaExceeded"
-        assert "the quota full of its namespace" in failed["status"]["error"]
+        assert 'the quota "full" of its namespace' in failed["status"]["error"]
         assert "It asks for pods 1; 0 of 0 are in use." in failed["status"]["error"]
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_session_that_no_node_takes_is_failed_ten_minutes_after_the_scheduler_said_so(world: World) -> None:
+    world.session("one", PLAIN)
+    pod = world.wait_for("Pod", "one-0", lambda _: True)
+    said_at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=9, seconds=40)
+    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    conditions = [{**scheduled, "lastTransitionTime": rfc3339(said_at)}]
+    world.set_pod_status(pod, {"phase": "Pending", "conditions": conditions})
+    world.wait_for("AmaltheaSession", "one", lambda session: told(session) == "Unschedulable")
+    failed = world.wait_for_state("one", "Failed", EXPLAINED)
+    assert told(failed) == "Unschedulable"
+    late = datetime.fromisoformat(failed["status"]["failingSince"]) - said_at - timedelta(minutes=10)
+    assert timedelta(0) <= late < timedelta(seconds=2)
 
 
 @pytest.mark.usefixtures("operator")

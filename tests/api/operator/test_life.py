@@ -2,6 +2,7 @@
 
 import pytest
 
+from lab.control_plane import ControlPlane
 from tests.api.operator.specs import PLAIN, TOKEN, with_env
 from tests.support.processes import OperatorProcess
 from tests.support.world import World, condition
@@ -35,6 +36,28 @@ def test_a_new_session_gets_all_its_children_and_runs(world: World) -> None:
     pod = world.get("Pod", "one-0")
     assert pod is not None
     assert pod["metadata"]["annotations"]["renku.io/run_id"] == running["status"]["runID"]
+
+
+def test_kubectl_waits_until_a_start_is_over(full_control_plane: ControlPlane, world: World) -> None:
+    world.session("one", PLAIN)
+    world.make_pod_ready("one")
+    over = ("--for=condition=Progressing=false", "ams/one", "--timeout=30s")
+    assert "condition met" in full_control_plane.kubectl(f"--namespace={world.namespace}", "wait", *over)
+    assert world.wait_for("AmaltheaSession", "one", lambda _: True)["status"]["state"] == "Running"
+
+
+def test_a_resume_that_waits_for_the_former_pod_to_go_is_a_start_with_its_limit(world: World) -> None:
+    world.run("one", {**PLAIN, "culling": {"maxStartingDuration": "1h"}})
+    world.patch("Pod", "one-0", metadata={"finalizers": ["test.amalthea.dev/still-writing"]})
+    world.patch_spec("one", hibernated=True)
+    world.wait_for("Pod", "one-0", lambda pod: pod["metadata"].get("deletionTimestamp"))
+    world.patch_spec("one", hibernated=False)
+    world.wait_for("StatefulSet", "one", lambda workload: workload["spec"]["replicas"] == 1)
+    starting = world.wait_for(
+        "AmaltheaSession", "one", lambda s: (condition(s, "Progressing") or {}).get("status") == "True"
+    )
+    assert starting["status"]["willHibernateAt"]
+    world.patch("Pod", "one-0", metadata={"finalizers": None})
 
 
 def test_a_pause_takes_pod_and_ingress_and_a_resume_brings_back_a_new_run(world: World) -> None:

@@ -242,7 +242,7 @@ FATAL = {
     "stopped with its node": (
         Failure.POD_STOPPED,
         pod(phase="Failed", reason="Terminated", message="Pod was terminated in response to imminent node shutdown."),
-        "The session's pod was stopped (Terminated).",
+        "The session's pod was stopped (Terminated). If that happens again, ask an administrator.",
         "Pod was terminated in response to imminent node shutdown.",
     ),
     "its node is being emptied": (
@@ -383,7 +383,7 @@ TOO_LONG = condition("Failed", "True", reason="DeadlineExceeded", message="Job w
     ("workload", "body", "beginning"),
     [
         (job(FAILED), pod(container(state=terminated(3)), phase="Failed"), "The container amalthea-session ended with"),
-        (job(FAILED), None, "The job failed."),
+        (job(FAILED), None, "The job failed; look into its log for the cause."),
         (job(TOO_LONG), None, "The job was stopped because it ran longer than its maxAge; allow it more time."),
         (job(TOO_LONG), pod(container(state=terminated(137))), "The job was stopped because it ran longer"),
         (

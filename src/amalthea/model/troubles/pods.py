@@ -1,7 +1,7 @@
 """Pods that are stopped, lost, or find no node: from the pod's own status, and from what autoscalers tell in Events."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Failure
@@ -39,6 +39,7 @@ _DISRUPTED = {
     "EvictionByEvictionAPI": "its node is being emptied, for maintenance or because it is not needed",
     "DeletionByPodGC": "its node is gone",
 }
+_MISSING_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
 _OTHER_REASONS = (
     (r"Too many pods", "the nodes run as many pods as they can"),
     (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node is of the kind that the session asks for"),
@@ -63,7 +64,8 @@ def stopped(pod: PodView) -> Trouble | None:
 
 def _stopped(reason: str, said: str) -> Trouble:
     if reason != "Evicted":
-        return Trouble(Failure.POD_STOPPED, f"The session's pod was stopped ({reason}).", said)
+        message = f"The session's pod was stopped ({reason}). If that happens again, ask an administrator."
+        return Trouble(Failure.POD_STOPPED, message, said)
     known = (known for pattern, known in _EVICTED if re.search(pattern, said))
     code, cause = next(known, (Failure.EVICTED, "its node needed what it used"))
     return Trouble(code, f"The session's pod was stopped: {cause}.", said)
@@ -75,8 +77,15 @@ def lost_at(pod: PodView) -> datetime | None:
     return asked + STOP_PATIENCE if asked is not None else None
 
 
-def lost() -> Trouble:
+def lost(pod: PodView) -> Trouble:
     """Return the trouble of a pod whose end nobody reports. It is never removed by force: two writers lose data."""
+    statuses = pod.status.container_statuses
+    if statuses and all(each.state.terminated is not None for each in statuses):
+        message = (
+            "The session's containers have ended, but its pod does not go: its volumes are still being released, or a"
+            " finalizer holds it. If that lasts, an administrator should look at the pod and its node."
+        )
+        return Trouble(Failure.POD_STOPPED, message, fatal=False)
     message = (
         "The node of the session does not answer, so that nobody knows whether the session has stopped. Its volume is"
         " kept from harm; an administrator must bring the node back, or remove it from the cluster."
@@ -107,6 +116,24 @@ def unscheduled(pod: PodView, events: Iterable[EventView]) -> Trouble | None:
         return Trouble(Failure.NODE_COMING, message, scheduled.message, fatal=False)
     message = f"No node can take the session yet{_short_of(scheduled.message)}. It starts as soon as one can."
     return Trouble(Failure.UNSCHEDULABLE, message, scheduled.message, fatal=False)
+
+
+def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
+    """Return the warning of a pod that waits for a claim that is not there and not `ours`, or whose volume is gone.
+
+    Our own are made beside the pod: that they are not there yet is nothing to tell.
+    """
+    scheduled = pod.condition("PodScheduled")
+    if scheduled is None or scheduled.status != "False":
+        return None
+    missing = _MISSING_CLAIM.search(scheduled.message)
+    if missing is not None and missing[1] not in ours:
+        message = f'The session waits for the claim "{missing[1]}", which is not there. Make it, or correct its name.'
+        return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
+    if "non-existent persistentvolume" in scheduled.message.lower():
+        message = "A volume of the session does not exist any more. An administrator must bring it back, or its data."
+        return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
+    return None
 
 
 def unscheduled_too_long(pod: PodView) -> Trouble:
