@@ -1,12 +1,13 @@
 """Asks for the token of a git provider, in the name of the session's user."""
 
 import json
-import ssl
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPMessage
 from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+
+from amalthea.sidecars import trust
 
 _SECONDS = 30.0
 
@@ -26,13 +27,12 @@ class _SameHost(HTTPRedirectHandler):
 
 def fetch(address: str, renku_token: str, environment: Mapping[str, str]) -> str | None:
     """Return the provider's token; None where there is none to be had, for whatever reason."""
-    bundle = environment.get("SSL_CERT_FILE") or environment.get("REQUESTS_CA_BUNDLE") or None
     headers = {"Authorization": f"Bearer {renku_token}", "Accept": "application/json"}
     try:
         request = Request(address, headers=headers)  # noqa: S310  (variables.py lets http and https through)
-        context = ssl.create_default_context(cafile=bundle)
-        with build_opener(HTTPSHandler(context=context), _SameHost).open(request, timeout=_SECONDS) as answer:
+        https = HTTPSHandler(context=trust.context(environment))
+        with build_opener(https, _SameHost).open(request, timeout=_SECONDS) as answer:
             token = json.load(answer)["access_token"]
-    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+    except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError):
         return None
     return token if isinstance(token, str) and token and token.isprintable() else None

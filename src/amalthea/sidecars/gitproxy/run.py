@@ -8,17 +8,17 @@ import signal
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from amalthea.sidecars import last_words
+from amalthea.sidecars import last_words, trust
 from amalthea.sidecars.gitproxy import certificate, network
 from amalthea.sidecars.gitproxy.conversation import Site
 from amalthea.sidecars.gitproxy.fetch import HttpFetch
 from amalthea.sidecars.gitproxy.head import MAX_HEAD
 from amalthea.sidecars.gitproxy.health import Health
 from amalthea.sidecars.gitproxy.proxy import Proxy
-from amalthea.sidecars.gitproxy.settings import Settings, SettingsError, from_environment
+from amalthea.sidecars.gitproxy.settings import Settings, from_environment
 from amalthea.sidecars.gitproxy.tokens import Tokens
 from amalthea.telemetry import logs
 
@@ -37,12 +37,12 @@ def main(arguments: Sequence[str]) -> int:
         return _refuse("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.")
     try:
         logs.set_up(os.environ.get("LOG_LEVEL") or "info")
-        settings, trust = from_environment(os.environ), trusted(os.environ)
+        settings, believed = from_environment(os.environ), trust.context(os.environ)
         way_out = network.from_environment(os.environ)
     except ValueError as error:
         return _refuse(str(error))
     try:
-        asyncio.run(_run(settings, trust, way_out))
+        asyncio.run(_run(settings, believed, way_out))
     except OSError as error:
         return _refuse(f"The git proxy cannot listen ({error}); is another one running here?")
     return 0
@@ -54,34 +54,14 @@ def _refuse(message: str) -> int:
     return 2
 
 
-def trusted(env: Mapping[str, str]) -> ssl.SSLContext:
-    """Return what providers' certificates are checked by: the system's authorities, and those of the two variables.
-
-    Raises:
-        SettingsError: a variable names a file with no certificates in it.
-    """
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    # Python 3.13 demands extensions that the authorities of many institutes do not have.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        if path := env.get(name):
-            try:
-                context.load_verify_locations(path)
-            except OSError as error:
-                why = error.strerror or "no certificates in it"
-                raise SettingsError(f"{name} names {path}, which cannot be used ({why}); name a PEM file.") from None
-    return context
-
-
-async def _run(settings: Settings, trust: ssl.SSLContext, way_out: network.Network) -> None:
+async def _run(settings: Settings, believed: ssl.SSLContext, way_out: network.Network) -> None:
     """Serve until SIGTERM or SIGINT; raise OSError if a port is taken."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    tokens = Tokens(settings, HttpFetch(trust, way_out), time.time)
+    tokens = Tokens(settings, HttpFetch(believed, way_out), time.time)
     names = {host for known in settings.repositories for host in (known.origin.host, f"www.{known.origin.host}")}
-    proxy = Proxy(Site(settings.repositories, tokens, trust, way_out), certificate.server_side(names))
+    proxy = Proxy(Site(settings.repositories, tokens, believed, way_out), certificate.server_side(names))
     health = Health(settings.port, settings.health_port)
     await _listen(proxy.handle, _LOOPBACK, settings.port)
     await _listen(health.handle, _ANYWHERE, settings.health_port)

@@ -1,0 +1,27 @@
+"""Whom servers' certificates are vouched for by, for all programs here: the system's authorities and mounted ones."""
+
+import ssl
+from collections.abc import Mapping
+
+VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""Each may name a file of authorities more."""
+
+
+def context(env: Mapping[str, str]) -> ssl.SSLContext:
+    """Return what servers' certificates are checked by: the system's authorities, and those of the two variables.
+
+    Raises:
+        ValueError: a variable names a file with no certificates in it; which one, and the remedy.
+    """
+    made = ssl.create_default_context()
+    made.set_alpn_protocols(["http/1.1"])
+    # Python 3.13 demands extensions that the authorities of many institutes do not have.
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    for name in VARIABLES:
+        if path := env.get(name):
+            try:
+                made.load_verify_locations(path)
+            except OSError as error:
+                why = error.strerror or "no certificates in it"
+                raise ValueError(f"{name} names {path}, which cannot be used ({why}); name a PEM file.") from None
+    return made
