@@ -35,8 +35,8 @@ def test_a_bound_is_told_from_a_goal() -> None:
     text = render(report())
     assert "from 0.01 on, p99: 0.20 (bound: at most 2, met)" in text
     assert "idle: ms of CPU per session and minute: 0.50 (goal: at most 1, met)" in text
-    text = render(report(phase("idle", measured=30.0)))
-    assert "idle: ms of CPU per session and minute: 0.20 (bound: at most 1, met)" in text
+    text = render(report(phase("idle", measured=90.0)))
+    assert "idle: ms of CPU per session and minute: 0.07 (bound: at most 1, met)" in text
 
 
 def test_a_phase_without_writes_has_no_cost_per_write() -> None:
