@@ -108,7 +108,7 @@ bench-authproxy: setup ## Measure the door of a session against aiohttp, within 
 	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
 
 .PHONY: fuzz
-fuzz: setup ## Feed the proxies with spoilt messages and settings for a few minutes
+fuzz: setup ## Feed the proxies and the cloner with spoilt messages and settings for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
 
 ##@ Upkeep

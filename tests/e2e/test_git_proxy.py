@@ -1,4 +1,7 @@
-"""The git proxy in real pods: git in the session works with the user's token, and nothing there gets to see it."""
+"""The git proxy in real pods: git in the session works with the user's token, and nothing there gets to see it.
+
+So it is, too, where web back ends have the repositories cloned: by `cloner shellclone`, before the proxy is there.
+"""
 
 import json
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ RENKU_TOKEN = "the-token-of-the-session"
 GIT = "git -c http.proxy=http://localhost:65480 -c http.sslVerify=false -c user.name=Ada -c user.email=ada@example.org"
 """Git as a session with the proxy has it: the certificate that it sees is the proxy's own."""
 AUTHORITY = "/etc/git-authority"
+CLONER = "docker.io/amalthea/cloner:dev"
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +51,7 @@ def proxy(servers: Servers, secret: str, *others: str) -> Spec:
         GIT_PROXY_RENKU_URL=host,
         SSL_CERT_FILE=f"{AUTHORITY}/ca.crt",
     )
-    tokens: list[Spec] = [
-        {"name": f"GIT_PROXY_RENKU_{kind}_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret, "key": kind.lower()}}}
-        for kind in ("ACCESS", "REFRESH")
-    ]
+    tokens = [from_secret(f"GIT_PROXY_RENKU_{kind}_TOKEN", secret, kind.lower()) for kind in ("ACCESS", "REFRESH")]
     return {
         "name": "git-proxy",
         "image": IMAGE,
@@ -60,6 +61,46 @@ def proxy(servers: Servers, secret: str, *others: str) -> Spec:
         "volumeMounts": [{"name": "authority", "mountPath": AUTHORITY, "readOnly": True}],
         "securityContext": {"readOnlyRootFilesystem": True},
     }
+
+
+def cloner(servers: Servers, secret: str, *others: str) -> Spec:
+    """Return the init container that web back ends add, without arguments: for `project`, and for others as given."""
+    host = f"https://{servers.https.host}"
+    entries = [{"url": servers.https.address("project"), "provider": "forge"}, *({"url": url} for url in others)]
+    no_wish = {"branch": None, "commit_sha": None}
+    variables = environment(
+        GIT_CLONE_MOUNT_PATH="/work",
+        GIT_CLONE_LFS_AUTO_FETCH="0",
+        GIT_CLONE_IS_GIT_PROXY_ENABLED="1",
+        GIT_CLONE_GIT_PROXY_PORT="65480",
+        GIT_CLONE_USER__USERNAME="ada",
+        GIT_CLONE_USER__FULL_NAME="Ada Lovelace",
+        GIT_CLONE_USER__EMAIL="ada@example.org",
+        GIT_CLONE_SENTRY__ENABLED="false",
+        GIT_CLONE_GIT_PROVIDERS_0_=json.dumps({"id": "forge", "access_token_url": f"{host}/token/forge"}),
+        SSL_CERT_FILE=f"{AUTHORITY}/ca.crt",
+        **{f"GIT_CLONE_REPOSITORIES_{index}_": json.dumps({**no_wish, **each}) for index, each in enumerate(entries)},
+    )
+    return {
+        "name": "git-clone",
+        "image": CLONER,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [*variables, from_secret("GIT_CLONE_USER__RENKU_TOKEN", secret, "access")],
+        "volumeMounts": [
+            {"name": "amalthea-volume", "mountPath": "/work"},
+            {"name": "authority", "mountPath": AUTHORITY, "readOnly": True},
+        ],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "runAsUser": 1000,
+            "runAsGroup": 1000,
+            "runAsNonRoot": True,
+        },
+    }
+
+
+def from_secret(name: str, secret: str, key: str) -> Spec:
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 def volumes(secret: str) -> list[Spec]:
@@ -132,3 +173,32 @@ def test_a_job_has_the_proxy_beside_it_which_ends_well_after_it(
 def how_the_proxy_ended(pod: Object) -> Object:
     ended: Object = pod["status"]["initContainerStatuses"][0]["state"].get("terminated", {})
     return ended
+
+
+def test_what_the_web_back_end_lists_is_cloned_and_goes_on_through_the_proxy_and_a_bad_entry_stops_nothing(
+    servers: Servers, secret: str, world: World, name: str, cluster: Admin
+) -> None:
+    beside = with_health(proxy(servers, secret))
+    containers = {"initContainers": [cloner(servers, secret, "www.example.org/o/bad")], "extraContainers": [beside]}
+    world.session(name, {**session_with_git(), **containers, "extraVolumes": volumes(secret)})
+    world.wait_for_state(name, "Running", STARTS)
+    shell = shell_in(cluster, world, name)
+    url = servers.https.address("project")
+
+    assert shell("cd project; git rev-parse --abbrev-ref HEAD @{upstream}; git status --porcelain") == (
+        "trunk\norigin/trunk"
+    )
+    assert "GIT_CLONE_REPOSITORIES_1_ is no address" in shell("cat bad/ERROR")
+    with pytest.raises(CommandError, match="could not read Username"):
+        shell(f"GIT_TERMINAL_PROMPT=0 git -c http.sslVerify=false ls-remote {url}")
+    shell("cd project; git fetch; echo mine > mine.txt; git add mine.txt; git commit -m mine; git push")
+
+    assert shell("cd project; git ls-remote origin trunk").split()[0] == shell("git -C project rev-parse HEAD")
+    assert shell("git -C project log -1 --format='%an <%ae>'") == "Ada Lovelace <ada@example.org>"
+    log = cluster.kubectl("logs", f"--namespace={world.namespace}", f"{name}-0", "--container=git-clone")
+    assert f"{url} is cloned into /work/project." in log
+    kept = shell("find /work -type f -size -100k -exec cat {} + | tr -cd '[:print:]'")
+    for seen in (log, kept, shell("env; cat /proc/[0-9]*/environ")):
+        assert TOKEN not in seen
+        assert RENKU_TOKEN not in seen
+    assert servers.https.shown == set()

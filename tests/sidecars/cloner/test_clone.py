@@ -163,6 +163,7 @@ def test_submodules_and_large_files_are_there_and_the_clone_looks_after_them(
 
     clone = cloner.volume / "large"
     assert ended.code == 0, ended.log
+    assert "Downloading LFS objects: " in ended.log
     assert (clone / "data.bin").read_bytes() == LARGE
     assert (clone / "inner" / "data.bin").read_bytes() == LARGE
     assert git(clone, "status", "--porcelain") == ""

@@ -116,6 +116,7 @@ def test_without_a_token_what_is_public_is_cloned_all_the_same(cloner: Cloner, s
     assert (cloner.volume / "project" / "notes.txt").is_file()
 
 
+@pytest.mark.usefixtures("empty")
 def test_one_that_fails_leaves_a_word_and_the_next_start_tries_it_again(cloner: Cloner, server: GitServer) -> None:
     server.passwords["project"] = ("oauth2", TOKEN)
     repositories = ({"url": server.address("project")}, {"url": server.address("empty")})

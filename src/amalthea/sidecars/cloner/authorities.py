@@ -21,7 +21,8 @@ def checked(pem: str, name: str) -> str:
     import ssl  # noqa: PLC0415  (few need it, and the others start faster)
 
     try:
-        ssl.create_default_context(cadata=pem)
+        plain = pem.encode("ascii", "replace").decode()  # comments between them may be in any language
+        ssl.create_default_context(cadata=plain)
     except (ssl.SSLError, ValueError):
         raise Misconfigured(f"{name} has caCertificates that are none; write PEM, as in a file ca.crt.") from None
     return pem

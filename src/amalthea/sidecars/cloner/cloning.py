@@ -129,7 +129,7 @@ def _large_files(git: Git, folder: Path, *, fetch: bool) -> None:
         return
     git.run("lfs", "install", "--local", *(() if fetch else ("--skip-smudge",)), folder=folder)
     if fetch:
-        git.run("lfs", "pull", folder=folder)
+        git.show("lfs", "pull", folder=folder)
 
 
 def _move(partial: Path, place: Path) -> None:

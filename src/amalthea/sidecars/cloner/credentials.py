@@ -69,11 +69,14 @@ def _values(text: str, name: str) -> dict[str, str]:
 
     try:
         given = yaml.BaseLoader(text).get_single_data()
-    except yaml.YAMLError:
+        pairs = given.items() if isinstance(given, dict) else ()
+        values = {str(key).lower(): value for key, value in pairs if isinstance(value, str)}
+        "".join(values.values()).encode()  # an escape may stand for half a character, which no file can hold
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise Misconfigured(f"{name} is no YAML with keys and values; write the secret like `username: me`.")
-    return {str(key).lower(): value for key, value in given.items() if isinstance(value, str)}
+    return values
 
 
 def _one_line(value: str, name: str, *, key: bool = False) -> str:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -40,20 +40,17 @@ class Git:
             GitFailed: it ended with another code than 0.
         """
         with tempfile.TemporaryFile(dir=self.environment["HOME"]) as printed:
-            process = subprocess.Popen(  # noqa: S603  (no shell; addresses and revisions are checked)
-                ("git", *arguments),  # noqa: S607  (found by PATH, as all its helpers are)
-                cwd=folder,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-            said = _follow(process)
-            if process.returncode != 0:
-                raise GitFailed(said)
+            self._run(arguments, folder, printed, subprocess.PIPE)
             printed.seek(0)
             return printed.read().decode(errors="replace").rstrip("\n")
+
+    def show(self, *arguments: str, folder: Path) -> None:
+        """Run one command that prints nothing but its progress, as Git LFS does.
+
+        Raises:
+            GitFailed: it ended with another code than 0.
+        """
+        self._run(arguments, folder, subprocess.PIPE, subprocess.STDOUT)
 
     def asks(self, *arguments: str, folder: Path) -> str | None:
         """Return what a command printed that answers a question; None where its answer is no."""
@@ -62,15 +59,30 @@ class Git:
         except GitFailed:
             return None
 
+    def _run(self, arguments: Sequence[str], folder: Path | None, stdout: IO[bytes] | int, stderr: int) -> None:
+        process = subprocess.Popen(  # noqa: S603  (no shell; addresses and revisions are checked)
+            ("git", *arguments),  # noqa: S607  (found by PATH, as all its helpers are)
+            cwd=folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        stream = process.stdout or process.stderr
+        assert stream is not None
+        said = _follow(process, stream)
+        if process.returncode != 0:
+            raise GitFailed(said)
 
-def _follow(process: subprocess.Popen[bytes]) -> str:
-    """Write what is worth it to the log until git ends; return the last lines that it wrote to its standard error."""
-    assert process.stderr is not None
+
+def _follow(process: subprocess.Popen[bytes], stream: IO[bytes]) -> str:
+    """Write what is worth it of `stream` to the log until git ends; return the last lines of that."""
     last: deque[str] = deque(maxlen=_KEPT_LINES)
     progress = Progress()
     try:
-        with process.stderr:
-            for line in _lines(process.stderr):
+        with stream:
+            for line in _lines(stream):
                 if progress.worth_saying(line, time.monotonic()):
                     last.append(line)
                     say(line)

@@ -63,6 +63,7 @@ def environment(remote: Remote, access: Access, given: Mapping[str, str]) -> Ite
             "HOME": str(folder),
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_GLOBAL": str(_file(folder / "gitconfig", _settings(folder, remote, access.credentials))),
+            "GIT_LFS_FORCE_PROGRESS": "1",
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_TERMINAL_PROMPT": "0",
             **_ssh(folder, access.credentials if isinstance(access.credentials, Key) else None),

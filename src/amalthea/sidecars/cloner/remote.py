@@ -38,6 +38,8 @@ def parse(text: str, name: str) -> Remote:
         Misconfigured: git should not be given this, or it ends in no name for a folder.
     """
     text = text.strip()
+    if not text.isprintable():
+        raise Misconfigured(f"{name} holds characters that no address has; write it anew, like https://host/path.")
     if "://" not in text and _PASSWORD_OR_HELPER.match(text):
         raise Misconfigured(f"{name} is no address that can be cloned; write https:// before it.")
     if "://" not in text and _SHORT_SSH.fullmatch(text) and not text.startswith("-"):
@@ -45,7 +47,7 @@ def parse(text: str, name: str) -> Remote:
     url = _split(text, name)
     host = url.netloc.rpartition("@")[2]
     if url.scheme in _WEB:
-        login = Login(unquote(url.username), unquote(url.password or "")) if url.username else None
+        login = _login(url, name)
         address = url._replace(netloc=host).geturl()
         return Remote(address, _folder(url.path, name), f"{url.scheme}://{host}", login=login)
     user = f"{url.username}@" if url.username else ""
@@ -64,7 +66,7 @@ def likely_folder(text: str) -> str | None:
 def _split(text: str, name: str) -> SplitResult:
     try:
         url = urlsplit(text)
-        usable = url.scheme in _SCHEMES and bool(url.hostname) and not re.search(r"[\s\x00-\x1f]", text)
+        usable = url.scheme in _SCHEMES and bool(url.hostname) and " " not in text
         url.port  # noqa: B018  (a port that is none raises here)
     except ValueError:
         usable = False
@@ -73,6 +75,14 @@ def _split(text: str, name: str) -> SplitResult:
             f"{name} is no address that can be cloned; write one like https://host/path or git@host:path."
         )
     return url
+
+
+def _login(url: SplitResult, name: str) -> Login | None:
+    """Return what stood in the address, unless git's protocol for it, which goes by lines, cannot carry that."""
+    user, password = unquote(url.username or ""), unquote(url.password or "")
+    if re.search(r"[\0\r\n]", user + password):
+        raise Misconfigured(f"{name} holds a user or password with a line break; write it without.")
+    return Login(user, password) if user else None
 
 
 def _folder(path: str, name: str) -> str:

@@ -98,6 +98,8 @@ def _repositories(environment: Mapping[str, str]) -> Iterator[Repository]:
             fault = f"{variable} has no url; write a JSON object with the address of a repository."
         elif branch.startswith("-") or commit.startswith("-"):
             fault = f"{variable} has a branch or commit_sha that begins with a hyphen; correct it."
+        elif not (branch + commit).isprintable():
+            fault = f"{variable} has a branch or commit_sha with characters that cannot be shown; correct it."
         yield Repository(url, variable, entry.get("provider", ""), branch, commit, fault)
 
 
@@ -123,7 +125,7 @@ def _numbered(environment: Mapping[str, str], name: str) -> Iterator[tuple[str, 
             continue
         try:
             entry = json.loads(environment[variable])
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         pairs = entry.items() if isinstance(entry, dict) else ()
         yield variable, {key: value for key, value in pairs if isinstance(value, str)}
@@ -147,7 +149,7 @@ def _boolean(environment: Mapping[str, str], name: str) -> bool:
 
 def _port(environment: Mapping[str, str]) -> int:
     text = _text(environment, "GIT_PROXY_PORT")
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
         raise Misconfigured(f"{_PREFIX}GIT_PROXY_PORT is no port; write the number at which the git proxy listens.")
     return int(text)
 

@@ -127,7 +127,7 @@ def _url(text: str, name: str) -> str:
 def _list(env: Mapping[str, str], name: str, kind: type[msgspec.Struct]) -> list:  # type: ignore[type-arg]
     try:
         return msgspec.json.decode(_text(env, name) or "[]", type=list[kind])  # type: ignore[valid-type]
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         example = ", ".join(f'"{key}": "…"' for key in kind.__struct_fields__)
         raise SettingsError(
             f"{_PREFIX}{name} cannot be read ({error}); write a JSON list such as [{{{example}}}]."

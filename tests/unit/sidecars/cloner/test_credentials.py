@@ -33,9 +33,10 @@ def test_authorities_may_go_with_either_or_stand_alone(
     text: str, credentials: Login | Key | None, tmp_path: Path
 ) -> None:
     pem = Authority(tmp_path).pair.certificate.read_text()
-    block = "".join(f"  {line}\n" for line in pem.splitlines())
+    commented = f"# Universität Zürich\n{pem}"
+    block = "".join(f"  {line}\n" for line in commented.splitlines())
 
-    assert read(f"{text}caCertificates: |\n{block}", "/secrets/auth") == Access(credentials, pem)
+    assert read(f"{text}caCertificates: |\n{block}", "/secrets/auth") == Access(credentials, commented)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,15 @@ def test_authorities_may_go_with_either_or_stand_alone(
         "username: 'hush",
         'username: me\npassword: "hush\\nhost=evil"',
         'username: "me\\0"\npassword: hush',
+        'username: me\npassword: "hush\\ud800"',
+        'username: me\npassword: "hush\\U99999999"',
+        "[" * 3000,
+        "{hush: " * 3000,
         "username: me\npassword: hush\ncaCertificates: hush",
+        "username: me\npassword: hush\ncaCertificates: ä",
         "caCertificates: |\n  -----BEGIN CERTIFICATE-----\n  hush\n  -----END CERTIFICATE-----\n",
     ],
+    ids=lambda text: text[:60],
 )
 def test_what_are_no_credentials_is_refused_without_a_word_of_it(text: str) -> None:
     with pytest.raises(Misconfigured, match=r"^/secrets/auth .*; write .*\.$") as refused:

@@ -81,6 +81,7 @@ def test_null_is_no_value() -> None:
         ("IS_GIT_PROXY_ENABLED", "hush"),
         ("GIT_PROXY_PORT", "hush"),
         ("GIT_PROXY_PORT", "70000"),
+        ("GIT_PROXY_PORT", "1" * 5000),
         ("GIT_PROXY_PORT", "٣"),
         ("GIT_PROXY_PORT", ""),
         ("SENTRY__SAMPLE_RATE", "hush"),
@@ -103,7 +104,12 @@ def test_what_cannot_be_used_is_told_by_its_name_alone(name: str, value: str) ->
         '{"provider": "hush"}',
         '{"url": null}',
         '{"url": "https://h.org/hush", "branch": "--upload-pack=evil"}',
+        '{"url": "https://h.org/hush", "branch": "a\\u0000b"}',
+        '{"url": "https://h.org/hush", "commit_sha": "\\ud800"}',
+        "[" * 100_000,
+        '{"url": ' * 100_000,
     ],
+    ids=lambda value: value[:60],
 )
 def test_one_entry_that_cannot_be_used_keeps_no_other_repository_away(value: str) -> None:
     bad, good = read(_given(REPOSITORIES_0_=value, REPOSITORIES_1_=REPOSITORY)).repositories

@@ -68,6 +68,8 @@ def test_where_no_repository_needs_a_token_none_is_asked_for(changed: dict[str, 
         ("ANONYMOUS_SESSION", "perhaps"),
         ("REPOSITORIES", "{"),
         ("REPOSITORIES", '[{"provider": "forge"}]'),
+        ("REPOSITORIES", '[{"x": ' + "[" * 100_000),
+        ("REPOSITORIES", '[{"url": "\udc80"}]'),
         ("PROVIDERS", '[{"id": "forge"}]'),
         ("PROVIDERS", '[{"id": "forge", "access_token_url": "renku/token"}]'),
         ("RENKU_ACCESS_TOKEN", ""),
@@ -78,6 +80,7 @@ def test_where_no_repository_needs_a_token_none_is_asked_for(changed: dict[str, 
         ("RENKU_AUTHENTICATION_VERSION", "v1"),
         ("REFRESH_CHECK_PERIOD_SECONDS", "0"),
     ],
+    ids=lambda value: ascii(value)[:60],
 )
 def test_a_bad_value_is_named_with_the_remedy_and_never_shown_if_it_may_be_secret(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"GIT_PROXY_{name}.*(write|give each)") as refused:
