@@ -66,6 +66,12 @@ SAID: dict[str, tuple[str, str, Failure, str]] = {
         Failure.VOLUME_NOT_MOUNTED,
         f"{TWO} {MOUNT}",
     ),
+    "its volume cannot be mounted from where the session's own name stands": (
+        "FailedMount",
+        'MountVolume.SetUp failed for volume "pvc-1" : hostPath type check failed: /exports/demo is not a directory',
+        Failure.VOLUME_NOT_MOUNTED,
+        f"{TWO} {MOUNT}",
+    ),
     "the driver does not find the secret": (
         "FailedMount",
         'MountVolume.SetUp failed for volume "pvc-0" : rpc error: secret "ds1" not found',

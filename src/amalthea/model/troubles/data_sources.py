@@ -31,6 +31,8 @@ def named_in(observed: Observed, said: str) -> str | None:
     """Return what a user calls the data source of which the kubelet says something, if it is one."""
     about = said.partition(_THE_OTHERS)[0]
     for claim in filter(observed.owns, observed.claims):
+        if names.ANNOTATION_RCLONE_SECRET not in claim.metadata.annotations:
+            continue  # the session's own volume, whose name is the session's: it may stand anywhere
         marks = filter(None, (claim.metadata.name, claim.spec.volume_name))
         if any(re.search(rf"(?<![\w.-]){re.escape(mark)}(?![\w.-])", about) for mark in marks):
             return described(observed, claim)
