@@ -18,8 +18,8 @@ import pytest
 
 from lab.progress import Progress
 from lab.system import Package, ensure
-from tests.sidecars.authproxy.conftest import PYTHON
 from tests.sidecars.authproxy.limited import Limited
+from tests.support import sidecars
 from tests.support.processes import free_port
 
 TOOLS = (Package("nginx-light", "nginx"), Package("wrk", "wrk"), Package("curl", "curl"))
@@ -104,8 +104,8 @@ def ways(tmp_path: Path) -> Iterator[dict[str, Way]]:
         script = Path(__file__).with_name("aiohttp_proxy.py")
         for process in (
             subprocess.Popen(["nginx", "-c", tmp_path / "nginx.conf"], stderr=subprocess.DEVNULL),
-            found["door"].start(PYTHON, *serve, env=env),
-            found["aiohttp"].start(PYTHON, str(script), str(python), str(upstream), TOKEN, env=env),
+            found["door"].start(*sidecars.python(*serve), env=env),
+            found["aiohttp"].start(sys.executable, str(script), str(python), str(upstream), TOKEN, env=env),
         ):
             stack.callback(process.wait)
             stack.callback(process.send_signal, signal.SIGINT)

@@ -1,32 +1,20 @@
 """HAProxy, the door as a process of its own, and the session behind it."""
 
 import asyncio
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lab.progress import Progress
-from lab.system import Package, ensure
 from tests.sidecars.authproxy.door import KEY, Door
 from tests.sidecars.authproxy.session import Session
+from tests.support import sidecars
 from tests.support.processes import free_port
 
-PROGRAMS = (Package("haproxy", "haproxy"), Package("dumb-init", "dumb-init"))
-PYTHON = os.environ.get("AUTHPROXY_PYTHON", sys.executable)
-"""What runs the door: another Python to test another HAProxy, as one that is run in the root folder of an image."""
-
 Open = Callable[..., Awaitable[Door]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _programs() -> None:
-    ensure(PROGRAMS, Progress())
 
 
 @pytest.fixture
@@ -49,7 +37,7 @@ async def open_door(tmp_path: Path, session: Session) -> AsyncIterator[Open]:
         log_file = tmp_path / f"{port}.log"
         with log_file.open("wb") as log:
             process = subprocess.Popen(  # noqa: ASYNC220  (it is started, not waited for)
-                [PYTHON, "-m", "amalthea.sidecars.main", "proxy", "serve", "--config", str(config), *flags],
+                sidecars.sidecars("proxy", "serve", "--config", str(config), *flags),
                 env={
                     "AUTHPROXY_PORT": str(port),
                     "AUTHPROXY_META_PORT": str(meta_port),

@@ -1,6 +1,7 @@
 """Whatever the settings accept, HAProxy must take too: what it refuses leaves a session without a door."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from hypothesis import strategies as st
 from amalthea.sidecars.authproxy import configuration, serve, settings
 from amalthea.sidecars.authproxy.configuration import Place
 from amalthea.sidecars.authproxy.document import Given
+from tests.support import sidecars
 
-LUA = str(Path(serve.__file__).with_name("work.lua"))
-PLACE = Place(("127.0.0.1:65535",), ("127.0.0.1:65534",), 1, LUA)
+LUA = Path(serve.__file__).with_name("work.lua")
 PLAIN = {"token": "s3cret", "remote": "http://127.0.0.1:8888", "cookie_path": "/sessions/mine"}
 texts = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), max_size=30)
 values = st.fixed_dictionaries(
@@ -32,9 +33,11 @@ values = st.fixed_dictionaries(
 def refused(folder: Path, changed: dict[str, str]) -> str:
     """Return what HAProxy says of the configuration for these settings; nothing if it takes it."""
     wanted = settings.read({}, {}, {key: Given(value, key) for key, value in {**PLAIN, **changed}.items()})
-    file = folder / "haproxy.cfg"
-    file.write_text(configuration.render(wanted, PLACE))
-    done = subprocess.run(["haproxy", "-c", "-f", file], capture_output=True, text=True, check=False)
+    file, lua = folder / "haproxy.cfg", folder / "work.lua"
+    shutil.copyfile(LUA, lua)
+    file.write_text(configuration.render(wanted, Place(("127.0.0.1:65535",), ("127.0.0.1:65534",), 1, str(lua))))
+    command = sidecars.command("haproxy", "-c", "-f", str(file))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr
 
 

@@ -4,17 +4,17 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.door import KEY, NAVIGATION, SECONDS
+from tests.support import sidecars
 from tests.support.processes import free_port
 
 
 def run(*flags: str, **env: str) -> tuple[int, str]:
     """Start a door that is to end by itself; return its exit code and what it said."""
-    command = [sys.executable, "-m", "amalthea.sidecars.main", "proxy", "serve", *flags]
+    command = sidecars.sidecars("proxy", "serve", *flags)
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=20)
     assert done.stdout == ""
     return done.returncode, done.stderr
@@ -56,7 +56,7 @@ def test_a_stop_ends_it_also_while_it_starts(tmp_path: Path) -> None:
     """It is the first process of its container, which no signal ends by itself."""
     config = tmp_path / "config"
     os.mkfifo(config)
-    command = [sys.executable, "-m", "amalthea.sidecars.main", "proxy", "serve", "--config", str(config)]
+    command = sidecars.sidecars("proxy", "serve", "--config", str(config))
     first = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *command])
     with config.open("wb"):  # once it reads
         children = Path(f"/proc/{first.pid}/task/{first.pid}/children")

@@ -1,22 +1,17 @@
 """Repositories on real servers, over HTTPS and over SSH, and the cloner as a program of its own."""
 
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lab import system
 from lab.pki import Authority
-from lab.progress import Progress
 from tests.sidecars.cloner.machine import Cloner
-from tests.support.git import PACKAGES, commit, git, publish
+from tests.support.git import commit, git, publish
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer
 
-NSS_WRAPPER = system.Package("libnss-wrapper", f"/usr/lib/{platform.machine()}-linux-gnu/libnss_wrapper.so")
-HERE = Path(__file__).parent
 LARGE = b"a large file\n" * 1000
 
 
@@ -29,15 +24,6 @@ class Commits:
     feature: str
     hidden: str
     """On no branch: a server hands it out only to those who know it."""
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Install what is missing before the first test starts, unless the tests are only listed."""
-    if session.config.option.collectonly or not any(HERE in item.path.parents for item in session.items):
-        return
-    capture = session.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        system.ensure((*PACKAGES, NSS_WRAPPER), Progress())
 
 
 @pytest.fixture(scope="session")

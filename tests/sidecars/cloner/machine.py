@@ -4,11 +4,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support import sidecars
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Cloner:
     temporary: Path
     ca: Path
     variables: dict[str, str] = field(default_factory=dict)
-    program: tuple[str, ...] = (sys.executable, "-m", "amalthea.sidecars.main")
+    program: tuple[str, ...] = field(default_factory=lambda: tuple(sidecars.sidecars()))
 
     def clone(self, remote: str, *flags: str) -> Ended:
         return self.run("clone", "--strategy", "notifexist", "--remote", remote, "--path", str(self.volume), *flags)

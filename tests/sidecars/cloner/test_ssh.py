@@ -1,7 +1,6 @@
 """Clones over SSH: the key and its password open the repository, and no stranger's server is taken for a known one."""
 
 import os
-import sys
 from itertools import takewhile
 from pathlib import Path
 from tempfile import gettempdir
@@ -10,6 +9,7 @@ import pytest
 
 from tests.sidecars.cloner.conftest import Commits
 from tests.sidecars.cloner.machine import Cloner
+from tests.support import sidecars
 from tests.support.git import git
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer, new_key
@@ -82,7 +82,7 @@ def test_a_user_without_a_name_can_clone_over_ssh(
     cloner: Cloner, ssh: SshServer, project: Commits, tmp_path: Path
 ) -> None:
     path = Path(_credentials(tmp_path / "key.yaml", ssh.key, "open sesame"))
-    cloner.program = (sys.executable, "-c", _AS_NOBODY)
+    cloner.program = tuple(sidecars.python("-c", _AS_NOBODY))
     for place in (cloner.volume, cloner.temporary, path):
         os.chown(place, 54321, 54321)
     for parent in takewhile(lambda each: each != Path(gettempdir()), (tmp_path, *tmp_path.parents)):

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,9 @@ import pytest
 
 from amalthea.testing.waiting import eventually
 from lab.pki import Authority
-from lab.progress import Progress
-from lab.system import Package, ensure
 from tests.sidecars.gitproxy.forge import Forge
+from tests.support import sidecars
 from tests.support.processes import free_port
-
-GIT = (Package("git", "git"), Package("git-lfs", "git-lfs"))
 
 
 @dataclass
@@ -57,17 +53,15 @@ class ProxyProcess:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def git(self, *arguments: str, cwd: Path | None = None, proxied: bool = True) -> Run:
-        """Run git as a session does: by way of the proxy, its certificate unchecked, nobody there to be asked."""
+        """Run git as a session does: through the proxy, its certificate unchecked, with nobody there to be asked."""
         settings = {"http.sslVerify": "false", "user.name": "Ada", "user.email": "ada@example.org"}
         if proxied:
             settings["http.proxy"] = f"http://localhost:{self.port}"
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        place = ("-C", str(cwd)) if cwd else ()
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.log_file.parent), "GIT_TERMINAL_PROMPT": "0"}
         process = await asyncio.create_subprocess_exec(
-            "git",
-            *options,
-            *arguments,
-            cwd=cwd,
+            *sidecars.command("git", *place, *options, *arguments),
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -79,11 +73,6 @@ class ProxyProcess:
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return await asyncio.to_thread(self.process.wait, 10)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _programs() -> None:
-    ensure(GIT, Progress())
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +111,7 @@ async def start(tmp_path: Path, forge: Forge, authority: Authority) -> AsyncIter
         log_file = tmp_path / f"proxy-{port}.log"
         with log_file.open("wb") as log:
             process = subprocess.Popen(  # noqa: ASYNC220  (it is started, not waited for)
-                [sys.executable, "-m", "amalthea.sidecars.main", "gitproxy", "proxy"],
+                sidecars.sidecars("gitproxy", "proxy"),
                 env={
                     "PATH": os.environ["PATH"],
                     **(outside or {}),

@@ -1,0 +1,31 @@
+"""What all tests of the programs beside a session need: this machine's servers and tools, and the image unpacked."""
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from lab import system
+from lab.progress import Progress
+from lab.system import Package
+from tests.support import git, image_root, sidecars
+
+_LIBRARIES = f"/usr/lib/{platform.machine()}-linux-gnu"
+_OF_THE_IMAGE = (
+    Package("haproxy", "haproxy"),
+    Package("dumb-init", "dumb-init"),
+    Package("libnss-wrapper", f"{_LIBRARIES}/libnss_wrapper.so"),
+)
+"""The machine needs these only where its own programs are tested."""
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install and build what is missing before the first test starts, unless the tests are only listed."""
+    if session.config.option.collectonly or not any(_HERE in item.path.parents for item in session.items):
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        system.ensure((*git.PACKAGES, *(() if sidecars.IN_IMAGE else _OF_THE_IMAGE)), Progress())
+        if sidecars.IN_IMAGE:
+            image_root.unpacked("sidecars")
