@@ -46,7 +46,7 @@ images: setup ## Build all images (docker, or buildah where there is none)
 
 ##@ Checks
 .PHONY: test
-test: lint types layers test-unit test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+test: lint types layers test-unit test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
 
 .PHONY: lint
 lint: setup ## Check style and format with ruff
@@ -65,8 +65,13 @@ layers: setup ## Check that imports go one way
 test-unit: setup ## Run the tests that need no cluster: seconds
 	$(BIN)/pytest tests/unit
 
+.PHONY: test-images
+test-images: setup ## Build the image of the sidecars, and run the unit tests on its Python
+	$(BIN)/python -m lab images build package sidecars
+	$(BIN)/python -m tests.support.unit_in_image -n 2 tests/unit
+
 .PHONY: test-sidecars
-test-sidecars: setup ## Run the tests of the programs beside a session, on real servers: a minute
+test-sidecars: setup ## Run the tests of the programs beside a session, in their image, on real servers: minutes
 	$(BIN)/pytest tests/sidecars
 
 .PHONY: test-api

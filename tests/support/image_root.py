@@ -8,6 +8,7 @@ stays mounted. Each step replaces the one before (`exec`): the process keeps its
 import json
 import shutil
 import tarfile
+from collections.abc import Sequence
 from functools import cache as once
 from pathlib import Path
 from typing import IO
@@ -21,10 +22,12 @@ _MOUNTED_FILES = ("etc/hosts", "etc/resolv.conf")
 """A container runtime mounts these files, too."""
 _SCRIPT = """\
 set -eu
-root=$1 source=$2 user=$3
-shift 3
+root=$1 source=$2 user=$3 shown=$4
+shift 4
 over() { /usr/bin/mount --rbind "$1" "$2"; }
 for place in proc sys dev tmp etc/hosts etc/resolv.conf; do over "/$place" "$root/$place"; done
+IFS=:
+for place in $shown; do mkdir -p "$root$place"; over "$place" "$root$place"; done
 for installed in "$root"/opt/amalthea/lib/python3*/site-packages/amalthea; do over "$source" "$installed"; done
 if [ -z "$user" ]; then exec /usr/sbin/chroot "$root" "$@"; fi
 exec /usr/bin/setpriv --no-new-privs -- /usr/sbin/chroot --userspec="$user" --groups="" "$root" "$@"
@@ -40,14 +43,15 @@ def unpacked(name: str) -> Path:
     return cache.artefact(f"root-{name}", _key(IMAGES[name]), lambda folder: _unpack(name, folder)) / "root"
 
 
-def command(name: str, *words: str, user: str = "") -> list[str]:
+def command(name: str, *words: str, user: str = "", shown: Sequence[Path] = ()) -> list[str]:
     """Return the command that runs `words` in image `name`: as root, or as a `user` such as `1000:1000`.
 
-    It keeps the caller's environment. It needs root, and it starts in the root folder.
+    It keeps the caller's environment. It needs root, and it starts in the root folder. `shown` are folders of this
+    machine that it sees at the same paths.
     """
     return [
         *("/usr/bin/unshare", "--mount", "--", "/bin/sh", "-c", _SCRIPT, "sh"),
-        *(str(unpacked(name)), str(PROJECT / "src/amalthea"), user, *words),
+        *(str(unpacked(name)), str(PROJECT / "src/amalthea"), user, ":".join(map(str, shown)), *words),
     ]
 
 

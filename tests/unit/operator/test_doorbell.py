@@ -1,6 +1,7 @@
 """Whoever may listen at a pod's port must not lead the operator elsewhere, fill its memory, or hold it up."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -75,18 +76,25 @@ async def test_a_closed_door_is_no_answer() -> None:
 async def raw() -> AsyncIterator[tuple[str, list[bytes]]]:
     """A server that sends these bytes to whoever connects, and then goes on holding the line."""
     sent: list[bytes] = []
+    talks: list[asyncio.Task[None]] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.writelines(sent)
-        await reader.read()  # until the other side hangs up
-        writer.close()
+        writer.write(b"".join(sent))
+        with contextlib.suppress(ConnectionError):
+            await reader.read()  # until the other side hangs up
+            writer.close()
+            await writer.wait_closed()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(asyncio.create_task(talk(reader, writer)))
 
     with doors.played() as free:
         address = free.address
-    server = await asyncio.start_server(talk, address, doors.PORT)
+    server = await asyncio.start_server(begin, address, doors.PORT)
     yield address, sent
     server.close()
+    await asyncio.gather(*talks)
 
 
 HOSTILE = {
