@@ -66,8 +66,8 @@ test-unit: setup ## Run the tests that need no cluster: seconds
 	$(BIN)/pytest tests/unit
 
 .PHONY: test-images
-test-images: setup ## Build the image of the sidecars, and run the unit tests on its Python
-	$(BIN)/python -m lab images build package sidecars
+test-images: setup ## Build all images, check what they hold, and run the unit tests on their Python
+	$(BIN)/pytest tests/images
 	$(BIN)/python -m tests.support.unit_in_image -n 2 tests/unit
 
 .PHONY: test-sidecars
