@@ -116,6 +116,11 @@ bench-authproxy: setup ## Measure the door of a session against aiohttp, within 
 fuzz: setup ## Feed the proxies and the cloner with spoilt messages and settings for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
 
+.PHONY: release-check
+release-check: setup ## Before a release: versions against their floors, and known vulnerabilities of what is pinned
+	$(BIN)/pytest tests/images
+	$(BIN)/python -m tests.support.audit
+
 ##@ Upkeep
 .PHONY: format
 format: setup ## Put every file into the project's format

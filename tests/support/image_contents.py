@@ -1,10 +1,16 @@
-"""The files and the user of a built image, read from its archive: nothing is unpacked, and nothing runs."""
+"""The files and the user of a built image, read from its archive: nothing is unpacked, and nothing runs.
+
+`python -m tests.support.image_contents IMAGE PATH` writes one file of an image to the standard output.
+"""
 
 import json
+import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from lab import images
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -84,3 +90,7 @@ def _member(archive: tarfile.TarFile, name: str | tarfile.TarInfo) -> IO[bytes]:
     member = archive.extractfile(name)
     assert member is not None, name
     return member
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(read(images.archive(sys.argv[1])).read(sys.argv[2]))
