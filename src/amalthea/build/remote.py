@@ -14,7 +14,12 @@ _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
 _OUR_PREFIXES = ("RENKU_", "RSC_")
 """Variables that are meant for the controller itself; all others are for the session on the other machine."""
-_SECURITY: Manifest = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": NO_CAPABILITIES}
+_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": NO_CAPABILITIES,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 def container(subject: Subject) -> Manifest:

@@ -27,8 +27,11 @@ SAID = "/etc/authproxy/auth: cookie_kay is none of its keys; do you mean cookie_
 
 
 def trouble_of(door: SessionBuilder, name: str, state: Manifest, last: Manifest | None = None) -> Trouble:
+    """Return what is wrong: the same for a native sidecar as for a container of a session that runs already."""
     checking = container(name, state, last=last) if last is not None else container(name, state)
     found = find(observed(door, statefulset(), pod(container(state=running()), checking)))
+    waits = container(state=waiting("PodInitializing"))
+    assert find(observed(door, statefulset(), pod(waits, sidecars=[checking], phase="Pending"))) == found
     assert found is not None
     return found
 

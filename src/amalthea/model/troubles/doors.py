@@ -29,7 +29,7 @@ def troubles(pod: PodView, door: Authentication | None) -> Iterator[Trouble]:
     """Return what is wrong with the configuration of the programs that check who may open the session."""
     if door is None:
         return
-    for container in pod.status.container_statuses:
+    for container in pod.lasting:
         how = _ended(container)
         if how is not None and _by_its_configuration(container.name, how):
             yield _misconfigured(door, container.name, how)
