@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
     ),
     "a privileged container": (
         {"extraContainers": [_container(), BAD_CONTAINER]},
-        "spec.extraContainers, spec.initContainers: the container root is privileged, which is not allowed in sessions.",
+        "spec.extraContainers, spec.initContainers: the container root is privileged, which is not allowed in sess",
     ),
     "a privileged init container": ({"initContainers": [BAD_CONTAINER]}, "the container root is privileged"),
     "a capability": (
