@@ -110,7 +110,7 @@ def _failed(observed: Observed) -> bool:
 def _problems(observed: Observed) -> tuple[validation.Problem, ...]:
     if observed.spec is None:
         return (validation.Problem("spec", observed.spec_error),)
-    return validation.problems(observed.name, observed.spec)
+    return validation.problems(observed.name, observed.spec, observed.operators_account)
 
 
 def _strategy(observed: Observed) -> str:

@@ -72,6 +72,7 @@ class Reconciler:
         self._hands = hands
         self._settings = settings.build
         self._lead = settings.stopping_lead
+        self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
 
@@ -145,7 +146,9 @@ class Reconciler:
 
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
-        return gather(self._caches, key, self._usage.of(key), events, former_pod)
+        observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
+        namespace, account = self._account
+        return replace(observed, operators_account=account) if observed and namespace == key[0] else observed
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
