@@ -17,6 +17,10 @@ _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MAX_STATEFULSET_NAME = 52
 """The StatefulSet controller writes name, hyphen and a revision hash of ten characters into a label of at most 63."""
 _MAX_LABEL = 63
+_LARGEST_SPEC = 512 << 10
+"""Bytes of JSON. All that one session makes is built anew in each pass, beside all others'."""
+_MOST = {"dataSources": 100, "codeRepositories": 100, "initContainers": 64, "extraContainers": 64}
+"""Entries: each of the first is a claim, each of the others a container."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +34,18 @@ class Problem:
         return f"{self.field}: {self.remedy}"
 
 
+def too_large(raw_spec: bytes) -> tuple[Problem, ...]:
+    """Return the problem of a spec, as JSON, that is larger than one session may cost."""
+    if len(raw_spec) <= _LARGEST_SPEC:
+        return ()
+    size, most = len(raw_spec) >> 10, _LARGEST_SPEC >> 10
+    return (Problem("spec", f"is {size} KiB long, where {most} KiB is the most; read what is long from a ConfigMap."),)
+
+
 def problems(name: str, spec: Spec) -> tuple[Problem, ...]:
     """Return all that is wrong with a session, in the order of the spec."""
     return (
+        *_counts(spec),
         *_name(name, spec),
         *_session(spec),
         *_ingress(spec),
@@ -40,6 +53,18 @@ def problems(name: str, spec: Spec) -> tuple[Problem, ...]:
         *_data_sources(spec),
         *_culling(spec.culling),
     )
+
+
+def _counts(spec: Spec) -> Iterator[Problem]:
+    lists = {
+        "dataSources": spec.data_sources,
+        "codeRepositories": spec.code_repositories,
+        "initContainers": spec.init_containers,
+        "extraContainers": spec.extra_containers,
+    }
+    for field, entries in lists.items():
+        if len(entries or ()) > _MOST[field]:
+            yield Problem(f"spec.{field}", f"has {len(entries or ())} entries; a session can have {_MOST[field]}.")
 
 
 def _name(name: str, spec: Spec) -> Iterator[Problem]:
