@@ -121,7 +121,7 @@ def test_the_door_stays_far_below_its_memory_limit_and_writes_nothing(world: Wor
         "/proc/1/status",
     )
     assert re.search(r"^CapEff:\t0+$", shown, re.MULTILINE)
-    assert parse(door["resources"]["limits"]["memory"]) == parse("32Mi")
+    assert parse(door["resources"]["limits"]["memory"]) == parse("64Mi")
     stats = json.loads(
         cluster.kubectl("get", "--raw", f"{world.path('Pod', pod['metadata']['name'])}:65534/proxy/request_stats")
     )

@@ -18,13 +18,15 @@ from amalthea.build.url import NO_URL, session_url
 from amalthea.build.workload import Wish, wish
 from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
-from amalthea.engine.ports import Clock, Key
+from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.kube.errors import ApiError
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
+from amalthea.operator import defects
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish
@@ -79,7 +81,22 @@ class Reconciler:
         Raises:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
+            DefectError: the operator itself fails on this session: that was told; back off and try again.
         """
+        try:
+            return await self._pass(key)
+        except (Stale, ApiError):
+            raise
+        except Exception as error:
+            raise await self._told(key, error) from error
+
+    async def _told(self, key: Key, error: Exception) -> defects.DefectError:
+        defect = defects.identify(error)
+        if (session := self._caches.session(key)) is not None:
+            await self._hands.announcer.tell_defect(session, defect, self._clock.now())
+        return defects.DefectError(f"internal error {defect}: {type(error).__name__}")
+
+    async def _pass(self, key: Key) -> Result:
         observed = self._gather(key)
         self._hands.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:

@@ -101,7 +101,7 @@ def test_a_users_change_after_an_upgrade_brings_the_upgrade_too() -> None:
     world.settle()
 
     assert image(world) == "example.org/lab:2"
-    assert world.template["spec"]["containers"][1]["image"] == "renku/sidecars:2"
+    assert world.template["spec"]["initContainers"][0]["image"] == "renku/sidecars:2"
     assert pending(world) is None
 
 

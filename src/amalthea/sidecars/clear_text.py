@@ -1,0 +1,24 @@
+"""Which hosts may get a secret without TLS: those that the administrators list, and nobody else."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class ClearText:
+    """Hosts, each with a port or for any port: `git.lab.internal`, `10.0.0.7:8080`."""
+
+    hosts: frozenset[str] = frozenset()
+
+    def allows(self, address: str) -> bool:
+        """Tell whether a secret may go to this address: it is https, or http to a listed host."""
+        url = urlsplit(address)
+        if url.scheme == "https":
+            return True
+        host = url.netloc.rpartition("@")[2].lower()
+        return url.scheme == "http" and (host in self.hosts or (url.hostname or "") in self.hosts)
+
+
+def parse(text: str) -> ClearText:
+    """Read the list; nothing in it means that no host is allowed."""
+    return ClearText(frozenset(host.strip().lower() for host in text.split(",") if host.strip()))
