@@ -246,3 +246,18 @@ def test_a_cluster_that_does_not_know_such_policies_is_named() -> None:
 def test_the_operators_own_account_cannot_be_listed() -> None:
     with pytest.raises(HelmError, match="holds the operator's own service account"):
         render({"admissionPolicy": {"enabled": True, "serviceAccounts": [ACCOUNT]}})
+
+
+def test_no_session_is_too_large_to_be_judged_and_then_paused(guarded: World) -> None:
+    """What is beyond the budget of an expression is refused: a session that only its updates exceed would never end."""
+    helper = {"image": "i", "ports": [{"containerPort": 1}], "securityContext": {"capabilities": {"drop": ["ALL"]}}}
+    guarded.session(
+        "large",
+        {
+            "session": IMAGE,
+            "extraContainers": [{**helper, "name": f"c{number}"} for number in range(3000)],
+            "extraVolumes": [{"name": f"v{number}", "emptyDir": {}} for number in range(3000)],
+            "template": {"metadata": {"annotations": {f"a{number}": "" for number in range(10_000)}}},
+        },
+    )
+    assert guarded.patch_spec("large", hibernated=True)["spec"]["hibernated"]
