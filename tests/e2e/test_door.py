@@ -106,8 +106,8 @@ def test_the_door_stays_far_below_its_memory_limit_and_writes_nothing(world: Wor
     for _ in range(200):
         assert visit(world, cluster, name, OWNER).status == 200
     pod = world.wait_for("Pod", f"{name}-0", lambda _: True)
-    door = next(each for each in pod["spec"]["containers"] if each["name"] == "authproxy")
-    status = next(each for each in pod["status"]["containerStatuses"] if each["name"] == "authproxy")
+    door = next(each for each in pod["spec"]["initContainers"] if each["name"] == "authproxy")
+    status = next(each for each in pod["status"]["initContainerStatuses"] if each["name"] == "authproxy")
     assert status["restartCount"] == 0
     assert door["securityContext"]["readOnlyRootFilesystem"] is True
     shown = cluster.kubectl(

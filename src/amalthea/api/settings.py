@@ -65,6 +65,8 @@ class Settings:
     """Whether the proxies of sessions are asked if somebody works, before a pause for idleness (AMALTHEA_ASK_DOORS).
 
     False where the operator cannot reach pods: else sessions with a proxy would never be paused for being idle."""
+    account: tuple[str, str] | None = None
+    """Namespace and name of the service account that the operator runs as: from its token, None if that is of none."""
     native_sidecars: bool | None = None
     """Whether the proxies of sessions are native sidecars (AMALTHEA_NATIVE_SIDECARS).
 

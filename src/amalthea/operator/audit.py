@@ -21,8 +21,8 @@ from amalthea.build.subject import Subject
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Selection
-from amalthea.model import validation
 from amalthea.model.observed import Observed
+from amalthea.model.plan import problems_of
 from amalthea.model.views import ChildView
 from amalthea.operator import defects
 from amalthea.operator.caches import Caches
@@ -93,7 +93,7 @@ class Audit:
         return key
 
     def _manifests(self, observed: Observed) -> Iterable[Manifest]:
-        if observed.spec is None or validation.problems(observed.name, observed.spec):
+        if observed.spec is None or problems_of(observed):
             return ()  # nothing is built of a spec that cannot be used
         metadata = observed.session.metadata
         run_id = observed.own_workload.run_id if observed.own_workload is not None else None
