@@ -40,6 +40,11 @@ class Applier:
         self._keeps: set[tuple[str, str]] = set()
         """Namespaces and kinds of what may not be deleted there: the Go operator's Role lacks some rights."""
 
+    def begin_term(self) -> None:
+        """Forget what was refused in an earlier term."""
+        self._keeps.clear()
+        self._refusals.forget()
+
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
 

@@ -85,6 +85,12 @@ class Reconciler:
         self._clock = clock
         self._chance = chance
 
+    def begin_term(self) -> None:
+        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong."""
+        self._caches.begin_term()
+        self._hands.applier.begin_term()
+        self._hands.inquirer.begin_term()
+
     async def reconcile(self, key: Key) -> Result:
         """Do one pass over a session.
 

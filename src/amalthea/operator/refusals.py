@@ -51,6 +51,10 @@ class Refusals:
         self._clock = clock
         self._known: dict[tuple[str, ChildKey], Refusal] = {}
 
+    def forget(self) -> None:
+        """Forget all."""
+        self._known.clear()
+
     def of(self, namespace: str, write: Write) -> Refusal | None:
         """Return how this very write was refused a short while ago, or None if it is worth an attempt."""
         known = self._known.get((namespace, write.child))
