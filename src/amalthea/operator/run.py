@@ -6,12 +6,12 @@ import logging
 import random
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry
 from ulid import ULID
@@ -127,6 +127,7 @@ class Operator:
         self.queue = WorkQueue(self.clock, backoff)
         self.caches = Caches(self.queue.add)
         watching = observers.Watching(metrics)
+        self._at_work = False
         self._reflectors = [
             Reflector(
                 KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
@@ -147,8 +148,9 @@ class Operator:
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
-        reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
-        reconcile = trace(reconciler.reconcile) if trace is not None else reconciler.reconcile
+        hands = self._hands(client)
+        self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
+        reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
@@ -170,18 +172,38 @@ class Operator:
             stopping = tasks.create_task(self._stop_when(stop))
             await self._synced(stop)
             if not stop.is_set():
-                await (elector.run(self._work) if elector is not None else self._work())
+                await self._until(stop, elector.run(self._work) if elector is not None else self._work())
             for task in (*watches, stopping):
                 task.cancel()
 
+    async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+        """Do all the work; one that has not begun when `stop` comes (standing by, looking for drift) ends at once."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set() and not self._at_work:
+                working.cancel()
+            await asyncio.wait({working})
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+        if not working.cancelled():
+            working.result()
+
     async def _work(self) -> None:
+        self._reconciler.begin_term()
         for session in await self._audit.edited():
             self.queue.add(session)
         if any(session.status.idle for session in self.caches.sessions()):
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
+            self._at_work = True
             beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
-            await self._controller.run()
+            try:
+                await self._controller.run()
+            finally:
+                self._at_work = False
             for task in beside:
                 task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
