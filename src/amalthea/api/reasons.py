@@ -62,6 +62,8 @@ class Reason(StrEnum):
     """An Ingress is wanted and is not there yet."""
     INVALID_SPEC = "InvalidSpec"
     """A field of the spec cannot be used."""
+    INTERNAL_ERROR = "InternalError"
+    """The operator has a defect that this session brings out: the message holds the id that its log has, too."""
     NAME_TAKEN = "NameTaken"
     """An object of the wanted name belongs to somebody else."""
     REFUSED = "Refused"

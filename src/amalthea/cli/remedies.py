@@ -211,6 +211,7 @@ REMEDIES: dict[str, Remedy] = {
         _runs("Correct its description:", "edit ams {name}"),
         lambda _: iter([Advice(text="Read what each field means:", command="kubectl explain ams.spec")]),
     ),
+    Reason.INTERNAL_ERROR: _says("Tell your admin the id: the operator's log has the details under it."),
     Reason.NAME_TAKEN: _says("Delete what has its name, if nobody needs that, or make a new session of another name."),
     Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
     Reason.TERMINATING: _says("Wait: what has its name is about to be gone."),

@@ -177,9 +177,9 @@ def test_two_private_repositories_each_with_its_own_password(cloner: Cloner, ser
     server.secrets |= {PASSWORD, "other-secret"}
 
     first = cloner.clone(server.address("project"), "--config", _credentials(tmp_path / "one.yaml", "ada", PASSWORD))
-    second = cloner.clone(
-        server.address("large"), "--config", _credentials(tmp_path / "two.yaml", "bob", "other-secret")
-    )
+    other = Path(_credentials(tmp_path / "two.yaml", "bob", "other-secret"))
+    other.write_text(f"{other.read_text()}otherPaths: |\n  inner\n")
+    second = cloner.clone(server.address("large"), "--config", str(other))
 
     assert (first.code, second.code) == (0, 0), first.log + second.log
     assert (cloner.volume / "large" / "inner" / "data.bin").read_bytes() == LARGE

@@ -70,13 +70,14 @@ def test_an_existing_folder_gets_its_proxy_settings_and_nothing_else(cloner: Clo
 def test_the_users_token_opens_private_repositories_and_is_seen_by_nobody(cloner: Cloner, server: GitServer) -> None:
     server.passwords.update(project=("oauth2", TOKEN), large=("oauth2", TOKEN), inner=("oauth2", TOKEN))
     server.tokens[f"/token/hub {RENKU_TOKEN}"] = TOKEN
-    server.secrets.add(TOKEN)
+    server.secrets |= {TOKEN, RENKU_TOKEN}
     provider = json.dumps({"id": "hub", "access_token_url": f"https://{server.host}/token/hub"})
 
     ended = _run(
         cloner,
         {"url": server.address("project"), "provider": "hub"},
         {"url": server.address("large"), "provider": "hub"},
+        {"url": server.address("inner"), "provider": "hub"},
         GIT_PROVIDERS_0_=provider,
         USER__RENKU_TOKEN=RENKU_TOKEN,
         LFS_AUTO_FETCH="1",

@@ -4,8 +4,7 @@ The latter are for this one clone while it is made, and afterwards, in it, for g
 """
 
 import contextlib
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from amalthea.sidecars.cloner.errors import Misconfigured
@@ -41,15 +40,16 @@ def mounted(given: Mapping[str, str]) -> str:
     return given.get("SSL_CERT_FILE") or given.get("REQUESTS_CA_BUNDLE") or ""
 
 
-def keep(git: Git, clone: Path, place: Path, own: str, scope: str) -> None:
+def keep(git: Git, folders: Sequence[Path], place: Path, own: str, scope: str) -> None:
     """Have git in the session believe them for this server: in the clone, which will be at `place`, and its submodules.
+
+    `folders` are the clone and its submodules, the clone first.
 
     Raises:
         GitFailed, OSError: they cannot be written.
     """
     if not (own and scope):
         return
-    (clone / ".git" / _FILE).write_text(f"{own.strip()}\n", encoding="utf-8")
-    setting = ("config", f"http.{scope}/.sslCAInfo", str(place / ".git" / _FILE))
-    git.run(*setting, folder=clone)
-    git.run("submodule", "--quiet", "foreach", "--recursive", shlex.join(("git", *setting)), folder=clone)
+    (folders[0] / ".git" / _FILE).write_text(f"{own.strip()}\n", encoding="utf-8")
+    for folder in folders:
+        git.run("config", f"http.{scope}/.sslCAInfo", str(place / ".git" / _FILE), folder=folder)

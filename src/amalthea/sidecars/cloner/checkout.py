@@ -6,6 +6,7 @@ from pathlib import Path
 
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
 from amalthea.sidecars.cloner.git import Git, say
+from amalthea.sidecars.cloner.private import Workplace
 
 _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -20,17 +21,18 @@ class Wish:
     """The commit at which the branch should stand, the default one if no other is named."""
 
 
-def check_out(git: Git, clone: Path, wish: Wish, address: str) -> bool:
+def check_out(work: Workplace, clone: Path, wish: Wish, address: str) -> bool:
     """Check out what is wished for; return False if the repository is empty, which is fine.
 
     Raises:
         CloneFailed: the repository has no such revision.
         GitFailed: git could not write or fetch.
     """
+    git = work.local
     revision = "" if wish.revision == "HEAD" else wish.revision
     branch = _branch(git, clone, revision)
     wanted = wish.commit or revision
-    point = _find(git, clone, wanted) if wanted else _commit(git, clone, "HEAD")
+    point = _find(work, clone, wanted) if wanted else _commit(git, clone, "HEAD")
     if point is None and wanted:
         raise CloneFailed(f"Cloning {address} failed: it has no branch, tag or commit {wanted}; correct the revision.")
     if point is None:
@@ -58,20 +60,21 @@ def _holds(git: Git, clone: Path, branch: str, point: str) -> bool:
     return git.asks("merge-base", "--is-ancestor", point, f"origin/{branch}", folder=clone) is not None
 
 
-def _find(git: Git, clone: Path, wanted: str) -> str | None:
+def _find(work: Workplace, clone: Path, wanted: str) -> str | None:
     """Return the commit that is meant: a branch before a tag before a commit, which may be on no branch."""
     for candidate in _candidates(wanted):
-        if found := _commit(git, clone, candidate):
+        if found := _commit(work.local, clone, candidate):
             return found
     if not _WHOLE_COMMIT.fullmatch(wanted):
         return None
     try:
-        git.run("fetch", "--progress", "origin", wanted, folder=clone)
+        with work.network() as git:
+            git.run("fetch", "--progress", "origin", wanted, folder=clone)
     except GitFailed as error:
         if "not our ref" in error.said or "couldn't find remote ref" in error.said:
             return None
         raise
-    return _commit(git, clone, wanted)
+    return _commit(work.local, clone, wanted)
 
 
 def _candidates(wanted: str) -> tuple[str, ...]:

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from amalthea.sidecars import clear_text
 from amalthea.sidecars.cloner import authorities, cloning, credentials, ending, remote, session_config
 from amalthea.sidecars.cloner.checkout import Wish
 from amalthea.sidecars.cloner.credentials import Access, Key, Login
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git, say
-from amalthea.sidecars.cloner.private import environment
+from amalthea.sidecars.cloner.private import workplace
+
+HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
+"""Variable with the hosts that may get a password without TLS, separated by commas."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -40,17 +44,17 @@ def _flags(arguments: Sequence[str]) -> Namespace:
 def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
     source = remote.parse(flags.remote, "The repository's remote")
     folder = flags.path / source.folder
-    with environment(source, Access(), variables) as plain:
-        block = session_config.read(variables.get(session_config.VARIABLE, ""), Git(plain))
+    with workplace(source, Access(), variables, (flags.path,)) as work:
+        block = session_config.read(variables.get(session_config.VARIABLE, ""), work.local)
         if cloning.is_taken(folder):
             say(f"{folder} is there already and is left as it is.")
-            _refresh(Git(plain), folder, source, block)
+            _refresh(work.local, folder, source, block)
             return
     access = _access(flags.config, source)
 
-    def finish(git: Git, clone: Path) -> None:
-        authorities.keep(git, clone, folder, access.authorities, source.scope)
-        session_config.put(clone, block)
+    def finish(git: Git, folders: Sequence[Path]) -> None:
+        authorities.keep(git, folders, folder, access.authorities, source.scope)
+        session_config.put(folders[0], block)
 
     cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
     say(f"{source.address} is cloned into {folder}.")
@@ -62,7 +66,7 @@ def _refresh(git: Git, folder: Path, source: remote.Remote, block: str) -> None:
     try:
         if not config.is_file():
             return
-        if git.asks("config", "--file", str(config), "--get", "remote.origin.url", folder=folder) == source.address:
+        if git.asks("config", "--file", str(config), "--get", "remote.origin.url") == source.address:
             session_config.put(folder, block)
         else:
             say(f"{folder} is no clone of {source.address}: no git configuration is written into it.")
@@ -77,7 +81,7 @@ def _access(path: Path | None, source: remote.Remote) -> Access:
         Misconfigured: the file cannot be read, or is for the other kind of address.
     """
     if path is None:
-        return Access(source.login)
+        return _not_in_clear(source, Access(source.login))
     name = f"Cloning {source.address} failed: the key {path.name} of its credentials' secret"
     try:
         found = credentials.read(path.read_text(encoding="utf-8"), name)
@@ -87,4 +91,16 @@ def _access(path: Path | None, source: remote.Remote) -> Access:
         raise Misconfigured(f"{name} holds a user and a password, but its address is for SSH; write a privateKey.")
     if source.scope and isinstance(found.credentials, Key):
         raise Misconfigured(f"{name} holds a private key, but its address is not for SSH; write username and password.")
-    return found if found.credentials else replace(found, credentials=source.login)
+    return _not_in_clear(source, found if found.credentials else replace(found, credentials=source.login))
+
+
+def _not_in_clear(source: remote.Remote, access: Access) -> Access:
+    """Return `access`; raise Misconfigured where a password would be sent without TLS to a host that may not get it."""
+    if isinstance(access.credentials, Login) and not clear_text.parse(os.environ.get(HTTP_HOSTS, "")).allows(
+        source.address
+    ):
+        raise Misconfigured(
+            f"Cloning {source.address} failed: its password would be sent unencrypted; write https:// in the remote, or"
+            f" have your administrators list its host in {HTTP_HOSTS}."
+        )
+    return access

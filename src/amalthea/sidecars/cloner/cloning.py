@@ -7,17 +7,18 @@ broke off is cleared away and made again, after longer and longer pauses.
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from amalthea.sidecars.cloner import large_files, submodules
 from amalthea.sidecars.cloner.checkout import Wish, check_out
 from amalthea.sidecars.cloner.credentials import Access
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
 from amalthea.sidecars.cloner.failures import Failure, judge
 from amalthea.sidecars.cloner.git import Git, say
-from amalthea.sidecars.cloner.private import environment
+from amalthea.sidecars.cloner.private import Workplace, workplace
 from amalthea.sidecars.cloner.remote import Remote
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -38,9 +39,14 @@ class Order:
     large_files: bool = True
     """Fetch what Git LFS keeps elsewhere. If not, the running session can do it."""
 
+    @property
+    def unfinished(self) -> Path:
+        """Its place while it is being made."""
+        return self.folder.with_name(f".{self.folder.name}.cloning")
 
-Finish = Callable[[Git, Path], None]
-"""What else the clone needs before it is whole."""
+
+Finish = Callable[[Git, Sequence[Path]], None]
+"""What else the clone needs before it is whole: it is handed the folders of the clone and of its submodules."""
 
 
 def is_taken(folder: Path) -> bool:
@@ -57,10 +63,10 @@ def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sle
         CloneFailed: it cannot be cloned. Nothing of it is left.
         Misconfigured: there is no place for temporary files.
     """
-    with environment(order.remote, order.access, os.environ) as variables:
+    with workplace(order.remote, order.access, os.environ, (order.unfinished,)) as work:
         for pause in (*PAUSES, None):
             try:
-                _attempt(Git(variables), order, finish)
+                _attempt(work, order, finish)
             except _AttemptFailed as error:
                 if not error.failure.transient or pause is None:
                     raise CloneFailed(error.failure.message) from None
@@ -70,28 +76,28 @@ def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sle
                 return
 
 
-def _attempt(git: Git, order: Order, finish: Finish) -> None:
+def _attempt(work: Workplace, order: Order, finish: Finish) -> None:
     """Clone once.
 
     Raises:
-        CloneFailed: the repository lacks the wanted revision.
+        CloneFailed: the repository lacks the wanted revision, or its submodules cannot be trusted.
         _AttemptFailed: anything else.
     """
-    partial = order.folder.with_name(f".{order.folder.name}.cloning")
-    address = order.remote.address
+    partial, address = order.unfinished, order.remote.address
     try:
         with _judged(f"Cloning {address}"):
             shutil.rmtree(partial, ignore_errors=True)
             partial.parent.mkdir(parents=True, exist_ok=True)
-            git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
-            has_files = check_out(git, partial, order.wish, address)
+            with work.network() as git:
+                git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
+            has_files = check_out(work, partial, order.wish, address)
         with _judged(f"Fetching the submodules of {address}"):
-            folders = [partial, *_submodules(git, partial)] if has_files else []
+            folders = [partial, *(submodules.fetch(work, partial, address) if has_files else ())]
         with _judged(f"Fetching the large files of {address}"):
             for folder in folders:
-                _large_files(git, folder, fetch=order.large_files)
+                large_files.look_after(work, folder, fetch=order.large_files)
         with _judged(f"Finishing the clone of {address}"):
-            finish(git, partial)
+            finish(work.local, folders)
             _move(partial, order.folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -112,24 +118,6 @@ def _judged(doing: str) -> Iterator[None]:
         raise _AttemptFailed(judge(error.said, doing)) from None
     except OSError as error:
         raise _AttemptFailed(judge(error.strerror or "", doing)) from None
-
-
-def _submodules(git: Git, clone: Path) -> list[Path]:
-    """Fetch all submodules, those of submodules too; return their folders."""
-    if not (clone / ".gitmodules").is_file():
-        return []
-    git.run("submodule", "update", "--init", "--recursive", "--progress", folder=clone)
-    folders = git.run("submodule", "--quiet", "foreach", "--recursive", "pwd", folder=clone)
-    return [Path(line) for line in folders.splitlines()]
-
-
-def _large_files(git: Git, folder: Path, *, fetch: bool) -> None:
-    """Have Git LFS look after a repository that uses it, and fetch its files if they are wanted now."""
-    if not git.run("ls-files", "--", ":(attr:filter=lfs)", folder=folder):
-        return
-    git.run("lfs", "install", "--local", *(() if fetch else ("--skip-smudge",)), folder=folder)
-    if fetch:
-        git.show("lfs", "pull", folder=folder)
 
 
 def _move(partial: Path, place: Path) -> None:

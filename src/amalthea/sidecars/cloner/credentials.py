@@ -37,13 +37,15 @@ class Access:
     credentials: Credentials = None
     authorities: str = ""
     """PEM of those that vouch for its server besides the system's."""
+    other_paths: tuple[str, ...] = ()
+    """Paths on its server, besides its own, that the credentials are for: those of private submodules."""
 
 
 def read(text: str, name: str) -> Access:
     """Read the YAML of a credentials file: `username` and `password`, or `privateKey` with or without `password`.
 
-    Upper and lower case of the keys is one. `knownHosts` may go with a private key, `caCertificates` with either, or
-    stand alone.
+    Upper and lower case of the keys is one. `knownHosts` may go with a private key, `otherPaths` with a password,
+    `caCertificates` with either, or alone.
 
     Raises:
         Misconfigured: it is neither. `name` is the file's, for the message; nothing of its content is in it.
@@ -61,7 +63,13 @@ def read(text: str, name: str) -> Access:
         raise Misconfigured(
             f"{name} holds no credentials; write username and password, or privateKey, into the secret."
         )
-    return Access(Login(_one_line(values["username"], name), _one_line(password, name)), own)
+    login = Login(_one_line(values["username"], name), _one_line(password, name))
+    return Access(login, own, paths(values.get("otherpaths", "")))
+
+
+def paths(text: str) -> tuple[str, ...]:
+    """Return the paths in `text`, one per line, each with a slash before it."""
+    return tuple(f"/{line.strip().removeprefix('/')}" for line in text.splitlines() if line.strip())
 
 
 def _values(text: str, name: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 from amalthea.sidecars import last_words
+from amalthea.sidecars.cloner import hardening
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured, Stopped
 from amalthea.sidecars.cloner.git import say
 
@@ -22,6 +23,7 @@ class Flags(argparse.ArgumentParser):
 def run(program: Callable[[], None]) -> int:
     """Run `program`; return 0, also when the pod is stopped, 1 if a clone failed, 2 if it was started wrongly."""
     former = signal.signal(signal.SIGTERM, _stop)
+    hardening.hide()
     try:
         program()
     except (CloneFailed, Misconfigured) as error:

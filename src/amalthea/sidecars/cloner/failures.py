@@ -87,6 +87,11 @@ def judge(said: str, doing: str) -> Failure:
     return Failure(f"{doing} failed; look into the log of this container for what git says.")
 
 
+def asks_for_login(said: str) -> bool:
+    """Tell whether git failed because the server does not let us in."""
+    return judge(said, "").message == f" failed: {_LOGIN}."
+
+
 _USER_IN_ADDRESS = re.compile(r"(\w://)[^/@\s]*@")
 
 

@@ -16,9 +16,11 @@ from typing import IO
 from amalthea.sidecars.cloner.errors import GitFailed
 from amalthea.sidecars.cloner.failures import harmless
 from amalthea.sidecars.cloner.progress import Progress
+from amalthea.sidecars.cloner.sandbox import Confinement
 
 _KEPT_LINES = 200
 _SECONDS_TO_END = 5.0
+_Stream = IO[bytes] | int
 
 
 def say(line: str) -> None:
@@ -29,18 +31,24 @@ def say(line: str) -> None:
 
 @dataclass(frozen=True)
 class Git:
-    """Git with an environment."""
+    """Git with an environment, and confined where that can be done."""
 
     environment: Mapping[str, str]
+    confinement: Confinement | None = None
 
-    def run(self, *arguments: str, folder: Path | None = None) -> str:
-        """Run one command in `folder` and return what it printed, without the last line break.
+    def run(self, *arguments: str, folder: Path | None = None, given: str = "") -> str:
+        """Run one command in `folder`, else in a folder without a repository; return what it printed.
+
+        `given` is its standard input. Line breaks at the end of what it printed are left out.
 
         Raises:
             GitFailed: it ended with another code than 0.
         """
-        with tempfile.TemporaryFile(dir=self.environment["HOME"]) as printed:
-            self._run(arguments, folder, printed, subprocess.PIPE)
+        home = self.environment["HOME"]
+        with tempfile.TemporaryFile(dir=home) as printed, tempfile.TemporaryFile(dir=home) as asked:
+            asked.write(given.encode())
+            asked.seek(0)
+            self._run(arguments, folder, (asked, printed, subprocess.PIPE))
             printed.seek(0)
             return printed.read().decode(errors="replace").rstrip("\n")
 
@@ -50,21 +58,23 @@ class Git:
         Raises:
             GitFailed: it ended with another code than 0.
         """
-        self._run(arguments, folder, subprocess.PIPE, subprocess.STDOUT)
+        self._run(arguments, folder, (subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT))
 
-    def asks(self, *arguments: str, folder: Path) -> str | None:
+    def asks(self, *arguments: str, folder: Path | None = None) -> str | None:
         """Return what a command printed that answers a question; None where its answer is no."""
         try:
             return self.run(*arguments, folder=folder)
         except GitFailed:
             return None
 
-    def _run(self, arguments: Sequence[str], folder: Path | None, stdout: IO[bytes] | int, stderr: int) -> None:
+    def _run(self, arguments: Sequence[str], folder: Path | None, streams: tuple[_Stream, _Stream, _Stream]) -> None:
+        stdin, stdout, stderr = streams
         process = subprocess.Popen(  # noqa: S603  (no shell; addresses and revisions are checked)
             ("git", *arguments),  # noqa: S607  (found by PATH, as all its helpers are)
-            cwd=folder,
+            cwd=folder or self.environment["HOME"],
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            preexec_fn=self.confinement.enter if self.confinement else None,  # noqa: PLW1509  (no thread runs then)
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,

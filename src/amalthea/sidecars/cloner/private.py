@@ -1,75 +1,119 @@
-"""What git must be told besides its arguments, in a folder that nobody else can read and that goes with the program.
+"""The surroundings of one clone: folders that nobody else can read, and git with just what each step may know.
 
-Git finds only paths in its environment: the settings of this one clone, a helper that answers with user and password to
-this one server, the key for ssh. Nothing is taken over from this process' own environment but where to find programs,
-proxies and certificate authorities.
+Steps that read a repository's files (`local`) have no credential, no network and, by Landlock, no way to the mounted
+secrets. Steps that talk to servers (`network`) have the credentials, and read no file of the repository.
 """
 
+import contextlib
 import os
 import pwd
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from amalthea.sidecars.cloner import authorities
-from amalthea.sidecars.cloner.credentials import Access, Credentials, Key, Login
+from amalthea.sidecars.cloner import authorities, credential_server, safe_settings, sandbox, ssh_agent
+from amalthea.sidecars.cloner.credential_rule import Rule
+from amalthea.sidecars.cloner.credentials import Access, Key, Login
 from amalthea.sidecars.cloner.errors import Misconfigured
+from amalthea.sidecars.cloner.files import write
+from amalthea.sidecars.cloner.git import Git
 from amalthea.sidecars.cloner.remote import Remote
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-_TAKEN_OVER = ("PATH", "SSL_CERT_DIR", *_PROXIES)
-_SETTINGS = """\
-[advice]
-\tdetachedHead = false
-[core]
-\taskPass = false
-[gc]
-\tauto = 0
-[maintenance]
-\tauto = false
-[safe]
-\tdirectory = *
-[http]
-\tlowSpeedLimit = 1000
-\tlowSpeedTime = 60
-[lfs]
-\tactivityTimeout = 60
-\tdialTimeout = 15
-"""
-"""A volume may show another owner than who writes (`safe`); a server that has gone silent is not waited for; and the
-password of a key is never the answer to another server's question (`askPass` goes before ssh's program)."""
+_OF_THE_NETWORK = ("SSL_CERT_DIR", *_PROXIES)
 _SSH = (
-    *("ssh", "-F", "/dev/null", "-o", "PreferredAuthentications=publickey", "-o", "NumberOfPasswordPrompts=1"),
+    *("ssh", "-F", "/dev/null", "-o", "PreferredAuthentications=publickey", "-o", "BatchMode=yes"),
     *("-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"),
 )
 _NSS_WRAPPER = "libnss_wrapper.so"
 
 
-@contextmanager
-def environment(remote: Remote, access: Access, given: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Yield git's environment for cloning `remote`; afterwards nothing of it is left. `given` is the process' own.
+@dataclass(frozen=True)
+class Workplace:
+    """Git for the steps of one clone."""
+
+    local: Git
+    """For steps that read files of the repository."""
+    _secret: Path
+    """A folder for sockets and keys, which `local` cannot see."""
+    _network: Mapping[str, str]
+    _remote: Remote
+    _access: Access
+
+    def may_login(self, address: str) -> bool:
+        """Tell whether the credentials may be used at an address that the repository itself names."""
+        credentials = self._access.credentials
+        return not isinstance(credentials, Login) or self._rule(credentials).covers(address)
+
+    def _rule(self, login: Login) -> Rule:
+        return Rule(login, self._remote.address, self._access.other_paths)
+
+    @contextlib.contextmanager
+    def network(self, more: Sequence[safe_settings.Setting] = (), *, login: bool = True) -> Iterator[Git]:
+        """Yield git for one step that talks to servers; the credentials can be had while the block lasts.
+
+        `more` are further settings; without `login` a user and password are left out.
+
+        Raises:
+            GitFailed: the private key or its passphrase is wrong.
+            Misconfigured: the temporary folder's path is too long.
+        """
+        credentials = self._access.credentials
+        with contextlib.ExitStack() as stack:
+            environment, settings = dict(self._network), (*safe_settings.NETWORK, *more)
+            if isinstance(credentials, Login) and self._remote.scope and login:
+                helper = stack.enter_context(credential_server.serve(self._rule(credentials), self._secret))
+                settings = (*settings, ("credential.helper", helper))
+            elif isinstance(credentials, Key):
+                environment["SSH_AUTH_SOCK"] = stack.enter_context(
+                    ssh_agent.holding(credentials, self._secret, environment)
+                )
+            yield Git({**environment, **safe_settings.variables(settings)})
+
+
+@contextlib.contextmanager
+def workplace(
+    remote: Remote, access: Access, given: Mapping[str, str], writable: Sequence[Path] = ()
+) -> Iterator[Workplace]:
+    """Yield the surroundings of a clone of `remote`; afterwards nothing of them is left.
+
+    `given` is the process' own environment. `local` may write to the folders `writable`.
 
     Raises:
         Misconfigured: there is no place for temporary files.
     """
     folder = _folder(given)
     try:
-        yield {
-            **{name: given[name] for name in _TAKEN_OVER if name in given},
-            **_authorities(folder, access.authorities, given),
-            "HOME": str(folder),
+        home, secret = folder / "home", folder / "secret"
+        for made in (home, secret):
+            made.mkdir(mode=0o700)
+        common = {
+            **{name: given[name] for name in ("PATH",) if name in given},
             "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_GLOBAL": str(_file(folder / "gitconfig", _settings(folder, remote, access.credentials))),
+            "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_LFS_FORCE_PROGRESS": "1",
             "GIT_LFS_SKIP_SMUDGE": "1",
             "GIT_TERMINAL_PROMPT": "0",
-            **_ssh(folder, access.credentials if isinstance(access.credentials, Key) else None),
         }
+        network = {
+            **common,
+            **{name: given[name] for name in _OF_THE_NETWORK if name in given},
+            **_authorities(secret, access.authorities, given),
+            "HOME": str(secret),
+            **_ssh(secret, access.credentials),
+        }
+        local = {**common, "HOME": str(home), **safe_settings.variables(safe_settings.LOCAL)}
+        yield Workplace(Git(local, _confinement((home, *writable))), secret, network, remote, access)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _confinement(writable: Sequence[Path]) -> sandbox.Confinement | None:
+    known = sandbox.version()
+    return sandbox.Confinement(tuple(writable), known) if known else None
 
 
 def _folder(given: Mapping[str, str]) -> Path:
@@ -81,68 +125,28 @@ def _folder(given: Mapping[str, str]) -> Path:
     raise Misconfigured("TMPDIR names no folder that can be written; mount an emptyDir at /tmp.")
 
 
-def _file(path: Path, text: str, mode: int = 0o600) -> Path:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
-
-
 def _authorities(folder: Path, own: str, given: Mapping[str, str]) -> dict[str, str]:
     file = authorities.mounted(given)
     if own:
-        file = str(_file(folder / "authorities.pem", authorities.bundle(own, given)))
+        file = str(write(folder / "authorities.pem", authorities.bundle(own, given)))
     return {"SSL_CERT_FILE": file, "GIT_SSL_CAINFO": file} if file else {}
 
 
-def _settings(folder: Path, remote: Remote, credentials: Credentials) -> str:
-    """Return the text of git's settings; user and password are in a file beside it, for this one server.
-
-    A server that leads from http to https may have them there too.
-    """
-    if not isinstance(credentials, Login) or not remote.scope:
-        return _SETTINGS
-    answer = _file(folder / "answer", f"username={credentials.username}\npassword={credentials.password}\n")
-    helper = f'!f() {{ test "$1" != get || cat {shlex.quote(str(answer))}; }}; f'
-    scopes = sorted({remote.scope, remote.scope.replace("http://", "https://")})
-    sections = (f"[credential {_quoted(scope)}]\n\thelper = {_quoted(helper)}\n" for scope in scopes)
-    return _SETTINGS + "".join(sections)
+def _ssh(folder: Path, credentials: object) -> dict[str, str]:
+    hosts = credentials.known_hosts.strip() if isinstance(credentials, Key) else ""
+    known = write(folder / "known_hosts", f"{hosts}\n")
+    options = {"UserKnownHostsFile": str(known), "StrictHostKeyChecking": "yes" if hosts else "accept-new"}
+    wrapping = _user_for_ssh(folder)
+    command = [*_SSH, *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+    return {**wrapping, "GIT_SSH_COMMAND": shlex.join(command)}
 
 
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _ssh(folder: Path, key: Key | None) -> dict[str, str]:
-    known = _file(folder / "known_hosts", f"{key.known_hosts.strip()}\n" if key else "")
-    strict = "yes" if key and key.known_hosts else "accept-new"
-    command = [
-        *_user_for_ssh(folder),
-        *_SSH,
-        "-o",
-        f"UserKnownHostsFile={known}",
-        "-o",
-        f"StrictHostKeyChecking={strict}",
-    ]
-    if key is None:
-        return {"GIT_SSH_COMMAND": shlex.join([*command, "-o", "BatchMode=yes"])}
-    command += ["-o", "IdentitiesOnly=yes", "-i", str(_file(folder / "key", key.private_key))]
-    passphrase = _file(folder / "passphrase", f"{key.passphrase}\n")
-    program = _file(folder / "askpass", f"#!/bin/sh\nexec cat {shlex.quote(str(passphrase))}\n", 0o700)
-    return {
-        "GIT_SSH_COMMAND": shlex.join(command),
-        "SSH_ASKPASS": str(program),
-        "SSH_ASKPASS_REQUIRE": "force",
-    }
-
-
-def _user_for_ssh(folder: Path) -> list[str]:
-    """Return what goes before ssh where its user has no name: without one, it refuses to start."""
+def _user_for_ssh(folder: Path) -> dict[str, str]:
+    """Return what gives ssh's user a name where it has none: without one, ssh refuses to start."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
-        users = _file(folder / "passwd", f"session:x:{os.getuid()}:{os.getgid()}::{folder}:/bin/sh\n")
-        groups = _file(folder / "group", f"session:x:{os.getgid()}:\n")
-        wrapped = (f"LD_PRELOAD={_NSS_WRAPPER}", f"NSS_WRAPPER_PASSWD={users}", f"NSS_WRAPPER_GROUP={groups}")
-        return ["env", *wrapped]
-    return []
+        users = write(folder / "passwd", f"session:x:{os.getuid()}:{os.getgid()}::{folder}:/bin/sh\n")
+        groups = write(folder / "group", f"session:x:{os.getgid()}:\n")
+        return {"LD_PRELOAD": _NSS_WRAPPER, "NSS_WRAPPER_PASSWD": str(users), "NSS_WRAPPER_GROUP": str(groups)}
+    return {}

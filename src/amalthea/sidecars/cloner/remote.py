@@ -14,6 +14,8 @@ _SHORT_SSH = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!/{2})[^\s]+")
 """`git@host:path`, which is no URL."""
 _PASSWORD_OR_HELPER = re.compile(r"[^/]*:(:|[^/]*@)")
 """`user:password@host/path`, a web address without its scheme; and `helper::address`, which git would run."""
+GIT_FOLDER = re.compile(r"\.git[ .]*|git~\d+[ .]*", re.IGNORECASE)
+"""Names that mean git's own folder, here or on another file system (CVE-2019-1352, CVE-2014-9390)."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,6 @@ def _login(url: SplitResult, name: str) -> Login | None:
 
 def _folder(path: str, name: str) -> str:
     folder = re.split(r"[/:]", path.rstrip("/"))[-1].removesuffix(".git")
-    if folder in ("", ".", ".."):
+    if folder in ("", ".", "..") or GIT_FOLDER.fullmatch(folder):
         raise Misconfigured(f"{name} ends in no name of a repository; write its whole address.")
     return folder

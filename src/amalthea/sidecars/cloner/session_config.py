@@ -26,7 +26,7 @@ def read(path: str, git: Git) -> str:
         return ""
     try:
         text = Path(path).read_text(encoding="utf-8")
-        git.run("config", "--file", path, "--list")
+        git.run("config", "--list", "--file", "-", given=text)
     except (OSError, UnicodeDecodeError, GitFailed):
         raise Misconfigured(
             f"The key {Path(path).name} of a repository's configSecretRef is missing in its secret or no git"

@@ -7,14 +7,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amalthea.sidecars.cloner import cloning, ending, remote, variables
+from amalthea.sidecars.cloner import cloning, ending, hardening, remote, variables
 from amalthea.sidecars.cloner.checkout import Wish
+from amalthea.sidecars.cloner.credential_rule import siblings
 from amalthea.sidecars.cloner.credentials import Access, Credentials, Login
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git, say
-from amalthea.sidecars.cloner.private import environment
+from amalthea.sidecars.cloner.private import workplace
 from amalthea.sidecars.cloner.variables import Repository, Variables
 
+_HTTP = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 _TOKEN_USER = "oauth2"  # noqa: S105  (the user that goes with a token)
 
 
@@ -28,6 +30,7 @@ def _run(arguments: Sequence[str], given: Mapping[str, str]) -> None:
         arguments
     )
     wanted = variables.read(given)
+    hardening.wipe([variables.RENKU_TOKEN])
     _report_errors(wanted.sentry)
     for fault in wanted.faults:
         say(fault)
@@ -65,17 +68,17 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
     try:
         if cloning.is_taken(folder):
             say(f"{folder} is there already; only its settings for the git proxy are written.")
-            with environment(source, Access(), given) as plain:
-                _set_proxy(Git(plain), folder, wanted.proxy_port)
+            with workplace(source, Access(), given, (wanted.mount_path,)) as work:
+                _set_proxy(work.local, folder, wanted.proxy_port)
             return
         order = cloning.Order(
             source,
             folder,
             Wish(repository.branch, repository.commit_sha),
-            Access(_credentials(wanted, repository, source, given)),
+            Access(_credentials(wanted, repository, source, given), other_paths=_paths(wanted, repository, source)),
             wanted.large_files,
         )
-        cloning.make(order, lambda git, clone: _finish(git, clone, wanted))
+        cloning.make(order, lambda git, folders: _finish(git, folders[0], wanted))
         say(f"{source.address} is cloned into {folder}.")
     except CloneFailed as error:
         _leave_error(folder, str(error))
@@ -88,7 +91,16 @@ def _credentials(
 ) -> Credentials:
     """Return the user's token for the repository's provider; else go on with what its address holds, or nothing."""
     address = wanted.providers.get(repository.provider)
-    if not (source.scope and address and wanted.user.renku_token):
+    has_token = bool(address and wanted.user.renku_token)
+    if not source.scope or not (source.login or has_token):
+        return None
+    if not wanted.clear_text.allows(source.address):
+        say(f"{source.address} is not encrypted: no token is sent there. Write https://, or list its host in {_HTTP}.")
+        return None
+    if not address or not has_token:
+        return source.login
+    if not wanted.clear_text.allows(address):
+        say(f"The address for tokens of {repository.provider} is not encrypted: none is asked for. List it in {_HTTP}.")
         return source.login
     from amalthea.sidecars.cloner import tokens  # noqa: PLC0415  (half of the start's time, and not always needed)
 
@@ -97,6 +109,12 @@ def _credentials(
         say(f"No token of {repository.provider} is to be had; going on without.")
         return source.login
     return Login(_TOKEN_USER, token)
+
+
+def _paths(wanted: Variables, repository: Repository, source: remote.Remote) -> tuple[str, ...]:
+    """Return where else its provider's token may go: to the other repositories that are listed for the provider."""
+    listed = [each.url for each in wanted.repositories if each.provider == repository.provider]
+    return siblings(listed, source.address)
 
 
 def _finish(git: Git, clone: Path, wanted: Variables) -> None:
@@ -116,7 +134,7 @@ def _set_proxy(git: Git, clone: Path, port: int | None) -> None:
         if port is not None:
             git.run("config", "--file", str(config), "--replace-all", name, value)
         else:
-            git.asks("config", "--file", str(config), "--unset-all", name, folder=clone)
+            git.asks("config", "--file", str(config), "--unset-all", name)
 
 
 def _leave_error(folder: Path, message: str) -> None:

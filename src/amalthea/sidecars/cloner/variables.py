@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from amalthea.sidecars import clear_text
+from amalthea.sidecars.clear_text import ClearText
 from amalthea.sidecars.cloner.errors import Misconfigured
 
 _PREFIX = "GIT_CLONE_"
+RENKU_TOKEN = f"{_PREFIX}USER__RENKU_TOKEN"
 _BOOLEANS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
@@ -59,6 +62,8 @@ class Variables:
     large_files: bool = False
     proxy_port: int | None = None
     """Where the git proxy will listen, if the session has one."""
+    clear_text: ClearText = field(default_factory=ClearText)
+    """Hosts that may get tokens without TLS."""
     sentry: Sentry = Sentry()
     faults: tuple[str, ...] = ()
     """What is wrong with entries that are left out."""
@@ -85,6 +90,7 @@ def read(environment: Mapping[str, str]) -> Variables:
         ),
         large_files=_boolean(environment, "LFS_AUTO_FETCH"),
         proxy_port=_port(environment) if _boolean(environment, "IS_GIT_PROXY_ENABLED") else None,
+        clear_text=clear_text.parse(_text(environment, "ALLOW_HTTP_HOSTS")),
         sentry=_sentry(environment),
         faults=faults,
     )

@@ -1,0 +1,167 @@
+"""Submodules, level by level: what a repository asks for is checked first, and fetched before its files are read.
+
+`git submodule update --recursive` would do both in one process, which had the credentials while it read hostile files.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amalthea.sidecars.cloner import failures, remote
+from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed, Misconfigured
+from amalthea.sidecars.cloner.git import Git, say
+from amalthea.sidecars.cloner.private import Workplace
+
+MOST = 500
+"""Submodules of one clone, those of submodules included."""
+DEEPEST = 10
+_LINK = "160000"
+_ENTRY = re.compile(r"submodule\.(?P<name>.+?)\.path\n(?P<path>.*)", re.IGNORECASE | re.DOTALL)
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+
+
+@dataclass(frozen=True)
+class Submodule:
+    """An entry of `.gitmodules` for which the commit has a link."""
+
+    name: str
+    path: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A repository whose submodules are wanted: its files, and where git keeps it."""
+
+    files: Path
+    git_folder: Path
+    depth: int = 0
+
+
+def fetch(work: Workplace, clone: Path, address: str) -> list[Path]:
+    """Fetch and check out all submodules below `clone`; return the folders of their files.
+
+    Raises:
+        CloneFailed: the repository's submodules cannot be trusted, or are too many.
+        GitFailed: git could not fetch or write one.
+    """
+    found: list[Path] = []
+    waiting = [_Place(clone, clone / ".git")]
+    while waiting:
+        place = waiting.pop(0)
+        for wanted in _wanted(work.local, place, address):
+            if len(found) == MOST or place.depth == DEEPEST:
+                raise CloneFailed(_too_many(address))
+            inner = _one(work, place, wanted)
+            if inner is not None:
+                found.append(inner.files)
+                waiting.append(inner)
+    return found
+
+
+def _wanted(git: Git, place: _Place, address: str) -> Sequence[Submodule]:
+    if git.asks("rev-parse", "--quiet", "--verify", "HEAD:.gitmodules", folder=place.files) is None:
+        return ()
+    listed = git.run("config", "-z", "--blob", "HEAD:.gitmodules", "--list", folder=place.files)
+    named = paths_by_name(listed)
+    if len(named) > MOST:
+        raise CloneFailed(_too_many(address))
+    for name, path in named.items():
+        fault = fault_of(name, path)
+        if fault is None and _leads_away(place.files, path):
+            fault = "the path of a submodule leads through a symbolic link or a file"
+        if fault is not None:
+            raise CloneFailed(f"Cloning {address} failed: {fault}; ask its owner to correct .gitmodules.")
+    if git.asks("submodule", "init", folder=place.files) is None:
+        say(f"Some submodules of {address} have no usable address and are left out.")
+    tree = git.run("ls-tree", "-z", "--full-tree", "HEAD", "--", *named.values(), folder=place.files)
+    links = links_by_path(tree)
+    return [Submodule(name, path, links[path]) for name, path in named.items() if path in links]
+
+
+def links_by_path(tree: str) -> Mapping[str, str]:
+    """Return the commits of the links to submodules in the output of `git ls-tree -z`."""
+    entries = (entry.partition("\t") for entry in tree.split("\0"))
+    return {path: head.split()[2] for head, _, path in entries if head.startswith(_LINK)}
+
+
+def paths_by_name(listed: str) -> Mapping[str, str]:
+    """Return the submodules' paths in the output of `git config -z --list`, the last of each name."""
+    found: dict[str, str] = {}
+    for entry in listed.split("\0"):
+        if match := _ENTRY.fullmatch(entry):
+            found[match["name"]] = match["path"].rstrip("/")
+    return found
+
+
+def _too_many(address: str) -> str:
+    return (
+        f"Cloning {address} failed: it has more than {MOST} submodules, or they are nested deeper than"
+        f" {DEEPEST} levels; clone it in the session, without them."
+    )
+
+
+def fault_of(name: str, path: str) -> str | None:
+    """Return what is wrong with the name or the path, as the middle of a sentence; None if both can be used.
+
+    They become folders in the clone and in its `.git/modules` (CVE-2018-11235, CVE-2019-1387, CVE-2024-32002).
+    """
+    for kind, text in (("name", name), ("path", path)):
+        if not text.isprintable() or _INVISIBLE.search(text):
+            return f"the {kind} of a submodule holds a line break or another control character"
+        parts = text.split("/")
+        if text.startswith(("/", "-")) or "\\" in text or ":" in text or any(part in ("", ".", "..") for part in parts):
+            return f"the {kind} of a submodule leads out of the repository"
+        if any(remote.GIT_FOLDER.fullmatch(part) for part in parts):
+            return f"the {kind} of a submodule means git's own folder"
+    return None
+
+
+def _leads_away(files: Path, path: str) -> bool:
+    """Tell whether a part of the path is a symbolic link, or anything but a folder."""
+    place = files
+    for part in path.split("/"):
+        place /= part
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            return True
+    return False
+
+
+def _one(work: Workplace, above: _Place, wanted: Submodule) -> _Place | None:
+    """Fetch one submodule, then check it out; return None where it has no address, or is not to be fetched."""
+    key = f"submodule.{wanted.name}"
+    url = work.local.asks("config", "--get", f"{key}.url", folder=above.files)
+    if not url or work.local.asks("config", "--get", f"{key}.update", folder=above.files) == "none":
+        return None
+    try:
+        source = remote.parse(url, f"The address of the submodule {wanted.path}")
+    except Misconfigured as error:
+        raise CloneFailed(str(error)) from None
+    place = _Place(above.files / wanted.path, above.git_folder / "modules" / wanted.name, above.depth + 1)
+    _download(work, place, source.address, wanted.commit)
+    work.local.run("submodule", "update", "--no-fetch", "--", wanted.path, folder=above.files)
+    return place
+
+
+def _download(work: Workplace, place: _Place, address: str, commit: str) -> None:
+    """Clone into git's folder, with a work tree elsewhere for the moment: no file of it is written there."""
+    place.git_folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = place.git_folder.with_name(f"{place.git_folder.name}.files")
+    words = ("clone", "--progress", "--no-checkout", "--origin", "origin", "--separate-git-dir", str(place.git_folder))
+    try:
+        with work.network() as git:
+            git.run(*words, "--", address, str(scratch))
+    except GitFailed as error:
+        if failures.asks_for_login(error.said):
+            raise CloneFailed(
+                f"Fetching the submodule {address} failed: its server does not let us in; if it is private, name its"
+                " path in otherPaths of the repository's credentials, or clone it as a repository of its own."
+            ) from None
+        raise
+    shutil.rmtree(scratch)
+    known = ("--git-dir", str(place.git_folder))
+    if work.local.asks(*known, "cat-file", "-e", f"{commit}^{{commit}}") is None:
+        with work.network() as git:
+            git.run(*known, "fetch", "--progress", "origin", commit)
