@@ -1,6 +1,5 @@
 """A repository that is only cloned runs no code, and gets no password sent anywhere else; the clone ends in time."""
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +9,16 @@ from pathlib import Path
 import pytest
 
 from lab.pki import Authority
-from tests.sidecars.cloner.hostile import ATTACKS, World
+from tests.sidecars.cloner.canary import Canaries
+from tests.sidecars.cloner.hostile import World
+from tests.sidecars.cloner.hostile_files import BY_FILES
+from tests.sidecars.cloner.hostile_submodules import BY_SUBMODULES
 from tests.sidecars.cloner.machine import Cloner, Ended
 from tests.sidecars.cloner.objects import Bare
 from tests.support.git import commit, git
 from tests.support.git_server import GitServer
 
+ATTACKS = {**BY_SUBMODULES, **BY_FILES}
 AT_ONCE = 4
 SECONDS = 45.0
 PASSWORD = "glpat-of-the-victim"
@@ -41,8 +44,19 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
 
 
 @pytest.fixture(scope="module")
+def canaries() -> Iterator[Canaries]:
+    made = Canaries()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def outcomes(
-    tmp_path_factory: pytest.TempPathFactory, serving: GitServer, other: GitServer, repositories: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    serving: GitServer,
+    other: GitServer,
+    repositories: Path,
+    canaries: Canaries,
 ) -> Mapping[str, Outcome]:
     """Clone each hostile repository with a password, several at a time."""
     folder = tmp_path_factory.mktemp("hostile")
@@ -60,8 +74,8 @@ def outcomes(
         for made in ("volume", "tmp"):
             (place / made).mkdir(parents=True)
         bare = Bare(repositories / f"hostile{number}.git")
-        ran = place / "ran"
-        world = World(f"touch {shlex.quote(str(ran))}", tip, serving.host, other.host, index, bare)
+        run = canaries.command()
+        world = World(run, tip, serving.host, other.host, index, serving.add_large_file, bare)
         bare.publish(ATTACKS[title](world)) if "default branch" not in title else ATTACKS[title](world)
         serving.passwords[f"hostile{number}"] = ("me", PASSWORD)
         config = place / "credentials.yaml"
@@ -69,7 +83,7 @@ def outcomes(
         cloner = Cloner(place / "volume", place / "tmp", serving.ca)
         begun = time.monotonic()
         ended = cloner.clone(serving.address(f"hostile{number}"), "--config", str(config))
-        return Outcome(ended, time.monotonic() - begun, place / "volume" / f"hostile{number}", ran.exists())
+        return Outcome(ended, time.monotonic() - begun, place / "volume" / f"hostile{number}", run in canaries.ran)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip(ATTACKS, pool.map(attack, enumerate(ATTACKS)), strict=True))
