@@ -66,7 +66,8 @@ def _link_and_submodule(world: World) -> Entries:
 def _all() -> Iterator[tuple[str, Attack]]:
     for sign in SEPARATORS:
         yield f"path of a submodule with U+{ord(sign):04X}", _path(f"evil{sign}")
-        yield f"name of a submodule with U+{ord(sign):04X}", _name(f"evil{sign if sign != chr(10) else 'x'}")
+    for sign in ("\r", "\t", "\x85", "\u2028"):
+        yield f"name of a submodule with U+{ord(sign):04X}", _name(f"evil{sign}")
     for path in (
         "..",
         "../x",
