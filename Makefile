@@ -113,8 +113,9 @@ bench-authproxy: setup ## Measure the door of a session against aiohttp, within 
 	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
 
 .PHONY: fuzz
-fuzz: setup ## Feed the proxies and the cloner with spoilt messages and settings for a few minutes
+fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
+	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
 
 ##@ Upkeep
 .PHONY: format

@@ -77,6 +77,10 @@ class Loop:
                 break
         asking.cancel()
 
+    def wake(self) -> None:
+        """Look at the session at the next moment, as if something about it had changed."""
+        self._woken = True
+
     async def _look(self) -> None:
         self._woken = False
         try:

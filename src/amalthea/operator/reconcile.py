@@ -11,6 +11,7 @@ from datetime import datetime
 from amalthea.api.settings import Settings
 from amalthea.build.changes import compare
 from amalthea.build.children import children
+from amalthea.build.limits import TooLargeError
 from amalthea.build.pod_template_inputs import pod_relevant
 from amalthea.build.secret import Material, material_from
 from amalthea.build.subject import Subject
@@ -18,13 +19,15 @@ from amalthea.build.url import NO_URL, session_url
 from amalthea.build.workload import Wish, wish
 from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
-from amalthea.engine.ports import Clock, Key
+from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.kube.errors import ApiError
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
-from amalthea.model.plan import Course, Fresh, Plan, decide
+from amalthea.model.plan import Course, Fresh, Plan, decide, refused
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
+from amalthea.operator import defects
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish
@@ -70,6 +73,7 @@ class Reconciler:
         self._hands = hands
         self._settings = settings.build
         self._lead = settings.stopping_lead
+        self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
 
@@ -79,24 +83,46 @@ class Reconciler:
         Raises:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
+            DefectError: the operator itself fails on this session: that was told; back off and try again.
         """
+        try:
+            return await self._pass(key)
+        except (Stale, ApiError):
+            raise
+        except Exception as error:
+            raise await self._told(key, error) from error
+
+    async def _told(self, key: Key, error: Exception) -> defects.DefectError:
+        defect = defects.identify(error)
+        if (session := self._caches.session(key)) is not None:
+            await self._hands.announcer.tell_defect(session, defect, self._clock.now())
+        return defects.DefectError(f"internal error {defect}: {type(error).__name__}")
+
+    async def _pass(self, key: Key) -> Result:
         observed = self._gather(key)
         self._hands.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:
             self._forget(key)
             return Result()
-        plan = decide(observed, self._chance.fresh)
-        changes = self._compare(observed, plan)
-        refused: tuple[Refusal, ...] = ()
+        plan, changes = self._plan(observed)
+        refusals: tuple[Refusal, ...] = ()
         if plan.course is not Course.DELETE:
             await self._hands.finalizer.ensure(observed)
-            refused = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        findings = (*changes.findings, *(refusal.finding for refusal in refused))
+            refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
+        findings = (*changes.findings, *(refusal.finding for refusal in refusals))
         due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:
             # Looked up anew: the status that was just written has moved the session's resource version.
             await self._hands.finalizer.release(self._gather(key) or observed)
-        return self._next(due, refused, changes.findings)
+        return self._next(due, refusals, changes.findings)
+
+    def _plan(self, observed: Observed) -> tuple[Plan, Changes]:
+        plan = decide(observed, self._chance.fresh)
+        try:
+            return plan, self._compare(observed, plan)
+        except TooLargeError as error:
+            plan = refused(observed, (error.problem,))
+            return plan, self._compare(observed, plan)
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
@@ -128,7 +154,9 @@ class Reconciler:
 
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
-        return gather(self._caches, key, self._usage.of(key), events, former_pod)
+        observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
+        namespace, account = self._account
+        return replace(observed, operators_account=account) if observed and namespace == key[0] else observed
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -161,8 +189,8 @@ class Reconciler:
             run_id=plan.run_id,
         )
 
-    def _next(self, due: datetime | None, refused: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+    def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
         waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
-        moments = [due, *(refusal.until for refusal in refused), *(self._clock.now() + wait for wait in waits)]
+        moments = [due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
         return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -28,11 +27,12 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
+from amalthea.kube.credentials import service_account
 from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import gauges, metrics_access, observers, web
+from amalthea.operator import cluster, gauges, metrics_access, observers, web
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
@@ -55,7 +55,6 @@ STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
-OPENSHIFT_GROUP = "project.openshift.io"
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -77,14 +76,6 @@ class Options:
     """Traces passes over sessions."""
 
 
-class _Group(msgspec.Struct):
-    name: str = ""
-
-
-class _Groups(msgspec.Struct):
-    groups: list[_Group] = []
-
-
 async def run(config: Config, settings: Settings, options: Options) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
@@ -101,7 +92,8 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         Client(config, observer=partial(observers.count_calls, metrics)) as client,
         Client(config) as lease_client,
     ):
-        operator = Operator(client, await _complete(client, settings), metrics, options.trace)
+        settings = replace(settings, account=service_account(await config.credentials.token()))
+        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -119,13 +111,6 @@ def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> A
         return web.serving(app, options.metrics_address)
     tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
     return web.serving(metrics_access.guarded(app, client), options.metrics_address, tls)
-
-
-async def _complete(client: Client, settings: Settings) -> Settings:
-    """Add what only the cluster can tell."""
-    groups = await client.read("/apis", _Groups)
-    openshift = any(group.name == OPENSHIFT_GROUP for group in groups.groups)
-    return replace(settings, build=replace(settings.build, openshift=openshift))
 
 
 class Operator:
