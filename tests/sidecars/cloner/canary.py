@@ -1,6 +1,7 @@
-"""Commands that show that they ran, even where they can write no file: each sleeps for a time of its own.
+"""Commands that show that they ran, even where they can write no file: each waits for a time of its own.
 
-A file would not do: a confined step cannot write one where the test could see it.
+A file would not do: a confined step cannot write one where the test could see it. git adds arguments to some commands,
+which do not disturb these.
 """
 
 import threading
@@ -24,8 +25,9 @@ class Canaries:
     def command(self) -> str:
         """Return a new command. It needs no shell, and works in one."""
         number = len(self._commands)
-        text = f"sleep {_SECONDS}.0{number:06}7"
-        self._commands[text.replace(" ", "\0").encode() + b"\0"] = text
+        seconds = f"{_SECONDS}.0{number:06}7"
+        text = f"timeout {seconds} tail -f /dev/null"
+        self._commands[seconds.encode()] = text
         return text
 
     def close(self) -> None:
@@ -37,8 +39,8 @@ class Canaries:
         while not self._over.wait(_PERIOD):
             for place in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
-                    words = place.read_bytes()
+                    words = place.read_bytes().split(b"\0", 2)
                 except OSError:
                     continue
-                if words in self._commands:
-                    self.ran.add(self._commands[words])
+                if words[0] == b"timeout" and words[1] in self._commands:
+                    self.ran.add(self._commands[words[1]])

@@ -29,19 +29,21 @@ class Cloner:
     ca: Path
     variables: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = field(default_factory=lambda: tuple(sidecars.sidecars()))
+    patience: float = 50.0
+    """Seconds after which it is ended."""
 
     def clone(self, remote: str, *flags: str) -> Ended:
         return self.run("clone", "--strategy", "notifexist", "--remote", remote, "--path", str(self.volume), *flags)
 
     def run(self, *arguments: str) -> Ended:
-        """Run it to its end; after 50 s it is ended, with the code of a signal."""
+        """Run it to its end, or until patience ends, which gives the code of a signal."""
         return self.answer("cloner", *arguments)[0]
 
     def answer(self, *arguments: str) -> tuple[Ended, str]:
         """Run `program` with these words to its end; return what it printed, too."""
         with self._start(arguments, subprocess.PIPE) as process:
             try:
-                printed, log = process.communicate(timeout=50)
+                printed, log = process.communicate(timeout=self.patience)
             except subprocess.TimeoutExpired:
                 kill_family(process)
                 printed, log = process.communicate()
