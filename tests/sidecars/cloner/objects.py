@@ -29,7 +29,14 @@ class Script:
     text: str
 
 
-Content: TypeAlias = Union[str, bytes, Link, Module, Script, "Files"]
+@dataclass(frozen=True)
+class Tree:
+    """A folder that is stored already."""
+
+    name: str
+
+
+Content: TypeAlias = Union[str, bytes, Link, Module, Script, Tree, "Files"]
 Files: TypeAlias = Mapping[str, Content]
 Entries: TypeAlias = list[tuple[str, Content]]
 """Like `Files`, but a name may be there twice."""
@@ -47,7 +54,7 @@ class Bare:
 
     def publish(self, files: Files | Entries, branch: str = "trunk") -> str:
         """Commit these files as the tip of a branch; return the commit."""
-        tree = self.tree(list(files.items()) if isinstance(files, Mapping) else files)
+        tree = self.tree(files)
         who = "Mallory <mallory@example.org> 1700000000 +0000"
         commit = self.write("commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\n\x1b[31mfirst\n".encode())
         self.refer(f"refs/heads/{branch}", commit)
@@ -67,10 +74,12 @@ class Bare:
         path.write_bytes(zlib.compress(whole, 1))
         return name
 
-    def tree(self, entries: Entries) -> str:
-        """Store a tree as it is, its names unchecked; return its name."""
+    def tree(self, files: Files | Entries) -> str:
+        """Store a tree, its names unchecked and `Entries` in the order that they have; return its name."""
+        entries = files.items() if isinstance(files, Mapping) else files
         stored = [(name.encode(errors="surrogateescape"), *self._store(content)) for name, content in entries]
-        stored.sort(key=lambda entry: entry[0] + (b"/" if entry[1] == "40000" else b""))
+        if isinstance(files, Mapping):
+            stored.sort(key=lambda entry: entry[0] + (b"/" if entry[1] == "40000" else b""))
         return self.write("tree", b"".join(f"{m} ".encode() + n + b"\0" + bytes.fromhex(o) for n, m, o in stored))
 
     def _store(self, content: Content) -> tuple[str, str]:
@@ -79,14 +88,15 @@ class Bare:
                 return "120000", self.write("blob", target.encode())
             case Module(commit):
                 return "160000", commit
+            case Tree(name):
+                return "40000", name
             case Script(text):
                 return "100755", self.write("blob", text.encode())
-            case str():
-                return "100644", self.write("blob", content.encode())
-            case bytes():
-                return "100644", self.write("blob", content)
+            case str() | bytes():
+                data = content.encode() if isinstance(content, str) else content
+                return "100644", self.write("blob", data)
             case _:
-                return "40000", self.tree(list(content.items()))
+                return "40000", self.tree(content)
 
 
 def nested(path: str, content: Content) -> Files:

@@ -1,6 +1,6 @@
 """A repository that is only cloned runs no code, and gets no password sent anywhere else; the clone ends in time."""
 
-import shlex
+import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 
 from lab.pki import Authority
-from tests.sidecars.cloner.hostile import ATTACKS, World
+from tests.sidecars.cloner.canary import Canaries
+from tests.sidecars.cloner.hostile import World
+from tests.sidecars.cloner.hostile_files import BY_FILES
+from tests.sidecars.cloner.hostile_submodules import BY_SUBMODULES
 from tests.sidecars.cloner.machine import Cloner, Ended
 from tests.sidecars.cloner.objects import Bare
+from tests.support import sidecars
 from tests.support.git import commit, git
 from tests.support.git_server import GitServer
 
+ATTACKS = {**BY_SUBMODULES, **BY_FILES}
 AT_ONCE = 4
-SECONDS = 45.0
+SECONDS = 100.0
+"""Half a minute of it are pauses before further attempts, where a network could not be reached."""
 PASSWORD = "glpat-of-the-victim"
 
 
@@ -28,6 +34,8 @@ class Outcome:
     ended: Ended
     seconds: float
     clone: Path
+    run: str
+    """The command that its repository wants to run."""
     ran: bool
 
 
@@ -41,8 +49,19 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
 
 
 @pytest.fixture(scope="module")
+def canaries() -> Iterator[Canaries]:
+    made = Canaries()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def outcomes(
-    tmp_path_factory: pytest.TempPathFactory, serving: GitServer, other: GitServer, repositories: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    serving: GitServer,
+    other: GitServer,
+    repositories: Path,
+    canaries: Canaries,
 ) -> Mapping[str, Outcome]:
     """Clone each hostile repository with a password, several at a time."""
     folder = tmp_path_factory.mktemp("hostile")
@@ -60,16 +79,16 @@ def outcomes(
         for made in ("volume", "tmp"):
             (place / made).mkdir(parents=True)
         bare = Bare(repositories / f"hostile{number}.git")
-        ran = place / "ran"
-        world = World(f"touch {shlex.quote(str(ran))}", tip, serving.host, other.host, index, bare)
+        run = canaries.command()
+        world = World(run, tip, serving.host, other.host, index, serving.add_large_file, bare)
         bare.publish(ATTACKS[title](world)) if "default branch" not in title else ATTACKS[title](world)
         serving.passwords[f"hostile{number}"] = ("me", PASSWORD)
         config = place / "credentials.yaml"
         config.write_text(f"username: me\npassword: {PASSWORD}\n")
-        cloner = Cloner(place / "volume", place / "tmp", serving.ca)
+        cloner = Cloner(place / "volume", place / "tmp", serving.ca, patience=SECONDS)
         begun = time.monotonic()
         ended = cloner.clone(serving.address(f"hostile{number}"), "--config", str(config))
-        return Outcome(ended, time.monotonic() - begun, place / "volume" / f"hostile{number}", ran.exists())
+        return Outcome(ended, time.monotonic() - begun, place / "volume" / f"hostile{number}", run, run in canaries.ran)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return dict(zip(ATTACKS, pool.map(attack, enumerate(ATTACKS)), strict=True))
@@ -83,7 +102,7 @@ def _fsmonitor_index(folder: Path) -> bytes:
     return (work / ".git" / "index").read_bytes()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("title", ATTACKS)
 def test_a_hostile_repository_is_a_clone_or_a_sentence(title: str, outcomes: Mapping[str, Outcome]) -> None:
     outcome = outcomes[title]
@@ -104,7 +123,7 @@ def test_a_hostile_repository_is_a_clone_or_a_sentence(title: str, outcomes: Map
     assert "Traceback" not in outcome.ended.log
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_password_went_to_the_repositories_themselves_and_nowhere_else(
     outcomes: Mapping[str, Outcome], serving: GitServer, other: GitServer
 ) -> None:
@@ -112,3 +131,15 @@ def test_the_password_went_to_the_repositories_themselves_and_nowhere_else(
     assert {path.split("/")[1] for path in serving.sent} == {f"hostile{n}.git" for n in range(len(ATTACKS))}
     assert other.sent == []
     assert not Path("/tmp/amalthea-escaped").exists()
+
+
+@pytest.mark.timeout(600)
+def test_an_attack_works_on_git_without_the_cloner_and_is_seen(
+    outcomes: Mapping[str, Outcome], canaries: Canaries
+) -> None:
+    outcome = outcomes["embedded bare repository"]
+    assert canaries.ran == set()
+
+    subprocess.run(sidecars.command("git", "-C", str(outcome.clone / "evil"), "ls-files"), check=False)
+
+    assert canaries.ran == {outcome.run}

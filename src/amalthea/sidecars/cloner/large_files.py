@@ -7,6 +7,8 @@ address is settled here: the repository's own gets the password, any other is as
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from amalthea.sidecars.cloner import remote
+from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git
 from amalthea.sidecars.cloner.private import Workplace
 
@@ -17,6 +19,7 @@ def look_after(work: Workplace, folder: Path, *, fetch: bool) -> None:
     """Have Git LFS look after a repository that uses it, and fetch its files if they are wanted now.
 
     Raises:
+        CloneFailed: `.lfsconfig` names no address that can be used.
         GitFailed: git or git-lfs failed.
     """
     git = work.local
@@ -29,6 +32,8 @@ def look_after(work: Workplace, folder: Path, *, fetch: bool) -> None:
         return
     origin = git.asks("config", "--get", "remote.origin.url", folder=folder) or ""
     named = _named(git, folder)
+    for address in named:
+        _check(address)
     trusted = all(work.may_login(address) for address in named)
     settings = (("lfs.url", named[0] if named else usual(origin)),) if trusted and urlsplit(origin).netloc else ()
     with work.network(settings, login=trusted) as network:
@@ -42,6 +47,17 @@ def _named(git: Git, folder: Path) -> list[str]:
     listed = git.asks("config", "-z", *place, "--get-regexp", _ADDRESSES, folder=folder) or ""
     entries = [entry.partition("\n") for entry in listed.split("\0") if entry]
     return [value for key, _, value in sorted(entries, key=lambda entry: entry[0] != "lfs.url")]
+
+
+def _check(address: str) -> None:
+    """Raise CloneFailed unless the address is one of the web or of SSH: of a folder, git-lfs would be the server."""
+    try:
+        remote.parse(f"{address.rstrip('/')}/lfs", ".lfsconfig")
+    except Misconfigured:
+        raise CloneFailed(
+            "Fetching the large files failed: .lfsconfig names no address that can be fetched from; ask its owner"
+            " to correct it."
+        ) from None
 
 
 def usual(origin: str) -> str:
