@@ -2,6 +2,7 @@
 
 from amalthea.api.schema import Manifest
 from amalthea.build import claims, ingress, job, secret, service, statefulset
+from amalthea.build.limits import bounded
 from amalthea.build.secret import Material
 from amalthea.build.subject import Subject
 
@@ -11,7 +12,14 @@ def children(subject: Subject, material: Material) -> list[Manifest]:
 
     What the pod needs comes before the workload that makes it. A hibernated session keeps all but its Ingress, and its
     workload has no pod. The spec is taken for validated: see `model/validation.py`.
+
+    Raises:
+        TooLargeError: they are larger than one session may cost (`limits.py`).
     """
+    return bounded(_all(subject, material))
+
+
+def _all(subject: Subject, material: Material) -> list[Manifest]:
     storage = [claims.session_claim(subject), *claims.data_source_claims(subject)]
     internal_secret = secret.internal_secret(subject, material)
     if not subject.interactive:

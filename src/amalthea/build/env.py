@@ -5,25 +5,30 @@ refer to the former value, as in `A=1, A=$(A):2`.
 """
 
 import re
+from collections.abc import Container
 
 from amalthea.api.schema import Manifest
+from amalthea.build.limits import Growth
 
 _TOKEN = re.compile(r"\$\$|\$\((?P<name>[^)]*)\)|\$")
 """An escaped dollar, a reference to a variable that is defined before, or a dollar that means itself."""
 
 
-def unique(env: list[Manifest]) -> list[Manifest]:
-    """Return the variables with every name once, each where its last definition stood.
+def unique(env: list[Manifest], field: str = "spec.session.env") -> list[Manifest]:
+    """Return the variables of a field of the spec with every name once, each where its last definition stood.
 
     So what that definition refers to still stands before it. References to a definition that is dropped are replaced
     by its text; only where it has none (`valueFrom`) they stay, and find nothing.
+
+    Raises:
+        TooLargeError: the replaced text grows beyond what a session may cost; it could double with each definition.
     """
     last = {variable["name"]: position for position, variable in enumerate(env)}
     if len(last) == len(env):
         return env
-    kept, dropped = [], dict[str, str]()
+    kept, dropped, growth = [], dict[str, str](), Growth(field)
     for position, given in enumerate(env):
-        variable = _with_former_values(given, dropped)
+        variable = _with_former_values(given, dropped, growth)
         name = variable["name"]
         dropped.pop(name, None)
         if position == last[name]:
@@ -35,14 +40,36 @@ def unique(env: list[Manifest]) -> list[Manifest]:
 
 def container(manifest: Manifest) -> Manifest:
     """Return a user's container with every variable once, else as it is."""
-    return {**manifest, "env": unique(manifest["env"])} if manifest.get("env") else manifest
+    if not manifest.get("env"):
+        return manifest
+    return {**manifest, "env": unique(manifest["env"], f"env of the container {manifest.get('name', '')!r}")}
 
 
-def _with_former_values(variable: Manifest, former: dict[str, str]) -> Manifest:
+def without_references(value: str, known: Container[str] = ()) -> str:
+    """Return the text such that the kubelet expands no reference in it, except those to variables in `known`.
+
+    `$(NAME)` reaches the container as it is written, and `$$` still means one dollar: the same as a reference to a
+    variable that does not exist. The kubelet expands references over `envFrom`, too.
+    """
+
+    def as_text(token: re.Match[str]) -> str:
+        name = token["name"]
+        return token[0] if name is None or name in known else token[0].replace("$", "$$")
+
+    return _TOKEN.sub(as_text, value)
+
+
+def _with_former_values(variable: Manifest, former: dict[str, str], growth: Growth) -> Manifest:
     value = variable.get("value")
     if not former or not value or "$(" not in value:
         return variable
-    return {**variable, "value": _TOKEN.sub(lambda token: former.get(token["name"], token[0]), value)}
+
+    def text(token: re.Match[str]) -> str:
+        replaced = former.get(token["name"], token[0])
+        growth.add(len(replaced) - len(token[0]))
+        return replaced
+
+    return {**variable, "value": _TOKEN.sub(text, value)}
 
 
 def _escaped(value: str) -> str:

@@ -176,6 +176,10 @@ REMEDIES: dict[str, Remedy] = {
         _says("Make the one that is missing: the session goes on by itself."),
     ),
     Failure.DOOR_MISCONFIGURED: _door,
+    Failure.DOOR_PORT_TAKEN: _all(
+        _runs("See which containers it has:", "get pod {name}-0 -o yaml"),
+        _changes("Correct the port of the program, or take another image:"),
+    ),
     Failure.CLONE_FAILED: _clone,
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),
@@ -207,8 +211,11 @@ REMEDIES: dict[str, Remedy] = {
         _runs("Correct its description:", "edit ams {name}"),
         lambda _: iter([Advice(text="Read what each field means:", command="kubectl explain ams.spec")]),
     ),
+    Reason.INTERNAL_ERROR: _says("Tell your admin the id: the operator's log has the details under it."),
     Reason.NAME_TAKEN: _says("Delete what has its name, if nobody needs that, or make a new session of another name."),
     Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
+    Reason.UNAVAILABLE: _says("Wait: it is tried again by itself. If it lasts, ask your admin."),
+    Reason.KIND_UNKNOWN: _says("Wait half a minute: the cluster is still learning of sessions."),
     Reason.TERMINATING: _says("Wait: what has its name is about to be gone."),
 }
 """By the reasons of Healthy, ChildrenInPlace and Accepted."""

@@ -55,6 +55,17 @@ def compose(
     return [_timed(condition, former.get(condition.type), now) for condition in fresh]
 
 
+def with_defect(former: Iterable[Condition], defect: str, now: datetime) -> list[Condition]:
+    """Return a session's conditions with the word that the operator itself fails on it; `defect` is what it logged."""
+    message = (
+        f"The operator met an internal error with this session (id {defect}) and keeps trying. What is told here may "
+        "be out of date, and limits may not be kept. Tell your administrator the id: the operator's log has details."
+    )
+    known = {condition.type: condition for condition in former}
+    told = _condition(ConditionType.HEALTHY, "False", Reason.INTERNAL_ERROR, message)
+    return list((known | {told.type: _timed(told, known.get(told.type), now)}).values())
+
+
 def _ready(observed: Observed, state: State, told: Iterable[Condition]) -> Condition:
     reason, message = _READY[state]
     started = any(each.type == ConditionType.PROGRESSING and each.reason == Step.DONE for each in told)

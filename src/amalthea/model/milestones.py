@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from amalthea.api.types import Condition, Status
+from amalthea.model import spans
 from amalthea.model.times import began
 
 UNKNOWN = "Unknown"
@@ -65,9 +66,9 @@ def _start(created: datetime | None, old: Status, new: Status, now: datetime) ->
     if run_began is None or created is None:
         return
     unready = _condition(old, "Ready")
-    since = unready.last_transition_time if unready is not None else None
+    since = spans.moment(unready.last_transition_time) if unready is not None else None
     # Before its first run a session is unready since that run began; before a later one, since it was paused.
-    resumed = since is not None and datetime.fromisoformat(since) < run_began.replace(microsecond=0)
+    resumed = since is not None and since < run_began.replace(microsecond=0)
     seconds = (now - (run_began if resumed else created)).total_seconds()
     yield Started(resumed, new.state != "Failed", max(0.0, seconds))
 
@@ -82,8 +83,8 @@ def _failed_before(old: Status, new: Status) -> bool:
     began_at, at = began(new.run_id), _condition(old, "Progressing")
     if old.run_id != new.run_id or began_at is None or at is None or at.status != "True":
         return False
-    since = at.last_transition_time
-    return since is not None and datetime.fromisoformat(since) > began_at + _TOLD_WITHIN
+    since = spans.moment(at.last_transition_time)
+    return since is not None and since > began_at + _TOLD_WITHIN
 
 
 def _why_failed(status: Status) -> str:

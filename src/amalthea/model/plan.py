@@ -71,11 +71,16 @@ def decide(observed: Observed, fresh: Fresh) -> Plan:
     """Decide what is to be done."""
     if observed.deleting:
         return Plan(Course.DELETE, run_id=observed.session.status.run_id)
-    if problems := _problems(observed):
-        return Plan(Course.REFUSE, run_id=_known_run_id(observed), problems=problems)
+    if problems := problems_of(observed):
+        return refused(observed, problems)
     if observed.hibernated:
         return Plan(Course.SLEEP, children_may_change=_strategy(observed) != "never")
     return _run(observed, fresh)
+
+
+def refused(observed: Observed, problems: tuple[validation.Problem, ...]) -> Plan:
+    """Return the plan for a session whose spec cannot be used: some of that shows only when its children are built."""
+    return Plan(Course.REFUSE, run_id=_known_run_id(observed), problems=problems)
 
 
 def _run(observed: Observed, fresh: Fresh) -> Plan:
@@ -107,10 +112,12 @@ def _failed(observed: Observed) -> bool:
     return state == "Failed" or (state == "NotReady" and observed.session.status.state == "Failed")
 
 
-def _problems(observed: Observed) -> tuple[validation.Problem, ...]:
+def problems_of(observed: Observed) -> tuple[validation.Problem, ...]:
+    """Return why nothing can be built of a session's spec; none if it can."""
     if observed.spec is None:
         return (validation.Problem("spec", observed.spec_error),)
-    return validation.problems(observed.name, observed.spec)
+    too_large = validation.too_large(bytes(observed.session.spec))
+    return too_large or validation.problems(observed.name, observed.spec, observed.operators_account)
 
 
 def _strategy(observed: Observed) -> str:

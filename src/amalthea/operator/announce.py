@@ -1,5 +1,8 @@
 """Tells the world how a session is: its status, and an Event at a transition. Written only when something changed."""
 
+from datetime import datetime
+
+import msgspec
 from msgspec import Raw
 
 from amalthea.api import names
@@ -7,10 +10,12 @@ from amalthea.api.types import Status
 from amalthea.engine.ports import Key, key_of
 from amalthea.kube.client import Client
 from amalthea.kube.errors import NotFound
+from amalthea.model.conditions import with_defect
 from amalthea.model.observed import Observed
 from amalthea.model.report import as_data, merge_patch
 from amalthea.model.story import only_progress, starting
 from amalthea.model.transitions import transition
+from amalthea.model.views import SessionView
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.observers import Living
@@ -54,6 +59,25 @@ class Announcer:
         if told := transition(former, status):
             self._recorder.tell(observed.session.metadata, told)
             self._living.changed(observed.session, status, told)
+
+    async def tell_defect(self, session: SessionView, defect: str, now: datetime) -> None:
+        """Say in a session's status that the operator itself fails on it; all else that was told stays.
+
+        Raises:
+            ApiError: it could not be written; try again.
+        """
+        former = session.status.conditions or []
+        told = with_defect(former, defect, now)
+        if told == former:
+            return
+        status = {"conditions": msgspec.to_builtins(told)}
+        try:
+            body = await self._client.patch_merge(
+                SESSIONS, key_of(session), {"status": status}, Raw, subresource="status"
+            )
+        except NotFound:
+            return
+        self._caches.observe(names.KIND, body)
 
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""

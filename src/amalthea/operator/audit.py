@@ -20,10 +20,11 @@ from amalthea.build.secret import Material, material_from
 from amalthea.build.subject import Subject
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
-from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
 from amalthea.model.observed import Observed
+from amalthea.model.plan import problems_of
 from amalthea.model.views import ChildView
+from amalthea.operator import defects
 from amalthea.operator.caches import Caches
 from amalthea.operator.gather import gather
 from amalthea.operator.kinds import CHILD_KINDS
@@ -47,24 +48,33 @@ class Audit:
     async def edited(self) -> set[Key]:
         """Distrust every child that was edited; return the sessions to look at.
 
-        A kind that cannot be listed is left out with a warning: the watches go on all the same.
+        Drift detection is an extra: whatever fails in it is logged and left out, and the operator works all the same.
         """
         sessions: set[Key] = set()
         for kind in CHILD_KINDS:
             try:
                 sessions |= await self._edited_of(kind)
-            except ApiError as error:
-                _log.warning("children were not compared", extra={"kind": kind, "error": str(error)})
+            except Exception as error:  # noqa: BLE001 a kind that cannot be compared must not end the operator
+                _log.warning(
+                    "children were not compared", extra={"kind": kind, "error": f"{type(error).__name__}: {error}"}
+                )
         return sessions
 
     async def _edited_of(self, kind: str) -> set[Key]:
         selection, continue_, sessions = Selection(self._settings.namespace, names.CHILD_SELECTOR), "", set()
         while True:
             page = await self._client.list(CHILD_KINDS[kind].resource, selection, Raw, limit=PAGE, continue_=continue_)
-            sessions |= {key for item in page.items if (key := self._compare(kind, item)) is not None}
+            sessions |= {key for item in page.items if (key := self._look_at(kind, item)) is not None}
             continue_ = page.continue_
             if not continue_:
                 return sessions
+
+    def _look_at(self, kind: str, body: Raw) -> Key | None:
+        try:
+            return self._compare(kind, body)
+        except Exception as error:  # noqa: BLE001 one child must not keep the operator from its work
+            _log.exception("a child was not compared", extra={"kind": kind, "defect": defects.identify(error)})
+            return None
 
     def _compare(self, kind: str, body: Raw) -> Key | None:
         """Distrust the child if it was edited; return its session then."""
@@ -83,8 +93,8 @@ class Audit:
         return key
 
     def _manifests(self, observed: Observed) -> Iterable[Manifest]:
-        if observed.spec is None:
-            return ()
+        if observed.spec is None or problems_of(observed):
+            return ()  # nothing is built of a spec that cannot be used
         metadata = observed.session.metadata
         run_id = observed.own_workload.run_id if observed.own_workload is not None else None
         subject = Subject(metadata.namespace, metadata.name, metadata.uid, observed.spec, self._settings.build, run_id)

@@ -1,25 +1,36 @@
 """The sessions as Prometheus sees them: rows read from the cache when it asks."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterator
 from datetime import datetime
 
-from amalthea.api import names
-from amalthea.engine.ports import Clock
+from amalthea.engine.ports import Clock, key_of
+from amalthea.model import spans
 from amalthea.model.views import SessionView
+from amalthea.operator import defects
 from amalthea.operator.caches import Caches
 from amalthea.telemetry.metrics import SessionRow
 
+_log = logging.getLogger(__name__)
 
-def rows(caches: Caches, clock: Clock) -> Iterable[SessionRow]:
-    """Return a row for each session that is there."""
+
+def rows(caches: Caches, clock: Clock) -> Iterator[SessionRow]:
+    """Yield a row for each session that is there; one that cannot be reckoned is logged and left out."""
     now = clock.now()
-    return [_row(session, now) for session in caches.stores[names.KIND].values()]
+    for session in caches.sessions():
+        try:
+            yield _row(session, now)
+        except Exception as error:  # noqa: BLE001 one session must not hide all others
+            _log.exception(
+                "a session is missing from the metrics",
+                extra={"session": "/".join(key_of(session)), "defect": defects.identify(error)},
+            )
 
 
 def _row(session: SessionView, now: datetime) -> SessionRow:
     status = session.status
     counts = status.container_counts
-    until = _time(status.will_hibernate_at)
+    until = spans.moment(status.will_hibernate_at)
     return SessionRow(
         namespace=session.metadata.namespace,
         name=session.metadata.name,
@@ -36,9 +47,5 @@ def _row(session: SessionView, now: datetime) -> SessionRow:
 
 
 def _seconds(since: str | None, now: datetime) -> float:
-    time = _time(since)
+    time = spans.moment(since)
     return max(0.0, (now - time).total_seconds()) if time is not None else 0.0
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

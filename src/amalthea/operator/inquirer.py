@@ -48,6 +48,11 @@ class Inquirer:
         self._questions: dict[Key, _Question] = {}
         self._refused = False
 
+    def begin_term(self) -> None:
+        """Forget the questions of an earlier term, and what was learned then."""
+        self._questions.clear()
+        self._refused = False
+
     def known(self, session: Key) -> tuple[EventView, ...] | None:
         """Return what was learned of a session's objects; None if nothing was, and something may be."""
         question = self._questions.get(session)

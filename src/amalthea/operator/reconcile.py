@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from amalthea.api.reasons import Reason
 from amalthea.api.settings import Settings
 from amalthea.build.changes import compare
 from amalthea.build.children import children
+from amalthea.build.limits import TooLargeError
 from amalthea.build.pod_template_inputs import pod_relevant
 from amalthea.build.secret import Material, material_from
 from amalthea.build.subject import Subject
@@ -18,13 +20,15 @@ from amalthea.build.url import NO_URL, session_url
 from amalthea.build.workload import Wish, wish
 from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
-from amalthea.engine.ports import Clock, Key
+from amalthea.engine.ports import Clock, Key, Stale, key_of
+from amalthea.kube.errors import ApiError
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
-from amalthea.model.plan import Course, Fresh, Plan, decide
+from amalthea.model.plan import Course, Fresh, Plan, decide, refused
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
+from amalthea.operator import answers, defects
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish
@@ -59,6 +63,14 @@ class Hands:
     doorman: Doorman
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """A write to the session itself that failed, and what to tell of it."""
+
+    finding: Finding
+    error: ApiError
+
+
 class Reconciler:
     """Brings one session after the other to what its spec asks for."""
 
@@ -70,8 +82,15 @@ class Reconciler:
         self._hands = hands
         self._settings = settings.build
         self._lead = settings.stopping_lead
+        self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
+
+    def begin_term(self) -> None:
+        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong."""
+        self._caches.begin_term()
+        self._hands.applier.begin_term()
+        self._hands.inquirer.begin_term()
 
     async def reconcile(self, key: Key) -> Result:
         """Do one pass over a session.
@@ -79,24 +98,69 @@ class Reconciler:
         Raises:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
+            DefectError: the operator itself fails on this session: that was told; back off and try again.
         """
+        try:
+            return await self._pass(key)
+        except (Stale, ApiError):
+            raise
+        except Exception as error:
+            raise await self._told(key, error) from error
+
+    async def _told(self, key: Key, error: Exception) -> defects.DefectError:
+        defect = defects.identify(error)
+        if (session := self._caches.session(key)) is not None:
+            await self._hands.announcer.tell_defect(session, defect, self._clock.now())
+        return defects.DefectError(f"internal error {defect}: {type(error).__name__}")
+
+    async def _pass(self, key: Key) -> Result:
         observed = self._gather(key)
         self._hands.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:
             self._forget(key)
             return Result()
-        plan = decide(observed, self._chance.fresh)
-        changes = self._compare(observed, plan)
-        refused: tuple[Refusal, ...] = ()
-        if plan.course is not Course.DELETE:
-            await self._hands.finalizer.ensure(observed)
-            refused = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        findings = (*changes.findings, *(refusal.finding for refusal in refused))
-        due = await self._announce(key, plan, findings)
+        plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
-            # Looked up anew: the status that was just written has moved the session's resource version.
-            await self._hands.finalizer.release(self._gather(key) or observed)
-        return self._next(due, refused, changes.findings)
+            return await self._release(key, observed, plan)
+        finalizer = await self._set_finalizer(observed)
+        refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
+        failed = [finalizer, *refusals]
+        findings = (*changes.findings, *(each.finding for each in failed if each is not None))
+        due = await self._announce(key, plan, findings)
+        for each in failed:  # told, and nothing else of the session hangs on it: so only now
+            if each is not None and each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
+                raise each.error
+        return self._next(due, refusals, changes.findings)
+
+    async def _set_finalizer(self, observed: Observed) -> _Failed | None:
+        try:
+            await self._hands.finalizer.ensure(observed)
+        except Stale:
+            raise
+        except ApiError as error:
+            return _Failed(answers.unavailable("session's finalizer", error), error)
+        return None
+
+    async def _release(self, key: Key, observed: Observed, plan: Plan) -> Result:
+        """Let a session go that is being deleted. That it cannot be told of is no reason to hold it."""
+        untold: Exception | None = None
+        try:
+            await self._announce(key, plan, ())
+        except Exception as error:  # noqa: BLE001 raised below
+            untold = error
+        # Looked up anew: the status that was just written has moved the session's resource version.
+        await self._hands.finalizer.release(self._gather(key) or observed)
+        if untold is not None and self._caches.session(key) is not None:
+            raise untold
+        return Result()
+
+    def _plan(self, observed: Observed) -> tuple[Plan, Changes]:
+        plan = decide(observed, self._chance.fresh)
+        try:
+            return plan, self._compare(observed, plan)
+        except TooLargeError as error:
+            plan = refused(observed, (error.problem,))
+            return plan, self._compare(observed, plan)
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
@@ -119,16 +183,31 @@ class Reconciler:
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
         self._follow(key, after, told)
         self._mind_door(key, after, told, now)
-        await self._hands.announcer.announce(after, told.status)
-        self._caches.told_former_pod(key)
+        untold = await self._tell(after, told)
+        again = None
         # Looked up anew: who changed the session since must not find it paused all the same.
         if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
-            await self._hands.ender.end(session, told, now)
-        return min(filter(None, (told.wake_at, ask_again)), default=None)
+            again = await self._hands.ender.end(session, told, now)
+        if untold is not None:
+            raise untold
+        return min(filter(None, (told.wake_at, ask_again, again)), default=None)
+
+    async def _tell(self, observed: Observed, told: Report) -> ApiError | None:
+        """Write a session's status; return why that failed: its limits hold all the same."""
+        try:
+            await self._hands.announcer.announce(observed, told.status)
+        except Stale:
+            raise
+        except ApiError as error:
+            return error
+        self._caches.told_former_pod(key_of(observed.session))
+        return None
 
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
-        return gather(self._caches, key, self._usage.of(key), events, former_pod)
+        observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
+        namespace, account = self._account
+        return replace(observed, operators_account=account) if observed and namespace == key[0] else observed
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -161,8 +240,8 @@ class Reconciler:
             run_id=plan.run_id,
         )
 
-    def _next(self, due: datetime | None, refused: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+    def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
         waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
-        moments = [due, *(refusal.until for refusal in refused), *(self._clock.now() + wait for wait in waits)]
+        moments = [due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
         return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))

@@ -6,14 +6,13 @@ import logging
 import random
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import msgspec
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -28,11 +27,12 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
+from amalthea.kube.credentials import service_account
 from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import gauges, metrics_access, observers, web
+from amalthea.operator import cluster, gauges, metrics_access, observers, web
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
@@ -55,7 +55,6 @@ STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
-OPENSHIFT_GROUP = "project.openshift.io"
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -77,14 +76,6 @@ class Options:
     """Traces passes over sessions."""
 
 
-class _Group(msgspec.Struct):
-    name: str = ""
-
-
-class _Groups(msgspec.Struct):
-    groups: list[_Group] = []
-
-
 async def run(config: Config, settings: Settings, options: Options) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
@@ -101,7 +92,8 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         Client(config, observer=partial(observers.count_calls, metrics)) as client,
         Client(config) as lease_client,
     ):
-        operator = Operator(client, await _complete(client, settings), metrics, options.trace)
+        settings = replace(settings, account=service_account(await config.credentials.token()))
+        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -121,13 +113,6 @@ def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> A
     return web.serving(metrics_access.guarded(app, client), options.metrics_address, tls)
 
 
-async def _complete(client: Client, settings: Settings) -> Settings:
-    """Add what only the cluster can tell."""
-    groups = await client.read("/apis", _Groups)
-    openshift = any(group.name == OPENSHIFT_GROUP for group in groups.groups)
-    return replace(settings, build=replace(settings.build, openshift=openshift))
-
-
 class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
@@ -142,6 +127,7 @@ class Operator:
         self.queue = WorkQueue(self.clock, backoff)
         self.caches = Caches(self.queue.add)
         watching = observers.Watching(metrics)
+        self._at_work = False
         self._reflectors = [
             Reflector(
                 KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
@@ -162,8 +148,9 @@ class Operator:
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
-        reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
-        reconcile = trace(reconciler.reconcile) if trace is not None else reconciler.reconcile
+        hands = self._hands(client)
+        self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
+        reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
@@ -185,18 +172,38 @@ class Operator:
             stopping = tasks.create_task(self._stop_when(stop))
             await self._synced(stop)
             if not stop.is_set():
-                await (elector.run(self._work) if elector is not None else self._work())
+                await self._until(stop, elector.run(self._work) if elector is not None else self._work())
             for task in (*watches, stopping):
                 task.cancel()
 
+    async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+        """Do all the work; one that has not begun when `stop` comes (standing by, looking for drift) ends at once."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set() and not self._at_work:
+                working.cancel()
+            await asyncio.wait({working})
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+        if not working.cancelled():
+            working.result()
+
     async def _work(self) -> None:
+        self._reconciler.begin_term()
         for session in await self._audit.edited():
             self.queue.add(session)
         if any(session.status.idle for session in self.caches.sessions()):
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
+            self._at_work = True
             beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
-            await self._controller.run()
+            try:
+                await self._controller.run()
+            finally:
+                self._at_work = False
             for task in beside:
                 task.cancel()
         await self._recorder.flush(FLUSH_GRACE)

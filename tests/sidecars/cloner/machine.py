@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,22 +29,32 @@ class Cloner:
     ca: Path
     variables: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = field(default_factory=lambda: tuple(sidecars.sidecars()))
+    patience: float = 50.0
+    """Seconds after which it is ended."""
 
     def clone(self, remote: str, *flags: str) -> Ended:
         return self.run("clone", "--strategy", "notifexist", "--remote", remote, "--path", str(self.volume), *flags)
 
     def run(self, *arguments: str) -> Ended:
-        with self.start(*arguments) as process:
-            log = process.communicate(timeout=50)[1]
-        return Ended(process.returncode, log.decode())
+        """Run it to its end, or until patience ends, which gives the code of a signal."""
+        return self.answer("cloner", *arguments)[0]
+
+    def answer(self, *arguments: str) -> tuple[Ended, str]:
+        """Run `program` with these words to its end; return what it printed, too."""
+        with self._start(arguments, subprocess.PIPE) as process:
+            try:
+                printed, log = process.communicate(timeout=self.patience)
+            except subprocess.TimeoutExpired:
+                kill_family(process)
+                printed, log = process.communicate()
+        return Ended(process.returncode, log.decode()), printed.decode()
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*self.program, "cloner", *arguments],
-            env=self._environment(),
-            stderr=subprocess.PIPE,
-            cwd="/",
-        )
+        return self._start(("cloner", *arguments), None)
+
+    def _start(self, words: Sequence[str], stdout: int | None) -> subprocess.Popen[bytes]:
+        command = [*self.program, *words]
+        return subprocess.Popen(command, env=self._environment(), stdout=stdout, stderr=subprocess.PIPE, cwd="/")
 
     def _environment(self) -> Mapping[str, str]:
         own = {"PATH": os.environ["PATH"], "TMPDIR": str(self.temporary), "SSL_CERT_FILE": str(self.ca)}

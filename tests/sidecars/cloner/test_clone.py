@@ -194,10 +194,12 @@ def test_a_password_in_the_address_opens_the_repository_and_stays_out_of_the_clo
     cloner: Cloner, server: GitServer
 ) -> None:
     server.passwords["project"] = ("ada", "in-address")
+    server.secrets.add("in-address")
 
     ended = cloner.clone(f"https://ada:in-address@{server.host}/project.git")
 
     assert ended.code == 0, ended.log
+    assert server.shown == set()
     assert "in-address" not in ended.log
     assert _files_with(cloner.volume, "in-address") == []
     assert git(cloner.volume / "project", "remote", "get-url", "origin") == server.address("project")

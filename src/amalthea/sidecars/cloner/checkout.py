@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from amalthea.sidecars.cloner import tree
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
 from amalthea.sidecars.cloner.git import Git, say
 from amalthea.sidecars.cloner.private import Workplace
@@ -25,7 +26,7 @@ def check_out(work: Workplace, clone: Path, wish: Wish, address: str) -> bool:
     """Check out what is wished for; return False if the repository is empty, which is fine.
 
     Raises:
-        CloneFailed: the repository has no such revision.
+        CloneFailed: the repository has no such revision, or files that are not to be checked out.
         GitFailed: git could not write or fetch.
     """
     git = work.local
@@ -38,6 +39,7 @@ def check_out(work: Workplace, clone: Path, wish: Wish, address: str) -> bool:
     if point is None:
         say(f"{address} has no commit on its default branch: there is nothing to check out.")
         return False
+    tree.check(git, clone / ".git", point, f"Cloning {address}")
     if branch is None or not _holds(git, clone, branch, point):
         git.run("checkout", "--progress", "--force", "--detach", point, folder=clone)
         return True

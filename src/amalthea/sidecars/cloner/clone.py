@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from amalthea.sidecars import clear_text
-from amalthea.sidecars.cloner import authorities, cloning, credentials, ending, remote, session_config
+from amalthea.sidecars.cloner import authorities, cloning, credentials, ending, hardening, remote, session_config
 from amalthea.sidecars.cloner.checkout import Wish
 from amalthea.sidecars.cloner.credentials import Access, Key, Login
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
@@ -34,6 +34,7 @@ def _flags(arguments: Sequence[str]) -> Namespace:
     flags.add_argument("--config", type=Path, help="YAML file with username and password, or privateKey")
     flags.add_argument("--revision", default="", help="branch, tag or commit; the default branch if not given")
     given = flags.parse_args(arguments)
+    hardening.wipe_argument(given.remote.partition("://")[2].rpartition("@")[0])
     if given.revision.startswith("-"):
         raise Misconfigured(
             "The repository's revision begins with a hyphen, as no branch, tag or commit does; correct it."

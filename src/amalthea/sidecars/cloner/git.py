@@ -67,9 +67,40 @@ class Git:
         except GitFailed:
             return None
 
+    @contextlib.contextmanager
+    def reading(self, *arguments: str) -> Iterator[Iterator[bytes]]:
+        """Run one command; yield what it prints, up to each NUL, as it comes. git is ended where nobody reads on.
+
+        Raises:
+            GitFailed: it ended with another code than 0.
+        """
+        process = self._start(arguments, None, (subprocess.DEVNULL, subprocess.PIPE, subprocess.DEVNULL))
+        assert process.stdout is not None
+        with process.stdout as stream:
+            try:
+                yield _entries(stream)
+                ended = not stream.read(1)
+            except BaseException:
+                _end(process)
+                raise
+            if not ended:
+                _end(process)
+        if process.wait() != 0 and ended:
+            raise GitFailed(f"git {arguments[0]} failed")
+
     def _run(self, arguments: Sequence[str], folder: Path | None, streams: tuple[_Stream, _Stream, _Stream]) -> None:
+        process = self._start(arguments, folder, streams)
+        stream = process.stdout or process.stderr
+        assert stream is not None
+        said = _follow(process, stream)
+        if process.returncode != 0:
+            raise GitFailed(said)
+
+    def _start(
+        self, arguments: Sequence[str], folder: Path | None, streams: tuple[_Stream, _Stream, _Stream]
+    ) -> subprocess.Popen[bytes]:
         stdin, stdout, stderr = streams
-        process = subprocess.Popen(  # noqa: S603  (no shell; addresses and revisions are checked)
+        return subprocess.Popen(  # noqa: S603  (no shell; addresses and revisions are checked)
             ("git", *arguments),  # noqa: S607  (found by PATH, as all its helpers are)
             cwd=folder or self.environment["HOME"],
             env=self.environment,
@@ -79,11 +110,6 @@ class Git:
             stderr=stderr,
             start_new_session=True,
         )
-        stream = process.stdout or process.stderr
-        assert stream is not None
-        said = _follow(process, stream)
-        if process.returncode != 0:
-            raise GitFailed(said)
 
 
 def _follow(process: subprocess.Popen[bytes], stream: IO[bytes]) -> str:
@@ -101,6 +127,14 @@ def _follow(process: subprocess.Popen[bytes], stream: IO[bytes]) -> str:
         _end(process)
         raise
     return "\n".join(last)
+
+
+def _entries(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield what ends with a NUL."""
+    rest = b""
+    while chunk := os.read(stream.fileno(), 1 << 18):
+        *whole, rest = (rest + chunk).split(b"\0")
+        yield from whole
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

@@ -22,7 +22,8 @@ _RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 _TCP = 0b11
 """Bind and connect, since version 4. No rule allows either."""
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/proc", "/sys")
-_DEVICES = "/dev"
+_DEVICES = ("/dev/null", "/dev/random", "/dev/urandom")
+"""No terminal, which a read would wait for, and not /dev/shm, where temporary files may be."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -66,7 +67,8 @@ def enter(writable: Sequence[Path], known: int) -> None:
     try:
         for path in _SYSTEM:
             _allow(rules, path, _EXECUTE | _READ | _LIST)
-        _allow(rules, _DEVICES, _READ | _LIST | _WRITE)
+        for path in _DEVICES:
+            _allow(rules, path, _READ | _WRITE)
         for folder in writable:
             _allow(rules, str(folder), rights)
         _checked(_library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -5,11 +5,11 @@
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amalthea.sidecars.cloner import failures, remote
+from amalthea.sidecars.cloner import failures, remote, tree
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git, say
 from amalthea.sidecars.cloner.private import Workplace
@@ -62,28 +62,28 @@ def fetch(work: Workplace, clone: Path, address: str) -> list[Path]:
 
 
 def _wanted(git: Git, place: _Place, address: str) -> Sequence[Submodule]:
-    if git.asks("rev-parse", "--quiet", "--verify", "HEAD:.gitmodules", folder=place.files) is None:
+    file = place.files / ".gitmodules"
+    if file.is_symlink() or not file.is_file():
         return ()
-    listed = git.run("config", "-z", "--blob", "HEAD:.gitmodules", "--list", folder=place.files)
-    named = paths_by_name(listed)
+    # Git reads this file, not the commit's: an attribute may have made another text of it (working-tree-encoding).
+    named = paths_by_name(git.run("config", "-z", "--file", ".gitmodules", "--list", folder=place.files))
     if len(named) > MOST:
         raise CloneFailed(_too_many(address))
     for name, path in named.items():
-        fault = fault_of(name, path)
-        if fault is None and _leads_away(place.files, path):
-            fault = "the path of a submodule leads through a symbolic link or a file"
-        if fault is not None:
+        if fault := fault_of(name, path) or fault_among(name, named):
             raise CloneFailed(f"Cloning {address} failed: {fault}; ask its owner to correct .gitmodules.")
+    if not named:
+        return ()
     if git.asks("submodule", "init", folder=place.files) is None:
         say(f"Some submodules of {address} have no usable address and are left out.")
-    tree = git.run("ls-tree", "-z", "--full-tree", "HEAD", "--", *named.values(), folder=place.files)
-    links = links_by_path(tree)
+    listed = git.run("ls-tree", "-z", "--full-tree", "HEAD", "--", *named.values(), folder=place.files)
+    links = links_by_path(listed)
     return [Submodule(name, path, links[path]) for name, path in named.items() if path in links]
 
 
-def links_by_path(tree: str) -> Mapping[str, str]:
+def links_by_path(listed: str) -> Mapping[str, str]:
     """Return the commits of the links to submodules in the output of `git ls-tree -z`."""
-    entries = (entry.partition("\t") for entry in tree.split("\0"))
+    entries = (entry.partition("\t") for entry in listed.split("\0"))
     return {path: head.split()[2] for head, _, path in entries if head.startswith(_LINK)}
 
 
@@ -119,6 +119,13 @@ def fault_of(name: str, path: str) -> str | None:
     return None
 
 
+def fault_among(name: str, names: Iterable[str]) -> str | None:
+    """Return what is wrong if git's folder of the submodule `name` would be inside another's (CVE-2019-1387)."""
+    if any(name.startswith(f"{other}/") for other in names):
+        return "the name of a submodule is inside another's"
+    return None
+
+
 def _leads_away(files: Path, path: str) -> bool:
     """Tell whether a part of the path is a symbolic link, or anything but a folder."""
     place = files
@@ -140,7 +147,10 @@ def _one(work: Workplace, above: _Place, wanted: Submodule) -> _Place | None:
     except Misconfigured as error:
         raise CloneFailed(str(error)) from None
     place = _Place(above.files / wanted.path, above.git_folder / "modules" / wanted.name, above.depth + 1)
+    if _leads_away(above.files, wanted.path):  # only now: a submodule before this one may have brought a link
+        raise CloneFailed(f"The path of the submodule {wanted.path} leads through a symbolic link or a file.")
     _download(work, place, source.address, wanted.commit)
+    tree.check(work.local, place.git_folder, wanted.commit, f"Fetching the submodule {source.address}")
     work.local.run("submodule", "update", "--no-fetch", "--", wanted.path, folder=above.files)
     return place
 

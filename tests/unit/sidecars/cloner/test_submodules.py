@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.sidecars.cloner.submodules import fault_of, links_by_path, paths_by_name
+from amalthea.sidecars.cloner.submodules import fault_among, fault_of, links_by_path, paths_by_name
 
 SEPARATORS = [chr(code) for code in (*range(0x20), 0x7F, 0x85, 0x2028, 0x2029, 0x200B, 0x200C, 0x202E, 0xFEFF)]
 
@@ -51,3 +51,11 @@ def test_paths_are_read_as_git_tells_them() -> None:
 def test_links_are_told_from_files() -> None:
     tree = "160000 commit 1111\tlibs/a\x00100644 blob 2222\tfile\x00160000 commit 3333\twith\ttab\0"
     assert links_by_path(tree) == {"libs/a": "1111", "with\ttab": "3333"}
+
+
+@pytest.mark.parametrize(
+    ("names", "is_refused"),
+    [(("a", "a/hooks"), True), (("a/b", "a"), True), (("a", "ab", "a-b/c"), False), (("a/b", "a/c"), False)],
+)
+def test_no_submodule_is_kept_inside_another_one(names: tuple[str, ...], is_refused: bool) -> None:
+    assert any(fault_among(name, names) for name in names) is is_refused

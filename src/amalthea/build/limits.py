@@ -1,0 +1,61 @@
+"""What one session may cost: its children are held in memory, sent and compared in each pass, beside all others'."""
+
+import msgspec
+
+from amalthea.api.schema import Manifest
+from amalthea.model.validation import Problem
+
+LARGEST_CHILDREN = 1 << 20
+"""Bytes of all children's manifests together, as JSON. The API server takes no more than some 1.5 MiB per object."""
+LARGEST_GROWTH = 64 << 10
+"""Bytes that the variables of one container may gain where repeated definitions refer to their former values."""
+
+
+class TooLargeError(ValueError):
+    """A spec makes more than one session may cost. `problem` names field and remedy."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def bounded(children: list[Manifest]) -> list[Manifest]:
+    """Return the children as they are.
+
+    Raises:
+        TooLargeError: they exceed LARGEST_CHILDREN.
+    """
+    sizes = {f"{child['kind']} {child['metadata']['name']}": len(msgspec.json.encode(child)) for child in children}
+    if (total := sum(sizes.values())) > LARGEST_CHILDREN:
+        largest = max(sizes, key=lambda child: sizes[child])
+        raise TooLargeError(
+            Problem(
+                "spec",
+                f"makes objects of {total >> 10} KiB, where {LARGEST_CHILDREN >> 10} KiB is the most; the largest is "
+                f"the {largest}. Shorten what is long, or read it from a ConfigMap or a file.",
+            )
+        )
+    return children
+
+
+class Growth:
+    """Counts what repeated definitions add to the variables of one container."""
+
+    def __init__(self, field: str) -> None:
+        """Begin to count for the variables of that field of the spec."""
+        self._field = field
+        self._left = LARGEST_GROWTH
+
+    def add(self, count: int) -> None:
+        """Count so many characters more.
+
+        Raises:
+            TooLargeError: the variables exceed LARGEST_GROWTH.
+        """
+        self._left -= count
+        if self._left < 0:
+            remedy = (
+                "defines variables several times, each time by what they were before, and grows by more than "
+                f"{LARGEST_GROWTH >> 10} KiB; define each variable once."
+            )
+            raise TooLargeError(Problem(self._field, remedy))

@@ -1,0 +1,18 @@
+"""Defects of the operator itself: an id for each, which a session's status and the operator's log share."""
+
+import traceback
+from hashlib import blake2b
+from pathlib import PurePath
+
+
+class DefectError(Exception):
+    """One session brings out a defect. The others are not concerned; `__cause__` is what went wrong."""
+
+
+def identify(error: BaseException) -> str:
+    """Return eight hexadecimal digits that are the same whenever the same kind of error comes from the same place.
+
+    Neither its message nor any value goes into it: a session that fails over and over is told of it once.
+    """
+    frames = [(PurePath(frame.filename).name, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    return blake2b(f"{type(error).__name__} {frames[-3:]}".encode(), digest_size=4).hexdigest()
