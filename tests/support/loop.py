@@ -81,6 +81,10 @@ class Loop:
                 break
         asking.cancel()
 
+    def begin_term(self, watched_until: datetime | None) -> None:
+        """Take over from a leader that was last known to be at work then."""
+        self._reconciler.begin_term(watched_until)
+
     def wake(self) -> None:
         """Look at the session at the next moment, as if something about it had changed."""
         self._woken = True

@@ -1,6 +1,7 @@
 """Everything that is known about one session at one moment: what `decide` and `report` judge by. Frozen."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from amalthea.api import names
 from amalthea.api.types import Spec
@@ -33,6 +34,8 @@ class Observed:
     """A pod that Kubernetes stopped and that is gone, if that has not been told yet."""
     usage: Usage | None = None
     """What the session's container was last measured to use; None if that is not known."""
+    idle_from: datetime | None = None
+    """The earliest moment that its idle time may begin at: nobody watched before. None: it was watched all the time."""
     door: Door | None = None
     """The proxy in front of it; None if it has none, or none that is to be asked."""
     events: tuple[EventView, ...] | None = None

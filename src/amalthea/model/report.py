@@ -146,6 +146,8 @@ def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: da
     if idle is None or not idle.idle:
         return None
     since = spans.moment(observed.session.status.idle_since) or now
+    if observed.idle_from is not None:
+        since = max(since, observed.idle_from)
     look = observed.door.look if observed.door is not None else None
     return rfc3339(max(since, look.worked_at) if isinstance(look, Told) else since)
 

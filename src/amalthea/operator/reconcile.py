@@ -85,8 +85,12 @@ class Reconciler:
         self._clock = clock
         self._chance = chance
 
-    def begin_term(self) -> None:
-        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong."""
+    def begin_term(self, watched_until: datetime | None = None) -> None:
+        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
+
+        `watched_until` is when the last leader was known to be at work, None if that is not known.
+        """
+        self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
         self._hands.applier.begin_term()
         self._hands.inquirer.begin_term()
@@ -176,7 +180,8 @@ class Reconciler:
         if after is None:
             return None
         ask_again = await self._hands.inquirer.ask(after)
-        after = replace(after, events=self._hands.inquirer.known(key), door=self._hands.doorman.door(after))
+        door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
+        after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))

@@ -187,7 +187,8 @@ class Operator:
             stopping = tasks.create_task(self._stop_when(stop))
             await self._synced(stop)
             if not stop.is_set():
-                await self._until(stop, elector.run(self._work) if elector is not None else self._work())
+                work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
+                await self._until(stop, work)
             for task in (*watches, stopping):
                 task.cancel()
 
@@ -206,8 +207,8 @@ class Operator:
         if not working.cancelled():
             working.result()
 
-    async def _work(self) -> None:
-        self._reconciler.begin_term()
+    async def _work(self, elector: Elector | None = None) -> None:
+        self._reconciler.begin_term(elector.led_until if elector is not None else None)
         for session in await self._audit.edited():
             self.queue.add(session)
         if any(session.status.idle for session in self.caches.sessions()):
