@@ -30,6 +30,8 @@ class Observed:
     secret: SecretView | None = None
     claims: tuple[ClaimView, ...] = ()
     pods: tuple[PodView, ...] = ()
+    blind: bool = False
+    """Whether nothing was heard of pods for minutes: that one is not seen does not mean that it is not there."""
     former_pod: PodView | None = None
     """A pod that Kubernetes stopped and that is gone, if that has not been told yet."""
     usage: Usage | None = None

@@ -22,6 +22,9 @@ from amalthea.model.state import Verdict, judge
 from amalthea.model.story import Life
 from amalthea.model.times import rfc3339
 
+_LOOK_AGAIN = timedelta(seconds=30)
+"""After how long it is looked again whether pods can be seen, if something is due that hangs on that."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -66,7 +69,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     """Return the status that the session should have, and what follows from it."""
     findings, now = tuple(findings), context.now
     verdict = in_time(observed, _verdict(observed, plan), now)
-    state, error = _state(plan, verdict, findings)
+    state, error = _state(plan, _as_far_as_seen(observed, verdict), findings)
     idle = idleness.judge(observed, now) if state in lifecycle.RUNNING else None
     since = _since(observed, state, idle, now)
     status = Status(
@@ -93,9 +96,9 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     wake_at = _wake_at(observed, status, life, context)
     return Report(
         status=status,
-        pause=life.pause,
+        pause=None if observed.blind else life.pause,
         pause_waits=life.waits(now),
-        deletion=life.deletion,
+        deletion=None if observed.blind else life.deletion,
         wake_at=wake_at,
         usage_counts=idle is not None,
         ask_door_at=life.ask_door_at,
@@ -109,6 +112,16 @@ def _verdict(observed: Observed, plan: Plan) -> Verdict:
         sentences = " ".join(str(problem) for problem in plan.problems)
         return Verdict("Failed", f"The session cannot be made as it is described. {sentences}")
     return judge(observed)
+
+
+def _as_far_as_seen(observed: Observed, verdict: Verdict) -> Verdict:
+    """Leave out of a verdict what rests on pods that nobody has heard of for minutes."""
+    former = observed.session.status.state
+    if not observed.blind or verdict.state == former:
+        return verdict
+    if verdict.state == "Failed":
+        return replace(verdict, state=former, error=None, trouble=None)
+    return replace(verdict, state="NotReady") if verdict.state == "Hibernated" else verdict
 
 
 def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple[State, str | None]:
@@ -127,6 +140,8 @@ def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -
     for deadline in (life.pause, life.deletion):
         if deadline is not None:
             moments += [deadline.announced_from(context.lead), deadline.at]
+            if observed.blind and deadline.at <= context.now:
+                moments.append(context.now + _LOOK_AGAIN)
     return min((moment for moment in moments if moment is not None and context.now < moment), default=None)
 
 

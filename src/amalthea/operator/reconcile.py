@@ -209,7 +209,8 @@ class Reconciler:
 
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
-        return gather(self._caches, key, self._usage.of(key), events, former_pod)
+        observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
+        return replace(observed, blind=True) if observed is not None and self._caches.blind else observed
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None

@@ -1,19 +1,17 @@
 """Puts the operator together and runs it until it is told to stop: caches first, then the work, under the Lease."""
 
 import asyncio
-import gc
 import logging
 import random
 import secrets
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import msgspec
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -32,7 +30,7 @@ from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import gauges, metrics_access, observers, web
+from amalthea.operator import gauges, metrics_access, observers, surroundings, web
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
@@ -55,7 +53,6 @@ STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
-OPENSHIFT_GROUP = "project.openshift.io"
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -77,14 +74,6 @@ class Options:
     """Traces passes over sessions."""
 
 
-class _Group(msgspec.Struct):
-    name: str = ""
-
-
-class _Groups(msgspec.Struct):
-    groups: list[_Group] = []
-
-
 async def run(config: Config, settings: Settings, options: Options) -> None:
     """Run the operator until SIGTERM or SIGINT.
 
@@ -101,7 +90,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         Client(config, observer=partial(observers.count_calls, metrics)) as client,
         Client(config) as lease_client,
     ):
-        operator = Operator(client, await _complete(client, settings), metrics, options.trace)
+        operator = Operator(client, await surroundings.completed(client, settings), metrics, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -119,13 +108,6 @@ def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> A
         return web.serving(app, options.metrics_address)
     tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
     return web.serving(metrics_access.guarded(app, client), options.metrics_address, tls)
-
-
-async def _complete(client: Client, settings: Settings) -> Settings:
-    """Add what only the cluster can tell."""
-    groups = await client.read("/apis", _Groups)
-    openshift = any(group.name == OPENSHIFT_GROUP for group in groups.groups)
-    return replace(settings, build=replace(settings.build, openshift=openshift))
 
 
 class Operator:
@@ -153,6 +135,8 @@ class Operator:
             )
             for kind, watched in WATCHED.items()
         ]
+        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
+        self.caches.pods_silent_for = lambda: pods.silent_for
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
@@ -236,7 +220,7 @@ class Operator:
             await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
             synced.cancel()
         stopped.cancel()
-        _calm_the_garbage_collector()
+        surroundings.calm_the_garbage_collector()
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
@@ -253,13 +237,3 @@ class Operator:
 
     def _selection(self, kind: str) -> Selection:
         return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)
-
-
-def _calm_the_garbage_collector() -> None:
-    """Look for cyclic garbage rarely, and never through what the first lists brought.
-
-    The caches are large, long-lived and free of cycles: with Python's defaults most of the CPU goes into walking them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
