@@ -117,6 +117,13 @@ class Observed:
         return single[kind]
 
     @property
+    def files_at_risk(self) -> bool:
+        """Whether somebody deleted the claim of the user's files, which are there only as long as the pod runs."""
+        workload, own = self.own_workload, (claim for claim in self.claims if claim.metadata.name == self.name)
+        leaving = any(claim.metadata.deletion_timestamp is not None and self.owns(claim) for claim in own)
+        return leaving and workload is not None and workload.awake
+
+    @property
     def adopted_secrets(self) -> tuple[str, ...]:
         """Names of the secrets that go with the session; known also if its spec cannot be read."""
         return adoption.adopted_secrets(decoding.raw_spec(self.session))

@@ -85,7 +85,9 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         failed_scheduling_since=since.failed_scheduling,
         hibernated_since=since.hibernated,
     )
-    pause, deletion = lifecycle.pause(observed, status), lifecycle.deletion(observed, status)
+    # A pause would delete the files for good.
+    pause = None if observed.files_at_risk else lifecycle.pause(observed, status)
+    deletion = lifecycle.deletion(observed, status)
     life = Life(idle, pause, deletion, asking.ask_at(observed, idle, pause, context.lead))
     told = story.told(observed, status, life, now, context.lead)
     status = msgspec.structs.replace(
@@ -148,11 +150,20 @@ def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -
 def _since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> _Since:
     former, present = observed.session.status, rfc3339(now)
     return _Since(
-        hibernated=(former.hibernated_since or present) if state == "Hibernated" else None,
+        hibernated=_hibernated_since(observed, present) if state == "Hibernated" else None,
         failing=(former.failing_since or present) if state == "Failed" else None,
         failed_scheduling=_unscheduled_since(observed),
         idle=_idle_since(observed, state, idle, now),
     )
+
+
+def _hibernated_since(observed: Observed, present: str) -> str:
+    """Return since when a session is paused: the last pause counts, also after a resume that nobody saw."""
+    told, paused = observed.session.status.hibernated_since, observed.session.paused
+    since, asked = spans.moment(told), paused.time if paused is not None else None
+    if since is not None and asked is not None and since < asked:
+        return rfc3339(asked)
+    return told or present
 
 
 def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> str | None:
