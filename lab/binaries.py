@@ -50,7 +50,12 @@ OAUTH2_PROXY = GoModule(
     {"oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7"},
     {"main.VERSION": f"v{versions.OAUTH2_PROXY}"},
 )
-MODULES = (KUBERNETES, ETCD, HELM, METRICS_SERVER, KWOK, OAUTH2_PROXY)
+KUBE_ROUTER = GoModule(
+    "kube-router",
+    versions.KUBE_ROUTER,
+    {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"},
+)
+MODULES = (KUBERNETES, ETCD, HELM, METRICS_SERVER, KWOK, OAUTH2_PROXY, KUBE_ROUTER)
 
 _MODULE_OF = {program: module for module in MODULES for program in module.programs}
 
@@ -60,6 +65,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "full": ("etcd", "kube-apiserver", "metrics-server", "traefik", "helm"),
     "helm": ("helm",),
     "doors": ("oauth2-proxy",),
+    "firewall": ("kube-router",),
 }
 """What `python -m lab build` can be asked for: one program of each artefact that is needed."""
 

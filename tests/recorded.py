@@ -49,7 +49,8 @@ class Difference:
 
 _HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
 _HARDENED = "behaviour.md 12, hardening: what faces strangers writes nothing and makes usual system calls only"
-_SOCKETS = "control groups of version 2 count sockets' buffers: 0.4 MiB of each transfer that stalls"
+_OF_ITS_OWN = "a program with the proxy's UID could listen on its ports beside it (SO_REUSEPORT)"
+_SOCKETS = "room for a thousand strangers' connections and their sockets' buffers (docs/design/authproxy.md)"
 _MEASURED = "behaviour.md 12: within 16 MiB oauth2-proxy does not get ready on a node that has just started"
 _WAITED_FOR = "behaviour.md 3: a session that lacks a key of its secret is starting; theirs crashes, or lets nobody in"
 _DOOR: Manifest = {"name": "door", "optional": False}
@@ -62,7 +63,20 @@ _NEEDED = [
     for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
 ]
 
+
+def _usual_system_calls_only(container: str) -> Difference:
+    return Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=f".spec.template.spec.containers[{container}].securityContext.seccompProfile",
+        ours={"type": "RuntimeDefault"},
+        theirs=ABSENT,
+        reason="what the operator adds passes the Pod Security Standard restricted",
+    )
+
+
 DIFFERENCES = (
+    _usual_system_calls_only(names.CONTAINER_SESSION),
     *(
         Difference(
             session=name,
@@ -144,11 +158,14 @@ DIFFERENCES = (
             ("remote", "authproxy"),
         )
         for field, ours, theirs, reason in (
-            *((("resources.limits.memory", "32Mi", "16Mi", _SOCKETS),) if container == "authproxy" else ()),
+            *((("resources.limits.memory", "64Mi", "16Mi", _SOCKETS),) if container == "authproxy" else ()),
             ("securityContext.readOnlyRootFilesystem", True, ABSENT, _HARDENED),
+            ("securityContext.runAsGroup", 61001, 1000 if container == "authproxy" else ABSENT, _OF_ITS_OWN),
+            ("securityContext.runAsUser", 61001, 1000 if container == "authproxy" else ABSENT, _OF_ITS_OWN),
             ("securityContext.seccompProfile", {"type": "RuntimeDefault"}, ABSENT, _HARDENED),
         )
     ),
+    _usual_system_calls_only(names.CONTAINER_TUNNEL),
     *(
         Difference(
             session="token",
@@ -162,6 +179,7 @@ DIFFERENCES = (
         for field, value in (
             ("securityContext.allowPrivilegeEscalation", False),
             ("securityContext.readOnlyRootFilesystem", True),
+            ("securityContext.runAsNonRoot", True),
             ("securityContext.seccompProfile", {"type": "RuntimeDefault"}),
             (
                 f"volumeMounts[{names.VOLUME_CLONE_TMP}]",
@@ -235,7 +253,11 @@ class Recorded:
             name=self.name,
             uid=uid or self.uid,
             spec=msgspec.convert(self.given["spec"], Spec),
-            settings=BuildSettings(sidecars_image="renku/sidecars:1", oauth2_proxy_image=self._oauth2_proxy_image()),
+            settings=BuildSettings(
+                sidecars_image="renku/sidecars:1",
+                oauth2_proxy_image=self._oauth2_proxy_image(),
+                native_sidecars=False,  # as there: tests/unit/build/test_sidecars.py shows what they change
+            ),
             run_id=self.made["status"].get("runID"),
         )
 

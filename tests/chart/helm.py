@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from lab import binaries
+from lab import binaries, versions
 
 Object = dict[str, Any]
 Values = dict[str, Any]
@@ -38,11 +38,9 @@ def helm(*arguments: str, stdin: str | None = None, home: Path | None = None) ->
 
 
 def template(values: Values | None = None, *flags: str, chart: Path = CHART) -> str:
-    """Return what the chart renders with some values, as text."""
-    values_file = ("--values", "-")
-    return helm(
-        "template", RELEASE, str(chart), "--namespace", NAMESPACE, *values_file, *flags, stdin=yaml.dump(values or {})
-    )
+    """Return what the chart renders with some values, as text, for the lab's version of Kubernetes."""
+    cluster = ("--namespace", NAMESPACE, "--kube-version", versions.KUBERNETES)
+    return helm("template", RELEASE, str(chart), *cluster, "--values", "-", *flags, stdin=yaml.dump(values or {}))
 
 
 def render(values: Values | None = None, *flags: str, chart: Path = CHART) -> list[Object]:

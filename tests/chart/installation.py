@@ -31,9 +31,9 @@ class Installation:
         where = ("--kubeconfig", str(self._cluster.kubeconfig), "--namespace", NAMESPACE)
         return helm(*arguments, *where, home=self._folder / "helm")
 
-    def install(self, chart: Path) -> None:
+    def install(self, chart: Path, *flags: str) -> None:
         """Install a chart that brings the CRD, and return when sessions can be created."""
-        self.helm("install", RELEASE, str(chart), "--create-namespace")
+        self.helm("install", RELEASE, str(chart), "--create-namespace", *flags)
         deadline = time.monotonic() + SERVED_WITHIN
         while not self._cluster.api.healthy("/apis/amalthea.dev/v1alpha1/amaltheasessions"):
             assert time.monotonic() < deadline, f"sessions are not served after {SERVED_WITHIN} s"

@@ -36,6 +36,20 @@ CASES: dict[str, Values] = {
         },
         "logLevel": "debug",
         "podDisruptionBudget": {"minAvailable": 3},
+        "networkPolicy": {
+            "sessions": {
+                "enabled": True,
+                "namespaces": ["one", "two"],
+                "entryFrom": [{"podSelector": {"matchLabels": {"app": "ingress"}}, "namespaceSelector": {}}],
+                "allPortsFrom": [{"ipBlock": {"cidr": "10.0.0.0/24"}}],
+            }
+        },
+        "admissionPolicy": {
+            "enabled": True,
+            "actions": ["Deny", "Audit"],
+            "serviceAccounts": ["trusted"],
+            "ingressHosts": ["lab.example.org", "*.sessions.example.org"],
+        },
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "fullnameOverride": "sessions",
     },

@@ -80,6 +80,7 @@ def test_every_setting_reaches_the_operator() -> None:
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "controllerManager": {"workers": 3},
         "culling": {"usageInterval": "1m", "stoppingLead": "5m", "askDoors": False},
+        "nativeSidecars": False,
         "logLevel": "debug",
     }
     environment = environment_of(manager_of(render(values)))
@@ -91,6 +92,7 @@ def test_every_setting_reaches_the_operator() -> None:
         usage_interval=timedelta(minutes=1),
         stopping_lead=timedelta(minutes=5),
         ask_doors=False,
+        native_sidecars=False,
         build=BuildSettings(
             sidecars_image="mirror/sidecars:2",
             oauth2_proxy_image="mirror/proxy:3",

@@ -21,6 +21,7 @@ from lab.release import Release
 from lab.state import Profile
 from lab.system import MachineError
 from tests.e2e.cluster import api_of, explainer, wait_until_sessions_can_own
+from tests.e2e.firewall import IPSET
 from tests.e2e.operator_pod import Installation
 from tests.support.world import World
 
@@ -54,8 +55,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             try:
-                system.ensure((CHROMIUM,), progress)
-                binaries.build(["full"], progress)
+                system.ensure((CHROMIUM, IPSET), progress)
+                binaries.build(["full", "firewall"], progress)
                 images.build((*images.SESSION_IMAGES, "oauth2-proxy"), progress)
             except (BuildError, MachineError) as error:
                 pytest.exit(str(error), returncode=1)

@@ -106,8 +106,8 @@ def test_the_door_stays_far_below_its_memory_limit_and_writes_nothing(world: Wor
     for _ in range(200):
         assert visit(world, cluster, name, OWNER).status == 200
     pod = world.wait_for("Pod", f"{name}-0", lambda _: True)
-    door = next(each for each in pod["spec"]["containers"] if each["name"] == "authproxy")
-    status = next(each for each in pod["status"]["containerStatuses"] if each["name"] == "authproxy")
+    door = next(each for each in pod["spec"]["initContainers"] if each["name"] == "authproxy")
+    status = next(each for each in pod["status"]["initContainerStatuses"] if each["name"] == "authproxy")
     assert status["restartCount"] == 0
     assert door["securityContext"]["readOnlyRootFilesystem"] is True
     shown = cluster.kubectl(
@@ -121,7 +121,7 @@ def test_the_door_stays_far_below_its_memory_limit_and_writes_nothing(world: Wor
         "/proc/1/status",
     )
     assert re.search(r"^CapEff:\t0+$", shown, re.MULTILINE)
-    assert parse(door["resources"]["limits"]["memory"]) == parse("32Mi")
+    assert parse(door["resources"]["limits"]["memory"]) == parse("64Mi")
     stats = json.loads(
         cluster.kubectl("get", "--raw", f"{world.path('Pod', pod['metadata']['name'])}:65534/proxy/request_stats")
     )

@@ -23,6 +23,7 @@ class _Handler(Handler):
 
     def answer(self, path: str) -> None:
         self.git.look_for_secrets()
+        self.git.sent += [path] * bool(self.headers.get("Authorization"))
         if path.startswith("/token/"):
             self._token(path)
         else:
@@ -86,6 +87,8 @@ class GitServer(GitHttp):
         self.secrets: set[str] = set()
         self.shown: set[str] = set()
         """Which secrets some process showed in its arguments or environment."""
+        self.sent: list[str] = []
+        """The paths that somebody has asked for with a password."""
         self.clones = 0
         self.held, self.go_on = threading.Event(), threading.Event()
         super().__init__(repositories, authority.server("git", [address]), address)
@@ -101,6 +104,8 @@ class GitServer(GitHttp):
         super().close()
 
     def look_for_secrets(self) -> None:
+        if not self.secrets:
+            return
         for process in Path("/proc").glob("[0-9]*"):
             for file in ("cmdline", "environ"):
                 try:

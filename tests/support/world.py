@@ -176,6 +176,7 @@ class World:
 def ready_status(pod: Object) -> Object:
     """Return the status of a pod whose containers all run and are ready."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    runs = {"running": {"startedAt": now}}
     done = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}}
 
     def status(container: Object, state: Object) -> Object:
@@ -196,8 +197,11 @@ def ready_status(pod: Object) -> Object:
             {"type": kind, "status": "True", "lastTransitionTime": now}
             for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
         ],
-        "initContainerStatuses": [status(container, done) for container in spec.get("initContainers", ())],
-        "containerStatuses": [status(container, {"running": {"startedAt": now}}) for container in spec["containers"]],
+        "initContainerStatuses": [
+            status(container, runs if container.get("restartPolicy") == "Always" else done)
+            for container in spec.get("initContainers", ())
+        ],
+        "containerStatuses": [status(container, runs) for container in spec["containers"]],
     }
 
 

@@ -177,6 +177,8 @@ class Failure(StrEnum):
     """A secret or config map that the pod needs is not there yet."""
     DOOR_MISCONFIGURED = "DoorMisconfigured"
     """What checks who may open the session cannot use its configuration."""
+    DOOR_PORT_TAKEN = "DoorPortTaken"
+    """Another program of the pod listens on a port of what checks who may open the session."""
     CLONE_FAILED = "CloneFailed"
     """A code repository could not be cloned."""
     JOB_FAILED = "JobFailed"

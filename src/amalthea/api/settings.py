@@ -39,6 +39,8 @@ class BuildSettings:
     """Whether all session URLs are https, TLS ending before the cluster (HTTPS_SESSION_INGRESS)."""
     openshift: bool = False
     """Whether the cluster is an OpenShift: asked of the API server at start."""
+    native_sidecars: bool = True
+    """Whether the proxies of sessions are native sidecars (AMALTHEA_NATIVE_SIDECARS, see `Settings`)."""
     rewrite_rules: tuple[RewriteRule, ...] = ()
     """Mirrors of registries (AMALTHEA_IMAGE_REWRITE_RULES, a JSON list)."""
 
@@ -63,6 +65,12 @@ class Settings:
     """Whether the proxies of sessions are asked if somebody works, before a pause for idleness (AMALTHEA_ASK_DOORS).
 
     False where the operator cannot reach pods: else sessions with a proxy would never be paused for being idle."""
+    account: tuple[str, str] | None = None
+    """Namespace and name of the service account that the operator runs as: from its token, None if that is of none."""
+    native_sidecars: bool | None = None
+    """Whether the proxies of sessions are native sidecars (AMALTHEA_NATIVE_SIDECARS).
+
+    None: where the API server is of 1.29 or later. False while some nodes are older than that."""
     build: BuildSettings = field(default_factory=BuildSettings)
 
 
@@ -82,6 +90,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         usage_interval=_duration(env, "AMALTHEA_USAGE_INTERVAL", Settings.usage_interval, least=1),
         stopping_lead=_duration(env, "AMALTHEA_STOPPING_LEAD", Settings.stopping_lead, least=0),
         ask_doors=_flag(env, "AMALTHEA_ASK_DOORS", default=Settings.ask_doors),
+        native_sidecars=_flag(env, "AMALTHEA_NATIVE_SIDECARS") if env.get("AMALTHEA_NATIVE_SIDECARS") else None,
         build=BuildSettings(
             sidecars_image=env.get("SIDECARS_IMAGE") or defaults.sidecars_image,
             oauth2_proxy_image=env.get("OAUTH2_PROXY_IMAGE") or defaults.oauth2_proxy_image,

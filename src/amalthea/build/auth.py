@@ -1,4 +1,8 @@
-"""The proxies that check who may open a session: authproxy, alone or behind oauth2-proxy, and their volumes."""
+"""The proxies that check who may open a session: authproxy, alone or behind oauth2-proxy, and their volumes.
+
+They are native sidecars (KEP-753), the first init containers of the pod, so that they hold their ports before any
+program of the session runs. A cluster without native sidecars has them as containers beside the session's.
+"""
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
@@ -13,16 +17,22 @@ _OAUTH2_CONFIG = "/etc/oauth2-proxy"
 _EMAILS_KEY = "AUTHORIZED_EMAILS"
 _PROVIDER_KEYS = ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
 _REQUESTS = small_resources(cpu="20m", memory="16Mi")
-_RESOURCES: Manifest = {**_REQUESTS, "limits": {"memory": "32Mi"}}
-"""authproxy has up to 12 MiB of its own. Control groups of version 2 count what the kernel keeps for sockets, 0.4 MiB
-of each transfer that stalls: there is room for fifty."""
+_RESOURCES: Manifest = {**_REQUESTS, "limits": {"memory": "64Mi"}}
+"""authproxy has some 12 MiB of its own. The rest is for strangers' connections and for what the kernel keeps for their
+sockets, which control groups of version 2 count: the figures are in docs/design/authproxy.md."""
 _OAUTH2_RESOURCES: Manifest = {**_REQUESTS, "limits": {"memory": "64Mi"}}
 """oauth2-proxy 7.6.0 works with 7 MiB of its own, but its program's 25 MiB count too where its node has just started:
 within 16 MiB it was not ready in 20 s, within 32 MiB it was killed when a page made 32 requests at once."""
 _OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
 """What Go tries to stay below: with it, 100 requests at once fit into the limit."""
-_HARDENED: Manifest = {"runAsNonRoot": True, **HARDENED}
-"""What the proxies may do: they keep their configuration in memory, and write nothing."""
+_USERS = (61001, 61002)
+"""UIDs of the proxies: the first that is not the session's. No distribution assigns them to anybody (systemd's
+UIDS-GIDS.md), and they are below 65536, as user namespaces of pods need it."""
+_STARTS_WITHIN = 60
+"""Seconds after which a proxy that does not listen is started anew. oauth2-proxy asks its provider before it does."""
+_STOP_WITHIN = {"name": "AUTHPROXY_STOP_WITHIN", "value": "1"}
+"""Seconds after SIGTERM at which authproxy closes the connections that are left. A native sidecar gets the signal after
+the session has ended, so nobody is served any more. A container gets it together with the session's, and waits."""
 
 
 def authentication(subject: Subject) -> Authentication | None:
@@ -31,14 +41,37 @@ def authentication(subject: Subject) -> Authentication | None:
     return auth if subject.interactive and auth is not None and auth.enabled else None
 
 
+def sidecars(subject: Subject) -> list[Manifest]:
+    """Return the proxies as init containers that keep running. The kubelet starts the next one when a proxy listens."""
+    if not subject.settings.native_sidecars:
+        return []
+    every_second = {"periodSeconds": 1, "failureThreshold": _STARTS_WITHIN}
+    return [
+        {**proxy, "restartPolicy": "Always", "startupProbe": {**proxy["readinessProbe"], **every_second}}
+        for proxy in _proxies(subject, _STOP_WITHIN)
+    ]
+
+
 def containers(subject: Subject) -> list[Manifest]:
-    """Return the proxies, the one that the Service points at first."""
+    """Return the proxies as containers, for a cluster without native sidecars."""
+    return [] if subject.settings.native_sidecars else _proxies(subject)
+
+
+def _proxies(subject: Subject, *env: Manifest) -> list[Manifest]:
+    """Return the proxies, first the one that the Service points at; `env` is added to authproxy's.
+
+    Native sidecars end in the opposite order: oauth2-proxy waits for open requests, and these end with authproxy.
+    """
     auth = authentication(subject)
     if auth is None:
         return []
     if auth.type == "token":
-        return [_token_authproxy(subject, auth)]
-    return [_oauth2_proxy(subject, auth), _second_authproxy(subject)]
+        return [_with_env(_token_authproxy(subject, auth), *env)]
+    return [_oauth2_proxy(subject, auth), _with_env(_second_authproxy(subject), *env)]
+
+
+def _with_env(proxy: Manifest, *env: Manifest) -> Manifest:
+    return {**proxy, "env": [*proxy["env"], *env]}
 
 
 def volumes(subject: Subject) -> list[Manifest]:
@@ -71,7 +104,7 @@ def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
     mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}, *(auth.extra_volume_mounts or ())]
     args = ["--config", f"{_AUTHPROXY_CONFIG}/{auth.secret_ref.key}"]
     proxy = _authproxy(subject, names.PORT_ENTRY, args)
-    return {**proxy, "env": [*proxy["env"], _cookie_path(subject)], "volumeMounts": mounts}
+    return {**_with_env(proxy, _cookie_path(subject)), "volumeMounts": mounts}
 
 
 def _cookie_path(subject: Subject) -> Manifest:
@@ -98,8 +131,18 @@ def _authproxy(subject: Subject, port: int, args: list[str]) -> Manifest:
         "resources": _RESOURCES,
         "readinessProbe": probe,
         "livenessProbe": probe,
-        "securityContext": {**_HARDENED, "runAsUser": 1000, "runAsGroup": 1000},
+        "securityContext": _security(subject),
     }
+
+
+def _security(subject: Subject) -> Manifest:
+    """Return what the proxies may do: they keep their configuration in memory, and write nothing.
+
+    Their UID is not the session's: a program with the same UID could listen on the same ports (SO_REUSEPORT). They read
+    their secrets all the same, since the kubelet gives each container the pod's fsGroup.
+    """
+    user = next(uid for uid in _USERS if uid != subject.spec.session.run_as_user)
+    return {"runAsNonRoot": True, **HARDENED, "runAsUser": user, "runAsGroup": user}
 
 
 def _authproxy_env(subject: Subject, port: int) -> list[Manifest]:
@@ -130,8 +173,7 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
             "resources": _OAUTH2_RESOURCES,
             "readinessProbe": probe,
             "livenessProbe": probe,
-            # No user: the image's own, which must be a number.
-            "securityContext": _HARDENED,
+            "securityContext": _security(subject),
             "volumeMounts": [*(_oidc_mounts() if by_provider else _oauth2_mounts()), *(auth.extra_volume_mounts or ())],
         }
     )

@@ -59,6 +59,7 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
             "env": [{"name": SESSION_CONFIG_VARIABLE, "value": f"{_SESSION_CONFIG}/{config.key}"}] if config else None,
             "workingDir": files_at(session),
             "securityContext": {
+                "runAsNonRoot": session.run_as_user != 0,
                 "runAsUser": session.run_as_user,
                 "runAsGroup": session.run_as_group,
                 **HARDENED,

@@ -5,6 +5,7 @@ refer to the former value, as in `A=1, A=$(A):2`.
 """
 
 import re
+from collections.abc import Container
 
 from amalthea.api.schema import Manifest
 from amalthea.build.limits import Growth
@@ -42,6 +43,20 @@ def container(manifest: Manifest) -> Manifest:
     if not manifest.get("env"):
         return manifest
     return {**manifest, "env": unique(manifest["env"], f"env of the container {manifest.get('name', '')!r}")}
+
+
+def without_references(value: str, known: Container[str] = ()) -> str:
+    """Return the text such that the kubelet expands no reference in it, except those to variables in `known`.
+
+    `$(NAME)` reaches the container as it is written, and `$$` still means one dollar: the same as a reference to a
+    variable that does not exist. The kubelet expands references over `envFrom`, too.
+    """
+
+    def as_text(token: re.Match[str]) -> str:
+        name = token["name"]
+        return token[0] if name is None or name in known else token[0].replace("$", "$$")
+
+    return _TOKEN.sub(as_text, value)
 
 
 def _with_former_values(variable: Manifest, former: dict[str, str], growth: Growth) -> Manifest:

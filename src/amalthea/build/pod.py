@@ -34,7 +34,11 @@ def _pod(subject: Subject) -> Manifest:
     spec = subject.spec
     return compact(
         {
-            "initContainers": [*clone.containers(subject), *map(env.container, spec.init_containers or ())],
+            "initContainers": [
+                *auth.sidecars(subject),
+                *clone.containers(subject),
+                *map(env.container, spec.init_containers or ()),
+            ],
             "containers": _containers(subject),
             "volumes": _volumes(subject),
             "restartPolicy": None if subject.interactive else "Never",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from amalthea.api import names, quantities
 from amalthea.api.schema import Manifest, Quantity
 from amalthea.build import images, volumes
-from amalthea.build.env import unique
+from amalthea.build.env import unique, without_references
 from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources, tcp_socket
 from amalthea.build.subject import Subject
 from amalthea.build.url import opened_at
@@ -14,7 +14,12 @@ _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
 _OUR_PREFIXES = ("RENKU_", "RSC_")
 """Variables that are meant for the controller itself; all others are for the session on the other machine."""
-_SECURITY: Manifest = {"runAsNonRoot": True, "allowPrivilegeEscalation": False, "capabilities": NO_CAPABILITIES}
+_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": NO_CAPABILITIES,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
 
 def container(subject: Subject) -> Manifest:
@@ -25,7 +30,7 @@ def container(subject: Subject) -> Manifest:
             "name": names.CONTAINER_SESSION,
             "image": subject.settings.sidecars_image,
             "args": ["remote-session-controller", "run"],
-            "env": unique([*_users_env(subject), *_controllers_env(subject)]),
+            "env": _env(subject),
             "envFrom": [{"secretRef": {"name": secret.name}}] if secret else None,
             "ports": [{"name": names.PORT_NAME_HTTP, "containerPort": port}],
             "resources": _RESOURCES,
@@ -63,6 +68,20 @@ def tunnel(subject: Subject) -> Manifest:
         },
         "securityContext": _SECURITY,
     }
+
+
+def _env(subject: Subject) -> list[Manifest]:
+    """Return all variables of the controller, with references only to variables that stand before in the list.
+
+    The controller hands users' variables to the job on the other machine. The kubelet would also expand a reference to
+    one of the controller's own secrets, which come from `envFrom`, and so carry it there.
+    """
+    known, variables = set[str](), []
+    for variable in unique([*_users_env(subject), *_controllers_env(subject)]):
+        value = variable.get("value")
+        variables.append({**variable, "value": without_references(value, known)} if value else variable)
+        known.add(variable["name"])
+    return variables
 
 
 def _users_env(subject: Subject) -> list[Manifest]:
@@ -108,7 +127,8 @@ def _count(quantity: Quantity) -> int:
 
 
 def _plain(values: dict[str, str]) -> list[Manifest]:
-    return [{"name": name, "value": value} for name, value in values.items()]
+    """Return variables with these values. Image and path are the user's text, so no reference in them is expanded."""
+    return [{"name": name, "value": without_references(value)} for name, value in values.items()]
 
 
 def _from_internal_secret(subject: Subject, variable: str) -> Manifest:

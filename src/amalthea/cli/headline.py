@@ -166,7 +166,7 @@ def _silence(observed: Observed) -> str:
         return ""
     if _has_new_pod(observed):
         return str(progress(observed))
-    unready = [each.name for each in pod.status.container_statuses if not each.ready]
+    unready = [each.name for each in pod.lasting if not each.ready]
     return f"Not ready: {', '.join(unready)}." if unready else ""
 
 

@@ -176,6 +176,10 @@ REMEDIES: dict[str, Remedy] = {
         _says("Make the one that is missing: the session goes on by itself."),
     ),
     Failure.DOOR_MISCONFIGURED: _door,
+    Failure.DOOR_PORT_TAKEN: _all(
+        _runs("See which containers it has:", "get pod {name}-0 -o yaml"),
+        _changes("Correct the port of the program, or take another image:"),
+    ),
     Failure.CLONE_FAILED: _clone,
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),

@@ -1,7 +1,11 @@
 """Who we are to the API server: a token that is given, read from a file, or asked of a plugin (``plugin.py``)."""
 
+import base64
+import binascii
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from amalthea.engine.ports import Clock
 
@@ -65,3 +69,26 @@ class TokenFile:
             return  # it may be in the middle of its renewal; the old one is valid for some minutes more
         self._token = token
         self._read_at = self._clock.monotonic()
+
+
+class _Claims(msgspec.Struct):
+    sub: str = ""
+
+
+def service_account(token: str | None) -> tuple[str, str] | None:
+    """Return namespace and name of the service account that a token is of; None if it is not a service account's.
+
+    The claim `sub` of a service account's token (a JSON Web Token, RFC 7519) is `system:serviceaccount:NAMESPACE:NAME`.
+    The signature is not checked: the token is our own.
+    """
+    parts = (token or "").split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        subject = msgspec.json.decode(payload, type=_Claims).sub.split(":")
+    except (binascii.Error, ValueError):  # what msgspec raises is a ValueError
+        return None
+    if len(subject) != 4 or subject[:2] != ["system", "serviceaccount"]:
+        return None
+    return subject[2], subject[3]

@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from amalthea.api.types import Spec
 from amalthea.model.events import EventView
-from amalthea.model.pods import PodView
+from amalthea.model.pods import ContainerSpec, PodView
 from amalthea.model.views import (
     ChildView,
     ClaimSpec,
@@ -51,7 +51,7 @@ class _PodTemplate(Struct, frozen=True):
 
     class _Spec(Struct, frozen=True, rename="camel"):
         containers: list[Raw] = []
-        init_containers: list[Raw] = []
+        init_containers: list[ContainerSpec] = []
         volumes: list[Volume] = []
 
     metadata: _Metadata = _Metadata()
@@ -214,6 +214,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         template_annotated=pod.metadata.annotations is not None,
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),
+        sidecars=sum(each.restart_policy == "Always" for each in pod.spec.init_containers),
         claims=claims_of(pod.spec.volumes),
     )
 

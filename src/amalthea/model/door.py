@@ -69,9 +69,10 @@ class _Stats(msgspec.Struct, frozen=True):
 
 def address(pod: PodView | None) -> str | None:
     """Return where the door of a pod is asked, or None if it has none."""
-    if pod is None or all(container.name != names.CONTAINER_AUTHPROXY for container in pod.spec.containers):
+    if pod is None:
         return None
-    return pod.status.pod_ip
+    specs = (*pod.spec.init_containers, *pod.spec.containers)
+    return pod.status.pod_ip if any(spec.name == names.CONTAINER_AUTHPROXY for spec in specs) else None
 
 
 def read(body: bytes, asked_at: datetime) -> Told | TooOld:

@@ -45,6 +45,9 @@ class Observed:
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 
+    operators_account: str | None = None
+    """Name of the operator's service account, if that is one of the session's namespace."""
+
     @property
     def name(self) -> str:
         """The session's name."""

@@ -118,7 +118,8 @@ def problems_of(observed: Observed) -> tuple[validation.Problem, ...]:
     """Return why nothing can be built of a session's spec; none if it can."""
     if observed.spec is None:
         return (validation.Problem("spec", observed.spec_error),)
-    return validation.too_large(bytes(observed.session.spec)) or validation.problems(observed.name, observed.spec)
+    too_large = validation.too_large(bytes(observed.session.spec))
+    return too_large or validation.problems(observed.name, observed.spec, observed.operators_account)
 
 
 def _strategy(observed: Observed) -> str:

@@ -115,6 +115,22 @@ class PodView(View, frozen=True, kw_only=True):
         ready = self.condition("Ready")
         return ready is not None and ready.status == "True"
 
+    @property
+    def sidecars(self) -> frozenset[str]:
+        """Names of the native sidecars: init containers that keep running (KEP-753)."""
+        return frozenset(spec.name for spec in self.spec.init_containers if spec.restart_policy == "Always")
+
+    @property
+    def preparing(self) -> tuple[ContainerStatus, ...]:
+        """How the init containers are that end before the session starts."""
+        return tuple(status for status in self.status.init_container_statuses if status.name not in self.sidecars)
+
+    @property
+    def lasting(self) -> tuple[ContainerStatus, ...]:
+        """How the containers are that run as long as the session: native sidecars, then the others."""
+        of_sidecars = (status for status in self.status.init_container_statuses if status.name in self.sidecars)
+        return (*of_sidecars, *self.status.container_statuses)
+
     def spec_of(self, container: str) -> ContainerSpec:
         """Return the spec of the container of that name, init containers included."""
         specs = (*self.spec.containers, *self.spec.init_containers)

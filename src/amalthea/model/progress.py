@@ -43,12 +43,12 @@ def progress(observed: Observed) -> Progress:
 def _steps(observed: Observed) -> tuple[Step, ...]:
     """Return the steps of this session's start: not each has something to prepare."""
     workload = observed.own_workload
-    prepares = workload is not None and workload.init_containers > 0
+    prepares = workload is not None and workload.init_containers > workload.sidecars
     return tuple(step for step in _WORDS if step is not Step.CLONED or prepares or _prepares(observed.pod))
 
 
 def _prepares(pod: PodView | None) -> bool:
-    return pod is not None and bool(pod.spec.init_containers)
+    return pod is not None and len(pod.spec.init_containers) > len(pod.sidecars)
 
 
 def _step(pod: PodView | None) -> Step:
@@ -62,7 +62,7 @@ def _step(pod: PodView | None) -> Step:
         session = next((s for s in pod.status.container_statuses if s.name == names.CONTAINER_SESSION), None)
         return Step.READY if session is None or _runs_or_ran(session) else Step.STARTED
     initialized = pod.condition("Initialized")
-    if any(_runs_or_ran(status) for status in pod.status.init_container_statuses):
+    if any(_runs_or_ran(status) for status in pod.preparing):
         return Step.STARTED if initialized is not None and initialized.status == "True" else Step.CLONED
     return Step.IMAGES
 

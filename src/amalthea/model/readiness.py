@@ -23,7 +23,7 @@ def init_counts(pod: PodView | None) -> ContainerCounts:
     """Return how many init containers ended with success or, if they are sidecars, are ready."""
     if pod is None:
         return ContainerCounts()
-    sidecars = _sidecars(pod)
+    sidecars = pod.sidecars
     statuses = () if pod.leaving else pod.status.init_container_statuses
     ready = sum(_counts_as_ready(status) if status.name in sidecars else _succeeded(status) for status in statuses)
     return ContainerCounts(ready=ready, total=len(pod.spec.init_containers))
@@ -42,12 +42,8 @@ def session_started_at(pod: PodView) -> datetime | None:
 
 def unready_beside(pod: PodView) -> tuple[str, ...]:
     """Return the names of the containers beside the session's that are not ready, sidecars included."""
-    sidecars = _sidecars(pod)
-    lasting = (
-        *(status for status in pod.status.init_container_statuses if status.name in sidecars),
-        *pod.status.container_statuses,
-    )
-    return tuple(status.name for status in lasting if status.name != names.CONTAINER_SESSION and not status.ready)
+    beside = (status for status in pod.lasting if status.name != names.CONTAINER_SESSION)
+    return tuple(status.name for status in beside if not status.ready)
 
 
 def completed(pod: PodView) -> bool:
@@ -83,10 +79,6 @@ def _beginnings(pod: PodView) -> Iterator[datetime]:
     for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         if status.state.running is not None and status.state.running.started_at is not None:
             yield status.state.running.started_at
-
-
-def _sidecars(pod: PodView) -> set[str]:
-    return {container.name for container in pod.spec.init_containers if container.restart_policy == "Always"}
 
 
 def _counts_as_ready(status: ContainerStatus) -> bool:

@@ -17,6 +17,8 @@ _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _MAX_STATEFULSET_NAME = 52
 """The StatefulSet controller writes name, hyphen and a revision hash of ten characters into a label of at most 63."""
 _MAX_LABEL = 63
+_DEFAULT_ACCOUNT = "default"
+"""The service account of a pod that names none."""
 _LARGEST_SPEC = 512 << 10
 """Bytes of JSON. All that one session makes is built anew in each pass, beside all others'."""
 _MOST = {"dataSources": 100, "codeRepositories": 100, "initContainers": 64, "extraContainers": 64}
@@ -42,8 +44,11 @@ def too_large(raw_spec: bytes) -> tuple[Problem, ...]:
     return (Problem("spec", f"is {size} KiB long, where {most} KiB is the most; read what is long from a ConfigMap."),)
 
 
-def problems(name: str, spec: Spec) -> tuple[Problem, ...]:
-    """Return all that is wrong with a session, in the order of the spec."""
+def problems(name: str, spec: Spec, operators_account: str | None = None) -> tuple[Problem, ...]:
+    """Return all that is wrong with a session, in the order of the spec.
+
+    `operators_account` is the name of the operator's service account, if that is one of the session's namespace.
+    """
     return (
         *_counts(spec),
         *_name(name, spec),
@@ -52,6 +57,7 @@ def problems(name: str, spec: Spec) -> tuple[Problem, ...]:
         *_authentication(spec.session_type, spec.authentication),
         *_data_sources(spec),
         *_culling(spec.culling),
+        *_service_account(spec, operators_account),
     )
 
 
@@ -126,6 +132,19 @@ def _ingress(spec: Spec) -> Iterator[Problem]:
         yield Problem("spec.ingress.pathPrefix", f"is {spec.ingress.path_prefix!r}; begin it with a slash.")
     if not spec.ingress.host:
         yield Problem("spec.ingress.host", "is empty; name the host that users open.")
+
+
+def _service_account(spec: Spec, operators_account: str | None) -> Iterator[Problem]:
+    """Refuse the operator's own service account: the pod could mount its token, and read every secret there is."""
+    if operators_account is None or (spec.service_account_name or _DEFAULT_ACCOUNT) != operators_account:
+        return
+    said = (
+        f"is {operators_account!r}" if spec.service_account_name else f"is not set, which means {operators_account!r}"
+    )
+    yield Problem(
+        "spec.serviceAccountName",
+        f"{said}: the operator runs as this service account, and a session would have its rights; name another one.",
+    )
 
 
 def _authentication(session_type: str, authentication: Authentication | None) -> Iterator[Problem]:

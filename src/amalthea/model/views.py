@@ -138,7 +138,9 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     containers: int = 0
     """Containers that its pod will have."""
     init_containers: int = 0
-    """Init containers that its pod will have."""
+    """Init containers that its pod will have, native sidecars included."""
+    sidecars: int = 0
+    """Native sidecars among them: init containers that keep running."""
     claims: tuple[str, ...] = ()
     """Names of the claims that its pod will mount."""
 

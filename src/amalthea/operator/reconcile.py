@@ -82,6 +82,7 @@ class Reconciler:
         self._hands = hands
         self._settings = settings.build
         self._lead = settings.stopping_lead
+        self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
 
@@ -210,7 +211,11 @@ class Reconciler:
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
-        return replace(observed, blind=True) if observed is not None and self._caches.blind else observed
+        if observed is None:
+            return None
+        namespace, account = self._account
+        account = account if namespace == key[0] else observed.operators_account
+        return replace(observed, blind=self._caches.blind, operators_account=account)
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -233,15 +238,8 @@ class Reconciler:
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None
-        metadata = observed.session.metadata
-        return Subject(
-            namespace=metadata.namespace,
-            name=metadata.name,
-            uid=metadata.uid,
-            spec=observed.spec,
-            settings=self._settings,
-            run_id=plan.run_id,
-        )
+        its = observed.session.metadata
+        return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
 
     def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""

@@ -7,7 +7,7 @@ import secrets
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,11 +26,12 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
+from amalthea.kube.credentials import service_account
 from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import gauges, metrics_access, observers, surroundings, web
+from amalthea.operator import cluster, gauges, metrics_access, observers, process, web
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
@@ -90,7 +91,8 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         Client(config, observer=partial(observers.count_calls, metrics)) as client,
         Client(config) as lease_client,
     ):
-        operator = Operator(client, await surroundings.completed(client, settings), metrics, options.trace)
+        settings = replace(settings, account=service_account(await config.credentials.token()))
+        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -220,7 +222,7 @@ class Operator:
             await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
             synced.cancel()
         stopped.cancel()
-        surroundings.calm_the_garbage_collector()
+        process.calm_the_garbage_collector()
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)

@@ -12,11 +12,16 @@ class ClearText:
 
     def allows(self, address: str) -> bool:
         """Tell whether a secret may go to this address: it is https, or http to a listed host."""
-        url = urlsplit(address)
+        try:
+            url = urlsplit(address)
+            port = 80 if url.port is None else url.port
+        except ValueError:
+            return False
         if url.scheme == "https":
             return True
-        host = url.netloc.rpartition("@")[2].lower()
-        return url.scheme == "http" and (host in self.hosts or (url.hostname or "") in self.hosts)
+        host = url.hostname or ""
+        bracketed = f"[{host}]" if ":" in host else host
+        return url.scheme == "http" and not self.hosts.isdisjoint((host, bracketed, f"{bracketed}:{port}"))
 
 
 def parse(text: str) -> ClearText:

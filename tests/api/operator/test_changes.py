@@ -74,7 +74,7 @@ def test_a_newer_operator_restarts_nobody_and_its_change_comes_with_the_next_sta
     world.wait_for_state("one", "Hibernated")
     world.patch_spec("one", hibernated=False)
     pod = world.make_pod_ready("one")
-    assert pod["spec"]["containers"][1]["image"] == "docker.io/amalthea/sidecars:2"
+    assert pod["spec"]["initContainers"][0]["image"] == "docker.io/amalthea/sidecars:2"
     assert condition(world.wait_for_state("one", "Running"), "UpdatePending") is None
 
 

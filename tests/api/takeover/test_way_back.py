@@ -156,12 +156,16 @@ def written_last(world: World, name: str) -> bool:
 
 
 def rolled_out(world: World, name: str, image: str) -> Object:
-    """Do as the Go operator: write a template with another image, of its own rendering."""
+    """Do as the Go operator: write a template with another image, of its own rendering, whose door is a container."""
     pod = world.wait_for("StatefulSet", name, bool)["spec"]["template"]["spec"]
-    session, *others = pod["containers"]
-    containers = [{**session, "image": image}, *({**each, "securityContext": None} for each in others)]
+    (session,), (door,) = pod["containers"], pod["initContainers"]
+    ours_alone = ("restartPolicy", "startupProbe", "securityContext")
+    theirs_too = {key: value for key, value in door.items() if key not in ours_alone}
+    containers = [{**session, "image": image}, theirs_too]
     former = world.wait_for("Pod", f"{name}-0", bool)["metadata"]["uid"]
-    theirs = world.patch("StatefulSet", name, spec={"template": {"spec": {"containers": containers}}})
+    theirs = world.patch(
+        "StatefulSet", name, spec={"template": {"spec": {"initContainers": None, "containers": containers}}}
+    )
     world.wait_for("Pod", f"{name}-0", lambda pod: pod["metadata"]["uid"] != former)
     return theirs
 

@@ -34,8 +34,13 @@ class Cloner:
         return self.run("clone", "--strategy", "notifexist", "--remote", remote, "--path", str(self.volume), *flags)
 
     def run(self, *arguments: str) -> Ended:
+        """Run it to its end; after 50 s it is ended, with the code of a signal."""
         with self.start(*arguments) as process:
-            log = process.communicate(timeout=50)[1]
+            try:
+                log = process.communicate(timeout=50)[1]
+            except subprocess.TimeoutExpired:
+                kill_family(process)
+                log = process.communicate()[1]
         return Ended(process.returncode, log.decode())
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pytest
 from amalthea.testing.waiting import eventually
 from lab.pki import Authority
 from tests.sidecars.gitproxy.forge import Forge
+from tests.sidecars.gitproxy.wire import Begin, MakesWire, Serve, Upstream, Wire
 from tests.support import sidecars
 from tests.support.processes import free_port
 
@@ -106,6 +108,7 @@ async def start(tmp_path: Path, forge: Forge, authority: Authority) -> AsyncIter
             "RENKU_ACCESS_TOKEN": forge.access,
             "RENKU_REFRESH_TOKEN": forge.refresh,
             "RENKU_TOKEN_URL": f"{forge.renku}/renew",
+            "ALLOW_HTTP_HOSTS": f"localhost:{forge.renku_port}",
             **changed,
         }
         log_file = tmp_path / f"proxy-{port}.log"
@@ -154,3 +157,25 @@ def make_repository(bare: Path, files: dict[str, bytes]) -> Path:
     git("clone", "--bare", str(work), str(bare))
     subprocess.run(("git", "-C", str(bare), "config", "http.receivepack", "true"), check=True)
     return bare
+
+
+@pytest.fixture
+async def begin(authority: Authority) -> AsyncIterator[Begin]:
+    """Start a server that does what is given, and the proxy before it."""
+    started: list[Wire | Upstream] = []
+
+    async def start(
+        serve: Serve, *, tls: bool = True, of: Authority = authority, host: str = "localhost", made: MakesWire = Wire
+    ) -> tuple[Wire, Upstream]:
+        upstream = Upstream(serve)
+        await upstream.start(of.server(f"of-{host}", [host]) if tls else None)
+        trust = ssl.create_default_context(cafile=str(authority.pair.certificate))
+        trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        wire = made(trust)
+        await wire.start(upstream.port)
+        started.extend((wire, upstream))
+        return wire, upstream
+
+    yield start
+    for each in started:
+        each.stop()

@@ -72,11 +72,29 @@ async def test_the_token_goes_along_where_the_server_sends_it_on(answering: Answ
     assert [BEARER.encode() in head for head in seen] == [True, True]
 
 
+async def test_another_server_never_sees_the_token_that_a_redirect_would_take_there(
+    answering: Answering, authority: Authority
+) -> None:
+    other, seen = await answering(b"HTTP/1.0 200 OK\r\n\r\n", of=authority)
+    found = b"HTTP/1.1 307 Go on\r\nLocation: https://localhost:%d/\r\nContent-Length: 0\r\n\r\n" % other.port
+    server, _ = await answering(found, of=authority)
+    with pytest.raises(FetchError, match="another server"):
+        await fetch_of(authority)(Question("GET", f"https://localhost:{server.port}/", bearer=BEARER))
+    assert seen == []
+
+
+async def test_a_renewal_is_not_sent_on_at_all(answering: Answering, authority: Authority) -> None:
+    found = b"HTTP/1.1 307 Go on\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
+    server, seen = await answering(found, b"HTTP/1.0 200 OK\r\n\r\n", of=authority)
+    given = await fetch_of(authority)(Question("POST", f"https://localhost:{server.port}/", form=b"refresh_token=x"))
+    assert (given.status, len(seen)) == (307, 1)
+
+
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (b"HTTP/1.1 302 Go on\r\nLocation: http://localhost:1/\r\nContent-Length: 0\r\n\r\n", "without TLS"),
-        (b"HTTP/1.1 302 Go on\r\nLocation: ftp:\r\nContent-Length: 0\r\n\r\n", "without TLS"),
+        (b"HTTP/1.1 302 Go on\r\nLocation: http://localhost:1/\r\nContent-Length: 0\r\n\r\n", "another server"),
+        (b"HTTP/1.1 302 Go on\r\nLocation: ftp:\r\nContent-Length: 0\r\n\r\n", "another server"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n", "too long"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", "ended within a body"),
         (b"nonsense\r\n\r\n", "status line"),

@@ -1,58 +1,16 @@
 """Byte by byte: what a client, a provider or somebody in between may do must harm neither the token nor the session."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from amalthea.testing.waiting import eventually
 from lab.pki import Authority
-from tests.sidecars.gitproxy.wire import BASIC, END, Client, Serve, Upstream, Wire
+from tests.sidecars.gitproxy.wire import BASIC, END, GET, OK, Begin, Wire, answering, intercepted
 
-Begin = Callable[..., Awaitable[tuple[Wire, Upstream]]]
-GET = b"GET /lab/data/info/refs HTTP/1.1\r\nHost: localhost:%d\r\n\r\n"
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 MEBIBYTE = 2**20
-
-
-@pytest.fixture
-async def begin(authority: Authority) -> AsyncIterator[Begin]:
-    """Start a server that does what is given, and the proxy before it."""
-    started: list[Wire | Upstream] = []
-
-    async def start(
-        serve: Serve, *, tls: bool = True, of: Authority = authority, host: str = "localhost", idle: float = 600.0
-    ) -> tuple[Wire, Upstream]:
-        upstream = Upstream(serve)
-        await upstream.start(of.server(f"of-{host}", [host]) if tls else None)
-        trust = ssl.create_default_context(cafile=str(authority.pair.certificate))
-        trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        wire = Wire(trust, idle)
-        await wire.start(upstream.port)
-        started.extend((wire, upstream))
-        return wire, upstream
-
-    yield start
-    for each in started:
-        each.stop()
-
-
-async def intercepted(wire: Wire, upstream: Upstream) -> Client:
-    return await (await wire.tunnel(upstream.port)).secure()
-
-
-def answering(answer: bytes, seen: list[bytes]) -> Serve:
-    """Answer every request that has no body."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            seen.append(await reader.readuntil(END))
-            writer.write(answer)
-            await writer.drain()
-
-    return serve
 
 
 async def test_requests_of_one_connection_share_one_to_the_server_and_each_carries_the_token(begin: Begin) -> None:
@@ -106,7 +64,7 @@ async def test_a_server_that_hangs_is_given_up_with_a_sentence(begin: Begin) -> 
     async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    wire, upstream = await begin(hang, idle=0.2)
+    wire, upstream = await begin(hang, made=partial(Wire, idle_seconds=0.2))
     client = await intercepted(wire, upstream)
     await client.send(GET % upstream.port)
     answer = await client.rest()

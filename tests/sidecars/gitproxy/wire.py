@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from amalthea.sidecars import clear_text
 from amalthea.sidecars.gitproxy import certificate
 from amalthea.sidecars.gitproxy.conversation import Site
 from amalthea.sidecars.gitproxy.fetch import Answer, Question
 from amalthea.sidecars.gitproxy.head import MAX_HEAD
+from amalthea.sidecars.gitproxy.listening import PROXY, Bounds, Crowd
 from amalthea.sidecars.gitproxy.matching import Origin, Repository
 from amalthea.sidecars.gitproxy.proxy import Proxy
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
@@ -20,6 +22,9 @@ END = b"\r\n\r\n"
 BASIC = b"Authorization: Basic b2F1dGgyOnRva2VuLTE="
 """The field for the user `oauth2` with the password `token-1`."""
 SECONDS = 10.0
+
+GET = b"GET /lab/data/info/refs HTTP/1.1\r\nHost: localhost:%d\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -101,17 +106,27 @@ class Wire:
 
     trust: ssl.SSLContext
     idle_seconds: float = 600.0
+    scheme: str = "https"
+    allowed: str = ""
+    """Hosts that may get the token without TLS."""
     port: int = 0
     _server: asyncio.Server | None = None
     _clients: list[Client] = field(default_factory=list)
 
     async def start(self, upstream_port: int) -> None:
         """Listen."""
-        repositories = (Repository(Origin("https", "localhost", upstream_port), ("lab", "data"), "forge"),)
+        repositories = (Repository(Origin(self.scheme, "localhost", upstream_port), ("lab", "data"), "forge"),)
         settings = Settings(providers={"forge": "http://renku/token"}, renku=RenkuTokens("a", "b", "http://renku/"))
-        site = Site(repositories, Tokens(settings, renku, lambda: 0.0), self.trust, idle_seconds=self.idle_seconds)
+        site = Site(
+            repositories,
+            Tokens(settings, renku, lambda: 0.0),
+            self.trust,
+            clear_text=clear_text.parse(self.allowed),
+            idle_seconds=self.idle_seconds,
+        )
+        bounds = Bounds(PROXY.most, MAX_HEAD, self.idle_seconds)
         proxy = Proxy(site, certificate.server_side(("localhost",)))
-        self._server = await asyncio.start_server(proxy.handle, "127.0.0.1", 0, limit=MAX_HEAD)
+        self._server = await asyncio.start_server(Crowd(proxy.handle, bounds), "127.0.0.1", 0, limit=MAX_HEAD)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def client(self) -> Client:
@@ -133,3 +148,24 @@ class Wire:
             client.writer.transport.abort()
         if self._server is not None:
             self._server.close()
+
+
+MakesWire = Callable[[ssl.SSLContext], Wire]
+Begin = Callable[..., Awaitable[tuple[Wire, Upstream]]]
+"""The fixture `begin`."""
+
+
+async def intercepted(wire: Wire, upstream: Upstream) -> Client:
+    return await (await wire.tunnel(upstream.port)).secure()
+
+
+def answering(answer: bytes, seen: list[bytes]) -> Serve:
+    """Answer every request that has no body."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            seen.append(await reader.readuntil(END))
+            writer.write(answer)
+            await writer.drain()
+
+    return serve

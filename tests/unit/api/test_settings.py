@@ -30,6 +30,7 @@ def test_everything_can_be_set() -> None:
             "AMALTHEA_USAGE_INTERVAL": "1m",
             "AMALTHEA_STOPPING_LEAD": "0",
             "AMALTHEA_ASK_DOORS": "false",
+            "AMALTHEA_NATIVE_SIDECARS": "false",
             "SIDECARS_IMAGE": "renku/sidecars:1",
             "OAUTH2_PROXY_IMAGE": "mirror/oauth2-proxy:1",
             "RCLONE_STORAGE_CLASS": "rclone",
@@ -47,6 +48,7 @@ def test_everything_can_be_set() -> None:
         usage_interval=timedelta(minutes=1),
         stopping_lead=timedelta(0),
         ask_doors=False,
+        native_sidecars=False,
         build=BuildSettings(
             sidecars_image="renku/sidecars:1",
             oauth2_proxy_image="mirror/oauth2-proxy:1",

@@ -53,7 +53,8 @@ ASKED_FOR = {"": "/", "lab": "/lab", "/a b": "/a%20b", "?path=a b": "/?path=a%20
 def test_probe_door_and_controller_ask_for_what_a_request_can_hold(written: str, asked: str) -> None:
     """A taken-over session whose probe asks for something else than before never gets ready again."""
     builder = DEMO.with_token().with_session(urlPath=written, stripURLPath=True, readinessProbe={"type": "http"})
-    here, door = pod.template(builder.subject())["spec"]["containers"]
+    local = pod.template(builder.subject())["spec"]
+    (here,), (door,) = local["containers"], local["initContainers"]
     far = pod.template(builder.remote().subject())["spec"]["containers"][0]
 
     assert here["readinessProbe"]["httpGet"]["path"] == asked

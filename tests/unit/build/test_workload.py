@@ -93,6 +93,27 @@ def test_a_users_change_reaches_a_running_session_under_always() -> None:
     assert world.step().writes == ()
 
 
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated", "never"])
+def test_another_form_of_the_door_waits_for_the_next_start(strategy: str, native: bool) -> None:
+    """The cluster was upgraded, the setting was changed, or the session is of a release before native sidecars."""
+    world = running(
+        session().with_token().with_spec(reconcileStrategy=strategy).with_settings(native_sidecars=not native)
+    )
+    template = world.template
+    world.builder = world.builder.with_settings(native_sidecars=native)
+    world.settle()
+    assert world.template == template
+    assert pending(world) == (None if strategy == "never" else "OperatorChanged")
+
+    world.builder = world.builder.with_spec(hibernated=True)
+    world.settle()
+    world.stop_pod()
+    world.builder = world.builder.with_spec(hibernated=False)
+    world.settle()
+    assert ("initContainers" in world.template["spec"]) == (native if strategy != "never" else not native)
+
+
 def test_a_users_change_after_an_upgrade_brings_the_upgrade_too() -> None:
     world = awake("always")
     upgrade(world)
@@ -101,7 +122,7 @@ def test_a_users_change_after_an_upgrade_brings_the_upgrade_too() -> None:
     world.settle()
 
     assert image(world) == "example.org/lab:2"
-    assert world.template["spec"]["containers"][1]["image"] == "renku/sidecars:2"
+    assert world.template["spec"]["initContainers"][0]["image"] == "renku/sidecars:2"
     assert pending(world) is None
 
 

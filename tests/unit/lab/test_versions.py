@@ -15,6 +15,7 @@ MODULE_PATHS = {
     "helm": "helm.sh/helm/v3",
     "metrics-server": "sigs.k8s.io/metrics-server",
     "kwok": "sigs.k8s.io/kwok",
+    "kube-router": "github.com/cloudnativelabs/kube-router/v2",
     "oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7",
 }
 

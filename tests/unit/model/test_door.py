@@ -88,11 +88,12 @@ PROXIED = (container(), container("authproxy"))
     ("found", "expected"),
     [
         (pod(*PROXIED, podIP="192.0.2.7"), "192.0.2.7"),
+        (pod(sidecars=[container("authproxy")], podIP="192.0.2.7"), "192.0.2.7"),
         (pod(*PROXIED), ""),
         (pod(podIP="192.0.2.7"), None),
         (None, None),
     ],
-    ids=["with a proxy", "without an address yet", "open to all", "no pod"],
+    ids=["with a proxy", "with a native sidecar", "without an address yet", "open to all", "no pod"],
 )
 def test_only_a_pod_with_a_proxy_has_a_door(found: Manifest | None, expected: str | None) -> None:
     assert door.address(pod_view(found) if found is not None else None) == expected

@@ -27,8 +27,11 @@ SAID = "/etc/authproxy/auth: cookie_kay is none of its keys; do you mean cookie_
 
 
 def trouble_of(door: SessionBuilder, name: str, state: Manifest, last: Manifest | None = None) -> Trouble:
+    """Return what is wrong: the same for a native sidecar as for a container of a session that runs already."""
     checking = container(name, state, last=last) if last is not None else container(name, state)
     found = find(observed(door, statefulset(), pod(container(state=running()), checking)))
+    waits = container(state=waiting("PodInitializing"))
+    assert find(observed(door, statefulset(), pod(waits, sidecars=[checking], phase="Pending"))) == found
     assert found is not None
     return found
 
@@ -47,6 +50,14 @@ def test_a_door_that_cannot_use_its_secret_names_it_while_it_is_down_and_while_i
     )
 
 
+def test_a_program_that_listens_on_the_doors_port_is_told_apart_from_a_spoilt_secret() -> None:
+    said = "Port 65535 cannot be listened on: another program of the pod listens there."
+    for state, last in ((terminated(3, message=said), None), (CRASHES, terminated(3, message=said))):
+        found = trouble_of(TOKEN, "authproxy", state, last)
+        assert (found.code, found.fatal, found.said) == (Failure.DOOR_PORT_TAKEN, True, said)
+        assert "listen on another port than 65533, 65534 and 65535" in found.message
+
+
 def test_oauth2_proxy_with_a_whole_secret_as_its_configuration_names_that() -> None:
     found = trouble_of(session().with_oidc("provider"), "oauth2-proxy", terminated(1))
     assert found.code is Failure.DOOR_MISCONFIGURED
@@ -58,6 +69,7 @@ def test_oauth2_proxy_with_a_whole_secret_as_its_configuration_names_that() -> N
     [
         ("authproxy", terminated(137, "OOMKilled"), Failure.OUT_OF_MEMORY),
         ("authproxy", terminated(1), Failure.CRASHED),
+        ("oauth2-proxy", terminated(3), Failure.DOOR_MISCONFIGURED),
         ("oauth2-proxy", terminated(137, "OOMKilled"), Failure.OUT_OF_MEMORY),
         ("oauth2-proxy", terminated(128, "StartError", "no such file or directory"), Failure.CANNOT_START),
     ],

@@ -116,6 +116,7 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "waits for its own claim, which is being made": ("NotReady", None, observed(None, AWAKE, unscheduled_pod('persistentvolumeclaim "demo" not found', ago(seconds=1)))),
     "its volume was removed": ("NotReady", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod('persistentvolumeclaim "demo" bound to non-existent persistentvolume "pv-1"', ago(hours=1)))),
     "its containers have ended, and its pod does not go": ("NotReady", Failure.POD_STOPPED, observed(None, AWAKE, gone(90, pod(container(state=terminated(0)))))),
+    "its session has ended, and its door not yet": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(90, pod(container(state=terminated(0)), sidecars=[container("authproxy", ready=True)])))),
     "evicted": ("Failed", Failure.EVICTED, observed(None, AWAKE, pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."))),
     "its node is emptied": ("Failed", Failure.EVICTED, observed(None, AWAKE, gone(0, EMPTIED))),
     "its node is emptied, and is lost on the way": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(60, EMPTIED))),

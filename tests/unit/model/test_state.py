@@ -80,6 +80,12 @@ STATES = {
         "RunningDegraded",
         observed(None, AWAKE, pod(container(ready=True), sidecars=[container("git-proxy")]), status=RUNNING),
     ),
+    "its door, a native sidecar, crashes": (
+        "RunningDegraded",
+        observed(
+            None, AWAKE, pod(container(ready=True), sidecars=[container("authproxy", terminated(1))]), status=RUNNING
+        ),
+    ),
     "its node is lost": ("NotReady", observed(None, AWAKE, NODE_LOST, status=RUNNING)),
     "it does not answer any more": ("NotReady", observed(None, AWAKE, pod(), status=RUNNING)),
     "paused": ("Hibernated", observed(PAUSED, ASLEEP)),

@@ -185,6 +185,13 @@ def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -
     assert due.wake_at == later(hours=73)
 
 
+def with_init_containers(*containers: Manifest) -> Manifest:
+    """Return a StatefulSet whose pod is to have these init containers."""
+    workload = statefulset()
+    workload["spec"]["template"]["spec"]["initContainers"] = [{"name": str(i), **c} for i, c in enumerate(containers)]
+    return workload
+
+
 STEPS = {
     "nothing yet": (observed(CULLED, statefulset()), Step.STORAGE, "1 of 5"),
     "waits for its volume": (
@@ -222,6 +229,40 @@ STEPS = {
         ),
         Step.STARTED,
         "5 of 6",
+    ),
+    "only the door runs, and images are pulled": (
+        observed(
+            CULLED,
+            statefulset(),
+            pod(container(state=waiting("PodInitializing")), sidecars=[container("authproxy")], phase="Pending"),
+        ),
+        Step.IMAGES,
+        "3 of 5",
+    ),
+    "the door runs, and a repository is cloned": (
+        observed(
+            CULLED,
+            statefulset(),
+            pod(
+                container(state=waiting("PodInitializing")),
+                init=[container("git-clone-0")],
+                sidecars=[container("authproxy")],
+                phase="Pending",
+                conditions=[condition("Initialized", "False")],
+            ),
+        ),
+        Step.CLONED,
+        "4 of 6",
+    ),
+    "a workload with a door, whose pod is not there yet": (
+        observed(CULLED, with_init_containers({"restartPolicy": "Always"})),
+        Step.STORAGE,
+        "1 of 5",
+    ),
+    "a workload with a clone, whose pod is not there yet": (
+        observed(CULLED, with_init_containers({"restartPolicy": "Always"}, {})),
+        Step.STORAGE,
+        "1 of 6",
     ),
     "only the proxy runs yet": (
         observed(CULLED, statefulset(), pod(container(state=waiting("ContainerCreating")), container("authproxy"))),

@@ -162,3 +162,24 @@ def test_no_text_that_somebody_writes_crashes_the_check(text: str) -> None:
     refused = {problem.field for problem in problems("demo", builder.subject().spec)}
 
     assert {"spec.session.shmSize", "spec.culling.maxAge"} <= refused
+
+
+@pytest.mark.parametrize(
+    ("named", "operators", "refused"),
+    [
+        ("amalthea", "amalthea", True),
+        (None, "default", True),
+        ("", "default", True),
+        ("default", "default", True),
+        ("lab", "amalthea", False),
+        (None, "amalthea", False),
+        ("amalthea", None, False),
+        (None, None, False),
+    ],
+)
+def test_no_session_runs_with_the_rights_of_the_operator(
+    named: str | None, operators: str | None, refused: bool
+) -> None:
+    found = problems("demo", session().with_spec(serviceAccountName=named).subject().spec, operators)
+    assert [each.field for each in found] == (["spec.serviceAccountName"] if refused else [])
+    assert all("name another one" in each.remedy and str(operators) in each.remedy for each in found)

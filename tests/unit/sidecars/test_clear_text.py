@@ -22,6 +22,14 @@ from amalthea.sidecars.clear_text import parse
         ("h.org", "ftp://h.org/a", False),
         ("[::1]:80", "http://[::1]:80/a", True),
         ("h.org", "", False),
+        ("h.org:80", "http://h.org/a", True),
+        ("[::1]", "http://[::1]:8080/a", True),
+        ("h.org", "http://h.org:port/a", False),
+        ("h.org", "http://[h.org/a", False),
+        ("h.org", "http://evil.org#@h.org/a", False),
+        ("h.org", "http://evil.org?@h.org/a", False),
+        ("h.org", "http://h.org:80@evil.org/a", False),
+        ("*", "http://h.org/a", False),
     ],
 )
 def test_only_listed_hosts_get_secrets_without_tls(listed: str, address: str, allowed: bool) -> None:

@@ -1,4 +1,4 @@
-"""The door of a session that does not open: which secret its configuration comes from, for that is where to look."""
+"""The door of a session that does not open: its configuration, with the secret that it comes from, or a taken port."""
 
 import re
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ from amalthea.model.troubles.trouble import Trouble
 
 UNUSABLE = 2
 """Exit code of authproxy where it cannot use its configuration: its last words name what is wrong, never a value."""
+PORT_TAKEN = 3
+"""Exit code of authproxy where another program of the pod listens on one of its ports: its last words name the port."""
 _REMEDY = {
     names.CONTAINER_AUTHPROXY: "Correct it there; authproxy is started again by itself.",
     names.CONTAINER_OAUTH2_PROXY: (
@@ -19,6 +21,11 @@ _REMEDY = {
     ),
 }
 """oauth2-proxy ends with the same exit code if its configuration is wrong and if its provider is down."""
+_TAKEN = (
+    "Nobody can open the session: a program in it listens on a port of authproxy, which checks who may enter. Let it"
+    f" listen on another port than {names.PORT_SECOND_PROXY}, {names.PORT_META} and {names.PORT_ENTRY}, then pause and"
+    " resume the session. A program that does so on purpose is after the keys of those who open the session."
+)
 _VOLUMES = (names.VOLUME_PROXY_CONFIG, names.VOLUME_AUTHORIZED_EMAILS)
 _LACKS_KEY = re.compile(r"references non-existent secret key: (?P<key>\S+)")
 _OF_ITS_OWN = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
@@ -29,9 +36,11 @@ def troubles(pod: PodView, door: Authentication | None) -> Iterator[Trouble]:
     """Return what is wrong with the configuration of the programs that check who may open the session."""
     if door is None:
         return
-    for container in pod.status.container_statuses:
+    for container in pod.lasting:
         how = _ended(container)
-        if how is not None and _by_its_configuration(container.name, how):
+        if how is not None and container.name == names.CONTAINER_AUTHPROXY and how.exit_code == PORT_TAKEN:
+            yield Trouble(Failure.DOOR_PORT_TAKEN, _TAKEN, how.message.strip())
+        elif how is not None and _by_its_configuration(container.name, how):
             yield _misconfigured(door, container.name, how)
 
 

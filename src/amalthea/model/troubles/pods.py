@@ -79,8 +79,7 @@ def lost_at(pod: PodView) -> datetime | None:
 
 def lost(pod: PodView) -> Trouble:
     """Return the trouble of a pod whose end nobody reports. It is never removed by force: two writers lose data."""
-    statuses = pod.status.container_statuses
-    if statuses and all(each.state.terminated is not None for each in statuses):
+    if pod.lasting and all(each.state.terminated is not None for each in pod.lasting):
         message = (
             "The session's containers have ended, but its pod does not go: its volumes are still being released, or a"
             " finalizer holds it. If that lasts, an administrator should look at the pod and its node."

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amalthea.sidecars.cloner import submodules
+from amalthea.sidecars.cloner import large_files, submodules
 from amalthea.sidecars.cloner.checkout import Wish, check_out
 from amalthea.sidecars.cloner.credentials import Access
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
@@ -95,7 +95,7 @@ def _attempt(work: Workplace, order: Order, finish: Finish) -> None:
             folders = [partial, *(submodules.fetch(work, partial, address) if has_files else ())]
         with _judged(f"Fetching the large files of {address}"):
             for folder in folders:
-                _large_files(work, folder, fetch=order.large_files)
+                large_files.look_after(work, folder, fetch=order.large_files)
         with _judged(f"Finishing the clone of {address}"):
             finish(work.local, folders)
             _move(partial, order.folder)
@@ -118,19 +118,6 @@ def _judged(doing: str) -> Iterator[None]:
         raise _AttemptFailed(judge(error.said, doing)) from None
     except OSError as error:
         raise _AttemptFailed(judge(error.strerror or "", doing)) from None
-
-
-def _large_files(work: Workplace, folder: Path, *, fetch: bool) -> None:
-    """Have Git LFS look after a repository that uses it, and fetch its files if they are wanted now."""
-    if not work.local.run("ls-files", "--", ":(attr:filter=lfs)", folder=folder):
-        return
-    hooks = work.local.run("rev-parse", "--absolute-git-dir", folder=folder) + "/hooks"
-    install = ("lfs", "install", "--local", *(() if fetch else ("--skip-smudge",)))
-    work.local.run("-c", f"core.hooksPath={hooks}", *install, folder=folder)  # for git in the session
-    if fetch:
-        with work.network() as git:
-            git.show("lfs", "fetch", folder=folder)
-        work.local.run("lfs", "checkout", folder=folder)
 
 
 def _move(partial: Path, place: Path) -> None:

@@ -23,12 +23,23 @@ class Rule:
     def answer(self, question: str) -> str:
         """Return the answer in git's credential protocol (git-credential(1)), empty where none is allowed."""
         asked = dict(line.split("=", 1) for line in question.split("\n") if "=" in line)
-        own = urlsplit(self.address)
-        if asked.get("host") != own.netloc or asked.get("protocol") not in {own.scheme, "https"}:
-            return ""
-        if not any(_covers(prefix, asked.get("path", "")) for prefix in (unquote(own.path), *self.others)):
+        if not self._allows(asked.get("protocol", ""), asked.get("host", ""), asked.get("path", "")):
             return ""
         return f"username={self.login.username}\npassword={self.login.password}\n"
+
+    def covers(self, address: str) -> bool:
+        """Tell whether the login is for this address."""
+        try:
+            url = urlsplit(address)
+        except ValueError:
+            return False
+        return address.isprintable() and self._allows(url.scheme, url.netloc, unquote(url.path))
+
+    def _allows(self, scheme: str, host: str, path: str) -> bool:
+        own = urlsplit(self.address)
+        if host != own.netloc or scheme not in {own.scheme, "https"}:
+            return False
+        return any(_covers(prefix, path) for prefix in (unquote(own.path), *self.others))
 
 
 def _covers(prefix: str, path: str) -> bool:

@@ -5,6 +5,7 @@ argument holds it. Where no network step is under way, nothing listens.
 """
 
 import contextlib
+import itertools
 import shlex
 import socket
 import sys
@@ -16,6 +17,10 @@ from amalthea.sidecars.cloner.credential_rule import Rule
 from amalthea.sidecars.cloner.errors import Misconfigured
 
 _LONGEST_QUESTION = 65536
+_MOST_ANSWERS = 50
+"""In one step. git-lfs asks again and again where a server refuses the password."""
+_STOP = "quit=1\n"
+"""Tells git to ask nobody else, and to give up (git-credential(1))."""
 _SECONDS = 10.0
 
 
@@ -46,14 +51,15 @@ def serve(rule: Rule, folder: Path) -> Iterator[str]:
 
 
 def _answer_all(listening: socket.socket, rule: Rule) -> None:
-    while True:
+    for number in itertools.count():
         try:
             asking, _ = listening.accept()
         except OSError:  # the step has ended
             return
         with asking, contextlib.suppress(OSError, UnicodeDecodeError):
             asking.settimeout(_SECONDS)
-            asking.sendall(rule.answer(_read(asking)).encode())
+            question = _read(asking)
+            asking.sendall((rule.answer(question) if number < _MOST_ANSWERS else _STOP).encode())
 
 
 def _read(asking: socket.socket) -> str:

@@ -43,9 +43,19 @@ class Workplace:
     _remote: Remote
     _access: Access
 
+    def may_login(self, address: str) -> bool:
+        """Tell whether the credentials may be used at an address that the repository itself names."""
+        credentials = self._access.credentials
+        return not isinstance(credentials, Login) or self._rule(credentials).covers(address)
+
+    def _rule(self, login: Login) -> Rule:
+        return Rule(login, self._remote.address, self._access.other_paths)
+
     @contextlib.contextmanager
-    def network(self) -> Iterator[Git]:
+    def network(self, more: Sequence[safe_settings.Setting] = (), *, login: bool = True) -> Iterator[Git]:
         """Yield git for one step that talks to servers; the credentials can be had while the block lasts.
+
+        `more` are further settings; without `login` a user and password are left out.
 
         Raises:
             GitFailed: the private key or its passphrase is wrong.
@@ -53,10 +63,9 @@ class Workplace:
         """
         credentials = self._access.credentials
         with contextlib.ExitStack() as stack:
-            environment, settings = dict(self._network), safe_settings.NETWORK
-            if isinstance(credentials, Login) and self._remote.scope:
-                rule = Rule(credentials, self._remote.address, self._access.other_paths)
-                helper = stack.enter_context(credential_server.serve(rule, self._secret))
+            environment, settings = dict(self._network), (*safe_settings.NETWORK, *more)
+            if isinstance(credentials, Login) and self._remote.scope and login:
+                helper = stack.enter_context(credential_server.serve(self._rule(credentials), self._secret))
                 settings = (*settings, ("credential.helper", helper))
             elif isinstance(credentials, Key):
                 environment["SSH_AUTH_SOCK"] = stack.enter_context(

@@ -4,25 +4,23 @@ import json
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPMessage
 from typing import IO
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-from amalthea.sidecars import trust
+from amalthea.sidecars import origins, trust
 
 _SECONDS = 30.0
 
 
-class _SameHost(HTTPRedirectHandler):
-    """Follows redirects, and hands the user's token on to the same host only, never from https to http."""
+class _SameOrigin(HTTPRedirectHandler):
+    """Follows redirects by the rule in `origins.py`."""
 
     def redirect_request(
         self, request: Request, answer: IO[bytes], code: int, message: str, headers: HTTPMessage, address: str
     ) -> Request | None:
-        following = super().redirect_request(request, answer, code, message, headers, address)
-        old, new = urlsplit(request.full_url), urlsplit(address)
-        if following is not None and (old.hostname != new.hostname or (old.scheme, new.scheme) == ("https", "http")):
-            following.remove_header("Authorization")
-        return following
+        if not origins.same_origin(request.full_url, address):
+            raise HTTPError(request.full_url, code, "redirected to another server", headers, answer)
+        return super().redirect_request(request, answer, code, message, headers, address)
 
 
 def fetch(address: str, renku_token: str, environment: Mapping[str, str]) -> str | None:
@@ -31,7 +29,7 @@ def fetch(address: str, renku_token: str, environment: Mapping[str, str]) -> str
     try:
         request = Request(address, headers=headers)  # noqa: S310  (variables.py lets http and https through)
         https = HTTPSHandler(context=trust.context(environment))
-        with build_opener(https, _SameHost).open(request, timeout=_SECONDS) as answer:
+        with build_opener(https, _SameOrigin).open(request, timeout=_SECONDS) as answer:
             token = json.load(answer)["access_token"]
     except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError):
         return None

@@ -10,7 +10,8 @@ import logging
 import ssl
 from dataclasses import dataclass, field
 
-from amalthea.sidecars.gitproxy import matching, peer, refusal
+from amalthea.sidecars.clear_text import ClearText
+from amalthea.sidecars.gitproxy import eligibility, matching, peer, refusal
 from amalthea.sidecars.gitproxy.head import BadMessage, Request, Response, read_response
 from amalthea.sidecars.gitproxy.matching import Origin, Repository
 from amalthea.sidecars.gitproxy.network import Network
@@ -34,6 +35,8 @@ class Site:
     trust: ssl.SSLContext
     """Whose certificates are believed."""
     network: Network = field(default_factory=Network)
+    clear_text: ClearText = field(default_factory=ClearText)
+    """Hosts that may get tokens without TLS."""
     dial_seconds: float = 20.0
     idle_seconds: float = 600.0
     """How much silence is borne where something must come."""
@@ -58,6 +61,12 @@ class Conversation:
             OSError: a connection broke while the answer was on its way.
         """
         provider = matching.provider(self._site.repositories, server, request.target)
+        if provider and (why := eligibility.why_not(request)):
+            log.warning("a request goes on without a token", extra={"provider": provider, "error": why})
+            provider = None
+        is_exposed = provider is not None and not self._site.clear_text.allows(f"{server.scheme}://{server.authority}")
+        if is_exposed:
+            provider = None
         body = await self._kept(request)
         token = await self._token(provider)
         response = await self._ask(server, request, body, token)
@@ -66,6 +75,10 @@ class Conversation:
             if newer not in ("", token):
                 self.hang_up()
                 response = await self._ask(server, request, body, newer)
+        if is_exposed and response.status == 401 and not request.values("authorization"):
+            raise refusal.unencrypted(server)
+        if response.status == 101 and not request.values("upgrade"):
+            raise Refused(502, f"{server.host} changes the protocol, which nobody asked for.")
         return await self._bring(request, response)
 
     def hang_up(self) -> None:

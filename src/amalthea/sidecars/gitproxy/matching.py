@@ -1,13 +1,16 @@
 """Which requests are for a configured repository, and so get the token of its provider. Everything else gets none."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%\-]+)(?::([0-9]{1,5}))?")
-_AMBIGUOUS = frozenset("/\\%")
-"""What separates components for one server or another, or is decoded once more, if it stands in a decoded one."""
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=@")
+"""The ASCII that means the same to every server: RFC 3986's unreserved and sub-delims, less `;`, and `@`."""
+_DOTTED = re.compile(r"[\W_]*\.(?![A-Za-z0-9])")
+"""How a component begins that some server may read as `.` or `..`, since it ignores the other characters."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def repository(url: str, provider: str) -> Repository | None:
         return None
     server = origin(parts.scheme, parts.netloc.rpartition("@")[2])
     path = _components(parts.path.rstrip("/"))
-    if server is None or not path:
+    if server is None or not path or any(map(_is_unusable, path)):
         return None
     return Repository(server.without_www, (*path[:-1], path[-1].removesuffix(".git")), provider)
 
@@ -67,18 +70,36 @@ def provider(repositories: tuple[Repository, ...], server: Origin, target: str) 
     Only whole components count, `.git` at a repository's name may be there or not. None: it gets none.
     """
     path = _components(target.partition("?")[0])
-    if any(map(_is_ambiguous, path)):
-        return None  # a server may take it for another repository than we do
+    if not target.isascii():
+        return None  # no URL holds other characters; servers guess what they mean
     best: Repository | None = None
     for known in repositories:
         if known.origin == server.without_www and _begins(path, known.path):
             best = known if best is None or len(known.path) > len(best.path) else best
-    return best.provider if best else None
+    if best is None or any(map(_is_ambiguous, path[len(best.path) :])):
+        return None  # a server may take it for another repository than we do
+    return best.provider
 
 
 def _is_ambiguous(component: str) -> bool:
-    """Tell whether a server that decodes it again, or cuts parameters off (`..;x`), may go elsewhere in its tree."""
-    return component.partition(";")[0] in (".", "..") or not _AMBIGUOUS.isdisjoint(component)
+    """Tell whether some server may read a component as another one, and so go elsewhere in its tree.
+
+    Servers decode twice (`%2e`), cut off parameters (`..;x`), blanks and what follows a NUL, take backslashes for
+    slashes, and map bytes that are not UTF-8, or characters that look like ASCII (fullwidth dots), to ASCII. So a
+    component holds plain ASCII, letters, marks and digits only.
+    """
+    return _DOTTED.match(component) is not None or not all(map(_is_plain, component))
+
+
+def _is_unusable(component: str) -> bool:
+    """Tell whether a configured repository cannot be known for certain by this component. Blanks within it are fine."""
+    return component != component.strip() or _is_ambiguous(component.replace(" ", "_"))
+
+
+def _is_plain(character: str) -> bool:
+    if character.isascii():
+        return character in _PLAIN
+    return unicodedata.category(character)[0] in "LM" or unicodedata.category(character) == "Nd"
 
 
 def _begins(path: tuple[str, ...], start: tuple[str, ...]) -> bool:

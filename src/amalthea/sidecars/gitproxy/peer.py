@@ -28,6 +28,8 @@ class Peer:
         self.reader = reader
         self.writer = writer
         self.idle = idle
+        self.awaits_head = False
+        """Whether a head is waited for: the connection is at rest, or its head is not all there."""
         self._without_tls: asyncio.StreamWriter | None = None
 
     async def head(self, patience: float | None) -> bytes:
@@ -36,6 +38,7 @@ class Peer:
         Raises:
             BadMessage: it does not end. Truncated: the connection did. TimeoutError: nothing comes any more.
         """
+        self.awaits_head = True
         try:
             async with asyncio.timeout(patience):
                 return await self.reader.readuntil(head.END)
@@ -45,6 +48,8 @@ class Peer:
             return b""
         except asyncio.LimitOverrunError:
             raise head.BadMessage("The head is too large.", 431) from None
+        finally:
+            self.awaits_head = False
 
     async def send(self, data: bytes) -> None:
         """Send, and wait until not too much is on its way; raise TimeoutError if the other end takes nothing."""
@@ -167,12 +172,12 @@ async def _pour_chunks(source: Peer, sink: Peer) -> None:
         if not data.endswith(b"\r\n"):
             raise head.BadMessage("A chunk is longer than its size.")
         await sink.send(line + data)  # at once: each write is a record of TLS
-    ending = [line]
-    while ending[-1] != b"\r\n":
-        if len(ending) > _TRAILERS:
-            raise head.BadMessage("There are too many trailers.")
-        ending.append(await source.line())
-    await sink.send(b"".join(ending))
+    for _ in range(_TRAILERS):
+        if await source.line() == b"\r\n":
+            break
+    else:
+        raise head.BadMessage("There are too many trailers.")
+    await sink.send(b"0\r\n\r\n")  # without trailers (RFC 9110, 6.5.1): some servers take them for header fields
 
 
 async def join(one: Peer, other: Peer) -> None:

@@ -27,9 +27,8 @@ class Proxy:
         self._site = site
         self._certificate = certificate
 
-    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, client: Peer) -> None:
         """Serve a client's connection to its end. It never raises: what goes wrong is one connection's matter."""
-        client = Peer(reader, writer, self._site.idle_seconds)
         try:
             await self._serve(client, None)
             await client.close()

@@ -7,6 +7,8 @@ from amalthea.sidecars.gitproxy.head import Head
 from amalthea.sidecars.gitproxy.matching import Origin
 from amalthea.sidecars.gitproxy.peer import Peer
 
+ALLOW_HTTP_HOSTS = "GIT_PROXY_ALLOW_HTTP_HOSTS"
+
 
 class Refused(Exception):  # noqa: N818  (named by what happened)
     """A request gets no answer but ours. The message is for the user."""
@@ -24,6 +26,12 @@ def of(server: Origin, error: OSError) -> Refused:
     if isinstance(error, TimeoutError):
         return Refused(504, f"{server.host} does not answer. Try again later.")
     return Refused(502, f"{server.host} cannot be reached, or has hung up ({_why(error)}). Try again later.")
+
+
+def unencrypted(server: Origin) -> Refused:
+    """Return what to tell of a repository that wants credentials and got no token, for lack of TLS."""
+    remedy = f"Write https:// in its address, or have your administrators list it in {ALLOW_HTTP_HOSTS}."
+    return Refused(403, f"http://{server.authority} is not encrypted, so your token is not sent there. {remedy}")
 
 
 async def answer(client: Peer, status: int, text: str) -> None:

@@ -34,6 +34,8 @@ def plain(request: Request) -> tuple[Origin, Request]:
 
 def within(request: Request, server: Origin) -> Request:
     """Return a request from within a tunnel to a server; raise BadMessage if it is for another one."""
+    if request.method == "CONNECT":
+        raise BadMessage("There is no tunnel within a tunnel.", 405)
     if not request.target.startswith("/"):
         raise BadMessage("The target has to be a path.")
     hosts = request.values("host")

@@ -1,21 +1,18 @@
 """`sidecars gitproxy proxy`: puts the proxy together and runs it until it is told to stop, which is no failure."""
 
 import asyncio
-import errno
 import logging
 import os
 import signal
 import ssl
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from amalthea.sidecars import last_words, trust
-from amalthea.sidecars.gitproxy import certificate, network
+from amalthea.sidecars.gitproxy import certificate, listening, network
 from amalthea.sidecars.gitproxy.conversation import Site
 from amalthea.sidecars.gitproxy.fetch import HttpFetch
-from amalthea.sidecars.gitproxy.head import MAX_HEAD
 from amalthea.sidecars.gitproxy.health import Health
 from amalthea.sidecars.gitproxy.proxy import Proxy
 from amalthea.sidecars.gitproxy.settings import Settings, from_environment
@@ -24,9 +21,6 @@ from amalthea.telemetry import logs
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (the kubelet asks from the node)
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-
-Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 log = logging.getLogger("gitproxy")
 
@@ -61,21 +55,12 @@ async def _run(settings: Settings, believed: ssl.SSLContext, way_out: network.Ne
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     tokens = Tokens(settings, HttpFetch(believed, way_out), time.time)
     names = {host for known in settings.repositories for host in (known.origin.host, f"www.{known.origin.host}")}
-    proxy = Proxy(Site(settings.repositories, tokens, believed, way_out), certificate.server_side(names))
+    site = Site(settings.repositories, tokens, believed, way_out, settings.clear_text)
+    proxy = Proxy(site, certificate.server_side(names))
     health = Health(settings.port, settings.health_port)
-    await _listen(proxy.handle, _LOOPBACK, settings.port)
-    await _listen(health.handle, _ANYWHERE, settings.health_port)
+    await listening.start(proxy.handle, _LOOPBACK, settings.port, listening.PROXY)
+    await listening.start(health.handle, _ANYWHERE, settings.health_port, listening.HEALTH)
     keeping = asyncio.create_task(tokens.keep())
     log.info("the git proxy is ready", extra={"port": settings.port, "repositories": len(settings.repositories)})
     await stopped.wait()
     keeping.cancel()
-
-
-async def _listen(handle: Handler, hosts: tuple[str, str], port: int) -> None:
-    """Listen at an IPv4 address and, where this machine knows IPv6, at one of that: `localhost` may mean either."""
-    await asyncio.start_server(handle, hosts[0], port, limit=MAX_HEAD)
-    try:
-        await asyncio.start_server(handle, hosts[1], port, limit=MAX_HEAD)
-    except OSError as error:
-        if error.errno not in _NO_IPV6:
-            raise

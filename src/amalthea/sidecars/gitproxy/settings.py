@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from amalthea.sidecars import clear_text
+from amalthea.sidecars.clear_text import ClearText
 from amalthea.sidecars.gitproxy import lifetimes, matching
 
 _PREFIX = "GIT_PROXY_"
@@ -55,6 +57,8 @@ class Settings:
     """RENKU_ACCESS_TOKEN, RENKU_REFRESH_TOKEN and RENKU_TOKEN_URL; None where no repository needs them."""
     check_period: float = 60.0
     """Seconds between two looks at how long the tokens are still good for (REFRESH_CHECK_PERIOD_SECONDS)."""
+    clear_text: ClearText = field(default_factory=ClearText)
+    """Hosts that may get tokens without TLS (ALLOW_HTTP_HOSTS)."""
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
@@ -73,8 +77,27 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         return Settings(port, health_port, check_period=check_period)
     read = (matching.repository(each.url, each.provider) for each in listed if each.provider in providers)
     repositories = tuple(each for each in read if each is not None)
-    renku = _renku(env) if repositories else None
-    return Settings(port, health_port, repositories, providers, renku, check_period)
+    if not repositories:
+        return Settings(port, health_port, (), providers, None, check_period)
+    hosts, renku = _clear_text(env), _renku(env)
+    for each in repositories:
+        _require_tls(hosts, providers[each.provider], "PROVIDERS")
+    _require_tls(hosts, renku.url, "RENKU_TOKEN_URL" if _text(env, "RENKU_TOKEN_URL") else "RENKU_URL")
+    return Settings(port, health_port, repositories, providers, renku, check_period, hosts)
+
+
+def _clear_text(env: Mapping[str, str]) -> ClearText:
+    text = _text(env, "ALLOW_HTTP_HOSTS")
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        if matching.origin("http", entry) is None:
+            raise SettingsError(f"{_PREFIX}ALLOW_HTTP_HOSTS has an entry that is not a host; write host or host:port.")
+    return clear_text.parse(text)
+
+
+def _require_tls(hosts: ClearText, url: str, name: str) -> None:
+    if not hosts.allows(url):
+        remedy = f"write https://, or list its host in {_PREFIX}ALLOW_HTTP_HOSTS"
+        raise SettingsError(f"{_PREFIX}{name} holds an http:// URL, where tokens could be read on the way; {remedy}.")
 
 
 def _renku(env: Mapping[str, str]) -> RenkuTokens:

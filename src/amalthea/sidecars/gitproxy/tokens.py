@@ -63,6 +63,7 @@ class Tokens:
         self._tokens: dict[str, Token] = {}
         self._locks = {provider: asyncio.Lock() for provider in settings.providers}
         self._renewing = asyncio.Lock()
+        self._renewals: set[asyncio.Task[str]] = set()
 
     async def of(self, provider: str, refused: str = "") -> str:
         """Return a provider's token, and a new one where the provider has just refused `refused`.
@@ -102,7 +103,16 @@ class Tokens:
         return Token(given.access_token, lifetimes.end_as_told(given.expires_at))
 
     async def _renew(self, old: str) -> str:
-        """Return a Renku token newer than `old`. Both rotate: an answer that is lost is lost for good."""
+        """Return a Renku token newer than `old`.
+
+        Both rotate: an answer that is lost is lost for good. So it is waited for even if nobody needs it any more.
+        """
+        renewal = asyncio.create_task(self._renewed(old))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)
+        return await asyncio.shield(renewal)
+
+    async def _renewed(self, old: str) -> str:
         async with self._renewing:
             if self._renku.access != old:
                 return self._renku.access

@@ -55,6 +55,24 @@ def test_no_other_address_gets_the_password(path: str, protocol: str, host: str)
     assert ask(Rule(LOGIN, "https://h.org/group/project.git"), path, protocol, host) == ""
 
 
+@pytest.mark.parametrize(
+    ("address", "covered"),
+    [
+        ("https://h.org/group/project.git/info/lfs", True),
+        ("https://h.org/group/project/info/lfs", True),
+        ("https://h.org/sessions/mallory/lfs", False),
+        ("https://evil.org/group/project.git/info/lfs", False),
+        ("https://h.org/group/project.git%2f..%2f..%2fsessions", False),
+        ("https://h.org\r/group/project.git", False),
+        ("https://[h.org/group/project.git", False),
+        ("http://h.org/group/project.git", False),
+        ("/etc", False),
+    ],
+)
+def test_the_password_is_for_no_other_address_that_the_repository_names(address: str, covered: bool) -> None:
+    assert Rule(LOGIN, "https://h.org/group/project.git").covers(address) is covered
+
+
 def test_a_question_without_a_path_is_not_answered() -> None:
     assert Rule(LOGIN, "https://h.org/a").answer("protocol=https\nhost=h.org\n") == ""
 

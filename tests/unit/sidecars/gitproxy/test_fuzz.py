@@ -41,6 +41,11 @@ PIECES = (
     b"/..;",
     b"/..%5c",
     b"/..",
+    b"/..%20",
+    b"/.%00.",
+    b"/%c0%ae%c0%ae",
+    b"/%ef%bc%8e.",
+    b"/.%e2%80%8b.",
     b"chunked",
     b"0",
     b"\xff",
@@ -83,6 +88,9 @@ def where_it_goes(target: str, data: bytes) -> None:
             route()
     if provider((REPOSITORY,), HERE, target) is not None:
         path = target.split("?", maxsplit=1)[0]
+        assert target.isascii()
+        assert not re.search(r"[\s\\;\ufffd]", unquote(path))
+        assert unquote(path).isprintable()
         for _ in range(3):
             path = unquote(path)
             assert not {".", ".."} & {part.split(";")[0] for part in re.split(r"[/\\]", path)}

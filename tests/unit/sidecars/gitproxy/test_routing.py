@@ -80,6 +80,12 @@ def test_within_a_tunnel_no_other_host_can_be_asked(target: str, fields: tuple[s
         routing.within(request(f"GET {target}", *fields), HERE)
 
 
+def test_within_a_tunnel_there_is_no_other_tunnel() -> None:
+    with pytest.raises(BadMessage) as refused:
+        routing.within(request("CONNECT /lab/data", "Host: git.example.org:8443"), HERE)
+    assert refused.value.status == 405
+
+
 def test_only_servers_with_a_repository_are_intercepted() -> None:
     known = repository("https://www.git.example.org:8443/lab/data", "forge")
     assert known is not None

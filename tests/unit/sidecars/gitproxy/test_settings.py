@@ -40,6 +40,14 @@ def test_the_place_of_renewal_follows_from_renkus_own() -> None:
     assert settings.renku.url == "https://renku.example.org/api/data/internal/authentication/token"
 
 
+def test_tokens_may_be_had_without_tls_from_listed_hosts_only() -> None:
+    http = '[{"id": "forge", "access_token_url": "http://renku:8080/token"}]'
+    settings = read(PROVIDERS=http, RENKU_TOKEN_URL="", RENKU_URL="http://dev", ALLOW_HTTP_HOSTS="renku:8080, dev")
+    assert settings.clear_text.allows("http://renku:8080/token")
+    with pytest.raises(SettingsError, match=r"GIT_PROXY_RENKU_URL holds an http:// URL.*GIT_PROXY_ALLOW_HTTP_HOSTS"):
+        read(RENKU_TOKEN_URL="", RENKU_URL="http://dev", ALLOW_HTTP_HOSTS="renku:8080")
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -77,6 +85,9 @@ def test_where_no_repository_needs_a_token_none_is_asked_for(changed: dict[str, 
         ("RENKU_REFRESH_TOKEN", f"{SECRET}\r\nX: y"),
         ("RENKU_TOKEN_URL", ""),
         ("RENKU_TOKEN_URL", f"renku?{SECRET}"),
+        ("RENKU_TOKEN_URL", f"http://renku/{SECRET}"),
+        ("PROVIDERS", '[{"id": "forge", "access_token_url": "http://localhost/token"}]'),
+        ("ALLOW_HTTP_HOSTS", "http://renku"),
         ("RENKU_AUTHENTICATION_VERSION", "v1"),
         ("REFRESH_CHECK_PERIOD_SECONDS", "0"),
     ],

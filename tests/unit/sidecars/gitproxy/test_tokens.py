@@ -96,6 +96,30 @@ async def test_a_refused_token_of_renku_is_renewed_once_and_the_pair_rotates() -
         assert renku.renewals == expected
 
 
+async def test_a_renewal_is_kept_although_the_request_that_needed_it_is_gone() -> None:
+    renku = Renku()
+    begun, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(question: Question) -> Answer:
+        answer = await renku(question)
+        if question.method == "POST":
+            begun.set()
+            await may_answer.wait()
+        return answer
+
+    given = RenkuTokens("expired", renku.refresh, "https://renku/renew")
+    tokens = Tokens(Settings(providers={"forge": "https://renku/token"}, renku=given), slow, lambda: NOW)
+    asking = asyncio.create_task(tokens.of("forge"))
+    await begun.wait()
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
+    may_answer.set()
+
+    assert await tokens.of("forge") == "provider-1"
+    assert renku.renewals == 1
+
+
 async def test_what_renku_refuses_for_good_says_how_it_can_be_had_again() -> None:
     renku = Renku()
     tokens = tokens_of(renku)
