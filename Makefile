@@ -112,6 +112,10 @@ bench-gitproxy: setup ## Measure a large clone with and without the git proxy
 bench-authproxy: setup ## Measure the door of a session against aiohttp, within its 16 MiB
 	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
 
+.PHONY: siege
+siege: setup ## Besiege the door of a session with 1,000 hostile connections for ten minutes, in three ways
+	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
+
 .PHONY: fuzz
 fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.sidecars.authproxy.door import KEY, Door
+from tests.sidecars.authproxy.limited import Limited
 from tests.sidecars.authproxy.session import Session
 from tests.support import sidecars
 from tests.support.processes import free_port
@@ -30,22 +31,29 @@ async def open_door(tmp_path: Path, session: Session) -> AsyncIterator[Open]:
     """Start the door before the session, with other settings in its file where they are given."""
     started: list[Door] = []
 
-    async def begin(*flags: str, env: dict[str, str] | None = None, **changed: object) -> Door:
+    async def begin(
+        *flags: str,
+        env: dict[str, str] | None = None,
+        group: Limited | None = None,
+        user: str = "",
+        with_file: bool = True,
+        **changed: object,
+    ) -> Door:
         port, meta_port = free_port(), free_port()
         config = tmp_path / f"{port}.yaml"
         config.write_text(yaml.safe_dump({"authproxy": {"token": KEY, **changed}}))
         log_file = tmp_path / f"{port}.log"
+        file = ("--config", str(config)) if with_file else ()
+        command = sidecars.sidecars("proxy", "serve", *file, *flags, user=user)
+        settings = {
+            "AUTHPROXY_PORT": str(port),
+            "AUTHPROXY_META_PORT": str(meta_port),
+            "AUTHPROXY_REMOTE": f"http://127.0.0.1:{session.port}",
+            **(env or {}),
+        }
         with log_file.open("wb") as log:
             process = subprocess.Popen(  # noqa: ASYNC220  (it is started, not waited for)
-                sidecars.sidecars("proxy", "serve", "--config", str(config), *flags),
-                env={
-                    "AUTHPROXY_PORT": str(port),
-                    "AUTHPROXY_META_PORT": str(meta_port),
-                    "AUTHPROXY_REMOTE": f"http://127.0.0.1:{session.port}",
-                    **(env or {}),
-                },
-                stdout=log,
-                stderr=log,
+                group.within(*command) if group else command, env=settings, stdout=log, stderr=log
             )
         door = Door(process, port, meta_port, log_file)
         started.append(door)

@@ -116,8 +116,10 @@ class Door:
         """Return the files that HAProxy has open, sockets and the like too."""
         return {path.resolve() for path in (self.processes[1] / "fd").iterdir()}
 
-    async def connect(self, port: int | None = None) -> Browser:
-        browser = Browser(*await asyncio.open_connection("127.0.0.1", port or self.port, limit=1 << 20))
+    async def connect(self, port: int | None = None, source: str = "127.0.0.1") -> Browser:
+        """Connect from an address of this machine, such as any of 127.0.0.0/8."""
+        streams = asyncio.open_connection("127.0.0.1", port or self.port, limit=1 << 20, local_addr=(source, 0))
+        browser = Browser(*await streams)
         self.browsers.append(browser)
         return browser
 
@@ -128,9 +130,9 @@ class Door:
         browser.writer.close()
         return answer
 
-    async def websocket(self, *fields: str, target: str = "/ws") -> Browser:
+    async def websocket(self, *fields: str, target: str = "/ws", port: int | None = None) -> Browser:
         """Open a WebSocket."""
-        browser = await self.connect()
+        browser = await self.connect(port)
         assert (await browser.ask(target, *UPGRADE, *fields)).status == 101
         return browser
 

@@ -19,11 +19,17 @@ class Limited:
         self.folder = first / name
         self.folder.mkdir()
         (self.folder / self._names[0]).write_text(str(limit))
+        self._tcp = self.folder / "memory.kmem.tcp.limit_in_bytes"
+        if self._tcp.exists():  # version 1 counts sockets' buffers only after this, and apart
+            self._tcp.write_text(str(limit))
+
+    def within(self, *command: str) -> list[str]:
+        """Return the command that runs another within the limit."""
+        return ["/bin/sh", "-c", f'echo $$ > {self.folder}/cgroup.procs; exec "$@"', "sh", *command]
 
     def start(self, *command: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
         """Start a program within the limit."""
-        script = f'echo $$ > {self.folder}/cgroup.procs; exec "$@"'
-        return subprocess.Popen(["/bin/sh", "-c", script, "sh", *command], env=env, stdout=subprocess.DEVNULL)
+        return subprocess.Popen(self.within(*command), env=env, stdout=subprocess.DEVNULL)
 
     @property
     def peak(self) -> int:
@@ -35,6 +41,14 @@ class Limited:
         """Return what is in use and cannot be dropped, in bytes."""
         stat = dict(line.split() for line in (self.folder / "memory.stat").read_text().splitlines())
         return int(stat.get("anon") or stat["rss"])
+
+    @property
+    def sockets(self) -> int:
+        """Return what the kernel keeps for TCP, in bytes: within the limit in version 2, apart in version 1."""
+        if self._tcp.exists():
+            return int((self.folder / "memory.kmem.tcp.usage_in_bytes").read_text())
+        stat = dict(line.split() for line in (self.folder / "memory.stat").read_text().splitlines())
+        return int(stat["sock"])
 
     @property
     def kills(self) -> int:

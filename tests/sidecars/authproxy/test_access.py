@@ -178,3 +178,22 @@ async def test_a_key_of_several_words_opens_as_a_cookie_too(open_door: Open, quo
     door = await open_door(token="two  words")
     for value, status in (("two  words", 200), ("two words", 401), ("two", 401), ("two  words x", 401)):
         assert (await door.ask("/", f"Cookie: a=1; renku-auth={quote}{value}{quote} ; b=2")).status == status
+
+
+async def test_no_other_site_shows_the_page_that_may_ask_for_a_key_but_a_start_is_shown_in_any_frame(
+    open_door: Open, session: Session
+) -> None:
+    door = await open_door()
+    refused = await door.ask("/", NAVIGATION)
+    await session.stop()
+    starting = await door.ask("/", NAVIGATION, BEARER)
+    for page in (refused, starting):
+        assert page.field("x-content-type-options") == "nosniff"
+        assert page.field("referrer-policy") == "no-referrer"
+    assert "frame-ancestors 'self'" in (refused.field("content-security-policy") or "")
+    assert "frame-ancestors" not in (starting.field("content-security-policy") or "none")
+
+
+async def test_what_the_session_answers_gets_no_header_of_the_door(door: Door) -> None:
+    head = (await door.ask("/", NAVIGATION, BEARER)).head.lower()
+    assert [name for name in (b"content-security", b"nosniff", b"referrer", b"connection: close") if name in head] == []

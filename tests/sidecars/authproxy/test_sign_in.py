@@ -1,5 +1,7 @@
 """Who holds the key but no cookie shows it in a form: it must open this session only, and lead nobody elsewhere."""
 
+import asyncio
+from hashlib import sha256
 from urllib.parse import quote_plus, urljoin, urlsplit
 
 import pytest
@@ -13,13 +15,20 @@ PATH = {"AUTHPROXY_COOKIE_PATH": "/sessions/mine/"}
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
+def field_named(path: str) -> str:
+    return f"amalthea-key-{sha256(path.encode()).hexdigest()[:12]}"
+
+
+FIELD = field_named("/sessions/mine")
+
+
 @pytest.fixture
 async def form_door(open_door: Open) -> Door:
     return await open_door(env=PATH, token=KEY)
 
 
-async def show(door: Door, key: str, *fields: str, target: str = "/sessions/mine/lab?a=b") -> Answer:
-    body = f"other=1&amalthea-key={quote_plus(key)}".encode()
+async def show(door: Door, key: str, *fields: str, target: str = "/sessions/mine/lab?a=b", name: str = FIELD) -> Answer:
+    body = f"{name}={quote_plus(key)}&other=1".encode()
     return await door.ask(target, FORM, NAVIGATION, *fields, method="POST", body=body)
 
 
@@ -81,15 +90,53 @@ async def test_another_form_of_who_has_no_key_is_not_taken_for_a_wrong_one(form_
     assert (answer.status, b"Please sign in" in answer.body) == (400, True)
 
 
+@pytest.mark.parametrize("key", [KEY, "another", ""])
+@pytest.mark.parametrize("shown", [f"Authorization: Bearer {KEY}", f"Cookie: renku-auth={KEY}"])
+async def test_who_is_in_already_and_sends_the_form_again_does_not_hand_it_to_the_session(
+    form_door: Door, session: Session, key: str, shown: str
+) -> None:
+    answer = await show(form_door, key, shown)
+    assert answer.status == 303
+    assert answer.field("location") == "/./sessions/mine/lab?a=b"
+    assert (answer.field("set-cookie") is not None) == (key == KEY)
+    assert session.heads == []
+
+
+async def test_a_key_that_comes_after_its_head_does_not_reach_the_session_either(
+    form_door: Door, session: Session
+) -> None:
+    browser = await form_door.connect()
+    head = (
+        f"POST / HTTP/1.1\r\nHost: h\r\n{FORM}\r\nCookie: renku-auth={KEY}\r\nContent-Length: {len(FIELD) + 2}\r\n\r\n"
+    )
+    await browser.send(head.encode())
+    for character in f"{FIELD}=k":
+        await browser.send(character.encode())
+        await asyncio.sleep(0)
+    assert (await browser.answer()).status == 303
+    assert session.heads == []
+
+
 async def test_a_form_of_the_session_itself_is_its_own(form_door: Door, session: Session) -> None:
-    answer = await show(form_door, KEY, f"Authorization: Bearer {KEY}")
+    answer = await show(form_door, KEY, f"Authorization: Bearer {KEY}", name="key")
     assert answer.status == 200
     assert session.heads[0].startswith(b"POST /sessions/mine/lab?a=b ")
 
 
+async def test_the_field_is_named_after_the_session_and_no_password_manager_keeps_it(open_door: Open) -> None:
+    names = set()
+    for path in ("/sessions/mine/", "/sessions/another/", "/sessions/mine"):
+        door = await open_door(env={"AUTHPROXY_COOKIE_PATH": path}, token=KEY)
+        page = (await door.ask(path, NAVIGATION)).body.decode()
+        names.add(page.partition('<input name="')[2].partition('"')[0])
+        assert 'autocomplete="off"' in page
+        assert 'type="password"' not in page
+    assert len(names) == 2
+
+
 async def test_a_path_in_percent_signs_and_a_quoted_name_are_kept_as_they_are(open_door: Open) -> None:
     door = await open_door(env={"AUTHPROXY_COOKIE_PATH": "/a%20b%[src]/"}, token=KEY, cookie_key="a%'b")
-    opened = await show(door, KEY)
+    opened = await show(door, KEY, name=field_named("/a%20b%[src]"))
     assert (opened.field("set-cookie") or "").startswith(f"a%'b={KEY}; Path=/a%20b%[src]; ")
 
 

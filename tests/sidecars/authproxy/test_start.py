@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 from tests.sidecars.authproxy.conftest import Open
-from tests.sidecars.authproxy.door import KEY, NAVIGATION, SECONDS
+from tests.sidecars.authproxy.door import BEARER, KEY, NAVIGATION, SECONDS
 from tests.support import sidecars
 from tests.support.processes import free_port
+
+USER = "1000:1000"
 
 
 def run(*flags: str, **env: str) -> tuple[int, str]:
@@ -40,7 +42,7 @@ def test_a_taken_port_ends_it_with_one_line() -> None:
         for each in ports:
             env = {f"AUTHPROXY_{name}": value for name, value in each.items()}
             code, said = run(**{"AUTHPROXY_REMOTE": "http://127.0.0.1:1", **env})
-            assert (code, said.count("\n")) == (1, 1)
+            assert (code, said.count("\n")) == (3, 1)
             assert said.startswith(f"Port {taken} cannot be listened on (Address already in use)")
 
 
@@ -71,3 +73,32 @@ async def test_it_needs_no_folder_that_it_can_write_and_says_nothing_while_all_i
     assert await door.end() == 0
     assert door.log == ""
     assert not [path for path in files if path.is_file() and not str(path).startswith("/memfd:")]
+
+
+def steal(port: int) -> subprocess.CompletedProcess[str]:
+    """Try to share a port as the door's own user, as a program of the session could."""
+    script = (
+        "import socket; thief = socket.socket(); thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1);"
+        f"thief.bind(('0.0.0.0', {port})); thief.listen(); print('shared')"
+    )
+    return subprocess.run(sidecars.python("-c", script, user=USER), capture_output=True, text=True, check=False)
+
+
+async def test_no_program_of_the_same_user_shares_its_ports(open_door: Open, tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    door = await open_door(user=USER)
+    for port in (door.port, door.meta_port):
+        tried = steal(port)
+        assert "Address already in use" in tried.stderr, tried
+    assert {(await door.ask("/", BEARER)).status for _ in range(20)} == {200}
+
+
+async def test_behind_oauth2_proxy_only_the_pods_own_address_is_let_in(open_door: Open) -> None:
+    """127.0.0.6 is where a service mesh (Istio) delivers strangers from."""
+    door = await open_door(with_file=False)
+    for source, status in (("127.0.0.1", 200), ("127.0.0.6", 403), ("127.0.0.2", 403)):
+        browser = await door.connect(source=source)
+        assert (await browser.ask("/")).status == status
+        health = await door.connect(source=source)
+        assert (await health.ask("/__amalthea__/health")).status == 200

@@ -1,30 +1,26 @@
-"""HAProxy's configuration for a session's door: pure text, for HAProxy 2.6 and later.
+"""HAProxy's configuration for a session's door: pure text, for HAProxy 3.0 and later.
 
 Two ports: the door, with three ways to the session behind it (pages for people, the rest, WebSockets), and the one
-where the operator asks. Order matters: health, then the key, then all else. What browsers send is never quoted into it.
+where the operator asks. Order matters: admission, health, the key, then all else. What browsers send is never quoted
+into it.
 """
 
 import binascii
 from typing import NamedTuple
 
-from amalthea.sidecars.authproxy import pages, sign_in, work
+from amalthea.sidecars.authproxy import access, admission, pages, work
 from amalthea.sidecars.authproxy.settings import Settings
 
-MAX_CONNECTIONS = 250
-"""Open connections that get an answer from the session; some more are taken, for the kubelet and the operator."""
-_MAX_DOOR = MAX_CONNECTIONS + 50
-_MAX_META = 50
-"""Each port has its own: who holds all of one must not keep the other from answering."""
 _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
 _BUFFERS = 200
 """How many there are at most: with all of them in use, HAProxy stays within 16 MiB. A connection at rest has none."""
-_SOCKET_BUFFER = 131072
-"""Bytes: control groups of version 2 count what the kernel keeps, and it would keep 4 MiB of a transfer that stalls."""
-_HTML = "content-type 'text/html; charset=utf-8'"
-_JSON = "content-type application/json"
-_NOT_KEPT = "hdr Cache-Control no-store"
-_LATER = f"{_NOT_KEPT} hdr Retry-After {pages.TRY_AGAIN}"
+_SOCKET_BUFFERS = {"rcvbuf.client": 65536, "sndbuf.client": 131072, "rcvbuf.server": 131072, "sndbuf.server": 131072}
+"""Bytes: control groups of version 2 count what the kernel keeps, and it would keep 4 MiB of a transfer that stalls.
+The smallest is the one that strangers can fill."""
+_KEPT_ALIVE = "650s"
+"""Load balancers keep idle connections for up to 600 s (Google Cloud's), and must be the first to close them: a request
+that meets a closing connection fails."""
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
@@ -43,6 +39,7 @@ def render(settings: Settings, place: Place) -> str:
         _global(settings, place.lua),
         _defaults(),
         _door(settings, place),
+        *(_section(*table) for table in admission.TABLES),
         *_ways(settings),
         _meta(place.meta),
         # Last, so that HAProxy says what it does not take of all before; from then on it would tell of starts and ends.
@@ -60,12 +57,14 @@ def _global(settings: Settings, lua: str) -> str:
     return _section(
         "global",
         "nbthread 1",
-        f"maxconn {_MAX_DOOR + _MAX_META}",
-        "hard-stop-after 25s",
+        "noreuseport",  # a program with the same UID could listen on the same ports, and get some of the requests
+        f"maxconn {admission.MOST + admission.MOST_META}",
+        f"hard-stop-after {settings.stop_within}s",
         f"tune.bufsize {_BUFFER}",
         f"tune.buffers.limit {_BUFFERS}",
         "tune.http.maxhdr 256",
-        *(f"tune.{way}.{end} {_SOCKET_BUFFER}" for way in ("rcvbuf", "sndbuf") for end in ("client", "server")),
+        "tune.stick-counters 5",
+        *(f"tune.{name} {size}" for name, size in _SOCKET_BUFFERS.items()),
         *([f"set-var proc.token str({token}),b64dec"] if token else []),
         "set-var proc.last_request date()",
         "set-var proc.last_work date()",
@@ -86,9 +85,9 @@ def _defaults() -> str:
         "option disable-h2-upgrade",
         "retries 0",
         "timeout connect 10s",
-        "timeout http-request 10s",
-        "timeout http-keep-alive 2m",
-        "timeout client 1d",
+        f"timeout http-request {admission.PATIENCE}",
+        f"timeout http-keep-alive {_KEPT_ALIVE}",
+        f"timeout client {admission.PATIENCE}",
         "timeout server 1d",
         "timeout tunnel 7d",
     )
@@ -98,15 +97,13 @@ def _door(settings: Settings, place: Place) -> str:
     return _section(
         "frontend door",
         *(f"bind {address}" for address in place.door),
-        f"maxconn {_MAX_DOOR}",
+        *admission.door(from_within=settings.from_within),
         "option contstats",
         *(_logging(place.log) if settings.verbose else []),
         *_health(),
         *_kind(),
-        *(_refuse(403, pages.ANOTHER_WAY, "!{ src 127.0.0.0/8 ::1 }") if settings.from_within else []),
-        *(_access(settings) if settings.token else []),
-        f"acl too_many fe_conn gt {MAX_CONNECTIONS}",
-        *_refuse(503, pages.TOO_MANY, "too_many", headers=_LATER),
+        *access.rules(settings),
+        *admission.let_in(),
         *_headers(),
         *(_stripping(settings.strip_path_prefix) if settings.strip_path_prefix is not None else []),
         *work.rules(),
@@ -122,7 +119,7 @@ def _logging(log: int) -> list[str]:
 
 
 def _health() -> list[str]:
-    answer = f"""status 200 {_JSON} {_NOT_KEPT} string '{{"message": "up"}}'"""
+    answer = f"""status 200 {pages.JSON} {pages.LAST} string '{{"message": "up"}}'"""
     return [f"http-request return {answer} if {{ path /__amalthea__/health }} {{ method GET HEAD }}"]
 
 
@@ -133,44 +130,6 @@ def _kind() -> list[str]:
         "http-request set-var(txn.navigation) bool(true) if { req.hdr(sec-fetch-mode) -m str navigate }",
         f"http-request set-var(txn.navigation) bool(true) if {older}",
         "acl navigation var(txn.navigation) -m bool",
-    ]
-
-
-def _access(settings: Settings) -> list[str]:
-    """Let in who has the key in the cookie, whichever of that name, or as a bearer token; then take it out."""
-    name = _literal(settings.cookie_key)
-    # Blanks may stand between words, and each fits in one way only: else a stranger's cookie costs its square.
-    value = rf'\s*{name}=\"?([^;\"\s]*(?:\s+[^;\"\s]+)*)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
-    key = f'Cookie \'%[req.fhdr(cookie),regsub("(^|;)\\s*{name}=[^;]*","",g),regsub("^;\\s*","")]\''
-    return [
-        # By RFC 6265 there is one; who sends two wants them to be read differently here and behind.
-        *_refuse(400, pages.TWO_COOKIES, "{ req.fhdr_cnt(cookie) gt 1 }"),
-        f"acl cookie_given req.fhdr(cookie) -m reg '(^|;)\\s*{name}='",
-        f"acl cookie_right 'req.fhdr(cookie),regsub(\"^(?:.*?;)??{value}'",
-        f"acl cookie_right 'req.fhdr(cookie),regsub(\"^(?:.*;)?{value}'",
-        r"acl bearer_given req.fhdr(authorization) -m reg -i '^bearer\s+\S'",
-        r"""acl bearer_right 'req.fhdr(authorization),regsub("^bearer\s+","",i),secure_memcmp(proc.token)'""",
-        "http-request set-var(txn.key) bool(true) if cookie_given cookie_right",
-        "http-request set-var(txn.key) bool(true) if bearer_given bearer_right",
-        "acl right_key var(txn.key) -m bool",
-        *sign_in.rules(settings),
-        *(_refuse(401, pages.ANOTHER_KEY, sign_in.SHOWN, form=True) if sign_in.offered(settings) else []),
-        *_refuse(400, pages.NO_KEY, "!cookie_given !bearer_given", form=sign_in.offered(settings)),
-        *_refuse(401, pages.WRONG_KEY, "!right_key", form=sign_in.offered(settings)),
-        f"http-request set-header {key} if cookie_given",
-        "http-request del-header Cookie if { req.fhdr(cookie) -m len 0 }",
-        "http-request del-header Authorization if bearer_given bearer_right",
-    ]
-
-
-def _refuse(
-    status: int, text: pages.Text, condition: str, *, headers: str = _NOT_KEPT, form: bool = False
-) -> list[str]:
-    page = pages.page(text, sign_in.FIELD if form else None)
-    start = f"http-request return status {status} {headers}"
-    return [
-        f"{start} {_HTML} string '{page}' if {condition} navigation",
-        f"{start} {_JSON} string '{pages.message(text)}' if {condition}",
     ]
 
 
@@ -188,22 +147,22 @@ def _headers() -> list[str]:
 def _stripping(prefix: str) -> list[str]:
     """Cut the prefix from the path as it was sent. RStudio would put it in again from the header Forwarded."""
     cut = [
-        f"http-request replace-path '^{_literal(prefix)}(/.*)$' '\\1'",
-        f"http-request replace-path '^{_literal(prefix)}$' '/'",
+        f"http-request replace-path '^{access.literal(prefix)}(/.*)$' '\\1'",
+        f"http-request replace-path '^{access.literal(prefix)}$' '/'",
     ]
     return [*(cut if prefix else []), "http-request del-header Forwarded"]
 
 
 def _ways(settings: Settings) -> list[str]:
-    page = f"{_HTML} string '{pages.page(pages.NO_ANSWER)}'"
-    message = f"{_JSON} string '{pages.message(pages.NO_ANSWER)}'"
+    page = f"{pages.HTML} string '{pages.page(pages.NO_ANSWER)}' {pages.SHOWN_ANYWHERE}"
+    message = f"{pages.JSON} string '{pages.message(pages.NO_ANSWER)}'"
     server = f"server session {settings.remote}"
     # Where a browser has closed, do not wait for the session to close too: some programs never do. HAProxy 3.0 has no
     # time limit for that (`timeout server-fin` is for TCP there).
     leave = "option nolinger"
     websockets = (
         "stick-table type string len 36 size 1k expire 2m store bytes_in_rate(60s)",
-        "http-response track-sc0 uuid if { status 101 }",
+        "http-response track-sc2 uuid if { status 101 }",
     )
     return [
         _section("backend pages", *_unanswered(page), leave, server),
@@ -214,7 +173,7 @@ def _ways(settings: Settings) -> list[str]:
 
 def _unanswered(body: str) -> list[str]:
     """Say it alike for whatever HAProxy has met: no connection, no answer (502), or none in time (504)."""
-    return [f"http-error status {status} {body} {_LATER}" for status in (502, 503, 504)]
+    return [f"http-error status {status} {body} {pages.LATER}" for status in (502, 503, 504)]
 
 
 def _meta(addresses: tuple[str, ...]) -> str:
@@ -227,20 +186,11 @@ def _meta(addresses: tuple[str, ...]) -> str:
         "open_websockets": "%[be_conn(websockets)]",
     }
     body = ", ".join(f'"{name}": {value}' for name, value in values.items())
-    start = f"{_JSON} {_NOT_KEPT}"
+    start = f"{pages.JSON} {pages.LAST}"
     return _section(
         "frontend meta",
         *(f"bind {address}" for address in addresses),
-        f"maxconn {_MAX_META}",
-        "timeout client 10s",
-        "timeout http-request 5s",
-        "timeout http-keep-alive 5s",
+        *admission.meta(),
         f"http-request return status 200 {start} lf-string '{{{body}}}' if {{ path /request_stats }} {{ method GET }}",
         f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'""",
     )
-
-
-def _literal(text: str) -> str:
-    """Return a regular expression for just this text, in characters that mean nothing to HAProxy's parser."""
-    plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/"
-    return "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in text.encode())

@@ -9,7 +9,17 @@ from typing import NamedTuple
 
 import yaml
 
-KEYS = ("token", "cookie_key", "remote", "port", "meta_port", "strip_path_prefix", "cookie_path", "verbose")
+KEYS = (
+    "token",
+    "cookie_key",
+    "remote",
+    "port",
+    "meta_port",
+    "strip_path_prefix",
+    "cookie_path",
+    "verbose",
+    "stop_within",
+)
 _TOP = "authproxy"
 _TEXT = "tag:yaml.org,2002:str"
 _HARMLESS = re.compile(r"[A-Za-z_-]{1,30}")

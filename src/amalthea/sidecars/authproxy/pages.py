@@ -9,6 +9,20 @@ from typing import NamedTuple
 TRY_AGAIN = 3
 """Seconds until the page of a session that does not answer loads itself anew, and programs may try again."""
 
+_OWN = "hdr Cache-Control no-store hdr X-Content-Type-Options nosniff hdr Referrer-Policy no-referrer"
+END = "hdr Connection close"
+"""For whom is not let in: a connection that goes on holds a place."""
+LAST = f"{_OWN} {END}"
+LATER = f"{_OWN} hdr Retry-After {TRY_AGAIN}"
+JSON = "content-type application/json"
+HTML = "content-type 'text/html; charset=utf-8'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"
+SHOWN_ANYWHERE = f"""hdr Content-Security-Policy "{_POLICY}; form-action 'none'\""""
+"""For pages that only those see who are let in. Sites may show a session in a frame (with cookies of SameSite=None),
+and there is nothing to click on: who waits for it in such a frame sees that it starts."""
+FRAMED_BY_ITSELF = f"""hdr Content-Security-Policy "{_POLICY}; form-action 'self'; frame-ancestors 'self'\""""
+"""For refusals, which may ask for the key: no other site may show them as its own."""
+
 _STYLE = (
     ":root{color-scheme:light dark}"
     "body{margin:0;min-height:100vh;display:grid;place-items:center;font:1.1rem/1.6 system-ui,sans-serif;"
@@ -16,6 +30,7 @@ _STYLE = (
     "main{max-width:34rem;padding:2rem}"
     "h1{font-size:1.6rem;line-height:1.3;margin:0 0 1rem}"
     "input,button{font:inherit;padding:.2rem .5rem}"
+    ".key{-webkit-text-security:disc}"
     "@media(prefers-color-scheme:dark){body{color:#e8eaed;background:#17191c}}"
 )
 
@@ -86,8 +101,11 @@ def page(text: Text, key_field: str | None = None) -> str:
 def _form(field: str) -> str:
     return (
         "<details><summary>I have the key of this session</summary>"
-        f'<form method="post"><p><label>Key <input name="{field}" type="password" autocomplete="current-password" '
-        "required></label> <button>Open the session</button></p></form></details>"
+        # Password managers go by the host, which other sessions may share. So this is not a password field: it only
+        # looks like one.
+        f'<form method="post"><p><label>Key <input name="{field}" type="text" class="key" autocomplete="off" '
+        'autocapitalize="none" spellcheck="false" required></label> <button>Open the session</button></p></form>'
+        "</details>"
     )
 
 

@@ -28,7 +28,7 @@ class _Flags(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become HAProxy; return only if that fails: 2 if it is configured wrongly, 1 if it cannot run here."""
+    """Become HAProxy. Return if that fails: 2 for a wrong configuration, 3 for a port that is taken, else 1."""
     # Nothing ends the first process of a container but what it handles itself.
     former = signal.signal(signal.SIGTERM, _stopped)
     try:
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
         _become(configuration.render(wanted, configuration.Place(*ports, _log(), str(_LUA))))
     except SettingsError as error:
         return _end(str(error), 2)
-    except (listening.PortTaken, listening.UnknownHost) as error:
+    except listening.PortTaken as error:
+        return _end(str(error), 3)
+    except listening.UnknownHost as error:
         return _end(str(error), 1)
     except OSError as error:
         return _end(f"HAProxy cannot be started ({error.strerror}); use the image of the sidecars as it is.", 1)

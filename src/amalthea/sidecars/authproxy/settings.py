@@ -39,6 +39,9 @@ class Settings(NamedTuple):
     """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
     from_within: bool = False
     """Whether only the pod's own programs are let in: behind oauth2-proxy, which checks who comes, nobody else may."""
+    stop_within: int = 25
+    """Seconds after which a stop ends what is still open. A native sidecar is stopped after the session: it need not
+    wait."""
 
     def __repr__(self) -> str:
         return f"Settings{self[1:]}"  # without the token
@@ -68,6 +71,7 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _flag(given.get("verbose", Given("false", ""))),
         _cookie_path(given.get("cookie_path", Given("", ""))),
         from_within=file is None and not token,
+        stop_within=_seconds(given.get("stop_within", Given("25", ""))),
     )
     if settings.port == settings.meta_port:
         raise SettingsError(f"port and meta_port are both {settings.port}; give each its own.")
@@ -108,6 +112,13 @@ def _port(value: Given) -> int:
     text = value.text
     if not (text.isascii() and text.isdecimal()) or len(text) > 5 or not 1 <= int(text) <= 65535:
         raise SettingsError(f"{value.place} is no port; write a whole number from 1 to 65535.")
+    return int(text)
+
+
+def _seconds(value: Given) -> int:
+    text = value.text
+    if not (text.isascii() and text.isdecimal()) or len(text) > 3 or not 1 <= int(text) <= 600:
+        raise SettingsError(f"{value.place} is not a time; write whole seconds from 1 to 600.")
     return int(text)
 
 

@@ -3,44 +3,58 @@
 The answer is that cookie, for the session's own part of the host, and the page that was wanted.
 """
 
+import hashlib
 import re
 
+from amalthea.sidecars.authproxy import pages
 from amalthea.sidecars.authproxy.settings import Settings
 
-FIELD = "amalthea-key"
-"""The form's field. It is posted to the page that was wanted, so that nothing else must be known of addresses."""
 SHOWN = "!right_key form_sent form key_shown"
 """Condition, where a form is offered: somebody has shown a key in it, which is wrong if `rules` let it pass."""
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 """RFC 6265, cookie-octet: what else is in a key, no cookie can hold."""
 
 
-def offered(settings: Settings) -> bool:
-    """Tell whether people may show the key in a form: where it is known for which paths a cookie is good."""
-    return settings.cookie_path is not None and _COOKIE_VALUE.fullmatch(settings.token) is not None
+_AT_ONCE = 20
+"""So many forms at once are waited for; of more only those are read that arrive in one piece with their head."""
+
+
+def field(settings: Settings) -> str | None:
+    """Return the name of the form's field; None where no form is offered, as no cookie could keep the key.
+
+    Each session of a host has another name, always the same: what a browser remembers of one field, it does not fill
+    into the next session's.
+    """
+    if settings.cookie_path is None or not _COOKIE_VALUE.fullmatch(settings.token):
+        return None
+    return f"amalthea-key-{hashlib.sha256(settings.cookie_path.encode()).hexdigest()[:12]}"
 
 
 def rules(settings: Settings) -> list[str]:
-    """Return the rules that hand over the cookie; before those that refuse who has no key."""
-    if settings.cookie_path is None or not offered(settings):
+    """Return the rules that hand over the cookie; before those that refuse who has no key.
+
+    No form with a key in it reaches the session, also from somebody who is let in already.
+    """
+    shown = field(settings)
+    if settings.cookie_path is None or shown is None:
         return []
     name, path = (text.replace("%", "%%").replace("'", r"'\''") for text in (settings.cookie_key, settings.cookie_path))
     cookie = f"{name}=%[var(proc.token)]; Path={path}; HttpOnly; SameSite=Strict"
-    headers = (
-        "hdr Cache-Control no-store",
-        f"hdr Set-Cookie '{cookie}%[var(txn.only)]'",
-        # With the dot, for a path may begin with two slashes, and would be taken for another host.
-        "hdr Location '/.%[pathq]'",
-    )
+    # With the dot, for a path may begin with two slashes, and would be taken for another host.
+    there = f"http-request return status 303 {pages.LAST} hdr Location '/.%[pathq]'"
     return [
         "acl form_sent method POST",
         "acl form req.hdr(content-type) -m beg application/x-www-form-urlencoded",
         # Where TLS ends before the cluster, the ingress tells of http; a form's own page has told the browser.
         "acl https req.hdr(x-forwarded-proto) -i https",
         "acl https req.hdr(origin) -m beg -i https://",
-        "http-request wait-for-body time 10s if !right_key form_sent form",
-        f"acl key_shown req.body_param({FIELD}) -m found",
-        f"acl shown_right 'req.body_param({FIELD}),url_dec(1),secure_memcmp(proc.token)'",
+        "http-request track-sc3 str(all) table forms if !right_key form_sent form",
+        f"http-request wait-for-body time 2s if !right_key form_sent form !{{ sc_conn_cur(3) gt {_AT_ONCE} }}",
+        # The field is the form's first: no more is waited for of a form that may be the session's own.
+        f"http-request wait-for-body time 2s at-least {len(shown) + 1} if right_key form_sent form",
+        f"acl key_shown req.body_param({shown}) -m found",
+        f"acl shown_right 'req.body_param({shown}),url_dec(1),secure_memcmp(proc.token)'",
         'http-request set-var(txn.only) str("; Secure") if https',
-        f"http-request return status 303 {' '.join(headers)} if {SHOWN} shown_right",
+        f"{there} hdr Set-Cookie '{cookie}%[var(txn.only)]' if form_sent form key_shown shown_right",
+        f"{there} if right_key form_sent form key_shown",
     ]

@@ -68,5 +68,5 @@ def like(plain: Settings, wanted: Settings) -> Settings:
         plain.meta_port,
         wanted.strip_path_prefix and plain.strip_path_prefix,
         verbose=wanted.verbose,
-        cookie_path="/p" if sign_in.offered(wanted) else None,
+        cookie_path="/p" if sign_in.field(wanted) else None,
     )

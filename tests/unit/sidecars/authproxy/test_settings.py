@@ -85,6 +85,17 @@ def test_a_key_that_is_entered_by_hand_is_asked_for_only_where_a_cookie_can_have
     assert read(None, {"AUTHPROXY_COOKIE_PATH": path}).cookie_path == kept
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("", 25), ("1", 1), ("600", 600)])
+def test_a_stop_takes_as_long_as_is_said(text: str, seconds: int) -> None:
+    assert read(None, {"AUTHPROXY_STOP_WITHIN": text}).stop_within == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "601", "-1", "1.5", "1s", "٣", "9" * 99])
+def test_a_stop_that_takes_no_time_or_for_ever_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^AUTHPROXY_STOP_WITHIN is not a time; write whole seconds"):
+        read(None, {"AUTHPROXY_STOP_WITHIN": text})
+
+
 @pytest.mark.parametrize(("prefix", "cut"), [("/x/", "/x"), ("/x", "/x"), ("/", ""), ("", None)])
 def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) -> None:
     assert read(None, {"AUTHPROXY_STRIP_PATH_PREFIX": prefix}).strip_path_prefix == cut
