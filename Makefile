@@ -66,8 +66,8 @@ test-unit: setup ## Run the tests that need no cluster: seconds
 	$(BIN)/pytest tests/unit
 
 .PHONY: test-images
-test-images: setup ## Build the image of the sidecars, and run the unit tests on its Python
-	$(BIN)/python -m lab images build package sidecars
+test-images: setup ## Build all images, check what they hold, and run the unit tests on their Python
+	$(BIN)/pytest tests/images
 	$(BIN)/python -m tests.support.unit_in_image -n 2 tests/unit
 
 .PHONY: test-sidecars
@@ -116,6 +116,11 @@ bench-authproxy: setup ## Measure the door of a session against aiohttp, within 
 fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
 	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
+
+.PHONY: release-check
+release-check: setup ## Before a release: versions against their floors, and known vulnerabilities of what is pinned
+	$(BIN)/pytest tests/images
+	$(BIN)/python -m tests.support.audit
 
 ##@ Upkeep
 .PHONY: format

@@ -255,9 +255,9 @@ def test_no_session_is_too_large_to_be_judged_and_then_paused(guarded: World) ->
         "large",
         {
             "session": IMAGE,
-            "extraContainers": [{**helper, "name": f"c{number}"} for number in range(3000)],
-            "extraVolumes": [{"name": f"v{number}", "emptyDir": {}} for number in range(3000)],
-            "template": {"metadata": {"annotations": {f"a{number}": "" for number in range(10_000)}}},
+            "extraContainers": [{**helper, "name": f"c{number}"} for number in range(2000)],
+            "extraVolumes": [{"name": f"v{number}", "emptyDir": {}} for number in range(2000)],
+            "template": {"metadata": {"annotations": {f"a{number}": "" for number in range(2000)}}},
         },
     )
     assert guarded.patch_spec("large", hibernated=True)["spec"]["hibernated"]

@@ -1,6 +1,7 @@
 """The door as a native sidecar on real pods: up before the session's program, and gone as soon as that is."""
 
 import http.client
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from lab.admin import Admin
-from lab.localhost import with_port
+from lab.localhost import ask, with_port
 from tests.e2e.specs import STARTS
 from tests.e2e.test_door import OWNER, behind_a_door, wait_for_answer
 from tests.support.world import Object, World
@@ -18,6 +19,8 @@ from tests.support.world import Object, World
 DOOR_ENDS_WITHIN = 3.0
 """Seconds that the door may add to a pause."""
 POD_GOES_WITHIN = 60.0
+LARGE = 8 << 20
+"""Bytes of a file that the buffers between door and browser do not hold."""
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 A_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 pytestmark = pytest.mark.timeout(240)
@@ -77,6 +80,17 @@ def open_connections(url: str) -> Iterator[list[http.client.HTTPConnection]]:
         yield opened
 
 
+@contextmanager
+def stalled_download(pod: Object, url: str) -> Iterator[socket.socket]:
+    """Hold a connection straight to the door, on which a large file was asked for and nothing is read."""
+    path = f"{urlsplit(url).path}files/large"
+    assert ask(f"{url}files/large", "PUT", bytes(LARGE), OWNER).status == 204
+    with socket.create_connection((pod["status"]["podIP"], 65535), timeout=5) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nCookie: {OWNER['Cookie']}\r\n\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        yield connection
+
+
 def seconds_to_pause(world: World, name: str) -> float:
     """Pause a session, and return how long its pod takes to go."""
     began_at = time.monotonic()
@@ -91,6 +105,7 @@ def test_a_pause_does_not_wait_for_browsers_that_are_still_connected(world: Worl
     world.patch_spec(name, hibernated=False, authentication={"enabled": True})
     session = world.wait_for_state(name, "Running", STARTS)
     wait_for_answer(world, cluster, name, OWNER, 200)
-    with open_connections(with_port(session["status"]["url"], cluster.http_port)):
+    pod, url = world.wait_for("Pod", f"{name}-0", bool), with_port(session["status"]["url"], cluster.http_port)
+    with open_connections(url), stalled_download(pod, url):
         with_a_door = seconds_to_pause(world, name)
     assert with_a_door < without_a_door + DOOR_ENDS_WITHIN

@@ -31,12 +31,6 @@ COUNTS_WITHIN = 20.0
 
 
 @pytest.fixture
-def engine(cluster: Admin, tmp_path: Path) -> Iterator[None]:
-    with firewall(cluster, tmp_path):
-        yield
-
-
-@pytest.fixture
 def policy(operator: Installation, cluster: Admin) -> Iterator[str]:
     """What the chart renders for the operator's namespace; it goes with the test."""
     release = operator.release
@@ -52,9 +46,8 @@ def knock(world: World, cluster: Admin, pod: str, container: str, address: str) 
     return cluster.kubectl(*inside, "python3", "-c", KNOCK, address, *ports).split()
 
 
-@pytest.mark.usefixtures("engine")
 def test_no_pod_gets_round_the_door_and_the_operator_alone_asks_for_figures(
-    operator: Installation, cluster: Admin, policy: str, world: World, name: str
+    operator: Installation, cluster: Admin, policy: str, world: World, name: str, tmp_path: Path
 ) -> None:
     stranger = f"{name}-stranger"
     door = {"type": "token", "secretRef": {"name": name, "key": "auth"}}
@@ -70,14 +63,15 @@ def test_no_pod_gets_round_the_door_and_the_operator_alone_asks_for_figures(
     def asked_by(who: str, container: str) -> list[str]:
         return knock(world, cluster, who, container, address)
 
-    assert asked_by(f"{stranger}-0", CONTAINER_SESSION) == [OPEN, OPEN, OPEN], "without a policy the door is idle"
-    cluster.kubectl("apply", f"--namespace={world.namespace}", "--filename=-", stdin=policy)
-    deadline = time.monotonic() + COUNTS_WITHIN
-    while (met := asked_by(f"{stranger}-0", CONTAINER_SESSION)) != [SHUT, OPEN, SHUT]:
-        assert time.monotonic() < deadline, f"a stranger meets {met} at {PORTS}"
-        time.sleep(0.2)
-    assert asked_by(operator.pod()["metadata"]["name"], "manager") == [SHUT, OPEN, OPEN]
-    owner = ask(with_port(session["status"]["url"], cluster.http_port), headers={"Cookie": "renku-auth=the-key"})
-    assert owner.status == 200, "the node reaches its pods, whatever policies say"
+    with firewall(cluster, tmp_path):
+        assert asked_by(f"{stranger}-0", CONTAINER_SESSION) == [OPEN, OPEN, OPEN], "without a policy the door is idle"
+        cluster.kubectl("apply", f"--namespace={world.namespace}", "--filename=-", stdin=policy)
+        deadline = time.monotonic() + COUNTS_WITHIN
+        while (met := asked_by(f"{stranger}-0", CONTAINER_SESSION)) != [SHUT, OPEN, SHUT]:
+            assert time.monotonic() < deadline, f"a stranger meets {met} at {PORTS}"
+            time.sleep(0.2)
+        assert asked_by(operator.pod()["metadata"]["name"], "manager") == [SHUT, OPEN, OPEN]
+        owner = ask(with_port(session["status"]["url"], cluster.http_port), headers={"Cookie": "renku-auth=the-key"})
+        assert owner.status == 200, "the node reaches its pods, whatever policies say"
     world.delete("AmaltheaSession", stranger)
     world.wait_until_gone("AmaltheaSession", stranger)

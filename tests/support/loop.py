@@ -6,12 +6,13 @@ Its caches know each change at once. The session is looked at when it is due or 
 import asyncio
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 import msgspec
 from prometheus_client import CollectorRegistry
+from ulid import ULID
 
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
@@ -20,12 +21,13 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Stale
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
+from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
 from amalthea.model.plan import Fresh
 from amalthea.model.usage import Usage
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
-from amalthea.operator.caches import Caches
+from amalthea.operator.caches import BLIND_AFTER, Caches
 from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorbell import Ring
 from amalthea.operator.doorman import Doorman
@@ -41,12 +43,14 @@ from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
-from amalthea.testing.builders import RUN_ID
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Choice, Happened
 
 PATHS = {kind: f"{each.resource.api_version}/{each.resource.plural}" for kind, each in WATCHED.items()}
 """How the fake API server names each kind."""
+
+BACKOFF = timedelta(seconds=5)
+"""After how long a pass that failed is done again."""
 
 
 class Loop:
@@ -77,6 +81,14 @@ class Loop:
                 break
         asking.cancel()
 
+    def begin_term(self, watched_until: datetime | None) -> None:
+        """Take over from a leader that was last known to be at work then."""
+        self._reconciler.begin_term(watched_until)
+
+    def hear_of_pods(self, *, heard: bool) -> None:
+        """Say whether the watch of pods brings anything."""
+        self._caches.pods_silent_for = lambda: 0.0 if heard else BLIND_AFTER + 1
+
     def wake(self) -> None:
         """Look at the session at the next moment, as if something about it had changed."""
         self._woken = True
@@ -87,6 +99,8 @@ class Loop:
             self._due = (await self._reconciler.reconcile(self._session)).wake_at
         except Stale:
             self._woken = True
+        except ApiError:
+            self._due = self._clock.now() + BACKOFF
 
     def _wake(self, _: Key) -> None:
         self._woken = True
@@ -122,7 +136,7 @@ class Loop:
         )
         usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
         usage.now = lambda: Usage(self.cpu, clock.now())
-        chance = Chance(Fresh(lambda: RUN_ID), partial(draw, random.Random(1).randbytes))
+        chance = Chance(Fresh(lambda: str(ULID.from_datetime(clock.now()))), partial(draw, random.Random(1).randbytes))
         return Reconciler(caches, usage, hands, Settings(), clock, chance)
 
 

@@ -29,7 +29,7 @@ class BuildSettings:
 
     sidecars_image: str = "renku/sidecars:latest"
     """Image of authproxy, cloner, tunnel and remote session controller (SIDECARS_IMAGE)."""
-    oauth2_proxy_image: str = "quay.io/oauth2-proxy/oauth2-proxy:v7.6.0"
+    oauth2_proxy_image: str = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.6"
     """Image of oauth2-proxy (OAUTH2_PROXY_IMAGE)."""
     rclone_storage_class: str = "csi-rclone-secret-annotation"
     """StorageClass of data sources (RCLONE_STORAGE_CLASS)."""

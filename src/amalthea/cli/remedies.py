@@ -214,6 +214,8 @@ REMEDIES: dict[str, Remedy] = {
     Reason.INTERNAL_ERROR: _says("Tell your admin the id: the operator's log has the details under it."),
     Reason.NAME_TAKEN: _says("Delete what has its name, if nobody needs that, or make a new session of another name."),
     Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
+    Reason.UNAVAILABLE: _says("Wait: it is tried again by itself. If it lasts, ask your admin."),
+    Reason.KIND_UNKNOWN: _says("Wait half a minute: the cluster is still learning of sessions."),
     Reason.TERMINATING: _says("Wait: what has its name is about to be gone."),
 }
 """By the reasons of Healthy, ChildrenInPlace and Accepted."""

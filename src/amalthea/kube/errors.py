@@ -4,7 +4,7 @@
     ├── NotFound         404  it is not there: an answer, often the one hoped for
     ├── AlreadyExists    409  somebody was faster: look again, it may be ours
     ├── Conflict         409  decided on an old version: look again at once (engine's Stale)
-    ├── Invalid     400, 422  the object is wrong: tell the user, do not try again unchanged
+    ├── Invalid 400,413,422  the object is wrong: tell the user, do not try again unchanged
     ├── Forbidden        403  not allowed, or a quota is used up: tell the user, back off
     ├── Unauthorized     401  the credentials are not accepted (any more): back off
     ├── Gone             410  the version is too old to go on from: list again (engine's Expired)
@@ -145,6 +145,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     404: NotFound,
     409: Conflict,
     410: Gone,
+    413: Invalid,
     422: Invalid,
     429: TooManyRequests,
 }

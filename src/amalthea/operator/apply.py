@@ -1,7 +1,7 @@
 """Does what was decided: the writes of one pass, side by side, and what the API server had to say to each.
 
-What the user or the admin must know comes back as findings. What is worth another attempt is raised, the plainest
-first, after all writes have been tried: `Stale` to look again at once, `Unavailable` to come back later.
+Each write that failed comes back as a refusal: what to tell of it, and when it is tried again. One write that fails
+hides nothing else of a session. Only `Stale` is raised, after all writes have been tried: look again at once.
 """
 
 import asyncio
@@ -11,24 +11,22 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from amalthea.api import names
-from amalthea.api.reasons import ConditionType, Reason
 from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound
+from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
 from amalthea.model.plan import Plan
+from amalthea.operator import answers
+from amalthea.operator.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.observers import Living
 from amalthea.operator.refusals import Refusal, Refusals
 
 _log = logging.getLogger(__name__)
-
-CLAIM = "PersistentVolumeClaim"
 
 
 class Applier:
@@ -39,15 +37,16 @@ class Applier:
         self._caches = caches
         self._refusals = refusals
         self._living = living
-        self._keeps: set[tuple[str, str]] = set()
-        """Namespaces and kinds of what may not be deleted there: the Go operator's Role lacks some rights."""
+
+    def begin_term(self) -> None:
+        """Forget what was refused in an earlier term."""
+        self._refusals.forget()
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
-        """Do the planned writes of the session with that UID; return those that were refused, now or a short while ago.
+        """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
 
         Raises:
             Stale: something was not as it was thought to be; look again.
-            ApiError: a write failed in a way that another attempt may cure.
         """
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
@@ -57,13 +56,19 @@ class Applier:
         self._living.wrote(session, plan, tuple(done for write in made for done in self._done(session[0], write)))
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
-            raise min(errors, key=lambda error: isinstance(error, Stale))
+            raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
         if (known := self._refusals.of(namespace, write)) is not None:
             return known
-        return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
+        try:
+            return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
+        except Stale:
+            raise
+        except ApiError as error:
+            kind, name = write.child
+            return self._refusals.failed(namespace, write, answers.unavailable(f"{kind} {name}", error), error)
 
     async def _side_by_side(
         self, namespace: str, uid: str, writes: Iterable[Write]
@@ -77,7 +82,7 @@ class Applier:
 
     def _stays(self, namespace: str, write: Delete) -> bool:
         """Tell whether something else is done than a deletion, since that is not allowed."""
-        return write.otherwise is not None and (namespace, write.child[0]) in self._keeps
+        return write.otherwise is not None and self._refusals.forbids(namespace, write.child[0])
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -90,10 +95,10 @@ class Applier:
                     return await self._delete(namespace, write)
         except Forbidden as error:
             if error.kind_unknown:
-                raise
-            return _forbidden(write.child, error)
+                raise  # that passes
+            return forbidden(write.child, error)
         except Invalid as error:
-            return _refused(write.child, error.message)
+            return refused(write.child, error.message)
 
     async def _create(self, namespace: str, uid: str, write: Create) -> Finding | None:
         kind, _ = write.child
@@ -145,10 +150,10 @@ class Applier:
             gone = True
         except Forbidden as error:
             if write.otherwise is None and kind == CLAIM:
-                return _kept(name, error)
+                return kept(name, error)
             if write.otherwise is None:
                 raise
-            self._keeps.add((namespace, kind))
+            self._refusals.forbid(namespace, kind)
             _log.warning(
                 "what may not be deleted stays as it is; grant delete on its kind",
                 extra={"namespace": namespace, "kind": kind, "error": error.message},
@@ -161,44 +166,3 @@ class Applier:
     async def _instead(self, namespace: str, write: Delete) -> Finding | None:
         findings = [await self._patch(namespace, patch) for patch in write.otherwise or ()]
         return next(filter(None, findings), None)
-
-
-def _forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
-    kind, name = child
-    if error.reason == "NamespaceTerminating" or "is being terminated" in error.message:
-        return None
-    if error.quota_exceeded:
-        return Finding(
-            ConditionType.CHILDREN_IN_PLACE,
-            Reason.QUOTA_EXCEEDED,
-            f"The {kind} {name} does not fit into a quota of the namespace: {error.message}. "
-            "Delete what you no longer need, or ask for more.",
-            fatal=True,
-        )
-    return _refused(child, error.message)
-
-
-def _kept(claim: str, error: Forbidden) -> Finding:
-    return Finding(
-        ConditionType.CHILDREN_IN_PLACE,
-        Reason.REFUSED,
-        f"The claim {claim} still leads to the data source that it was made for, and the operator may not delete it: "
-        f"{error.message}. Ask your administrator to grant the operator delete on persistentvolumeclaims.",
-        fatal=True,
-    )
-
-
-def _refused(child: ChildKey, message: str) -> Finding:
-    kind, name = child
-    if kind == CLAIM and ("resize" in message or "expan" in message):
-        return Finding(
-            ConditionType.STORAGE_SIZED,
-            Reason.EXPANSION_REFUSED,
-            f"The volume {name} cannot grow: {message}",
-        )
-    return Finding(
-        ConditionType.CHILDREN_IN_PLACE,
-        Reason.REFUSED,
-        f"The API server refused the {kind} {name}: {message}",
-        fatal=True,
-    )

@@ -11,6 +11,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from amalthea.api import names
+from amalthea.build import applied
 from amalthea.engine.ports import Key, key_of
 from amalthea.engine.queue import Priority
 from amalthea.engine.store import Store
@@ -21,6 +22,9 @@ from amalthea.operator.kinds import WATCHED
 
 BY_SESSION = "session"
 """Index of the kinds of which a session can have several."""
+
+BLIND_AFTER = 180.0
+"""Seconds of silence: a watch that lives brings a bookmark each minute, and one that brings nothing is begun anew."""
 
 Wake = Callable[[Key, Priority], None]
 
@@ -33,12 +37,28 @@ class Caches:
         self._ours = False
         self._written: dict[str, str] = {}
         self._stopped: dict[Key, PodView] = {}
+        self.pods_silent_for: Callable[[], float] = lambda: 0.0
+        """Seconds since anything was heard of pods."""
         self.stores: dict[str, Store[Any]] = {}
         for kind in WATCHED:
             indexed = kind in ("Pod", "PersistentVolumeClaim")
             store: Store[Any] = Store({BY_SESSION: _sessions_of} if indexed else {})
             store.on_change(self._session_changed if kind == names.KIND else self._child_changed)
             self.stores[kind] = store
+
+    @property
+    def blind(self) -> bool:
+        """Whether what is known of pods is too old to act upon."""
+        return self.pods_silent_for() > BLIND_AFTER
+
+    def begin_term(self) -> None:
+        """Forget what was gathered while somebody else led: what is there now is what edits are told from.
+
+        The search for drift (`audit.py`) then distrusts what is not as its own record says.
+        """
+        children = (child for store in self.stores.values() for child in store.values())
+        self._written = {each.metadata.uid: each.fingerprint for each in children if isinstance(each, ChildView)}
+        self._stopped.clear()
 
     def session(self, key: Key) -> SessionView | None:
         """Return a session."""
@@ -117,11 +137,27 @@ class Caches:
 
     def _remember(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
         if isinstance(new, ChildView):
+            if isinstance(old, ChildView) and _written_by_us(old, new):
+                self._written[new.metadata.uid] = new.fingerprint
             self._written.setdefault(new.metadata.uid, new.fingerprint)
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
         if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and pods.stopped(old):
             self._stopped.update((session, old) for session in _sessions_of(old))
+
+
+def _written_by_us(old: ChildView, new: ChildView) -> bool:
+    """Tell whether a change is one of our own writes whose answer was lost, or another replica's: its record says so.
+
+    Who edits a child leaves its record alone; who edits a workload makes its generation another than the recorded one.
+    """
+    record = new.metadata.annotations.get(names.ANNOTATION_APPLIED)
+    if old.metadata.uid != new.metadata.uid or record == old.metadata.annotations.get(names.ANNOTATION_APPLIED):
+        return False
+    written = applied.read(new)
+    if written is None:
+        return False
+    return not isinstance(new, WorkloadView) or written.generation == new.metadata.generation
 
 
 def _sessions_of(view: ChildView | PodView) -> Iterable[Key]:

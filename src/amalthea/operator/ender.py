@@ -5,7 +5,7 @@ that they are at work, or resumes the session, has changed it: then nothing happ
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Raw
 
@@ -24,6 +24,9 @@ from amalthea.operator.deletions import Deletions
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.recorder import Recorder
 
+FORBIDDEN_AGAIN = timedelta(minutes=1)
+"""After how long a deletion that was not allowed is tried again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -36,8 +39,11 @@ class Ender:
         self._recorder = recorder
         self._deletions = deletions
 
-    async def end(self, session: SessionView, report: Report, now: datetime) -> None:
+    async def end(self, session: SessionView, report: Report, now: datetime) -> datetime | None:
         """Pause or delete a session whose report was just written, if it is due.
+
+        Return when to try again what was not allowed: an API server that has just started refuses all until it knows
+        its roles, and nothing that is watched tells when a role has come back.
 
         Raises:
             Stale: the session was changed meanwhile.
@@ -45,11 +51,12 @@ class Ender:
         """
         try:
             if report.deletion is not None and report.deletion.at <= now:
-                await self._delete(session, report.deletion)
-            elif report.pause is not None and report.pause.at <= now and not report.pause_waits:
+                return await self._delete(session, report.deletion, now)
+            if report.pause is not None and report.pause.at <= now and not report.pause_waits:
                 await self._pause(session, report.pause)
         except NotFound:
-            return
+            pass
+        return None
 
     async def _pause(self, session: SessionView, deadline: Deadline) -> None:
         patch = {"metadata": {"resourceVersion": session.metadata.resource_version}, "spec": {"hibernated": True}}
@@ -57,18 +64,19 @@ class Ender:
         _log.info("paused", extra=_about(session, deadline))
         self._caches.observe(names.KIND, body)
 
-    async def _delete(self, session: SessionView, deadline: Deadline) -> None:
+    async def _delete(self, session: SessionView, deadline: Deadline, now: datetime) -> datetime | None:
         metadata = session.metadata
         this = Deletion(metadata.uid, metadata.resource_version)
         try:
             await self._client.delete(SESSIONS, key_of(session), this)
         except Forbidden as error:
             _log.warning("may not delete sessions", extra={**_about(session, deadline), "error": error.message})
-            return
+            return now + FORBIDDEN_AGAIN
         _log.info("deleted", extra=_about(session, deadline))
         self._deletions.ours(session, deadline.cause)
         why = f"The session was deleted, because {because(deadline.cause, deadline.span)}."
         self._recorder.tell(metadata, Transition(EventReason.EXPIRED, why))
+        return None
 
 
 def _about(session: SessionView, deadline: Deadline) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The finalizer of a session that adopts secrets: set before anything else matters, gone when the secrets are.
 
-Bounded and idempotent: a secret that is gone already is fine, and one that may not be deleted holds up nobody. One that
-another session has adopted, too, goes with the last of them.
+Bounded and idempotent: a secret that is gone already is fine, and one whose deletion is refused, by a role, by a
+webhook or since no object can have its name, holds up nobody. One that another session has adopted, too, goes with the
+last of them.
 """
 
 import logging
@@ -11,7 +12,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.engine.ports import key_of
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.errors import Forbidden, NotFound
+from amalthea.kube.errors import ApiError, Conflict, NotFound
 from amalthea.model import adoption, decoding
 from amalthea.model.observed import Observed
 from amalthea.operator.caches import Caches
@@ -39,7 +40,12 @@ class Finalizer:
             await self._write(observed, present=not observed.has_finalizer)
 
     async def release(self, observed: Observed) -> None:
-        """Delete what the session adopted, then let it go."""
+        """Delete what the session adopted, then let it go.
+
+        Raises:
+            Stale: the session changed meanwhile.
+            ApiError: try again.
+        """
         if not observed.has_finalizer:
             return
         for secret in observed.adopted_secrets:
@@ -69,7 +75,9 @@ class Finalizer:
             await self._client.delete(SECRETS, (namespace, secret), Deletion())
         except NotFound:
             return
-        except Forbidden as error:
+        except ApiError as error:
+            if not _for_good(error):
+                raise
             _log.warning(
                 "an adopted secret could not be deleted and stays behind",
                 extra={"session": f"{namespace}/{observed.name}", "secret": secret, "error": error.message},
@@ -86,3 +94,8 @@ class Finalizer:
             return
         if present or others:
             self._caches.observe(names.KIND, changed)
+
+
+def _for_good(error: ApiError) -> bool:
+    """Tell whether another attempt would fare the same: what the server cannot do now, it may do in a moment."""
+    return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from amalthea.api.reasons import Reason
 from amalthea.api.settings import Settings
 from amalthea.build.changes import compare
 from amalthea.build.children import children
@@ -19,7 +20,7 @@ from amalthea.build.url import NO_URL, session_url
 from amalthea.build.workload import Wish, wish
 from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
-from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.engine.ports import Clock, Key, Stale, key_of
 from amalthea.kube.errors import ApiError
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
@@ -27,7 +28,7 @@ from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide, refused
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
-from amalthea.operator import defects
+from amalthea.operator import answers, defects
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches, same_wish
@@ -62,6 +63,14 @@ class Hands:
     doorman: Doorman
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """A write to the session itself that failed, and what to tell of it."""
+
+    finding: Finding
+    error: ApiError
+
+
 class Reconciler:
     """Brings one session after the other to what its spec asks for."""
 
@@ -76,6 +85,16 @@ class Reconciler:
         self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
+
+    def begin_term(self, watched_until: datetime | None = None) -> None:
+        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
+
+        `watched_until` is when the last leader was known to be at work, None if that is not known.
+        """
+        self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
+        self._caches.begin_term()
+        self._hands.applier.begin_term()
+        self._hands.inquirer.begin_term()
 
     async def reconcile(self, key: Key) -> Result:
         """Do one pass over a session.
@@ -105,16 +124,39 @@ class Reconciler:
             self._forget(key)
             return Result()
         plan, changes = self._plan(observed)
-        refusals: tuple[Refusal, ...] = ()
-        if plan.course is not Course.DELETE:
-            await self._hands.finalizer.ensure(observed)
-            refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        findings = (*changes.findings, *(refusal.finding for refusal in refusals))
-        due = await self._announce(key, plan, findings)
         if plan.course is Course.DELETE:
-            # Looked up anew: the status that was just written has moved the session's resource version.
-            await self._hands.finalizer.release(self._gather(key) or observed)
+            return await self._release(key, observed, plan)
+        finalizer = await self._set_finalizer(observed)
+        refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
+        failed = [finalizer, *refusals]
+        findings = (*changes.findings, *(each.finding for each in failed if each is not None))
+        due = await self._announce(key, plan, findings)
+        for each in failed:  # told, and nothing else of the session hangs on it: so only now
+            if each is not None and each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
+                raise each.error
         return self._next(due, refusals, changes.findings)
+
+    async def _set_finalizer(self, observed: Observed) -> _Failed | None:
+        try:
+            await self._hands.finalizer.ensure(observed)
+        except Stale:
+            raise
+        except ApiError as error:
+            return _Failed(answers.unavailable("session's finalizer", error), error)
+        return None
+
+    async def _release(self, key: Key, observed: Observed, plan: Plan) -> Result:
+        """Let a session go that is being deleted. That it cannot be told of is no reason to hold it."""
+        untold: Exception | None = None
+        try:
+            await self._announce(key, plan, ())
+        except Exception as error:  # noqa: BLE001 raised below
+            untold = error
+        # Looked up anew: the status that was just written has moved the session's resource version.
+        await self._hands.finalizer.release(self._gather(key) or observed)
+        if untold is not None and self._caches.session(key) is not None:
+            raise untold
+        return Result()
 
     def _plan(self, observed: Observed) -> tuple[Plan, Changes]:
         plan = decide(observed, self._chance.fresh)
@@ -139,24 +181,41 @@ class Reconciler:
         if after is None:
             return None
         ask_again = await self._hands.inquirer.ask(after)
-        after = replace(after, events=self._hands.inquirer.known(key), door=self._hands.doorman.door(after))
+        door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
+        after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
         self._follow(key, after, told)
         self._mind_door(key, after, told, now)
-        await self._hands.announcer.announce(after, told.status)
-        self._caches.told_former_pod(key)
+        untold = await self._tell(after, told)
+        again = None
         # Looked up anew: who changed the session since must not find it paused all the same.
         if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
-            await self._hands.ender.end(session, told, now)
-        return min(filter(None, (told.wake_at, ask_again)), default=None)
+            again = await self._hands.ender.end(session, told, now)
+        if untold is not None:
+            raise untold
+        return min(filter(None, (told.wake_at, ask_again, again)), default=None)
+
+    async def _tell(self, observed: Observed, told: Report) -> ApiError | None:
+        """Write a session's status; return why that failed: its limits hold all the same."""
+        try:
+            await self._hands.announcer.announce(observed, told.status)
+        except Stale:
+            raise
+        except ApiError as error:
+            return error
+        self._caches.told_former_pod(key_of(observed.session))
+        return None
 
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
+        if observed is None:
+            return None
         namespace, account = self._account
-        return replace(observed, operators_account=account) if observed and namespace == key[0] else observed
+        account = account if namespace == key[0] else observed.operators_account
+        return replace(observed, blind=self._caches.blind, operators_account=account)
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -179,15 +238,8 @@ class Reconciler:
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None
-        metadata = observed.session.metadata
-        return Subject(
-            namespace=metadata.namespace,
-            name=metadata.name,
-            uid=metadata.uid,
-            spec=observed.spec,
-            settings=self._settings,
-            run_id=plan.run_id,
-        )
+        its = observed.session.metadata
+        return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
 
     def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""

@@ -1,15 +1,17 @@
-"""Remembers what the API server refused, so that it is not asked the same at each look at a session.
+"""Remembers which writes failed, so that the API server is not asked the same at each look at a session.
 
-Nothing that is watched tells when a quota has room again, or a stranger's object is gone: that alone takes time, and
-is asked again after some. Whatever changes the write itself is tried at once.
+Nothing that is watched tells when a quota has room again, a stranger's object is gone or a webhook is back: that alone
+takes time, and is tried again after some. Whatever changes the write itself is tried at once.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
-from amalthea.build.writes import Delete, Patch, Write
+from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.engine.backoff import LONGEST_ASKED
 from amalthea.engine.ports import Clock
+from amalthea.kube.errors import ApiError
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
 
@@ -20,15 +22,27 @@ AGAIN_AFTER = {
     Reason.REFUSED: timedelta(minutes=5),
     Reason.EXPANSION_REFUSED: timedelta(minutes=5),
 }
+_PASSES = (2, 8, 25, 30)
+"""Seconds after each attempt at what may pass by itself, the last for all further ones: four attempts in a minute."""
+_LEARNS, _LEARNING = timedelta(seconds=1.5), timedelta(minutes=1)
+"""How often, and for how long, it is tried whether the API server has learned of a kind that was just installed."""
+FORBIDDEN_FOR = timedelta(minutes=10)
+"""How long a right counts as missing: an API server that has just started grants none until it knows its roles."""
+_REMEMBERED = timedelta(minutes=1)
+"""How long after its time a refusal is kept, so that the next one counts as another in a row."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A write that was refused, what there is to tell about it, and when it is worth another attempt."""
+    """A write that failed, what there is to tell about it, and when it is worth another attempt."""
 
     write: Write
     finding: Finding
     until: datetime
+    since: datetime
+    attempts: int = 1
+    error: ApiError | None = None
+    """What was answered just now, where that may pass by itself; None for what is only remembered."""
 
 
 class Refusals:
@@ -37,6 +51,21 @@ class Refusals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[tuple[str, ChildKey], Refusal] = {}
+        self._forbidden: dict[tuple[str, str], datetime] = {}
+
+    def forget(self) -> None:
+        """Forget all."""
+        self._known.clear()
+        self._forbidden.clear()
+
+    def forbid(self, namespace: str, kind: str) -> None:
+        """Note that a kind may not be deleted in a namespace: the Go operator's Role lacks some rights."""
+        self._forbidden[namespace, kind] = self._clock.now() + FORBIDDEN_FOR
+
+    def forbids(self, namespace: str, kind: str) -> bool:
+        """Tell whether a kind could not be deleted in a namespace a short while ago."""
+        until = self._forbidden.get((namespace, kind))
+        return until is not None and self._clock.now() < until
 
     def of(self, namespace: str, write: Write) -> Refusal | None:
         """Return how this very write was refused a short while ago, or None if it is worth an attempt."""
@@ -47,14 +76,33 @@ class Refusals:
 
     def note(self, namespace: str, write: Write, finding: Finding | None) -> Refusal | None:
         """Remember how a write went; return it if it was refused."""
-        self._known.pop((namespace, write.child), None)
-        if finding is None:
-            return None
+        former = self._known.pop((namespace, write.child), None)
+        return self._keep(namespace, write, finding, former) if finding is not None else None
+
+    def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError) -> Refusal:
+        """Remember a write that failed in a way that may pass by itself."""
+        former = self._known.pop((namespace, write.child), None)
+        refusal = self._keep(namespace, write, finding, former)
+        asked = timedelta(seconds=min(error.retry_after or 0.0, LONGEST_ASKED))
+        refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))
+        self._known[namespace, write.child] = refusal
+        return replace(refusal, error=error)
+
+    def _keep(self, namespace: str, write: Write, finding: Finding, former: Refusal | None) -> Refusal:
         now = self._clock.now()
-        self._known = {key: refusal for key, refusal in self._known.items() if now < refusal.until}
-        refusal = Refusal(write, finding, now + AGAIN_AFTER[finding.reason])
+        self._known = {key: known for key, known in self._known.items() if now < known.until + _REMEMBERED}
+        again = former is not None and former.finding.reason == finding.reason
+        since, attempts = (former.since, former.attempts + 1) if former is not None and again else (now, 1)
+        refusal = Refusal(write, finding, now + _wait(finding, attempts, now - since), since, attempts)
         self._known[namespace, write.child] = refusal
         return refusal
+
+
+def _wait(finding: Finding, attempts: int, lasted: timedelta) -> timedelta:
+    if finding.reason is Reason.KIND_UNKNOWN and lasted < _LEARNING:
+        return _LEARNS
+    passes = timedelta(seconds=_PASSES[min(attempts, len(_PASSES)) - 1])
+    return AGAIN_AFTER.get(finding.reason, passes)
 
 
 def _same(one: Write, other: Write) -> bool:
@@ -63,8 +111,10 @@ def _same(one: Write, other: Write) -> bool:
 
 
 def _asked(write: Write) -> Write:
-    """Return a write without the version of the child that it was decided on."""
+    """Return a write without the version of the child that it was decided on, and without what was drawn for it."""
     match write:
+        case Create() if "data" in write.manifest:
+            return replace(write, manifest={**write.manifest, "data": sorted(write.manifest["data"]), "metadata": None})
         case Patch():
             return _unguarded(write)
         case Delete() if write.otherwise:

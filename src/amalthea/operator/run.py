@@ -1,17 +1,16 @@
 """Puts the operator together and runs it until it is told to stop: caches first, then the work, under the Lease."""
 
 import asyncio
-import gc
 import logging
 import random
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from prometheus_client import CollectorRegistry
 from ulid import ULID
@@ -32,7 +31,7 @@ from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import cluster, gauges, metrics_access, observers, web
+from amalthea.operator import cluster, gauges, metrics_access, observers, process, web
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
@@ -127,6 +126,7 @@ class Operator:
         self.queue = WorkQueue(self.clock, backoff)
         self.caches = Caches(self.queue.add)
         watching = observers.Watching(metrics)
+        self._at_work = False
         self._reflectors = [
             Reflector(
                 KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
@@ -137,6 +137,8 @@ class Operator:
             )
             for kind, watched in WATCHED.items()
         ]
+        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
+        self.caches.pods_silent_for = lambda: pods.silent_for
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
@@ -147,8 +149,9 @@ class Operator:
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings)
-        reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
-        reconcile = trace(reconciler.reconcile) if trace is not None else reconciler.reconcile
+        hands = self._hands(client)
+        self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
+        reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
@@ -170,18 +173,39 @@ class Operator:
             stopping = tasks.create_task(self._stop_when(stop))
             await self._synced(stop)
             if not stop.is_set():
-                await (elector.run(self._work) if elector is not None else self._work())
+                work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
+                await self._until(stop, work)
             for task in (*watches, stopping):
                 task.cancel()
 
-    async def _work(self) -> None:
+    async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+        """Do all the work; one that has not begun when `stop` comes (standing by, looking for drift) ends at once."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set() and not self._at_work:
+                working.cancel()
+            await asyncio.wait({working})
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+        if not working.cancelled():
+            working.result()
+
+    async def _work(self, elector: Elector | None = None) -> None:
+        self._reconciler.begin_term(elector.led_until if elector is not None else None)
         for session in await self._audit.edited():
             self.queue.add(session)
         if any(session.status.idle for session in self.caches.sessions()):
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
+            self._at_work = True
             beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
-            await self._controller.run()
+            try:
+                await self._controller.run()
+            finally:
+                self._at_work = False
             for task in beside:
                 task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
@@ -198,7 +222,7 @@ class Operator:
             await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
             synced.cancel()
         stopped.cancel()
-        _calm_the_garbage_collector()
+        process.calm_the_garbage_collector()
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
@@ -215,13 +239,3 @@ class Operator:
 
     def _selection(self, kind: str) -> Selection:
         return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)
-
-
-def _calm_the_garbage_collector() -> None:
-    """Look for cyclic garbage rarely, and never through what the first lists brought.
-
-    The caches are large, long-lived and free of cycles: with Python's defaults most of the CPU goes into walking them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

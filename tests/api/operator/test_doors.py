@@ -102,7 +102,8 @@ def test_a_restart_of_the_operator_forgets_no_work(world: World, door: PlayedDoo
     door.says = lambda: doors.nobody_works_since("2026-01-01T00:00:00Z")
     operators(AMALTHEA_USAGE_INTERVAL="1s").start()
     world.wait_for("AmaltheaSession", "one", lambda s: s["spec"]["hibernated"], 20)
-    assert 0 <= changed_at(paused(world), "amalthea") - worked < LATE
+    # The time in which no operator looked is left out: up to two renewals of the Lease, and the new start.
+    assert 0 <= changed_at(paused(world), "amalthea") - worked < LATE + 10
 
 
 def test_a_door_that_does_not_answer_pauses_nobody_and_says_what_to_check(world: World, operators: Operators) -> None:

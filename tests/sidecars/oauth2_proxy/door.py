@@ -51,7 +51,8 @@ class Door:
 def start(subject: Subject, users_secret: Mapping[str, str], upstream_port: int, folder: Path) -> Door:
     """Start the oauth2-proxy of a session whose user gave that secret; a file for each key, as in a mounted one."""
     port = free_port()
-    container = next(made for made in auth.containers(subject) if made["name"] == "oauth2-proxy")
+    proxies = (*auth.sidecars(subject), *auth.containers(subject))
+    container = next(made for made in proxies if made["name"] == "oauth2-proxy")
     internal = secret.internal_secret(subject, MATERIAL).get("data", {})
     files = {**users_secret, **{name: b64decode(text).decode() for name, text in internal.items()}}
 

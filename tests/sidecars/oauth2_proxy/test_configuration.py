@@ -72,17 +72,20 @@ def test_a_stranger_is_sent_to_the_issuer_and_back_to_the_session(
 
 
 @pytest.mark.parametrize(
-    ("key", "said"),
+    ("key", "value", "said"),
     [
-        ("OIDC_CLIENT_ID", "missing setting: client-id"),
-        ("OIDC_CLIENT_SECRET", "missing setting: client-secret"),
-        ("OIDC_ISSUER_URL", "missing required setting: issuer-url"),
+        ("OIDC_CLIENT_ID", "", "missing setting: client-id"),
+        ("OIDC_CLIENT_SECRET", "", "missing setting: client-secret"),
+        ("OIDC_ISSUER_URL", "", "missing required setting: issuer-url"),
+        ("OIDC_CLIENT_SECRET", "a: b", "failed to load alpha options"),
+        ("OIDC_CLIENT_SECRET", "12345678", "'providers[0].clientSecret' expected type 'string'"),
+        ("ALLOW_UNVERIFIED_EMAILS", "perhaps", "failed to load alpha options"),
     ],
 )
-def test_it_does_not_start_without_a_value_that_it_needs(
-    key: str, said: str, provider: dict[str, str], start: Start
+def test_it_does_not_start_with_a_value_that_it_cannot_use(
+    key: str, value: str, said: str, provider: dict[str, str], start: Start
 ) -> None:
-    assert said in start(AT_A_PREFIX, {**provider, key: ""}).wait()
+    assert said in start(AT_A_PREFIX, {**provider, key: value}).wait()
 
 
 def test_it_does_not_start_without_its_issuer(provider: dict[str, str], start: Start) -> None:

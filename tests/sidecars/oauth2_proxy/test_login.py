@@ -41,7 +41,7 @@ def test_who_may_come_in_sees_the_page_that_was_asked_for(door: Door, issuer: Is
 def test_who_is_not_on_the_list_or_has_a_mail_of_others_stays_outside(name: str, door: Door, issuer: Issuer) -> None:
     visitor = Visitor(door, issuer, name)
     answer = visitor.open(PAGE)
-    assert answer.status in REFUSED
+    assert answer.status == http.HTTPStatus.FORBIDDEN
     assert '"path"' not in answer.body
     assert "_oauth2_proxy" not in {name for name, cookie in visitor.cookies.items() if cookie.value}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from amalthea.api.settings import BuildSettings
 from lab import binaries, gobuild, versions
 from lab.gobuild import GoModule
 
@@ -83,3 +84,7 @@ def sources() -> Path:
 
 def as_numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
+
+
+def test_sessions_run_the_oauth2_proxy_that_was_tested() -> None:
+    assert BuildSettings().oauth2_proxy_image.endswith(f"/oauth2-proxy:v{versions.OAUTH2_PROXY}")

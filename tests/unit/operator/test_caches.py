@@ -5,6 +5,8 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
+from amalthea.build import applied
+from amalthea.build.applied import Applied
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import Priority
 from amalthea.model import decoding
@@ -137,4 +139,48 @@ def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
     caches.stores["Pod"].observe(pod_view(evicted(2)))
     caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
     caches.stores[names.KIND].observe_deleted(KEY, "s")
+    assert caches.former_pod(KEY) is None
+
+
+def workload(version: int, *, replicas: int, generation: int, recorded: int) -> Raw:
+    record = applied.encode(Applied(v=applied.SCHEME, spec="s", manifest="m", generation=recorded))
+    metadata: Manifest = {"namespace": KEY[0], "name": KEY[1], "uid": "w", "resourceVersion": str(version)}
+    metadata |= {"labels": {names.LABEL_INSTANCE: KEY[1]}, "generation": generation}
+    spec = {"replicas": replicas, "template": {"spec": {"containers": [{"image": f"x:{generation}"}]}}}
+    return raw(metadata={**metadata, "annotations": {names.ANNOTATION_APPLIED: record}}, spec=spec)
+
+
+def seen(*bodies: Raw) -> Caches:
+    caches = Caches(Woken())
+    for body in bodies:
+        caches.stores["StatefulSet"].observe(decoding.statefulset(body))
+    return caches
+
+
+def is_edited(caches: Caches) -> bool:
+    return caches.edited(caches.child("StatefulSet", KEY))
+
+
+def test_a_write_whose_answer_was_lost_is_no_edit_nor_is_another_replicas() -> None:
+    first = workload(1, replicas=0, generation=1, recorded=1)
+    assert not is_edited(seen(first, workload(2, replicas=1, generation=2, recorded=2)))
+    assert is_edited(seen(first, workload(2, replicas=1, generation=2, recorded=1)))
+    assert is_edited(seen(first, workload(2, replicas=1, generation=3, recorded=2)))
+
+
+def test_what_others_did_while_this_replica_stood_by_is_no_edit() -> None:
+    first = workload(1, replicas=1, generation=1, recorded=1)
+    caches = seen(first, workload(2, replicas=1, generation=2, recorded=1))
+    assert is_edited(caches)
+    caches.begin_term()
+    assert not is_edited(caches)
+    caches.stores["StatefulSet"].observe(decoding.statefulset(workload(3, replicas=1, generation=3, recorded=1)))
+    assert is_edited(caches)
+
+
+def test_a_pod_that_was_stopped_while_this_replica_stood_by_fails_no_later_start() -> None:
+    caches = Caches(Woken())
+    caches.stores["Pod"].observe(pod_view(evicted(1)))
+    caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
+    caches.begin_term()
     assert caches.former_pod(KEY) is None

@@ -1,0 +1,248 @@
+"""One write that fails must not hide how a session is, nor free it from its limits, nor hold it when it is deleted."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.kube.client import Client
+from amalthea.model.door import NoAnswerError
+from amalthea.operator.ender import FORBIDDEN_AGAIN
+from amalthea.testing import faults
+from amalthea.testing.api import FakeApi
+from amalthea.testing.builders import SessionBuilder, session
+from amalthea.testing.clock import FakeClock
+from amalthea.testing.faults import Fault
+from amalthea.testing.objects import Choice
+from tests.support.loop import PATHS, Loop
+
+START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+KEY = ("team", "demo")
+LIMITED = session("demo").with_ingress().with_spec(culling={"maxStartingDuration": "20m"})
+WEBHOOK = 'failed calling webhook "validate.nginx.ingress.kubernetes.io": dial tcp 10.0.0.1:443'
+NO_MATCHES = 'cannot set blockOwnerDeletion: no matches for kind "AmaltheaSession" in version "amalthea.dev/v1alpha1"'
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+async def nobody(_: str) -> bytes:
+    raise NoAnswerError("no door")
+
+
+def at(part: str, code: int, message: str = "a fault") -> Fault:
+    """Refuse requests whose path has that part."""
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if part not in request.path:
+            return None
+        headers = {"Retry-After": "86400"} if code in (429, 503) else {}
+        return web.json_response(faults.describe(code, "", message), status=code, headers=headers)
+
+    return fault
+
+
+def lost(part: str) -> Fault:
+    """Break off without an answer."""
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        return await faults.reset()(request) if part in request.path else None
+
+    return fault
+
+
+class Life:
+    """A session before an operator on a clock that the test moves."""
+
+    def __init__(self, api: FakeApi, client: Client, builder: SessionBuilder = LIMITED) -> None:
+        self.api = api
+        self.clock = FakeClock(START)
+        api.objects.create(PATHS[names.KIND], KEY[0], builder.manifest())
+        self.loop = Loop(api, client, self.clock, KEY, nobody)
+
+    async def after(self, span: timedelta) -> None:
+        await self.loop.run(self.clock.now() + span)
+
+    @property
+    def object(self) -> Manifest:
+        return self.api.objects.get(PATHS[names.KIND], KEY)
+
+    @property
+    def told(self) -> dict[str, Manifest]:
+        return {each["type"]: each for each in self.object.get("status", {}).get("conditions", ())}
+
+    def asked(self, verb: str, part: str) -> int:
+        return sum(each.verb == verb and part in each.path for each in self.api.asked)
+
+
+PASSING: dict[str, tuple[Fault, str]] = {
+    "webhook is down": (at("/ingresses", 500, WEBHOOK), 'the webhook "validate.nginx.ingress.kubernetes.io"'),
+    "server is busy": (at("/ingresses", 429), "the API server answered 429"),
+    "server is away for a day": (at("/ingresses", 503), "the API server answered 503"),
+    "kind is not served": (at("/ingresses", 404), "the API server answered 404"),
+    "answer is lost": (lost("/ingresses"), "the API server did not answer"),
+}
+
+
+@pytest.mark.parametrize(("fault", "why"), PASSING.values(), ids=PASSING)
+async def test_a_child_that_cannot_be_written_hides_nothing_else(api: FakeApi, fault: Fault, why: str) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        api.fail("create", fault)
+        await life.after(SECOND)
+        place = life.told["ChildrenInPlace"]
+        assert (place["status"], place["reason"]) == ("False", "Unavailable")
+        assert why in place["message"]
+        assert life.object["status"].get("state", "NotReady") == "NotReady"
+        assert api.objects.get(PATHS["StatefulSet"], KEY)
+
+        await life.after(MINUTE)
+        assert life.asked("create", "/ingresses") <= 5  # four in a minute, and the first
+        await life.after(18 * MINUTE)
+        assert not life.object["spec"]["hibernated"]
+        await life.after(2 * MINUTE)
+        assert life.object["spec"]["hibernated"]
+
+
+async def test_what_failed_is_written_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
+    down = True
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        return await at("/ingresses", 503)(request) if down else None
+
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        api.fail("create", fault)
+        await life.after(10 * MINUTE)
+        down = False
+        await life.after(2 * MINUTE)
+        assert api.objects.get(PATHS["Ingress"], KEY)
+        assert "ChildrenInPlace" not in life.told
+
+
+async def test_a_child_that_is_too_large_is_told_as_refused(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        api.fail("create", at("/statefulsets", 413, "Request entity too large: limit is 3145728"))
+        await life.after(MINUTE)
+        assert life.told["ChildrenInPlace"]["reason"] == "Refused"
+        assert "too large" in life.object["status"]["error"]
+        assert life.asked("create", "/statefulsets") == 1
+
+
+async def test_the_first_session_of_a_cluster_is_told_at_once_and_made_within_two_seconds(api: FakeApi) -> None:
+    learned = START + timedelta(seconds=25)
+
+    async with Client(api.config) as client:
+        life = Life(api, client)
+
+        async def fault(request: web.Request) -> web.StreamResponse | None:
+            return await at("/", 403, NO_MATCHES)(request) if life.clock.now() < learned else None
+
+        api.fail("create", fault)
+        await life.after(SECOND)
+        assert life.told["ChildrenInPlace"]["reason"] == "KindUnknown"
+        await life.after(timedelta(seconds=26))
+        assert api.objects.get(PATHS["StatefulSet"], KEY)
+        assert "ChildrenInPlace" not in life.told
+
+
+async def test_a_status_that_cannot_be_written_frees_no_session_from_its_limits(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        api.fail("patch", at("/status", 422))
+        await life.after(21 * MINUTE)
+        assert life.object["spec"]["hibernated"]
+
+
+async def test_a_finalizer_that_cannot_be_set_is_told_and_keeps_no_session_from_running(api: FakeApi) -> None:
+    adopting = LIMITED.with_spec(imagePullSecrets=[{"name": "pull", "adopt": True}])
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        own = request.path.endswith(f"/{names.PLURAL}/demo")
+        return await at("/", 500, WEBHOOK)(request) if own else None
+
+    async with Client(api.config) as client:
+        life = Life(api, client, adopting)
+        api.fail("patch", fault)
+        await life.after(SECOND)
+        assert "finalizer" in life.told["ChildrenInPlace"]["message"]
+        assert api.objects.get(PATHS["StatefulSet"], KEY)
+
+
+ODD_NAMES = ["a/b", "50%", "..", "a" * 300]
+DENIALS = {"a webhook's default": 400, "a role": 403, "a webhook": 422, "a proxy": 418}
+
+
+def leaving(secret: str) -> SessionBuilder:
+    return (
+        session("demo")
+        .with_spec(imagePullSecrets=[{"name": secret, "adopt": True}])
+        .with_metadata(deletionTimestamp="2026-11-22T13:59:00Z", finalizers=[names.FINALIZER])
+    )
+
+
+@pytest.mark.parametrize("secret", ODD_NAMES)
+async def test_a_secret_that_cannot_exist_holds_no_session(api: FakeApi, secret: str) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client, leaving(secret))
+        await life.after(MINUTE)
+    assert not api.objects.select(Choice(PATHS[names.KIND]))
+
+
+@pytest.mark.parametrize("code", DENIALS.values(), ids=DENIALS)
+async def test_a_secret_that_may_not_be_deleted_holds_no_session(api: FakeApi, code: int) -> None:
+    api.objects.create(PATHS["Secret"], KEY[0], {"metadata": {"name": "pull"}})
+    api.fail("delete", at("/secrets", code))
+    async with Client(api.config) as client:
+        life = Life(api, client, leaving("pull"))
+        await life.after(MINUTE)
+    assert not api.objects.select(Choice(PATHS[names.KIND]))
+    assert api.objects.select(Choice(PATHS["Secret"]))
+
+
+async def test_a_secret_whose_deletion_failed_for_a_moment_is_not_left_behind(api: FakeApi) -> None:
+    api.objects.create(PATHS["Secret"], KEY[0], {"metadata": {"name": "pull"}})
+    answers = iter([500, 409, 429])
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        code = next(answers, None) if "/secrets" in request.path else None
+        return await at("/secrets", code)(request) if code is not None else None
+
+    api.fail("delete", fault)
+    async with Client(api.config) as client:
+        life = Life(api, client, leaving("pull"))
+        await life.after(MINUTE)
+    assert not api.objects.select(Choice(PATHS[names.KIND]))
+    assert not api.objects.select(Choice(PATHS["Secret"]))
+
+
+async def test_a_status_that_cannot_be_written_holds_no_session_that_is_deleted(api: FakeApi) -> None:
+    api.fail("patch", at("/status", 422))
+    async with Client(api.config) as client:
+        life = Life(api, client, leaving("pull"))
+        await life.after(MINUTE)
+    assert not api.objects.select(Choice(PATHS[names.KIND]))
+
+
+async def test_a_deletion_that_was_not_allowed_once_is_tried_again(api: FakeApi) -> None:
+    asleep = LIMITED.hibernated().with_spec(culling={"maxHibernatedDuration": "1h"})
+    allowed = START + timedelta(hours=1, seconds=30)
+    async with Client(api.config) as client:
+        life = Life(api, client, asleep)
+
+        async def fault(_: web.Request) -> web.StreamResponse | None:
+            return await at("/", 403)(_) if life.clock.now() < allowed else None
+
+        api.fail("delete", fault)
+        await life.after(timedelta(hours=1) + SECOND)
+        assert life.asked("delete", names.PLURAL) == 1
+        await life.after(FORBIDDEN_AGAIN)
+    assert not api.objects.select(Choice(PATHS[names.KIND]))

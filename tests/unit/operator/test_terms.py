@@ -1,0 +1,80 @@
+"""A replica that stands by must hear SIGTERM; one that takes over must not act on what it saw before its term."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from amalthea.api.settings import Settings
+from amalthea.kube.client import Client
+from amalthea.operator.run import Operator
+from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.testing.api import FakeApi
+from amalthea.testing.objects import Choice
+from amalthea.testing.waiting import eventually
+
+LEASES = "coordination.k8s.io/v1/leases"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+class Replica:
+    """An operator that stands for election."""
+
+    def __init__(self, client: Client, identity: str) -> None:
+        self.stop = asyncio.Event()
+        self.operator = Operator(
+            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry())
+        )
+        self.running = asyncio.create_task(self.operator.run(self.stop, self.operator.elector(client)))
+
+    async def ends_within(self, seconds: float) -> None:
+        self.stop.set()
+        async with asyncio.timeout(seconds):
+            await self.running
+
+
+def holder(api: FakeApi) -> str:
+    leases = api.objects.select(Choice(LEASES))
+    return str(leases[0]["spec"]["holderIdentity"]) if leases else ""
+
+
+async def test_a_replica_that_stands_by_ends_within_a_second_and_takes_no_lease(api: FakeApi) -> None:
+    async with Client(api.config) as one, Client(api.config) as two:
+        leader = Replica(one, "a")
+        await eventually(lambda: holder(api) == "a")
+        standby = Replica(two, "b")
+        await eventually(lambda: standby.operator.missing() == "")
+        await standby.ends_within(1)
+        assert holder(api) == "a"
+        await leader.ends_within(5)
+        assert holder(api) == ""
+
+
+async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leaves_the_lease(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        replica = Replica(client, "a")
+        held = asyncio.Event()
+
+        async def edited() -> set[tuple[str, str]]:
+            held.set()
+            await asyncio.Event().wait()
+            return set()
+
+        replica.operator._audit.edited = edited  # type: ignore[method-assign]
+        await held.wait()
+        await replica.ends_within(1)
+        assert holder(api) == ""
+
+
+async def test_a_term_begins_with_what_is_there_and_no_memory(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        replica = Replica(client, "a")
+        replica.operator.caches.distrust("a child of an earlier term")
+        await eventually(lambda: replica.operator.caches._written == {})
+        await replica.ends_within(5)
