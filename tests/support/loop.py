@@ -27,7 +27,7 @@ from amalthea.model.plan import Fresh
 from amalthea.model.usage import Usage
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
-from amalthea.operator.caches import Caches
+from amalthea.operator.caches import BLIND_AFTER, Caches
 from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorbell import Ring
 from amalthea.operator.doorman import Doorman
@@ -80,6 +80,14 @@ class Loop:
             else:
                 break
         asking.cancel()
+
+    def begin_term(self, watched_until: datetime | None) -> None:
+        """Take over from a leader that was last known to be at work then."""
+        self._reconciler.begin_term(watched_until)
+
+    def hear_of_pods(self, *, heard: bool) -> None:
+        """Say whether the watch of pods brings anything."""
+        self._caches.pods_silent_for = lambda: 0.0 if heard else BLIND_AFTER + 1
 
     def wake(self) -> None:
         """Look at the session at the next moment, as if something about it had changed."""

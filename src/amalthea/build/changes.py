@@ -9,7 +9,7 @@ from amalthea.api import quantities
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.build import applied, data_source_claims, patches, workload
-from amalthea.build.obstacles import name_taken, terminating
+from amalthea.build.obstacles import files_at_risk, name_taken, terminating
 from amalthea.build.writes import Changes, Create, Delete, Patch
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
@@ -40,7 +40,8 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
     if child is None:
         return _missing(plan, key, manifest, wish)
     if child.metadata.deletion_timestamp is not None or observed.left_behind(child):
-        return Changes(findings=(terminating(key),))
+        at_risk = observed.files_at_risk and key == ("PersistentVolumeClaim", observed.name)
+        return Changes(findings=(files_at_risk(key) if at_risk else terminating(key),))
     if not observed.owns(child):
         return Changes(findings=(name_taken(key),))
     if key[0] in WORKLOADS:

@@ -44,7 +44,9 @@ def _labels(subject: Subject) -> dict[str, str]:
 
 
 def _annotations(subject: Subject, winning: Mapping[str, str]) -> dict[str, str]:
-    return _sorted({**(_template(subject).annotations or {}), **winning})
+    given = _template(subject).annotations or {}
+    # Not what a user gives for our own record: it would differ from the one that is written, in each pass.
+    return _sorted({**{key: given[key] for key in given if key != names.ANNOTATION_APPLIED}, **winning})
 
 
 def _sorted(keys: Mapping[str, str]) -> dict[str, str]:

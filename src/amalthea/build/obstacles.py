@@ -25,3 +25,14 @@ def terminating(key: ChildKey) -> Finding:
         Reason.TERMINATING,
         f"A former {kind} named {name} is still being deleted; the session waits for it to go.",
     )
+
+
+def files_at_risk(child: ChildKey) -> Finding:
+    """Return the finding for the claim of the user's files that somebody deleted while the session runs."""
+    _, name = child
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.TERMINATING,
+        f"Somebody deleted the PersistentVolumeClaim {name}: the files on it are gone for good as soon as this session "
+        "stops. Copy what you need to another place now. Until then the session is not paused by itself.",
+    )

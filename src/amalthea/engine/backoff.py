@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from amalthea.engine.ports import Randomness
 
+LONGEST_ASKED = 60.0
+"""Seconds: the most that a server is given which asks to be left alone (Retry-After)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
@@ -14,7 +17,10 @@ class Backoff:
     cap: float = 30.0
 
     def delay(self, failures: int, at_least: float | None = None) -> float:
-        """Return seconds to wait after ``failures`` (1 or more) in a row, ``at_least`` what the server asked for."""
+        """Return seconds to wait after ``failures`` (1 or more) in a row, ``at_least`` what the server asked for.
+
+        No more than LONGEST_ASKED: a proxy's page of a maintenance may ask for a day.
+        """
         # The exponent is bounded because a float overflows after a thousand failures, which takes one bad night.
         exponential = min(self.cap, self.base * 2.0 ** min(failures - 1, 32))
-        return max(at_least or 0.0, exponential * (0.75 + self.random.random() / 2))
+        return max(min(at_least or 0.0, LONGEST_ASKED), exponential * (0.75 + self.random.random() / 2))

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from amalthea.engine.clock import time_limit
@@ -67,6 +68,8 @@ class Elector:
         self._leads_until = 0.0
         self._seen: LeaseRecord | None = None
         self._seen_at = 0.0
+        self.led_until: datetime | None = None
+        """When the lease that was taken last had been renewed before, by whoever held it; None if nobody did."""
 
     @property
     def leading(self) -> bool:
@@ -137,6 +140,7 @@ class Elector:
             self._hold(await write(claim), asked)
         except Stale:
             return False
+        self.led_until = found.renewed if found is not None else None
         return True
 
     async def _renew(self) -> bool:

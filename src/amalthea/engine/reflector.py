@@ -5,6 +5,7 @@ the last version it saw where the server still knows it, by a new list and the d
 """
 
 import asyncio
+import math
 from typing import Generic, NoReturn, Protocol
 
 from amalthea.engine.backoff import Backoff
@@ -45,8 +46,14 @@ class Reflector(Generic[T]):
         self._clock = clock
         self._backoff = backoff
         self._observer = observer
+        self._heard_at: float | None = None
         self._version: str | None = None
         self._failures = 0
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the server last answered or sent anything, a bookmark included: so old may the store be."""
+        return self._clock.monotonic() - self._heard_at if self._heard_at is not None else math.inf
 
     async def run(self) -> NoReturn:
         """Follow the server until cancelled; no error ends it."""
@@ -62,6 +69,7 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> str:
         listed = await self._source.list()
+        self._heard_at = self._clock.monotonic()
         self._store.replace(listed)
         self._version = listed.resource_version
         self.synced.set()
@@ -75,7 +83,9 @@ class Reflector(Generic[T]):
         """
         moved = False
         async with self._source.watch(version) as events:
+            self._heard_at = self._clock.monotonic()
             async for event in events:
+                self._heard_at = self._clock.monotonic()
                 self._store.apply(event)
                 self._version = event.resource_version
                 self._failures = 0

@@ -142,8 +142,9 @@ class Client:
         try:
             return self._decode(await self.transport.send(request), into)
         except errors.Invalid as error:
-            # The server does not say which operation failed; what it says of a wrong object has causes.
-            if error.status == 422 and not error.causes:
+            # The server does not say which operation failed; what it says of a wrong object has causes, and what a
+            # webhook denies is said to be denied.
+            if error.status == 422 and not error.causes and "denied the request" not in error.message:
                 raise errors.Conflict(error.failure, str(request)) from None
             raise
 

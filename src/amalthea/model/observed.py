@@ -1,6 +1,7 @@
 """Everything that is known about one session at one moment: what `decide` and `report` judge by. Frozen."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from amalthea.api import names
 from amalthea.api.types import Spec
@@ -29,10 +30,14 @@ class Observed:
     secret: SecretView | None = None
     claims: tuple[ClaimView, ...] = ()
     pods: tuple[PodView, ...] = ()
+    blind: bool = False
+    """Whether nothing was heard of pods for minutes: that one is not seen does not mean that it is not there."""
     former_pod: PodView | None = None
     """A pod that Kubernetes stopped and that is gone, if that has not been told yet."""
     usage: Usage | None = None
     """What the session's container was last measured to use; None if that is not known."""
+    idle_from: datetime | None = None
+    """The earliest moment that its idle time may begin at: nobody watched before. None: it was watched all the time."""
     door: Door | None = None
     """The proxy in front of it; None if it has none, or none that is to be asked."""
     events: tuple[EventView, ...] | None = None
@@ -113,6 +118,13 @@ class Observed:
             "Job": self.workload,
         }
         return single[kind]
+
+    @property
+    def files_at_risk(self) -> bool:
+        """Whether somebody deleted the claim of the user's files, which are there only as long as the pod runs."""
+        workload, own = self.own_workload, (claim for claim in self.claims if claim.metadata.name == self.name)
+        leaving = any(claim.metadata.deletion_timestamp is not None and self.owns(claim) for claim in own)
+        return leaving and workload is not None and workload.awake
 
     @property
     def adopted_secrets(self) -> tuple[str, ...]:

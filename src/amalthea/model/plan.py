@@ -92,7 +92,7 @@ def _run(observed: Observed, fresh: Fresh) -> Plan:
         run_id=_run_id(observed, fresh),
         children_may_change=strategy == "always" or (strategy != "never" and (failed or resuming)),
         template=_template_change(observed, failed=failed),
-        scheduling_may_change=_no_container_has_started(observed),
+        scheduling_may_change=not observed.blind and _no_container_has_started(observed),
         recreate_job=resuming and not observed.interactive,
         make_workload=not observed.ended,
         awaited_pod=_awaited_pod(observed),
@@ -108,6 +108,8 @@ def _awaited_pod(observed: Observed) -> str | None:
 
 def _failed(observed: Observed) -> bool:
     """Tell whether the session is failed, or was so a moment ago and is not ready yet: then it may still linger."""
+    if observed.blind:
+        return False  # it may have recovered, and be in use
     state = judge(observed).state
     return state == "Failed" or (state == "NotReady" and observed.session.status.state == "Failed")
 

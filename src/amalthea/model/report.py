@@ -22,6 +22,9 @@ from amalthea.model.state import Verdict, judge
 from amalthea.model.story import Life
 from amalthea.model.times import rfc3339
 
+_LOOK_AGAIN = timedelta(seconds=30)
+"""After how long it is looked again whether pods can be seen, if something is due that hangs on that."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -66,7 +69,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     """Return the status that the session should have, and what follows from it."""
     findings, now = tuple(findings), context.now
     verdict = in_time(observed, _verdict(observed, plan), now)
-    state, error = _state(plan, verdict, findings)
+    state, error = _state(plan, _as_far_as_seen(observed, verdict), findings)
     idle = idleness.judge(observed, now) if state in lifecycle.RUNNING else None
     since = _since(observed, state, idle, now)
     status = Status(
@@ -82,7 +85,9 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         failed_scheduling_since=since.failed_scheduling,
         hibernated_since=since.hibernated,
     )
-    pause, deletion = lifecycle.pause(observed, status), lifecycle.deletion(observed, status)
+    # A pause would delete the files for good.
+    pause = None if observed.files_at_risk else lifecycle.pause(observed, status)
+    deletion = lifecycle.deletion(observed, status)
     life = Life(idle, pause, deletion, asking.ask_at(observed, idle, pause, context.lead))
     told = story.told(observed, status, life, now, context.lead)
     status = msgspec.structs.replace(
@@ -93,9 +98,9 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     wake_at = _wake_at(observed, status, life, context)
     return Report(
         status=status,
-        pause=life.pause,
+        pause=None if observed.blind else life.pause,
         pause_waits=life.waits(now),
-        deletion=life.deletion,
+        deletion=None if observed.blind else life.deletion,
         wake_at=wake_at,
         usage_counts=idle is not None,
         ask_door_at=life.ask_door_at,
@@ -109,6 +114,16 @@ def _verdict(observed: Observed, plan: Plan) -> Verdict:
         sentences = " ".join(str(problem) for problem in plan.problems)
         return Verdict("Failed", f"The session cannot be made as it is described. {sentences}")
     return judge(observed)
+
+
+def _as_far_as_seen(observed: Observed, verdict: Verdict) -> Verdict:
+    """Leave out of a verdict what rests on pods that nobody has heard of for minutes."""
+    former = observed.session.status.state
+    if not observed.blind or verdict.state == former:
+        return verdict
+    if verdict.state == "Failed":
+        return replace(verdict, state=former, error=None, trouble=None)
+    return replace(verdict, state="NotReady") if verdict.state == "Hibernated" else verdict
 
 
 def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple[State, str | None]:
@@ -127,17 +142,28 @@ def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -
     for deadline in (life.pause, life.deletion):
         if deadline is not None:
             moments += [deadline.announced_from(context.lead), deadline.at]
+            if observed.blind and deadline.at <= context.now:
+                moments.append(context.now + _LOOK_AGAIN)
     return min((moment for moment in moments if moment is not None and context.now < moment), default=None)
 
 
 def _since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> _Since:
     former, present = observed.session.status, rfc3339(now)
     return _Since(
-        hibernated=(former.hibernated_since or present) if state == "Hibernated" else None,
+        hibernated=_hibernated_since(observed, present) if state == "Hibernated" else None,
         failing=(former.failing_since or present) if state == "Failed" else None,
         failed_scheduling=_unscheduled_since(observed),
         idle=_idle_since(observed, state, idle, now),
     )
+
+
+def _hibernated_since(observed: Observed, present: str) -> str:
+    """Return since when a session is paused: the last pause counts, also after a resume that nobody saw."""
+    told, paused = observed.session.status.hibernated_since, observed.session.paused
+    since, asked = spans.moment(told), paused.time if paused is not None else None
+    if since is not None and asked is not None and since < asked:
+        return rfc3339(asked)
+    return told or present
 
 
 def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> str | None:
@@ -146,6 +172,8 @@ def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: da
     if idle is None or not idle.idle:
         return None
     since = spans.moment(observed.session.status.idle_since) or now
+    if observed.idle_from is not None:
+        since = max(since, observed.idle_from)
     look = observed.door.look if observed.door is not None else None
     return rfc3339(max(since, look.worked_at) if isinstance(look, Told) else since)
 

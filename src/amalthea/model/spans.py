@@ -38,9 +38,9 @@ def end(start: datetime | None, span: timedelta | None) -> datetime | None:
         return None
     try:
         exact = start + span
+        return exact.replace(microsecond=0) + timedelta(seconds=1 if exact.microsecond else 0)
     except OverflowError:
         return _LAST.replace(microsecond=0)
-    return exact.replace(microsecond=0) + timedelta(seconds=1 if exact.microsecond else 0)
 
 
 def in_words(span: timedelta) -> str:

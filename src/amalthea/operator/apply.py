@@ -37,12 +37,9 @@ class Applier:
         self._caches = caches
         self._refusals = refusals
         self._living = living
-        self._keeps: set[tuple[str, str]] = set()
-        """Namespaces and kinds of what may not be deleted there: the Go operator's Role lacks some rights."""
 
     def begin_term(self) -> None:
         """Forget what was refused in an earlier term."""
-        self._keeps.clear()
         self._refusals.forget()
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
@@ -85,7 +82,7 @@ class Applier:
 
     def _stays(self, namespace: str, write: Delete) -> bool:
         """Tell whether something else is done than a deletion, since that is not allowed."""
-        return write.otherwise is not None and (namespace, write.child[0]) in self._keeps
+        return write.otherwise is not None and self._refusals.forbids(namespace, write.child[0])
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
         try:
@@ -156,7 +153,7 @@ class Applier:
                 return kept(name, error)
             if write.otherwise is None:
                 raise
-            self._keeps.add((namespace, kind))
+            self._refusals.forbid(namespace, kind)
             _log.warning(
                 "what may not be deleted stays as it is; grant delete on its kind",
                 extra={"namespace": namespace, "kind": kind, "error": error.message},

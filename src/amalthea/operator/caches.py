@@ -23,6 +23,9 @@ from amalthea.operator.kinds import WATCHED
 BY_SESSION = "session"
 """Index of the kinds of which a session can have several."""
 
+BLIND_AFTER = 180.0
+"""Seconds of silence: a watch that lives brings a bookmark each minute, and one that brings nothing is begun anew."""
+
 Wake = Callable[[Key, Priority], None]
 
 
@@ -34,12 +37,19 @@ class Caches:
         self._ours = False
         self._written: dict[str, str] = {}
         self._stopped: dict[Key, PodView] = {}
+        self.pods_silent_for: Callable[[], float] = lambda: 0.0
+        """Seconds since anything was heard of pods."""
         self.stores: dict[str, Store[Any]] = {}
         for kind in WATCHED:
             indexed = kind in ("Pod", "PersistentVolumeClaim")
             store: Store[Any] = Store({BY_SESSION: _sessions_of} if indexed else {})
             store.on_change(self._session_changed if kind == names.KIND else self._child_changed)
             self.stores[kind] = store
+
+    @property
+    def blind(self) -> bool:
+        """Whether what is known of pods is too old to act upon."""
+        return self.pods_silent_for() > BLIND_AFTER
 
     def begin_term(self) -> None:
         """Forget what was gathered while somebody else led: what is there now is what edits are told from.

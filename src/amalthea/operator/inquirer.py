@@ -26,6 +26,8 @@ from amalthea.operator.pacer import Pacer
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (15, 30, 60, 120))
 """How long to wait after each time that a question was asked; the last is for all further ones."""
+FORBIDDEN_FOR = timedelta(minutes=10)
+"""How long the right to list a namespace's Events counts as missing."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,26 +48,28 @@ class Inquirer:
         self._clock = clock
         self._pacer = pacer
         self._questions: dict[Key, _Question] = {}
-        self._refused = False
+        self._refused: dict[str, datetime] = {}
+        """Namespaces whose Events may not be listed, and until when that counts."""
 
     def begin_term(self) -> None:
         """Forget the questions of an earlier term, and what was learned then."""
         self._questions.clear()
-        self._refused = False
+        self._refused.clear()
 
     def known(self, session: Key) -> tuple[EventView, ...] | None:
         """Return what was learned of a session's objects; None if nothing was, and something may be."""
         question = self._questions.get(session)
-        if self._refused:
+        if self._refused_until(session[0]) is not None:
             return ()
         return question.answer if question is not None else None
 
     async def ask(self, observed: Observed) -> datetime | None:
         """Ask what is to be asked now; return when there is something to ask again, None for never or at its turn."""
         session, inquiry = key_of(observed.session), inquire(observed)
-        if inquiry is None or self._refused:
+        refused_until = self._refused_until(session[0])
+        if inquiry is None or refused_until is not None:
             self.forget(session)
-            return None
+            return refused_until if inquiry is not None else None
         question = self._questions.get(session)
         if question is None or question.inquiry != inquiry:
             question = _Question(inquiry, self._clock.now() + inquiry.patience)
@@ -88,7 +92,7 @@ class Inquirer:
         try:
             answers = await asyncio.gather(*(self._events(namespace, uid) for uid in question.inquiry.uids))
         except ApiError as error:
-            self._not_answered(error)
+            self._not_answered(namespace, error)
         else:
             question.answer = tuple(itertools.chain(*answers))
 
@@ -97,12 +101,17 @@ class Inquirer:
         page = await self._client.list(EVENTS, selection, Raw)
         return tuple(map(decoding.event, page.items))
 
-    def _not_answered(self, error: ApiError) -> None:
+    def _refused_until(self, namespace: str) -> datetime | None:
+        until = self._refused.get(namespace)
+        return until if until is not None and self._clock.now() < until else None
+
+    def _not_answered(self, namespace: str, error: ApiError) -> None:
         """Note that nothing is known: what was learned before still counts, and no session is judged by a silence."""
         if isinstance(error, Forbidden):
-            self._refused = True
+            self._refused[namespace] = self._clock.now() + FORBIDDEN_FOR
             _log.warning(
-                "what is told by Events alone is not seen: the operator may not list them", extra={"error": str(error)}
+                "what is told by Events alone is not seen for ten minutes: the operator may not list them",
+                extra={"namespace": namespace, "error": str(error)},
             )
         else:
             _log.info("Events were not listed", extra={"error": str(error)})

@@ -86,8 +86,12 @@ class Reconciler:
         self._clock = clock
         self._chance = chance
 
-    def begin_term(self) -> None:
-        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong."""
+    def begin_term(self, watched_until: datetime | None = None) -> None:
+        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
+
+        `watched_until` is when the last leader was known to be at work, None if that is not known.
+        """
+        self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
         self._hands.applier.begin_term()
         self._hands.inquirer.begin_term()
@@ -177,7 +181,8 @@ class Reconciler:
         if after is None:
             return None
         ask_again = await self._hands.inquirer.ask(after)
-        after = replace(after, events=self._hands.inquirer.known(key), door=self._hands.doorman.door(after))
+        door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
+        after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
@@ -206,8 +211,11 @@ class Reconciler:
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
+        if observed is None:
+            return None
         namespace, account = self._account
-        return replace(observed, operators_account=account) if observed and namespace == key[0] else observed
+        account = account if namespace == key[0] else observed.operators_account
+        return replace(observed, blind=self._caches.blind, operators_account=account)
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -230,15 +238,8 @@ class Reconciler:
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None
-        metadata = observed.session.metadata
-        return Subject(
-            namespace=metadata.namespace,
-            name=metadata.name,
-            uid=metadata.uid,
-            spec=observed.spec,
-            settings=self._settings,
-            run_id=plan.run_id,
-        )
+        its = observed.session.metadata
+        return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
 
     def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""

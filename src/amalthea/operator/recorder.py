@@ -17,7 +17,7 @@ from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
-from amalthea.kube.errors import ApiError
+from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.model.times import rfc3339
 from amalthea.model.transitions import Transition
 from amalthea.model.views import Metadata
@@ -27,6 +27,8 @@ PATIENCE = 60.0
 """Seconds after which an Event is written however much other work there is."""
 CALM = 0.5
 """Seconds without any work after which there is time for Events: in a rush, work pauses for moments only."""
+FORBIDDEN_FOR = 600.0
+"""Seconds that the right to create Events in a namespace counts as missing."""
 CAPACITY = 10_000
 """Events that may wait: 30 MiB at most. The oldest are let go first."""
 
@@ -50,11 +52,12 @@ class Recorder:
         self._identity = identity
         self._waiting: deque[_Waiting] = deque(maxlen=CAPACITY)
         self._some = asyncio.Event()
-        self._refused = False
+        self._refused: dict[str, float] = {}
+        """Namespaces in which no Events may be created, and until when (monotonic) that counts."""
 
     def tell(self, session: Metadata, told: Transition) -> None:
         """Take an Event on a session."""
-        if self._refused:
+        if self._clock.monotonic() < self._refused.get(session.namespace, 0.0):
             return
         manifest = self._event(session, told)
         self._waiting.append(_Waiting(session.namespace, manifest, self._clock.monotonic() + PATIENCE))
@@ -93,14 +96,20 @@ class Recorder:
         try:
             await self._client.create(EVENTS, waiting.namespace, waiting.manifest, Raw)
         except ApiError as error:
-            if error.status == 403 and "is being terminated" not in error.message:
-                self._refused = True
-                self._waiting.clear()
-                _log.warning(
-                    "no Events will be written: the operator may not create them", extra={"error": error.message}
-                )
+            if isinstance(error, Forbidden) and not (error.quota_exceeded or "is being terminated" in error.message):
+                self._give_up(waiting.namespace, error)
             else:
                 _log.info("an Event was not written", extra={"reason": waiting.manifest["reason"], "error": str(error)})
+
+    def _give_up(self, namespace: str, error: Forbidden) -> None:
+        self._refused[namespace] = self._clock.monotonic() + FORBIDDEN_FOR
+        others = [each for each in self._waiting if each.namespace != namespace]
+        self._waiting.clear()
+        self._waiting.extend(others)
+        _log.warning(
+            "no Events are written for ten minutes: the operator may not create them",
+            extra={"namespace": namespace, "error": error.message},
+        )
 
     def _event(self, session: Metadata, told: Transition) -> Manifest:
         now = rfc3339(self._clock.now())

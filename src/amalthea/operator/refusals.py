@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
 from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.engine.backoff import LONGEST_ASKED
 from amalthea.engine.ports import Clock
 from amalthea.kube.errors import ApiError
 from amalthea.model.findings import Finding
@@ -25,8 +26,8 @@ _PASSES = (2, 8, 25, 30)
 """Seconds after each attempt at what may pass by itself, the last for all further ones: four attempts in a minute."""
 _LEARNS, _LEARNING = timedelta(seconds=1.5), timedelta(minutes=1)
 """How often, and for how long, it is tried whether the API server has learned of a kind that was just installed."""
-_LONGEST_ASKED = 60.0
-"""Seconds that a server may ask for: more is the mistake of some page of a proxy."""
+FORBIDDEN_FOR = timedelta(minutes=10)
+"""How long a right counts as missing: an API server that has just started grants none until it knows its roles."""
 _REMEMBERED = timedelta(minutes=1)
 """How long after its time a refusal is kept, so that the next one counts as another in a row."""
 
@@ -50,10 +51,21 @@ class Refusals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[tuple[str, ChildKey], Refusal] = {}
+        self._forbidden: dict[tuple[str, str], datetime] = {}
 
     def forget(self) -> None:
         """Forget all."""
         self._known.clear()
+        self._forbidden.clear()
+
+    def forbid(self, namespace: str, kind: str) -> None:
+        """Note that a kind may not be deleted in a namespace: the Go operator's Role lacks some rights."""
+        self._forbidden[namespace, kind] = self._clock.now() + FORBIDDEN_FOR
+
+    def forbids(self, namespace: str, kind: str) -> bool:
+        """Tell whether a kind could not be deleted in a namespace a short while ago."""
+        until = self._forbidden.get((namespace, kind))
+        return until is not None and self._clock.now() < until
 
     def of(self, namespace: str, write: Write) -> Refusal | None:
         """Return how this very write was refused a short while ago, or None if it is worth an attempt."""
@@ -71,7 +83,7 @@ class Refusals:
         """Remember a write that failed in a way that may pass by itself."""
         former = self._known.pop((namespace, write.child), None)
         refusal = self._keep(namespace, write, finding, former)
-        asked = timedelta(seconds=min(error.retry_after or 0.0, _LONGEST_ASKED))
+        asked = timedelta(seconds=min(error.retry_after or 0.0, LONGEST_ASKED))
         refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))
         self._known[namespace, write.child] = refusal
         return replace(refusal, error=error)

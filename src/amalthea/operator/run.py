@@ -1,7 +1,6 @@
 """Puts the operator together and runs it until it is told to stop: caches first, then the work, under the Lease."""
 
 import asyncio
-import gc
 import logging
 import random
 import secrets
@@ -32,7 +31,7 @@ from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import cluster, gauges, metrics_access, observers, web
+from amalthea.operator import cluster, gauges, metrics_access, observers, process, web
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
@@ -138,6 +137,8 @@ class Operator:
             )
             for kind, watched in WATCHED.items()
         ]
+        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
+        self.caches.pods_silent_for = lambda: pods.silent_for
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
@@ -172,7 +173,8 @@ class Operator:
             stopping = tasks.create_task(self._stop_when(stop))
             await self._synced(stop)
             if not stop.is_set():
-                await self._until(stop, elector.run(self._work) if elector is not None else self._work())
+                work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
+                await self._until(stop, work)
             for task in (*watches, stopping):
                 task.cancel()
 
@@ -191,8 +193,8 @@ class Operator:
         if not working.cancelled():
             working.result()
 
-    async def _work(self) -> None:
-        self._reconciler.begin_term()
+    async def _work(self, elector: Elector | None = None) -> None:
+        self._reconciler.begin_term(elector.led_until if elector is not None else None)
         for session in await self._audit.edited():
             self.queue.add(session)
         if any(session.status.idle for session in self.caches.sessions()):
@@ -220,7 +222,7 @@ class Operator:
             await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
             synced.cancel()
         stopped.cancel()
-        _calm_the_garbage_collector()
+        process.calm_the_garbage_collector()
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
@@ -237,13 +239,3 @@ class Operator:
 
     def _selection(self, kind: str) -> Selection:
         return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)
-
-
-def _calm_the_garbage_collector() -> None:
-    """Look for cyclic garbage rarely, and never through what the first lists brought.
-
-    The caches are large, long-lived and free of cycles: with Python's defaults most of the CPU goes into walking them.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

@@ -18,6 +18,7 @@ from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.model.usage import Usage
 from amalthea.model.views import Metadata, Time
+from amalthea.operator.continuity import Continuity
 
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
 
@@ -57,6 +58,7 @@ class UsagePoller:
         self._told: dict[Key, bool | None] = {}
         self._followed = asyncio.Event()
         self._failing = False
+        self.continuity = Continuity()
         self.wake: Callable[[Key], object] = lambda _: None
 
     @property
@@ -79,6 +81,7 @@ class UsagePoller:
         self._thresholds.pop(session, None)
         self._told.pop(session, None)
         self._known.pop(session, None)
+        self.continuity.forget(session)
 
     @property
     def wanted(self) -> bool:
@@ -120,7 +123,10 @@ class UsagePoller:
         self._polled(now)
         # One answer may leave a pod out, as when its node was slow to tell: what was measured before still counts.
         former = {session: usage for session, usage in self._known.items() if usage.valid(now)}
-        self._known = former | {session: usage for item in page.items for session, usage in _measured(item)}
+        fresh = {session: usage for item in page.items for session, usage in _measured(item)}
+        self._known = former | fresh
+        for session in self._thresholds.keys() & fresh.keys():
+            self.continuity.measured(session, fresh[session].at)
 
     def _busy(self, session: Key) -> bool | None:
         usage = self._known.get(session)

@@ -1,6 +1,7 @@
 """A reflector that dies, or holds on to what is gone, leaves the operator blind. Faults over HTTP: tests/unit/kube."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -90,6 +91,23 @@ async def test_a_watch_goes_on_from_the_last_version_it_saw() -> None:
         await run.clock.advance(10)
         assert run.script.asked == ["list", "watch 10", "watch 12", "watch 15"]
         assert run.told.events == 3
+
+
+async def test_how_long_a_server_has_been_silent_is_known() -> None:
+    down = [RuntimeError("down")] * 100
+    run = Run(Script([listed(10)], [[changed("a", 11), 20.0, changed("a", 12), 50.0]]))
+    async with run.running() as reflector:
+        assert reflector.silent_for == math.inf
+        await run.clock.advance(0)
+        assert reflector.silent_for == 0
+        await run.clock.advance(19)
+        assert reflector.silent_for == 19
+        await run.clock.advance(11)
+        assert reflector.silent_for == 10  # since the second event
+    run = Run(Script([listed(10), *down], [[Expired()]]))
+    async with run.running() as reflector:
+        await run.clock.advance(200)
+        assert reflector.silent_for == 200
 
 
 async def test_a_server_that_expires_every_watch_is_not_listed_without_pause() -> None:

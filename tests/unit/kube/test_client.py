@@ -127,6 +127,24 @@ async def test_a_write_without_an_answer_is_not_repeated(api: FakeApi, client: C
     assert len(api.asked) == 3
 
 
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ('admission webhook "policy.example.org" denied the request: not this image', errors.Invalid),
+        ("the server rejected our request due to an error in our request", errors.Conflict),
+    ],
+)
+async def test_a_webhooks_denial_is_no_conflict(
+    api: FakeApi, client: Client, message: str, error: type[errors.ApiError]
+) -> None:
+    async def fault(_: web.Request) -> web.StreamResponse:
+        return web.json_response(faults.describe(422, "Invalid", message), status=422)
+
+    api.fail("patch", fault)
+    with pytest.raises(error):
+        await client.patch_json(CONFIG_MAPS, KEY, [], dict)
+
+
 async def test_a_server_that_never_answers_is_given_up(
     api: FakeApi, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

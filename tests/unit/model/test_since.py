@@ -97,3 +97,14 @@ def test_times_move_on_transitions_only_and_are_cleared_on_leaving(
     plan = decide(seen, Fresh(lambda: RUN_ID))
 
     assert as_data(report(seen, plan, (), Context("None", NOW)).status).get(field) == expected
+
+
+def test_a_session_that_was_resumed_and_paused_again_unseen_counts_from_the_later_pause() -> None:
+    asleep = session("demo").paused_by("somebody", "2026-11-22T13:00:00Z")
+    earlier = {"state": "Hibernated", "hibernatedSince": "2026-11-15T13:00:00Z"}
+    seen = observed(asleep, status=earlier)
+    told = report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("http://x/", NOW)).status
+    assert told.hibernated_since == "2026-11-22T13:00:00Z"
+    later = observed(asleep, status={**earlier, "hibernatedSince": "2026-11-22T13:00:07Z"})
+    told = report(later, decide(later, Fresh(lambda: RUN_ID)), (), Context("http://x/", NOW)).status
+    assert told.hibernated_since == "2026-11-22T13:00:07Z"

@@ -41,3 +41,8 @@ def test_a_span_ends_in_whole_seconds_and_never_early(
 
 def test_a_span_that_outlasts_the_calendar_ends_at_its_end() -> None:
     assert spans.end(START, timedelta.max) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def test_a_span_that_ends_within_the_calendars_last_second_ends_with_it() -> None:
+    start = datetime(9999, 12, 30, 23, 59, 59, 900_000, tzinfo=UTC)
+    assert spans.end(start, timedelta(hours=24)) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)

@@ -13,7 +13,7 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.inquiry import NO_POD
 from amalthea.model.observed import Observed
-from amalthea.operator.inquirer import PAUSES, Inquirer
+from amalthea.operator.inquirer import FORBIDDEN_FOR, PAUSES, Inquirer
 from amalthea.operator.pacer import QUESTIONS, Pacer
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
@@ -141,15 +141,25 @@ async def test_silence_is_no_answer(api: FakeApi, inquirer: Inquirer, clock: Fak
     assert learned(inquirer) == [f"about {WORKLOAD_UID}"]
 
 
-async def test_an_operator_that_may_not_list_events_says_so_once_and_asks_no_more(
+async def test_an_operator_that_may_not_list_events_says_so_once_and_asks_again_in_ten_minutes(
     api: FakeApi, inquirer: Inquirer, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.fail("list", faults.refuse(403, "Forbidden"))
     await ask_when_due(inquirer, clock, WITHOUT_POD)
-    assert await inquirer.ask(UNSCHEDULED) is None
+    assert await inquirer.ask(UNSCHEDULED) == clock.now() + FORBIDDEN_FOR
     assert learned(inquirer) == []
     assert api.count("list") == 1
+    assert inquirer.known(("another", "demo")) is None
     assert [record.levelno for record in caplog.records if record.levelno >= logging.WARNING] == [logging.WARNING]
+
+
+async def test_a_right_that_is_back_is_used_again(api: FakeApi, inquirer: Inquirer, clock: FakeClock) -> None:
+    api.fail("list", faults.refuse(403, "Forbidden"), times=1)
+    await ask_when_due(inquirer, clock, WITHOUT_POD)
+    assert await inquirer.ask(WITHOUT_POD) == clock.now() + FORBIDDEN_FOR
+    await clock.advance(FORBIDDEN_FOR.total_seconds())
+    await ask_when_due(inquirer, clock, WITHOUT_POD)
+    assert api.count("list") == 2
 
 
 async def test_while_there_is_other_work_no_question_is_put(api: FakeApi, clock: FakeClock, queue: WorkQueue) -> None:

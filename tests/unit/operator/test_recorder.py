@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from aiohttp import web
 
 from amalthea.api.reasons import EventReason
 from amalthea.engine.backoff import Backoff
@@ -12,13 +13,14 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.transitions import Transition
 from amalthea.model.views import Metadata
-from amalthea.operator.recorder import CALM, PATIENCE, Recorder
+from amalthea.operator.recorder import CALM, FORBIDDEN_FOR, PATIENCE, Recorder
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.waiting import eventually
 
 SESSION = Metadata(name="one", namespace="ns", uid="u1")
+OTHER = Metadata(name="one", namespace="other", uid="u2")
 RUNNING = Transition(EventReason.RUNNING, "The session is ready.")
 PAUSED = Transition(EventReason.HIBERNATED, "The session is paused.")
 FAILED = Transition(EventReason.FAILED, "The session cannot run.", "Warning")
@@ -108,6 +110,36 @@ async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Record
     recorder.tell(SESSION, FAILED)
     await recorder.flush(1.0)
     assert told(api) == []
+
+
+async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_ever(
+    api: FakeApi, recorder: Recorder, clock: FakeClock
+) -> None:
+    api.fail("create", faults.refuse(403, "Forbidden"), times=1)
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    recorder.tell(OTHER, FAILED)
+    await clock.advance(CALM)
+    await eventually(lambda: told(api) == ["Failed"])
+    await clock.advance(FORBIDDEN_FOR)
+    recorder.tell(SESSION, RUNNING)
+    await recorder.flush(1.0)
+    assert told(api) == ["Failed", "Running"]
+
+
+async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: Recorder) -> None:
+    answer = faults.describe(
+        403, "Forbidden", 'events "x" is forbidden: exceeded quota: few, requested: count/events=1'
+    )
+
+    async def full(_: web.Request) -> web.StreamResponse:
+        return web.json_response(answer, status=403)
+
+    api.fail("create", full, times=1)
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    await recorder.flush(1.0)
+    assert told(api) == ["Hibernated"]
 
 
 async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: Recorder, queue: WorkQueue) -> None:

@@ -5,7 +5,7 @@ import pytest
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.model.findings import Finding
-from amalthea.operator.refusals import AGAIN_AFTER, Refusals
+from amalthea.operator.refusals import AGAIN_AFTER, FORBIDDEN_FOR, Refusals
 from amalthea.testing.clock import FakeClock
 
 CHILD = ("PersistentVolumeClaim", "one")
@@ -59,3 +59,19 @@ def test_a_write_that_succeeded_is_not_held_back() -> None:
     refusals = refused(FakeClock())
     refusals.note("ns", grow("2Gi"), None)
     assert refusals.of("ns", grow("2Gi")) is None
+
+
+async def test_a_right_counts_as_missing_in_its_namespace_and_for_a_while() -> None:
+    clock = FakeClock()
+    refusals = Refusals(clock)
+    refusals.forbid("ns", "Job")
+    assert [refusals.forbids("ns", "Job"), refusals.forbids("other", "Job")] == [True, False]
+    await clock.advance(FORBIDDEN_FOR.total_seconds())
+    assert not refusals.forbids("ns", "Job")
+
+
+def test_a_secret_that_is_drawn_anew_is_the_same_write() -> None:
+    refusals, child = Refusals(FakeClock()), ("Secret", "one")
+    refusals.note("ns", Create(child, {"metadata": {"a": 1}, "data": {"key": "x"}}), FULL)
+    assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"key": "y"}})) is not None
+    assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"other": "y"}})) is None

@@ -1,0 +1,70 @@
+"""That nothing is heard of pods must never be taken for there being none: a session in use would be stopped."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from amalthea.api.types import State
+from amalthea.kube.client import Client
+from amalthea.model.plan import Fresh, decide
+from amalthea.model.report import Context, report
+from amalthea.testing import observations as found
+from amalthea.testing.api import FakeApi
+from amalthea.testing.builders import RUN_ID, session
+from amalthea.testing.objects import Choice
+from tests.support.loop import PATHS
+from tests.unit.operator.test_failed_writes import LIMITED, MINUTE, Life
+
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+async def test_a_session_whose_pod_is_not_seen_is_paused_only_when_pods_are_seen_again(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        await life.after(MINUTE)
+        life.loop.hear_of_pods(heard=False)
+        await life.after(30 * MINUTE)
+        assert not life.object["spec"]["hibernated"]
+        life.loop.hear_of_pods(heard=True)
+        await life.after(MINUTE)
+        assert life.object["spec"]["hibernated"]
+
+
+async def test_a_session_is_deleted_only_when_pods_are_seen_again(api: FakeApi) -> None:
+    asleep = LIMITED.hibernated().with_spec(culling={"maxHibernatedDuration": "1h"})
+    async with Client(api.config) as client:
+        life = Life(api, client, asleep)
+        await life.after(MINUTE)
+        life.loop.hear_of_pods(heard=False)
+        await life.after(timedelta(hours=2))
+        assert life.object
+        life.loop.hear_of_pods(heard=True)
+        await life.after(MINUTE)
+    assert not api.objects.select(Choice(PATHS["AmaltheaSession"]))
+
+
+def told(state: State, *, hibernated: bool = False, crashed: bool = False) -> State:
+    """Return what is told of a session that was in a state, while nothing is heard of pods."""
+    builder = session("demo").hibernated() if hibernated else session("demo")
+    crash = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=found.terminated(1)))
+    workload = None if hibernated else found.statefulset()
+    seen = found.observed(builder, workload, *([crash] if crashed else []), status={"state": state})
+    seen = replace(seen, blind=True)
+    plan = decide(seen, Fresh(lambda: RUN_ID))
+    assert not plan.scheduling_may_change
+    return report(seen, plan, (), Context("http://x/", NOW)).status.state
+
+
+def test_no_state_rests_on_pods_of_which_nothing_is_heard() -> None:
+    assert told("Running", crashed=True) == "Running"
+    assert told("Failed", crashed=True) == "Failed"
+    assert told("Running", hibernated=True) == "NotReady"
+    assert told("Hibernated", hibernated=True) == "Hibernated"

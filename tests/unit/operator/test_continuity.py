@@ -1,0 +1,108 @@
+"""Time in which nobody looked must never count as idle: a computation that ended a minute ago would be paused."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+import msgspec
+import pytest
+
+from amalthea.kube.client import Client
+from amalthea.model import decoding
+from amalthea.model.times import rfc3339
+from amalthea.model.usage import VALID
+from amalthea.model.views import SessionView
+from amalthea.operator.continuity import Continuity
+from amalthea.testing.api import FakeApi
+from tests.unit.operator.test_asked_in_time import START, Life
+from tests.unit.operator.test_usage import LIMIT, ONE, Desk
+
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+Until: TypeAlias = datetime | None
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+def idle(since: datetime | None) -> SessionView:
+    status = {"idle": since is not None, "idleSince": rfc3339(since) if since is not None else None}
+    metadata = {"name": "one", "namespace": "ns", "uid": "u", "resourceVersion": "1"}
+    return decoding.session(msgspec.json.encode({"metadata": metadata, "spec": {}, "status": status}))
+
+
+@pytest.mark.parametrize(
+    ("watched_until", "idle_from"),
+    [
+        (NOW - 15 * timedelta(seconds=1), NOW - HOUR + timedelta(seconds=15)),
+        (NOW + MINUTE, NOW - HOUR),
+        (NOW - VALID, NOW),
+        (NOW - 3 * HOUR, NOW),
+        (None, NOW),
+    ],
+    ids=["a fail-over", "a clock ahead", "minutes", "hours", "unknown"],
+)
+def test_a_short_gap_is_left_out_and_a_long_one_begins_anew(watched_until: Until, idle_from: datetime) -> None:
+    continuity = Continuity()
+    continuity.begin_term([idle(NOW - HOUR)], NOW, watched_until)
+    assert continuity.idle_from(ONE) == idle_from
+
+
+def test_who_was_not_idle_is_not_restricted() -> None:
+    continuity = Continuity()
+    continuity.begin_term([idle(None)], NOW, None)
+    assert continuity.idle_from(ONE) is None
+
+
+def test_a_gap_in_the_measurements_begins_anew_and_a_late_one_does_not() -> None:
+    continuity = Continuity()
+    for at in (NOW, NOW + VALID - MINUTE, NOW + VALID - 2 * MINUTE, NOW + VALID + MINUTE):
+        continuity.measured(ONE, at)
+    assert continuity.idle_from(ONE) is None
+    continuity.measured(ONE, NOW + 2 * HOUR)
+    assert continuity.idle_from(ONE) == NOW + 2 * HOUR
+    continuity.forget(ONE)
+    assert continuity.idle_from(ONE) is None
+
+
+async def test_an_outage_of_the_metrics_begins_the_idle_time_anew(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        desk = Desk(client)
+        desk.poller.follow(ONE, LIMIT)
+        desk.measure(api, "10m")
+        await desk.poller.poll()
+        await desk.clock.advance(HOUR.total_seconds())
+        desk.measure(api, "10m")
+        await desk.poller.poll()
+        assert desk.poller.continuity.idle_from(ONE) == desk.clock.now()
+
+
+async def test_a_session_is_not_paused_for_what_happened_while_no_operator_looked(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        await life.begin()
+        await life.until(START + HOUR)
+        await life.clock.advance(3 * HOUR.total_seconds())
+        life.worked_at = lambda: START
+        life.restart()
+        life.loop.begin_term(watched_until=START + HOUR)
+        await life.until(START + 4 * HOUR + MINUTE)
+        assert not life.paused
+        assert life.session["status"]["idleSince"] == rfc3339(START + 4 * HOUR)
+        await life.until(START + 6 * HOUR + MINUTE)
+        assert life.paused
+
+
+async def test_a_fail_over_costs_no_session_its_idle_time(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        await life.begin()
+        await life.until(START + HOUR)
+        await life.clock.advance(15)
+        life.restart()
+        life.loop.begin_term(watched_until=START + HOUR)
+        await life.until(START + HOUR + MINUTE)
+        assert life.session["status"]["idleSince"] == rfc3339(START + timedelta(seconds=15))
