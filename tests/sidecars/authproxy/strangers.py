@@ -9,6 +9,8 @@ import contextlib
 import ipaddress
 import itertools
 import os
+import socket
+import struct
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -86,14 +88,27 @@ class Siege:
         self._addresses = itertools.cycle(addresses)
         self.made = 0
 
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect from the next address, by a port that others may listen on meanwhile and at once afterwards."""
+        made = socket.socket()
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            made.setblocking(False)
+            made.bind((next(self._addresses), 0))
+            await asyncio.get_running_loop().sock_connect(made, self._door)
+            return await asyncio.open_connection(sock=made, limit=1 << 16)
+        except BaseException:
+            made.close()
+            raise
+
     async def keep_up(self, attack: Attack) -> None:
         """Make a connection, use it, and make the next."""
         while True:
             writer = None
             with contextlib.suppress(OSError, TimeoutError):
                 self.made += 1
-                source = next(self._addresses)
-                reader, writer = await asyncio.open_connection(*self._door, local_addr=(source, 0), limit=1 << 16)
+                reader, writer = await self._connect()
                 await attack(reader, writer)
             if writer is not None:
                 writer.transport.abort()
