@@ -81,6 +81,7 @@ def test_every_setting_reaches_the_operator() -> None:
         "controllerManager": {"workers": 3},
         "culling": {"usageInterval": "1m", "stoppingLead": "5m", "askDoors": False},
         "nativeSidecars": False,
+        "cloner": {"allowHttpHosts": ["git.lab.internal", "10.0.0.7:8080"]},
         "logLevel": "debug",
     }
     environment = environment_of(manager_of(render(values)))
@@ -99,6 +100,7 @@ def test_every_setting_reaches_the_operator() -> None:
             rclone_storage_class="fast",
             none_same_site_cookie=True,
             https_ingress=True,
+            clone_http_hosts="git.lab.internal,10.0.0.7:8080",
             rewrite_rules=(RewriteRule("docker.io/", "mirror/hub/"),),
         ),
     )

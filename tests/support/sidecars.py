@@ -1,6 +1,6 @@
 """The programs beside a session, as tests start them: those of the image `sidecars`, with its HAProxy, git and Python.
 
-`SIDECARS_UNDER_TEST=machine` takes this machine's own instead, for a quick look.
+`SIDECARS_UNDER_TEST=machine` takes this machine's own instead, for a quick look. The door needs HAProxy 3.0.
 """
 
 import os

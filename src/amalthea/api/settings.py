@@ -41,6 +41,8 @@ class BuildSettings:
     """Whether the cluster is an OpenShift: asked of the API server at start."""
     native_sidecars: bool = True
     """Whether the proxies of sessions are native sidecars (AMALTHEA_NATIVE_SIDECARS, see `Settings`)."""
+    clone_http_hosts: str = ""
+    """Hosts whose repositories may get credentials without TLS, separated by commas (AMALTHEA_CLONE_HTTP_HOSTS)."""
     rewrite_rules: tuple[RewriteRule, ...] = ()
     """Mirrors of registries (AMALTHEA_IMAGE_REWRITE_RULES, a JSON list)."""
 
@@ -97,6 +99,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
             rclone_storage_class=env.get("RCLONE_STORAGE_CLASS") or defaults.rclone_storage_class,
             none_same_site_cookie=_flag(env, "USE_NONE_SAME_SITE_SESSION_COOKIE"),
             https_ingress=_flag(env, "HTTPS_SESSION_INGRESS"),
+            clone_http_hosts=env.get("AMALTHEA_CLONE_HTTP_HOSTS", ""),
             rewrite_rules=_rules(env.get("AMALTHEA_IMAGE_REWRITE_RULES", "")),
         ),
     )

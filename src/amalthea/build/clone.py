@@ -19,6 +19,8 @@ _TMP = "/tmp"  # noqa: S108  (where git and its helpers put what they need for a
 _TEMPORARY: Manifest = {"name": names.VOLUME_CLONE_TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}
 SESSION_CONFIG_VARIABLE = "CLONER_SESSION_CONFIG"
 """Names the file whose git configuration the cloner adds to the clone's."""
+HTTP_HOSTS_VARIABLE = "GIT_CLONE_ALLOW_HTTP_HOSTS"
+"""Lists the hosts that may get a repository's credentials without TLS."""
 
 
 def containers(subject: Subject) -> list[Manifest]:
@@ -48,6 +50,11 @@ def _secrets(index: int, repository: CodeRepository) -> Iterator[tuple[str, Secr
         yield f"amalthea-git-session-config-volume-{index}", repository.config_secret_ref, _SESSION_CONFIG
 
 
+def _env(session_config: str, http_hosts: str) -> list[Manifest]:
+    values = {SESSION_CONFIG_VARIABLE: session_config, HTTP_HOSTS_VARIABLE: http_hosts}
+    return [{"name": name, "value": value} for name, value in values.items() if value]
+
+
 def _container(subject: Subject, index: int, repository: CodeRepository) -> Manifest:
     session = subject.spec.session
     config = repository.config_secret_ref
@@ -56,7 +63,7 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
             "name": names.clone_container(index),
             "image": subject.settings.sidecars_image,
             "args": _args(files_at(session), repository),
-            "env": [{"name": SESSION_CONFIG_VARIABLE, "value": f"{_SESSION_CONFIG}/{config.key}"}] if config else None,
+            "env": _env(f"{_SESSION_CONFIG}/{config.key}" if config else "", subject.settings.clone_http_hosts),
             "workingDir": files_at(session),
             "securityContext": {
                 "runAsNonRoot": session.run_as_user != 0,

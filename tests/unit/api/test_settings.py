@@ -36,6 +36,7 @@ def test_everything_can_be_set() -> None:
             "RCLONE_STORAGE_CLASS": "rclone",
             "USE_NONE_SAME_SITE_SESSION_COOKIE": "true",
             "HTTPS_SESSION_INGRESS": "True",
+            "AMALTHEA_CLONE_HTTP_HOSTS": "git.lab.internal",
             "AMALTHEA_IMAGE_REWRITE_RULES": '[{"source_prefix": "docker.io", "target_prefix": "mirror/hub"}]',
         }
     )
@@ -55,6 +56,7 @@ def test_everything_can_be_set() -> None:
             rclone_storage_class="rclone",
             none_same_site_cookie=True,
             https_ingress=True,
+            clone_http_hosts="git.lab.internal",
             rewrite_rules=(RewriteRule("docker.io", "mirror/hub"),),
         ),
     )
