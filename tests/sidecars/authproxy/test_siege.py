@@ -6,7 +6,6 @@ Seven seconds each in every run; `make siege` takes ten minutes (SIEGE_SECONDS=6
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -17,11 +16,10 @@ from typing import NamedTuple
 
 import pytest
 
-from lab import binaries
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.door import BEARER, Browser, Door
+from tests.sidecars.authproxy.ingress import traefik
 from tests.sidecars.authproxy.limited import Limited
-from tests.support.processes import free_port
 
 SECONDS = float(os.environ.get("SIEGE_SECONDS", "7"))
 STRANGERS = 1000
@@ -155,32 +153,8 @@ async def test_strangers_at_the_door_keep_nobody_out(besieged: Door, group: Limi
 @pytest.fixture
 async def ingress(besieged: Door, tmp_path: Path) -> AsyncIterator[int]:
     """Start Traefik before the door, and return its port."""
-    port = free_port()
-    services = {"door": {"loadBalancer": {"servers": [{"url": f"http://127.0.0.1:{besieged.port}"}]}}}
-    routes = {"door": {"rule": "PathPrefix(`/`)", "service": "door"}}
-    file = tmp_path / "traefik.json"
-    file.write_text(json.dumps({"http": {"routers": routes, "services": services}}))
-    flags = {
-        "providers.file.filename": str(file.rename(file.with_suffix(".yaml"))),
-        "entrypoints.web.address": f"127.0.0.1:{port}",
-        "global.checknewversion": "false",
-        "global.sendanonymoususage": "false",
-    }
-    process = subprocess.Popen(  # noqa: ASYNC220  (it is started, not waited for)
-        [binaries.path("traefik"), *(f"--{name}={value}" for name, value in flags.items())]
-    )
-    async with asyncio.timeout(20):
-        while not await _answers(besieged, port):  # noqa: ASYNC110  (a server tells nobody that it is ready)
-            await asyncio.sleep(0.05)
-    yield port
-    process.terminate()
-    process.wait(20)
-
-
-async def _answers(door: Door, port: int) -> bool:
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-        return (await (await door.connect(port)).ask("/", BEARER)).status == 200
-    return False
+    async with traefik(tmp_path, {"/": besieged}) as port:
+        yield port
 
 
 @pytest.mark.timeout(SECONDS + 60)
