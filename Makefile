@@ -113,7 +113,7 @@ bench-authproxy: setup ## Measure the door of a session against aiohttp, within 
 	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
 
 .PHONY: siege
-siege: setup ## Besiege the door of a session with 1,000 hostile connections for ten minutes, in three ways
+siege: setup ## Besiege the door of a session with 1,000 hostile connections, in three ways, ten minutes each
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
 
 .PHONY: fuzz
@@ -122,7 +122,7 @@ fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt
 	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
 
 .PHONY: release-check
-release-check: setup ## Before a release: versions against their floors, and known vulnerabilities of what is pinned
+release-check: setup ## Before a release: check image versions against their floors, and pinned packages for known vulnerabilities
 	$(BIN)/pytest tests/images
 	$(BIN)/python -m tests.support.audit
 

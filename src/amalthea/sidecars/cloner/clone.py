@@ -102,6 +102,6 @@ def _not_in_clear(source: remote.Remote, access: Access) -> Access:
     ):
         raise Misconfigured(
             f"Cloning {source.address} failed: its password would be sent unencrypted; write https:// in the remote, or"
-            f" have your administrators list its host in {HTTP_HOSTS}."
+            f" have your administrators list its host (cloner.allowHttpHosts of the chart, {HTTP_HOSTS} here)."
         )
     return access
