@@ -8,6 +8,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Authentication
 from amalthea.build import oidc
+from amalthea.build.env import mounts_as_written
 from amalthea.build.parts import HARDENED, compact, http_get, small_resources
 from amalthea.build.subject import Subject
 from amalthea.build.url import url_path
@@ -102,7 +103,8 @@ def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
 
 
 def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
-    mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}, *(auth.extra_volume_mounts or ())]
+    mounts = [{"name": names.VOLUME_PROXY_CONFIG, "mountPath": _AUTHPROXY_CONFIG}]
+    mounts += mounts_as_written(auth.extra_volume_mounts or ())
     args = ["--config", f"{_AUTHPROXY_CONFIG}/{auth.secret_ref.key}"]
     proxy = _authproxy(subject, names.PORT_ENTRY, args)
     return {**_with_env(proxy, _cookie_path(subject)), "volumeMounts": mounts}
@@ -175,7 +177,10 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
             "readinessProbe": probe,
             "livenessProbe": probe,
             "securityContext": _security(subject),
-            "volumeMounts": [*(_oidc_mounts() if by_provider else _oauth2_mounts()), *(auth.extra_volume_mounts or ())],
+            "volumeMounts": [
+                *(_oidc_mounts() if by_provider else _oauth2_mounts()),
+                *mounts_as_written(auth.extra_volume_mounts or ()),
+            ],
         }
     )
 

@@ -5,7 +5,7 @@ refer to the former value, as in `A=1, A=$(A):2`.
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from amalthea.api.schema import Manifest
 from amalthea.build.limits import Growth
@@ -57,6 +57,17 @@ def without_references(value: str, known: Container[str] = ()) -> str:
         return token[0] if name is None or name in known else token[0].replace("$", "$$")
 
     return _TOKEN.sub(as_text, value)
+
+
+def mounts_as_written(mounts: Iterable[Manifest]) -> list[Manifest]:
+    """Return users' mounts for a container with secrets in its environment: no `subPathExpr` of them is expanded.
+
+    The kubelet would name a folder of the volume after the secret.
+    """
+    return [
+        {**mount, "subPathExpr": without_references(mount["subPathExpr"])} if mount.get("subPathExpr") else mount
+        for mount in mounts
+    ]
 
 
 def _with_former_values(variable: Manifest, former: dict[str, str], growth: Growth) -> Manifest:

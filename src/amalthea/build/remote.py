@@ -5,7 +5,7 @@ from collections.abc import Callable
 from amalthea.api import names, quantities
 from amalthea.api.schema import Manifest, Quantity
 from amalthea.build import images, volumes
-from amalthea.build.env import unique, without_references
+from amalthea.build.env import mounts_as_written, unique, without_references
 from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources, tcp_socket
 from amalthea.build.subject import Subject
 from amalthea.build.url import opened_at
@@ -42,7 +42,7 @@ def container(subject: Subject) -> Manifest:
             },
             "livenessProbe": {**http_get("/live", port), "periodSeconds": 1, "initialDelaySeconds": 10},
             "securityContext": _SECURITY,
-            "volumeMounts": volumes.session_mounts(subject),
+            "volumeMounts": mounts_as_written(volumes.session_mounts(subject)),
         }
     )
 
@@ -80,7 +80,8 @@ def _env(subject: Subject) -> list[Manifest]:
     for variable in unique([*_users_env(subject), *_controllers_env(subject)]):
         value = variable.get("value")
         variables.append({**variable, "value": without_references(value, known)} if value else variable)
-        known.add(variable["name"])
+        if "valueFrom" not in variable:  # an optional source that is missing would leave the name to `envFrom`
+            known.add(variable["name"])
     return variables
 
 

@@ -99,6 +99,7 @@ def _all() -> Iterator[tuple[str, Attack]]:
         "another path of the host": "https://{w.host}/sessions/mallory/x.git",
         "another host": "https://{w.other_host}/inner.git",
         "user of another": "https://oauth2@{w.other_host}/inner.git",
+        "without protection": "git://{w.other_host}/inner.git",
         "clear text": "http://{w.host}/inner.git",
         "relative": "../../../../x.git",
         "empty": "",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amalthea.build import remote, session_container
+from amalthea.build import pod, remote, session_container
 from amalthea.testing.builders import SessionBuilder, session
 
 SECRET = "client-secret-of-the-platform"
@@ -32,6 +32,8 @@ def in_the_container(builder: SessionBuilder) -> dict[str, str]:
     """Return the environment that the kubelet gives to the controller; what comes from other secrets is left out."""
     known = dict(FROM_SECRETS)
     for variable in remote.container(builder.subject())["env"]:
+        if "valueFrom" in variable:
+            continue  # an optional source that is missing leaves the name as it was
         known[variable["name"]] = expanded(variable.get("value", ""), known)
     return {name: value for name, value in known.items() if name not in FROM_SECRETS}
 
@@ -52,6 +54,27 @@ def in_the_container(builder: SessionBuilder) -> dict[str, str]:
 @pytest.mark.parametrize("name", ["FOO", "RENKU_FOO", "RSC_FOO"])
 def test_no_variable_of_the_user_holds_a_secret_of_the_controller(name: str, value: str) -> None:
     assert SECRET not in str(in_the_container(session().remote().with_env((name, value))))
+
+
+def test_a_variable_whose_own_source_is_missing_does_not_open_the_controllers_one() -> None:
+    nowhere = {"secretKeyRef": {"name": "none", "key": "x", "optional": True}}
+    name = "RSC_AUTH_RENKU_CLIENT_SECRET"
+    asked = (
+        session()
+        .remote()
+        .with_session(env=[{"name": name, "valueFrom": nowhere}, {"name": "A", "value": f"$({name})"}])
+    )
+    assert SECRET not in str(in_the_container(asked))
+
+
+def test_no_folder_of_a_volume_is_named_after_a_secret() -> None:
+    mount = {"name": "amalthea-volume", "mountPath": "/x", "subPathExpr": "$(RSC_WSTUNNEL_SECRET)"}
+    controller = remote.container(session().remote().with_session(extraVolumeMounts=[mount]).subject())
+    behind = session().with_oidc().with_spec(authentication={"extraVolumeMounts": [mount]})
+    doors = pod.template(behind.subject())["spec"]["initContainers"]
+    mounts = [each for container in (controller, *doors) for each in container.get("volumeMounts", ())]
+    named = [each["subPathExpr"] for each in mounts if "subPathExpr" in each]
+    assert named == ["$$(RSC_WSTUNNEL_SECRET)"] * 2
 
 
 def test_neither_image_nor_path_holds_a_secret_of_the_controller() -> None:

@@ -86,7 +86,7 @@ def _attempt(work: Workplace, order: Order, finish: Finish) -> None:
     partial, address = order.unfinished, order.remote.address
     try:
         with _judged(f"Cloning {address}"):
-            shutil.rmtree(partial, ignore_errors=True)
+            _clear(partial)
             partial.parent.mkdir(parents=True, exist_ok=True)
             with work.network() as git:
                 git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
@@ -118,6 +118,13 @@ def _judged(doing: str) -> Iterator[None]:
         raise _AttemptFailed(judge(error.said, doing)) from None
     except OSError as error:
         raise _AttemptFailed(judge(error.strerror or "", doing)) from None
+
+
+def _clear(partial: Path) -> None:
+    """Remove what an attempt before has left, or what somebody has put there: a link would lead the clone elsewhere."""
+    if partial.is_symlink() or partial.is_file():
+        partial.unlink()
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _move(partial: Path, place: Path) -> None:

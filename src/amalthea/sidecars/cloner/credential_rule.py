@@ -3,10 +3,12 @@
 A repository names other addresses in `.gitmodules` and `.lfsconfig`, so the host alone is not enough.
 """
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from amalthea.sidecars.ambiguity import is_ambiguous
 from amalthea.sidecars.cloner.credentials import Login
 
 
@@ -50,7 +52,9 @@ def _covers(prefix: str, path: str) -> bool:
     if not wanted:
         return prefix == "/"
     above, last = wanted[:-1], wanted[-1]
-    return given[: len(above)] == above and len(given) >= len(wanted) and _name(given[len(above)]) == _name(last)
+    if given[: len(above)] != above or len(given) < len(wanted) or _name(given[len(above)]) != _name(last):
+        return False
+    return not any(map(is_ambiguous, given[len(wanted) :]))
 
 
 def _parts(path: str) -> list[str]:
@@ -63,6 +67,10 @@ def _name(part: str) -> str:
 
 def siblings(addresses: Iterable[str], address: str) -> tuple[str, ...]:
     """Return the paths of those `addresses` that are on the same server as `address`."""
-    own = urlsplit(address)
-    split = (urlsplit(each) for each in addresses)
-    return tuple(unquote(each.path) for each in split if (each.scheme, each.netloc) == (own.scheme, own.netloc))
+    own, found = urlsplit(address), []
+    for each in addresses:
+        with contextlib.suppress(ValueError):  # it is no address; whoever clones it will say so
+            url = urlsplit(each)
+            if (url.scheme, url.netloc) == (own.scheme, own.netloc):
+                found.append(unquote(url.path))
+    return tuple(found)

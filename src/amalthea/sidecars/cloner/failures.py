@@ -35,7 +35,11 @@ _NAME = "the name of its server cannot be found; check the address, and try agai
 _NETWORK = "its server cannot be reached or breaks off; check the address, and try again later"
 _BUSY = "its server has too much to do or a fault of its own; try again later"
 
+_SILENT = "nothing was heard for a quarter of an hour; try again later, or ask whoever runs its server"
+SILENCE = "amalthea: silent for too long"
+"""Words of ours for a git that was ended because it said nothing."""
 _CAUSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
+    (_SILENT, False, (SILENCE,)),
     (_FULL, False, ("No space left on device", "Disk quota exceeded")),
     (_MEMORY, False, ("signal 9", "[Oo]ut of memory", "Cannot allocate memory")),
     (_HOST, False, ("Host key verification failed", "HOST IDENTIFICATION HAS CHANGED")),

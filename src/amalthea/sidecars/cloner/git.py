@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import IO
 
 from amalthea.sidecars.cloner.errors import GitFailed
-from amalthea.sidecars.cloner.failures import harmless
+from amalthea.sidecars.cloner.failures import SILENCE, harmless
 from amalthea.sidecars.cloner.progress import Progress
 from amalthea.sidecars.cloner.sandbox import Confinement
 
 _KEPT_LINES = 200
 _SECONDS_TO_END = 5.0
+SILENCE_SECONDS = 900.0
+"""Git and git-lfs show progress while they work."""
 _Stream = IO[bytes] | int
 
 
@@ -129,6 +132,13 @@ def _follow(process: subprocess.Popen[bytes], stream: IO[bytes]) -> str:
     return "\n".join(last)
 
 
+def _read(stream: IO[bytes]) -> bytes:
+    """Return what comes next, nothing at the end; raise GitFailed after a long silence, for no server may hold us."""
+    if not select.select([stream], [], [], SILENCE_SECONDS)[0]:
+        raise GitFailed(SILENCE)
+    return os.read(stream.fileno(), 65536)
+
+
 def _entries(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield what ends with a NUL."""
     rest = b""
@@ -140,7 +150,7 @@ def _entries(stream: IO[bytes]) -> Iterator[bytes]:
 def _lines(stream: IO[bytes]) -> Iterator[str]:
     """Yield lines; those that git writes over each other on a terminal are lines too."""
     rest = b""
-    while chunk := os.read(stream.fileno(), 65536):
+    while chunk := _read(stream):
         *whole, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
         yield from (harmless(line.decode(errors="replace")) for line in whole)
     if rest:

@@ -35,7 +35,9 @@ def look_after(work: Workplace, folder: Path, *, fetch: bool) -> None:
     for address in named:
         _check(address)
     trusted = all(work.may_login(address) for address in named)
-    settings = (("lfs.url", named[0] if named else usual(origin)),) if trusted and urlsplit(origin).netloc else ()
+    # By SSH, git-lfs asks its own way for the address.
+    is_web = urlsplit(origin).scheme in ("http", "https")
+    settings = (("lfs.url", named[0] if named else usual(origin)),) if trusted and is_web else ()
     with work.network(settings, login=trusted) as network:
         network.show("lfs", "fetch", folder=folder)
     git.run("lfs", "checkout", folder=folder)

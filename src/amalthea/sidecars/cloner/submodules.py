@@ -146,6 +146,11 @@ def _one(work: Workplace, above: _Place, wanted: Submodule) -> _Place | None:
         source = remote.parse(url, f"The address of the submodule {wanted.path}")
     except Misconfigured as error:
         raise CloneFailed(str(error)) from None
+    if source.address.startswith("git:"):
+        raise CloneFailed(
+            f"Fetching the submodule {wanted.path} failed: nothing protects its git:// address, and its server may"
+            " keep us waiting; ask its owner to write https:// in .gitmodules."
+        )
     place = _Place(above.files / wanted.path, above.git_folder / "modules" / wanted.name, above.depth + 1)
     if _leads_away(above.files, wanted.path):  # only now: a submodule before this one may have brought a link
         raise CloneFailed(f"The path of the submodule {wanted.path} leads through a symbolic link or a file.")

@@ -1,16 +1,13 @@
 """Which requests are for a configured repository, and so get the token of its provider. Everything else gets none."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from amalthea.sidecars.ambiguity import is_ambiguous
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%\-]+)(?::([0-9]{1,5}))?")
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,=@")
-"""The ASCII that means the same to every server: RFC 3986's unreserved and sub-delims, less `;`, and `@`."""
-_DOTTED = re.compile(r"[\W_]*\.(?![A-Za-z0-9])")
-"""How a component begins that some server may read as `.` or `..`, since it ignores the other characters."""
 
 
 @dataclass(frozen=True)
@@ -76,30 +73,14 @@ def provider(repositories: tuple[Repository, ...], server: Origin, target: str) 
     for known in repositories:
         if known.origin == server.without_www and _begins(path, known.path):
             best = known if best is None or len(known.path) > len(best.path) else best
-    if best is None or any(map(_is_ambiguous, path[len(best.path) :])):
+    if best is None or any(map(is_ambiguous, path[len(best.path) :])):
         return None  # a server may take it for another repository than we do
     return best.provider
 
 
-def _is_ambiguous(component: str) -> bool:
-    """Tell whether some server may read a component as another one, and so go elsewhere in its tree.
-
-    Servers decode twice (`%2e`), cut off parameters (`..;x`), blanks and what follows a NUL, take backslashes for
-    slashes, and map bytes that are not UTF-8, or characters that look like ASCII (fullwidth dots), to ASCII. So a
-    component holds plain ASCII, letters, marks and digits only.
-    """
-    return _DOTTED.match(component) is not None or not all(map(_is_plain, component))
-
-
 def _is_unusable(component: str) -> bool:
     """Tell whether a configured repository cannot be known for certain by this component. Blanks within it are fine."""
-    return component != component.strip() or _is_ambiguous(component.replace(" ", "_"))
-
-
-def _is_plain(character: str) -> bool:
-    if character.isascii():
-        return character in _PLAIN
-    return unicodedata.category(character)[0] in "LM" or unicodedata.category(character) == "Nd"
+    return component != component.strip() or is_ambiguous(component.replace(" ", "_"))
 
 
 def _begins(path: tuple[str, ...], start: tuple[str, ...]) -> bool:

@@ -43,6 +43,9 @@ def test_the_repository_itself_and_its_large_files_get_the_password(path: str) -
         ("group/project.git/%2e%2e/x", "https", "h.org"),
         ("group/project.git/..\\x", "https", "h.org"),
         ("group/project.git/\x01", "https", "h.org"),
+        ("group/project.git/..;a/other/x.git", "https", "h.org"),
+        ("group/project.git/.. /other", "https", "h.org"),
+        ("group/project.git/\uff0e\uff0e/other", "https", "h.org"),
         ("Group/project.git", "https", "h.org"),
         ("group/project.git", "http", "h.org"),
         ("group/project.git", "https", "h.org:8443"),
@@ -86,6 +89,10 @@ def test_paths_that_somebody_vouched_for_get_the_password_too() -> None:
 
 def test_the_same_server_by_tls_gets_what_was_meant_for_it_without() -> None:
     assert ask(Rule(LOGIN, "http://h.org/a"), "a", "https") == ANSWER
+
+
+def test_an_address_that_is_none_is_no_sibling_and_stops_nothing() -> None:
+    assert siblings(["https://[bad/x", "https://h.org/b"], "https://h.org/a") == ("/b",)
 
 
 def test_siblings_are_those_on_the_same_server() -> None:
