@@ -14,33 +14,11 @@ from lab.api import ApiError
 from lab.control_plane import ControlPlane
 from lab.flags import Settings
 from tests import recorded
+from tests.chart.forbidden import BAD_VOLUME, IMAGE, NEW_IN_OLD, NGINX, OLD, REFUSED, VALUES, container
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, HelmError, Object, find, render
 from tests.chart.installation import ACCOUNT, Installation
 from tests.chart.test_samples import FILES, load
 from tests.support.world import World
-
-VALUES: Object = {
-    "admissionPolicy": {
-        "enabled": True,
-        "serviceAccounts": ["trusted"],
-        "ingressHosts": ["*.localhost", "*.example.org", "one.example.com"],
-    }
-}
-IMAGE = {"image": "docker.io/amalthea/probe:dev"}
-NGINX = "nginx.ingress.kubernetes.io/"
-BAD_VOLUME = {"name": "node", "hostPath": {"path": "/"}}
-BAD_CONTAINER = {**IMAGE, "name": "root", "securityContext": {"privileged": True}}
-OLD: Object = {
-    "session": IMAGE,
-    "hibernated": False,
-    "extraVolumes": [BAD_VOLUME],
-    "extraContainers": [BAD_CONTAINER],
-    "initContainers": [{**IMAGE, "name": "port", "ports": [{"containerPort": 80, "hostPort": 80}]}],
-    "serviceAccountName": "mighty",
-    "ingress": {"host": "bank.example.com", "annotations": {NGINX + "server-snippet": "return 200;"}},
-    "template": {"metadata": {"annotations": {NGINX + "configuration-snippet": "return 200;"}}},
-}
-"""Breaks every rule, and was there before the rules."""
 
 
 @pytest.fixture(scope="module")
@@ -81,67 +59,6 @@ def _refusal(world: World, spec: Object, name: str = "new") -> str:
     return ""
 
 
-def _container(**fields: object) -> Object:
-    return {**IMAGE, "name": "helper", **fields}
-
-
-CAPABILITY = {"capabilities": {"add": ["NET_BIND_SERVICE", "SYS_ADMIN"]}}
-HOST_PORT = [{"containerPort": 80}, {"containerPort": 81, "hostPort": 81}]
-
-REFUSED: dict[str, tuple[Object, str]] = {
-    "a folder of the node": (
-        {"extraVolumes": [{"name": "fine", "emptyDir": {}}, BAD_VOLUME]},
-        "spec.extraVolumes: the volume node is a hostPath, which is not allowed in sessions. Use a persistent",
-    ),
-    "a privileged container": (
-        {"extraContainers": [_container(), BAD_CONTAINER]},
-        "spec.extraContainers, spec.initContainers: the container root is privileged, which is not allowed in sess",
-    ),
-    "a privileged init container": ({"initContainers": [BAD_CONTAINER]}, "the container root is privileged"),
-    "a capability": (
-        {"extraContainers": [_container(securityContext=CAPABILITY)]},
-        "the container helper adds capabilities, of which only NET_BIND_SERVICE is allowed in sessions. Remove the",
-    ),
-    "a capability of an init container": (
-        {"initContainers": [_container(securityContext=CAPABILITY)]},
-        "the container helper adds capabilities",
-    ),
-    "a port of the node": (
-        {"extraContainers": [_container(ports=HOST_PORT)]},
-        "the container helper opens a port of the node, which is not allowed in sessions. Remove hostPort from its",
-    ),
-    "an account that is not listed": (
-        {"serviceAccountName": "mighty"},
-        "spec.serviceAccountName: mighty is not allowed in sessions. Leave it out, or ask an administrator to add",
-    ),
-    "the operator's account": ({"serviceAccountName": ACCOUNT}, f"{ACCOUNT} is not allowed in sessions"),
-    "somebody else's host": (
-        {"ingress": {"host": "bank.example.com"}},
-        'spec.ingress.host: "bank.example.com" is not allowed for sessions. Use a host that is, or ask an adm',
-    ),
-    "a host that only ends in the same letters": ({"ingress": {"host": "notexample.org"}}, "notexample.org"),
-    "the domain of listed hosts itself": ({"ingress": {"host": "example.org"}}, '"example.org" is not'),
-    "all hosts at once": ({"ingress": {"host": ""}}, 'spec.ingress.host: "" is not allowed'),
-    "all listed hosts at once": ({"ingress": {"host": "*.example.org"}}, '"*.example.org" is not allowed'),
-    "a snippet": (
-        {"ingress": {"host": "a.localhost", "annotations": {NGINX + "server-snippet": "return 200;"}}},
-        "spec.ingress.annotations, spec.template.metadata.annotations: nginx.ingress.kubernetes.io/server-snippet puts",
-    ),
-    "a snippet by way of the template": (
-        {"template": {"metadata": {"annotations": {NGINX + "configuration-snippet": "return 200;"}}}},
-        "nginx.ingress.kubernetes.io/configuration-snippet puts",
-    ),
-    "a snippet for a controller with a prefix of its own": (
-        {"ingress": {"host": "a.localhost", "annotations": {"edge.example.org/auth-snippet": "return 200;"}}},
-        "edge.example.org/auth-snippet puts",
-    ),
-    "snippets of NGINX's own controller": (
-        {"ingress": {"host": "a.localhost", "annotations": {"nginx.org/location-snippets": "return 200;"}}},
-        "nginx.org/location-snippets puts",
-    ),
-}
-
-
 @pytest.mark.parametrize(("spec", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_reaches_beyond_the_pod_is_refused_with_the_field_and_a_remedy(
     guarded: World, spec: Object, said: str
@@ -160,6 +77,26 @@ def test_samples_are_let_through(guarded: World, file: Path) -> None:
     assert _refusal(guarded, load(file)["spec"]) == ""
 
 
+ALLOWED_VOLUMES = [
+    {"name": "map", "configMap": {"name": "map"}},
+    {"name": "csi", "csi": {"driver": "example.org"}},
+    {"name": "fields", "downwardAPI": {"items": []}},
+    {"name": "empty", "emptyDir": {}},
+    {"name": "claim", "ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"]}}}},
+    {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
+    {"name": "all", "projected": {"sources": []}},
+    {"name": "secret", "secret": {"secretName": "secret"}},
+]
+CONFINED: Object = {
+    "windowsOptions": {"hostProcess": False},
+    "procMount": "Default",
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "appArmorProfile": {"type": "RuntimeDefault"},
+    "seLinuxOptions": {"type": "container_t", "level": "s0:c1"},
+    "privileged": False,
+}
+
+
 @pytest.mark.parametrize(
     "spec",
     [
@@ -167,8 +104,11 @@ def test_samples_are_let_through(guarded: World, file: Path) -> None:
         {"serviceAccountName": "default"},
         {"serviceAccountName": ""},
         {"ingress": {"host": "one.example.com", "annotations": {"example.org/snippet-size": "1"}}},
-        {"extraContainers": [_container(securityContext={"capabilities": {"add": ["NET_BIND_SERVICE"]}})]},
-        {"extraVolumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]},
+        {"extraContainers": [container(securityContext={"capabilities": {"add": ["NET_BIND_SERVICE"]}})]},
+        {"extraVolumes": ALLOWED_VOLUMES},
+        {"extraContainers": [container(securityContext=CONFINED)]},
+        {"template": {"metadata": {"annotations": {"renku.io/ingress": "a", "prometheus.io/scrape": "true"}}}},
+        {"template": {"metadata": {"annotations": {NGINX + "proxy-read-timeout": "60", "example.org/ingress": "a"}}}},
     ],
     ids=str,
 )
@@ -188,23 +128,6 @@ def test_an_older_session_can_still_be_paused_resumed_and_cleaned_up(guarded: Wo
     assert stored is not None
     assert stored["status"]["state"] == "Running"
     assert stored["spec"]["serviceAccountName"] == "mighty"
-
-
-NEW_IN_OLD: dict[str, tuple[Object, str]] = {
-    "another folder": (
-        {"extraVolumes": [BAD_VOLUME, {"name": "more", "hostPath": {"path": "/etc"}}]},
-        "the volume more is a hostPath",
-    ),
-    "another image in the privileged container": (
-        {"extraContainers": [{**BAD_CONTAINER, "image": "docker.io/amalthea/probe:evil"}]},
-        "the container root is privileged",
-    ),
-    "another account": ({"serviceAccountName": ACCOUNT}, f"{ACCOUNT} is not allowed"),
-    "another snippet": (
-        {"ingress": {"annotations": {NGINX + "server-snippet": "return 500;"}}},
-        "server-snippet puts configuration",
-    ),
-}
 
 
 @pytest.mark.parametrize(("spec", "said"), NEW_IN_OLD.values(), ids=NEW_IN_OLD)
@@ -256,8 +179,9 @@ def test_no_session_is_too_large_to_be_judged_and_then_paused(guarded: World) ->
         {
             "session": IMAGE,
             "extraContainers": [{**helper, "name": f"c{number}"} for number in range(2000)],
-            "extraVolumes": [{"name": f"v{number}", "emptyDir": {}} for number in range(2000)],
-            "template": {"metadata": {"annotations": {f"a{number}": "" for number in range(2000)}}},
+            "extraVolumes": [{"name": f"v{number}", "secret": {"secretName": "s"}} for number in range(2000)],
+            "template": {"metadata": {"annotations": {f"example.org/ingress-{n}": "" for n in range(2000)}}},
+            "ingress": {"host": "a.localhost", "annotations": {f"example.org/{n}": "" for n in range(500)}},
         },
     )
     assert guarded.patch_spec("large", hibernated=True)["spec"]["hibernated"]

@@ -49,6 +49,7 @@ CASES: dict[str, Values] = {
             "actions": ["Deny", "Audit"],
             "serviceAccounts": ["trusted"],
             "ingressHosts": ["lab.example.org", "*.sessions.example.org"],
+            "ingressAnnotations": ["example.org/size", "edge.example.org/*"],
         },
         "imageRewriteRules": [{"source_prefix": "docker.io/", "target_prefix": "mirror/hub/"}],
         "fullnameOverride": "sessions",

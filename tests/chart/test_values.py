@@ -137,6 +137,7 @@ def test_an_empty_tag_is_the_version_of_the_chart() -> None:
         ({"controllerManager": {"nodeSelector": {"gpu": True}}}, "at '/controllerManager/nodeSelector/gpu'"),
         ({"imageRewriteRules": [{"source": "x"}]}, "missing properties 'source_prefix', 'target_prefix'"),
         ({"podDisruptionBudget": {"minAvailable": "all"}}, "does not match pattern"),
+        ({"admissionPolicy": {"ingressAnnotations": ["a*/size"]}}, "'a*/size' does not match pattern"),
         ({"deploy": {"csiRclone": True}}, "deploy.csiRclone: this chart does not bring csi-rclone along. Install its"),
         (
             {"controllerManager": {"replicas": 2, "manager": {"args": []}}},
