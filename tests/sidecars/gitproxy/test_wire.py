@@ -129,11 +129,12 @@ async def test_a_slow_reader_slows_the_server_and_fills_no_memory(begin: Begin) 
     [
         (b"Content-Length: 3\r\nTransfer-Encoding: chunked", b"400"),
         (b"Content-Length: 3\r\nContent-Length: 4", b"400"),
+        (b"Content-Length: 39\r\nTransfer_Encoding: chunked", b"400"),
         (b"Transfer-Encoding: xchunked", b"501"),
         (b"X: " + b"x" * 70000, b"431"),
         (b"Host: elsewhere.example.org", b"421"),
     ],
-    ids=["two lengths", "two numbers", "unknown coding", "large head", "two hosts"],
+    ids=["two lengths", "two numbers", "look-alike", "unknown coding", "large head", "two hosts"],
 )
 async def test_a_request_within_a_request_never_reaches_the_server(begin: Begin, fields: bytes, status: bytes) -> None:
     seen: list[bytes] = []
