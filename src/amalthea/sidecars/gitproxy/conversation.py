@@ -90,6 +90,12 @@ class Conversation:
             self._upstream.abort()
             self._upstream = None
 
+    async def end_upload(self) -> None:
+        """Stop passing on a body, so that its client can be read from here."""
+        if self._upload is not None:
+            self._upload.cancel()
+            await asyncio.wait((self._upload,))
+
     async def _kept(self, request: Request) -> bytes | None:
         """Read a short body, so that the request can be sent twice; None: it has to be passed on as it comes."""
         framing = request.framing
@@ -197,6 +203,7 @@ class Conversation:
         except BadMessage as error:
             raise peer.Truncated(str(error)) from None
         if early:
+            await self.end_upload()
             await self._client.linger()
         else:
             self._upload = None
