@@ -51,6 +51,8 @@ class Forge:
     token_questions: int = 0
     down: int = 0
     """A status that Renku answers with, whatever is asked."""
+    copies: bool = False
+    """Whether the answer to an LFS batch holds the request's `Authorization`, as with Gitea and Forgejo."""
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
     renku_port: int = 0
@@ -168,11 +170,12 @@ class Forge:
     async def _batch(self, request: web.Request) -> web.Response:
         asked = await request.json()
         base = f"{self.url}/{request.match_info['repository']}/lfs"
+        header = {"header": {"Authorization": request.headers["Authorization"]}} if self.copies else {}
         return web.json_response(
             {
                 "transfer": "basic",
                 "objects": [
-                    {**each, "actions": {asked["operation"]: {"href": f"{base}/{each['oid']}"}}}
+                    {**each, "actions": {asked["operation"]: {"href": f"{base}/{each['oid']}", **header}}}
                     for each in asked["objects"]
                 ],
             },

@@ -35,7 +35,9 @@ async def test_clone_fetch_and_a_large_push_carry_the_token(start: Start, forge:
 
 
 @pytest.mark.usefixtures("repository")
-async def test_large_files_travel_by_lfs(start: Start, forge: Forge, tmp_path: Path) -> None:
+@pytest.mark.parametrize("copies", [False, True], ids=["plain", "token sent back"])
+async def test_large_files_travel_by_lfs(start: Start, forge: Forge, tmp_path: Path, copies: bool) -> None:
+    forge.copies = copies
     proxy = await start()
     clone, again = tmp_path / "clone", tmp_path / "again"
     data = os.urandom(2 * MEBIBYTE)

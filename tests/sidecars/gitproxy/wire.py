@@ -159,6 +159,13 @@ async def intercepted(wire: Wire, upstream: Upstream) -> Client:
     return await (await wire.tunnel(upstream.port)).secure()
 
 
+def faults_of_the_proxy() -> list[object]:
+    """Return a list that will hold what the proxy raises, which must be nothing."""
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    return faults
+
+
 def answering(answer: bytes, seen: list[bytes]) -> Serve:
     """Answer every request that has no body."""
 

@@ -5,13 +5,12 @@ server refused (401) is sent once more with a new token, if its body is short en
 """
 
 import asyncio
-import base64
 import logging
 import ssl
 from dataclasses import dataclass, field
 
 from amalthea.sidecars.clear_text import ClearText
-from amalthea.sidecars.gitproxy import eligibility, matching, peer, refusal
+from amalthea.sidecars.gitproxy import echo, eligibility, matching, peer, refusal
 from amalthea.sidecars.gitproxy.head import BadMessage, Request, Response, read_response
 from amalthea.sidecars.gitproxy.matching import Origin, Repository
 from amalthea.sidecars.gitproxy.network import Network
@@ -51,6 +50,8 @@ class Conversation:
         self._server: Origin | None = None
         self._upstream: Peer | None = None
         self._upload: asyncio.Task[None] | None = None
+        self._sent = ""
+        """The token that the last request carried, if any."""
 
     async def serve(self, server: Origin, request: Request) -> bool:
         """Bring a request to its server and the answer back; tell whether the client may ask again.
@@ -79,7 +80,11 @@ class Conversation:
             raise refusal.unencrypted(server)
         if response.status == 101 and not request.values("upgrade"):
             raise Refused(502, f"{server.host} changes the protocol, which nobody asked for.")
-        return await self._bring(request, response)
+        body = None
+        if self._sent and echo.is_searched(request, response):
+            body = await self._searched(server, response)
+            response = echo.with_length(response, len(body))
+        return await self._bring(request, response, body)
 
     def hang_up(self) -> None:
         """End the connection to the server."""
@@ -89,6 +94,12 @@ class Conversation:
         if self._upstream is not None:
             self._upstream.abort()
             self._upstream = None
+
+    async def end_upload(self) -> None:
+        """Stop passing on a body, so that its client can be read from here."""
+        if self._upload is not None:
+            self._upload.cancel()
+            await asyncio.wait((self._upload,))
 
     async def _kept(self, request: Request) -> bytes | None:
         """Read a short body, so that the request can be sent twice; None: it has to be passed on as it comes."""
@@ -110,8 +121,10 @@ class Conversation:
 
     async def _ask(self, server: Origin, request: Request, body: bytes | None, token: str) -> Response:
         """Send a request, and return the head of its answer. What it answers before (1xx) is passed on at once."""
+        self._sent = token
         if token:
-            request = request.with_field("Authorization", _credentials(token))
+            request = request.with_field("Authorization", echo.credentials(token))
+            request = request.with_field("Accept-Encoding", "identity")  # so that the answer can be searched
         again = request.method in ("GET", "HEAD") and self._upstream is not None
         try:
             try:
@@ -124,6 +137,8 @@ class Conversation:
         except BadMessage as error:
             self._blame_client()
             raise Refused(502, f"{server.host} sent an answer that cannot be read: {error}") from None
+        except echo.SentBack as error:
+            raise refusal.sent_back(server, error) from None
         except OSError as error:
             self._blame_client()
             raise refusal.of(server, error) from None
@@ -175,12 +190,29 @@ class Conversation:
             if not data:
                 raise peer.Truncated("the connection ended without an answer")
             response = read_response(data, method)
+            echo.check_fields(response.fields, self._sent)
             if response.status >= 200 or response.status == 101:
                 return response
             await self._client.send(data)
 
-    async def _bring(self, request: Request, response: Response) -> bool:
-        """Pass an answer on to the client; tell whether both connections are good for another request."""
+    async def _searched(self, server: Origin, response: Response) -> bytes:
+        """Read an answer's body, and return it without the token that its request carried."""
+        assert self._upstream is not None
+        try:
+            echo.check_form(response)
+            return echo.cleaned(await peer.whole(self._upstream, response.framing, echo.MOST), self._sent)
+        except echo.SentBack as error:
+            raise refusal.sent_back(server, error) from None
+        except BadMessage as error:
+            raise Refused(502, f"{server.host} sent an answer that cannot be read: {error}") from None
+        except OSError as error:
+            raise refusal.of(server, error) from None
+
+    async def _bring(self, request: Request, response: Response, body: bytes | None) -> bool:
+        """Pass an answer on to the client; tell whether both connections are good for another request.
+
+        `body`: what was read of it already, if it was read.
+        """
         upstream, upload = self._upstream, self._upload
         assert upstream is not None
         if upload is not None:
@@ -193,18 +225,18 @@ class Conversation:
         persists = request.persists and response.persists and response.framing != "until close" and not early
         await self._client.send((response if persists else response.closing()).encode())
         try:
-            await peer.pour(upstream, self._client, response.framing)
+            if body is not None:
+                await self._client.send(body)
+            else:
+                await peer.pour(upstream, self._client, response.framing)
         except BadMessage as error:
             raise peer.Truncated(str(error)) from None
         if early:
+            await self.end_upload()
             await self._client.linger()
         else:
             self._upload = None
         return persists
-
-
-def _credentials(token: str) -> str:
-    return "Basic " + base64.b64encode(f"oauth2:{token}".encode()).decode()
 
 
 def _look_at(upload: asyncio.Task[None]) -> None:

@@ -3,7 +3,7 @@
 A request that may not is passed on without one, untouched: it can do no more than any other request of the session.
 """
 
-from amalthea.sidecars.gitproxy.head import Request
+from amalthea.sidecars.gitproxy.head import Request, known_as
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 """Not TRACE, whose answer holds the request (RFC 9110, 9.3.8), nor anything that a server may treat like it."""
@@ -44,7 +44,7 @@ def why_not(request: Request) -> str:
     """Return why a request gets no token, without any of its values; nothing if it may have one."""
     if request.method not in METHODS:
         return "its method gets none"
-    names = {name.lower().replace("_", "-") for name, _ in request.fields}  # some servers make no difference
+    names = {known_as(name) for name, _ in request.fields}
     if any(name.startswith(_REROUTING) for name in names):
         return "a header field may lead it elsewhere"
     options = {option.strip().lower() for value in request.values("connection") for option in value.split(",")}

@@ -95,21 +95,7 @@ def _encode(question: Question, server: matching.Origin, path: str, query: str) 
 
 async def _read(connection: peer.Peer, method: str) -> Answer:
     response = head.read_response(await connection.head(_PATIENCE), method)
-    body = b""
-    if response.framing == "chunked":
-        while size := head.chunk_size(await connection.line()):
-            if len(body) + size > _MAX_ANSWER:
-                raise FetchError("the answer is too long")
-            body += (await connection.exactly(size + 2))[:-2]
-    elif response.framing == "until close":
-        while data := await connection.some():
-            body += data
-            if len(body) > _MAX_ANSWER:
-                raise FetchError("the answer is too long")
-    elif response.framing > _MAX_ANSWER:
-        raise FetchError("the answer is too long")
-    else:
-        body = await connection.exactly(response.framing)
+    body = await peer.whole(connection, response.framing, _MAX_ANSWER)
     return Answer(response.status, body, next(iter(response.values("location")), ""))
 
 

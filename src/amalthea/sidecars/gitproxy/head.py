@@ -17,6 +17,8 @@ _REQUEST_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~\x80-\xff]
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_SEPARATOR = re.compile(r"[^0-9a-z]")
+_LENGTHS = frozenset(("content-length", "transfer-encoding"))
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
 
 
@@ -97,6 +99,8 @@ def read_request(data: bytes) -> Request:
     line = _REQUEST_LINE.fullmatch(start)
     if line is None:
         raise BadMessage("The request line cannot be read.")
+    if any(known_as(name) in _LENGTHS and name.lower() not in _LENGTHS for name, _ in fields):
+        raise BadMessage("The length of the body is ambiguous.")
     minor = int(line[3])
     framing = _framing(fields, minor)
     return Request(start, minor, fields, line[1], line[2], 0 if framing is None else framing)
@@ -113,6 +117,11 @@ def read_response(data: bytes, method: str) -> Response:
     if method == "HEAD" or status < 200 or status in (204, 304):
         framing = 0
     return Response(start, minor, fields, status, "until close" if framing is None else framing)
+
+
+def known_as(name: str) -> str:
+    """Return the field that some servers take a field for: CGI makes no difference between `-`, `_` and the like."""
+    return _SEPARATOR.sub("-", name.lower())
 
 
 def chunk_size(line: bytes) -> int:

@@ -35,7 +35,8 @@ class Bounds:
 
 HEALTH = Bounds(most=4 * _AT_ONCE, head=2048, idle=5.0)
 PROXY = Bounds(most=128, head=MAX_HEAD, idle=600.0)
-"""git and Git LFS need about ten. Each may hold two heads' worth of bytes, so 128 of them are 16 MiB at worst."""
+"""git and Git LFS need about ten. Each may hold two heads' worth of bytes, so 128 of them are 16 MiB at worst,
+and 144 MiB if each waits for a JSON answer that is read as a whole (`echo.py`)."""
 
 
 class Crowd:

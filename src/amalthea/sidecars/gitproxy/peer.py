@@ -153,6 +153,36 @@ async def pour(source: Peer, sink: Peer, framing: head.Framing) -> None:
         await _pour_bytes(source, sink, framing)
 
 
+async def whole(source: Peer, framing: head.Framing, most: int) -> bytes:
+    """Read a body of at most so many bytes, without its coding.
+
+    Raises:
+        BadMessage: it is longer, or its coding is wrong. Truncated, OSError, TimeoutError: as for `pour`.
+    """
+    body = bytearray()
+    if framing == "chunked":
+        while size := head.chunk_size(await source.line()):
+            _bound(len(body) + size, most)
+            data = await source.exactly(size + 2)
+            if not data.endswith(b"\r\n"):
+                raise head.BadMessage("A chunk is longer than its size.")
+            body += data[:-2]
+        await _trailers(source)
+    elif framing == "until close":
+        while data := await source.some():
+            _bound(len(body) + len(data), most)
+            body += data
+    else:
+        _bound(framing, most)
+        body += await source.exactly(framing)
+    return bytes(body)
+
+
+def _bound(length: int, most: int) -> None:
+    if length > most:
+        raise head.BadMessage(f"The body is too long: more than {most} bytes.")
+
+
 async def _pour_bytes(source: Peer, sink: Peer, count: int) -> None:
     while count:
         data = await source.some(min(count, PIECE))
@@ -172,12 +202,15 @@ async def _pour_chunks(source: Peer, sink: Peer) -> None:
         if not data.endswith(b"\r\n"):
             raise head.BadMessage("A chunk is longer than its size.")
         await sink.send(line + data)  # at once: each write is a record of TLS
+    await _trailers(source)
+    await sink.send(b"0\r\n\r\n")  # without trailers (RFC 9110, 6.5.1): some servers take them for header fields
+
+
+async def _trailers(source: Peer) -> None:
     for _ in range(_TRAILERS):
         if await source.line() == b"\r\n":
-            break
-    else:
-        raise head.BadMessage("There are too many trailers.")
-    await sink.send(b"0\r\n\r\n")  # without trailers (RFC 9110, 6.5.1): some servers take them for header fields
+            return
+    raise head.BadMessage("There are too many trailers.")
 
 
 async def join(one: Peer, other: Peer) -> None:

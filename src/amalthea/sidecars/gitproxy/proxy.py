@@ -52,6 +52,7 @@ class Proxy:
                     return
         except (BadMessage, Refused) as error:
             log.warning("a request was refused", extra={"status": error.status, "error": str(error)})
+            await conversation.end_upload()
             await refusal.answer(client, error.status, str(error))
         finally:
             conversation.hang_up()

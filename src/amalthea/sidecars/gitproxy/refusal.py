@@ -34,6 +34,11 @@ def unencrypted(server: Origin) -> Refused:
     return Refused(403, f"http://{server.authority} is not encrypted, so your token is not sent there. {remedy}")
 
 
+def sent_back(server: Origin, error: Exception) -> Refused:
+    """Return what to tell of a server whose answer would show the session the token."""
+    return Refused(502, f"{server.host} {error}, so its answer is withheld.")
+
+
 async def answer(client: Peer, status: int, text: str) -> None:
     """Send an answer, and let the connection end with it."""
     body = f"{text}\n".encode()

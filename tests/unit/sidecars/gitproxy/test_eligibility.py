@@ -29,6 +29,7 @@ def test_an_odd_method_gets_no_token(method: str) -> None:
         "X-Original-URL: /admin",
         "x-original-uri: /admin",
         "X_Original_URL: /admin",
+        "X.Original.URL: /admin",
         "X-Rewrite-URL: /admin",
         "X-Forwarded-Path: /admin",
         "X-Forwarded-Host: evil",
