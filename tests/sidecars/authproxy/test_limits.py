@@ -6,12 +6,14 @@ import time
 
 import pytest
 
-from amalthea.sidecars.authproxy.admission import LET_IN, STRANGERS
-from tests.sidecars.authproxy.door import BEARER, COOKIE, NAVIGATION, Door
+from amalthea.sidecars.authproxy.admission import CROWD, LET_IN, MOST_OF_ONE, STRANGERS
+from tests.sidecars.authproxy.conftest import Open
+from tests.sidecars.authproxy.door import BEARER, COOKIE, NAVIGATION, Browser, Door
 from tests.sidecars.authproxy.session import Session
 
 MEBIBYTE = 2**20
 STRANGER = "127.0.0.2"
+INGRESS = "127.5.0.1"
 ROOM = 13 * MEBIBYTE
 """What may be in use of the 16 MiB: the rest is for the program's own pages and for sockets."""
 
@@ -53,12 +55,13 @@ async def test_uploads_that_the_session_does_not_take_leave_memory_and_health(do
         head = f"POST /stalled HTTP/1.1\r\nHost: h\r\n{BEARER}\r\nContent-Length: {64 * MEBIBYTE}\r\n\r\n"
         browser.writer.write(head.encode() + b"x" * MEBIBYTE)
 
+    assert (await door.ask("/", BEARER)).status == 200  # from here on, the address is known
     await asyncio.gather(*(upload() for _ in range(60)))
     await door.tells("open_connections", lambda count: count >= 60)
     assert (await door.ask("/__amalthea__/health")).status == 200
     assert (await door.ask("/", BEARER)).status == 200
     assert door.memory < ROOM
-    assert len(session.heads) == 61
+    assert len(session.heads) == 62
     session.finish.set()
 
 
@@ -103,6 +106,41 @@ async def test_a_door_full_of_half_sent_requests_answers_the_kubelet_and_a_new_o
     assert time.monotonic() - begun < KUBELET_WAITS
 
 
+async def half_a_form(door: Door, source: str) -> Browser:
+    browser = await door.connect(source=source)
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 99"
+    await browser.send(f"POST / HTTP/1.1\r\nHost: h\r\n{form}\r\n\r\n".encode())
+    return browser
+
+
+@pytest.fixture
+async def new_door(open_door: Open) -> Door:
+    """Return a door with a form, which nobody has shown the key yet."""
+    return await open_door(env={"AUTHPROXY_COOKIE_PATH": "/"}, token="s3cret")
+
+
+async def test_one_pod_and_slow_forms_do_not_keep_the_owner_out_of_a_new_session(new_door: Door) -> None:
+    await fill(new_door, STRANGER)
+    assert (await new_door.statistics())["open_connections"] == MOST_OF_ONE
+    for _ in range(24):
+        await half_a_form(new_door, INGRESS)
+    await new_door.tells("open_connections", lambda count: count >= MOST_OF_ONE + 10)
+    owner = await new_door.connect(source=INGRESS)
+    assert (await owner.ask("/", "Authorization: Bearer s3cret")).status == 200
+
+
+async def test_in_a_crowd_slow_forms_do_not_keep_the_owner_out_of_a_new_session(new_door: Door) -> None:
+    for number in range(3):
+        await fill(new_door, f"127.6.0.{number + 1}", 2 * MOST_OF_ONE)
+    forms = [await half_a_form(new_door, INGRESS) for _ in range(3)]
+    for form in forms:
+        assert (await form.answer()).status == 400, "the door does not wait for the rest"
+        form.writer.close()  # as an ingress does
+    await new_door.tells("open_connections", lambda count: count == CROWD)
+    owner = await new_door.connect(source=INGRESS)
+    assert (await owner.ask("/", "Authorization: Bearer s3cret")).status == 200
+
+
 async def test_who_has_shown_the_key_has_a_share_that_no_stranger_can_take(door: Door) -> None:
     assert (await door.ask("/", BEARER)).status == 200
     for number in range(2, 100):  # more addresses than strangers have places
@@ -111,6 +149,20 @@ async def test_who_has_shown_the_key_has_a_share_that_no_stranger_can_take(door:
     for browser in opened:
         await browser.send(b"echo")
         assert await browser.exactly(4) == b"echo"
+
+
+async def test_thousands_of_addresses_do_not_make_the_door_forget_who_has_shown_the_key(door: Door) -> None:
+    owner = await door.connect(source=INGRESS)
+    assert (await owner.ask("/", BEARER)).status == 200
+    owner.writer.close()
+    for number in range(2500):  # more than a table holds
+        with contextlib.suppress(OSError):
+            (await door.connect(source=f"127.7.{number // 250}.{number % 250 + 1}")).writer.close()
+    for number in range(3):
+        await fill(door, f"127.6.0.{number + 1}", 2 * MOST_OF_ONE)
+    opened = [await door.connect(source=INGRESS) for _ in range(20)]
+    for browser in opened:
+        assert (await browser.ask("/", BEARER)).status == 200
 
 
 @pytest.mark.parametrize(

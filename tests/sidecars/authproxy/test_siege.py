@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
+from amalthea.sidecars.authproxy.admission import MOST_OF_ONE
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.door import BEARER, Browser, Door
 from tests.sidecars.authproxy.ingress import traefik
@@ -28,6 +29,8 @@ MEBIBYTE = 2**20
 LIMIT = 64 * MEBIBYTE
 """The limit of the door's container."""
 OWNER_WAITS = 2.0
+NEW_OWNER_WAITS = 10.0
+"""Seconds within which a new owner's request gets through, among those that an ingress must make again."""
 KUBELET_WAITS = 1.0
 """Seconds: the time limit of a probe."""
 FRESH = itertools.count(1)
@@ -167,3 +170,30 @@ async def test_strangers_who_come_through_the_ingress_keep_nobody_out(
     sys.stdout.write(f"\n{times.told('through Traefik')}; {made[0]} connections\n")
     assert made[0] >= STRANGERS
     held(times, group)
+
+
+@pytest.mark.timeout(SECONDS + 60)
+async def test_strangers_do_not_keep_the_owner_out_of_a_session_that_has_just_started(
+    group: Limited, open_door: Open, tmp_path: Path
+) -> None:
+    door = await open_door(group=group, env={"AUTHPROXY_COOKIE_PATH": "/"}, token="s3cret")
+    async with (
+        traefik(tmp_path, {"/": door}) as port,
+        siege(f"127.0.0.1:{port}", count=STRANGERS, addresses=1, first="127.1.0.1") as made,
+        siege(f"127.0.0.1:{door.port}", count=STRANGERS, addresses=1, first="127.1.0.1"),
+    ):
+        await door.tells("open_connections", lambda count: count > MOST_OF_ONE)
+        begun = time.monotonic()
+        while (await _status(door, port)) != 200:
+            assert time.monotonic() - begun < NEW_OWNER_WAITS
+        taken = [await _status(door, port) for _ in range(20)]
+    sys.stdout.write(f"\nat a new session through Traefik: {time.monotonic() - begun:.2f} s in all\n")
+    assert made[0] >= STRANGERS
+    assert taken == 20 * [200], "from then on, the ingress is known"
+
+
+async def _status(door: Door, port: int) -> int:
+    browser = await door.connect(port)
+    answer = await browser.ask("/", "Authorization: Bearer s3cret")
+    browser.writer.close()
+    return answer.status

@@ -117,6 +117,28 @@ async def test_a_key_that_comes_after_its_head_does_not_reach_the_session_either
     assert session.heads == []
 
 
+async def test_a_content_type_in_capitals_does_not_take_the_key_to_the_session(
+    form_door: Door, session: Session
+) -> None:
+    body = f"{FIELD}={quote_plus(KEY)}".encode()
+    answer = await form_door.ask("/x", FORM.upper(), f"Authorization: Bearer {KEY}", method="POST", body=body)
+    assert answer.status == 303
+    assert session.heads == []
+
+
+@pytest.mark.parametrize("owner", ["127.0.0.1", "127.0.0.2"], ids=["elsewhere", "behind the same ingress"])
+async def test_half_sent_forms_do_not_switch_the_form_off(form_door: Door, owner: str) -> None:
+    body = f"{FIELD}={quote_plus(KEY)}".encode()
+    head = f"POST /x HTTP/1.1\r\nHost: h\r\n{FORM}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for _ in range(24):
+        await (await form_door.connect(source="127.0.0.2")).send(head)
+    browser = await form_door.connect(source=owner)
+    await browser.send(head)
+    assert (await form_door.ask("/__amalthea__/health")).status == 200  # the door has read the head
+    await browser.send(body)
+    assert (await browser.answer()).status == 303
+
+
 async def test_a_form_of_the_session_itself_is_its_own(form_door: Door, session: Session) -> None:
     answer = await show(form_door, KEY, f"Authorization: Bearer {KEY}", name="key")
     assert answer.status == 200

@@ -63,7 +63,7 @@ def _global(settings: Settings, lua: str) -> str:
         f"tune.bufsize {_BUFFER}",
         f"tune.buffers.limit {_BUFFERS}",
         "tune.http.maxhdr 256",
-        "tune.stick-counters 5",
+        "tune.stick-counters 7",
         *(f"tune.{name} {size}" for name, size in _SOCKET_BUFFERS.items()),
         *([f"set-var proc.token str({token}),b64dec"] if token else []),
         "set-var proc.last_request date()",

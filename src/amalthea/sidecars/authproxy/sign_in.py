@@ -13,10 +13,10 @@ SHOWN = "!right_key form_sent form key_shown"
 """Condition, where a form is offered: somebody has shown a key in it, which is wrong if `rules` let it pass."""
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 """RFC 6265, cookie-octet: what else is in a key, no cookie can hold."""
-
-
-_AT_ONCE = 20
-"""So many forms at once are waited for; of more only those are read that arrive in one piece with their head."""
+_UNHURRIED = 10
+"""Forms of one source at once that may take 2 s. A further one has 250 ms: the packet after its head is read, too."""
+_AT_ONCE = 30
+"""Forms of one source that are waited for at all: each has a buffer, and there are few (`configuration`)."""
 
 
 def field(settings: Settings) -> str | None:
@@ -44,12 +44,19 @@ def rules(settings: Settings) -> list[str]:
     there = f"http-request return status 303 {pages.LAST} hdr Location '/.%[pathq]'"
     return [
         "acl form_sent method POST",
-        "acl form req.hdr(content-type) -m beg application/x-www-form-urlencoded",
+        "acl form req.hdr(content-type) -m beg -i application/x-www-form-urlencoded",
         # Where TLS ends before the cluster, the ingress tells of http; a form's own page has told the browser.
         "acl https req.hdr(x-forwarded-proto) -i https",
         "acl https req.hdr(origin) -m beg -i https://",
-        "http-request track-sc3 str(all) table forms if !right_key form_sent form",
-        f"http-request wait-for-body time 2s if !right_key form_sent form !{{ sc_conn_cur(3) gt {_AT_ONCE} }}",
+        "http-request track-sc3 src table forms if !right_key form_sent form",
+        # In a crowd, a new source has few connections. Were forms to hold those of a new ingress, its owner, too, would
+        # be turned away, and the ingress would never become known.
+        "http-request set-var(txn.wait) bool(true) if !right_key form_sent form known",
+        "http-request set-var(txn.wait) bool(true) if !right_key form_sent form !strangers_crowd",
+        "acl wait var(txn.wait) -m bool",
+        f"acl hurried sc_conn_cur(3) gt {_UNHURRIED}",
+        f"http-request wait-for-body time 250ms if wait hurried !{{ sc_conn_cur(3) gt {_AT_ONCE} }}",
+        "http-request wait-for-body time 2s if wait !hurried",
         # The field is the form's first: no more is waited for of a form that may be the session's own.
         f"http-request wait-for-body time 2s at-least {len(shown) + 1} if right_key form_sent form",
         f"acl key_shown req.body_param({shown}) -m found",
