@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import binaries, images, state
+from lab import binaries, images, profiles, state
+from lab.process import Daemons
 from lab.progress import Progress
 
 HERE = Path(__file__).parent
@@ -25,10 +26,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse to touch a node that somebody uses, and build what is missing, unless the tests are only listed."""
     if not _own(session.items) or session.config.option.collectonly:
         return
-    if state.folder("full").exists():
+    if Daemons(state.folder("full"), outlive=True).running():
         pytest.exit("The lab's node is up. These tests start and stop it: run `python -m lab down` before.", 1)
     capture = session.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
+        if state.folder("full").exists():
+            Progress().say("What a killed node left behind is removed.")
+            profiles.down("full", Progress())
         binaries.build(["full"], Progress())
         images.build(["pause", "probe"], Progress())
 
