@@ -76,7 +76,7 @@ class Client:
     """Verbs on the objects of one API server. Each raises ``errors.ApiError``; use as an async context."""
 
     def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
-        """Make a client with at most ``pool`` requests under way; streams do not count."""
+        """Make a client with at most ``pool`` requests under way; streams, and requests that hang, do not count."""
         self.transport = Transport(config, observer, pool)
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
