@@ -54,6 +54,8 @@ STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
+ROOM = 6
+"""Passes per worker that may be under way, with those that hang: each holds some memory and a connection or more."""
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -123,7 +125,7 @@ class Operator:
         self._settings = settings
         self._metrics = metrics
         backoff = Backoff(self._random)
-        self.queue = WorkQueue(self.clock, backoff)
+        self.queue = WorkQueue(self.clock, backoff, ROOM * settings.workers)
         self.caches = Caches(self.queue.add)
         watching = observers.Watching(metrics)
         self._at_work = False
