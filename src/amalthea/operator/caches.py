@@ -111,9 +111,11 @@ class Caches:
         """Take in that one of our own deletions left nothing behind: its session looks what comes next."""
         self.stores[kind].observe_deleted(key, uid)
 
-    def distrust(self, uid: str) -> None:
-        """Note that a child is not as we would have written it, whatever its fingerprint is."""
-        self._written[uid] = ""
+    def distrust(self, child: ChildView) -> None:
+        """Note that a child is not as we would have written it, whatever its fingerprint is, and wake its session."""
+        self._written[child.metadata.uid] = ""
+        for session in _sessions_of(child):
+            self._wake(session, Priority.BACKGROUND)
 
     def edited(self, child: ChildView) -> bool:
         """Tell whether the section that we own is not as we wrote it, or as it was when we first saw it."""

@@ -42,6 +42,7 @@ from amalthea.operator.doorbell import ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
+from amalthea.operator.first_poll import FirstPoll
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
@@ -152,10 +153,12 @@ class Operator:
         self._doorman.wake = self.queue.add
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
-        self._audit = Audit(client, self.caches, settings)
+        self._audit = Audit(client, self.caches, settings, self.clock, backoff)
+        self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
         hands = self._hands(client)
         self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
+        reconcile = self._first_poll.before(reconcile)
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
@@ -183,7 +186,7 @@ class Operator:
                 task.cancel()
 
     async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-        """Do all the work; one that has not begun when `stop` comes (standing by, looking for drift) ends at once."""
+        """Do all the work; one that has not begun when `stop` comes, since another leads, ends at once."""
         working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -198,14 +201,13 @@ class Operator:
             working.result()
 
     async def _work(self, elector: Elector | None = None) -> None:
+        self.queue.demote()
         self._reconciler.begin_term(elector.led_until if elector is not None else None)
-        for session in await self._audit.edited():
-            self.queue.add(session)
-        if any(session.status.idle for session in self.caches.sessions()):
-            await self._usage.poll()  # else each idle session would count as not idle until the first poll
+        self._first_poll.begin_term()
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
+            works |= {"first poll": self._first_poll.run, "audit": self._audit.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
