@@ -50,7 +50,7 @@ from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
 from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
-from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
+from amalthea.telemetry.metrics import OperatorMetrics
 
 STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
@@ -97,19 +97,20 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
         operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
-        registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
             web.serving(web.probes(operator.missing), options.probe_address),
-            _metrics(registry, client, options),
+            _metrics(registry, operator, client, options),
         ):
             elector = operator.elector(lease_client) if options.leader_elect else None
             metrics.leading.set(elector is None)
             await operator.run(stop, elector)
 
 
-def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
-    app = web.metrics(registry)
+def _metrics(
+    registry: CollectorRegistry, operator: "Operator", client: Client, options: Options
+) -> AbstractAsyncContextManager[None]:
+    app = web.metrics(registry, partial(gauges.rows, operator.caches, operator.clock), operator.clock)
     if not options.metrics_secure:
         return web.serving(app, options.metrics_address)
     tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
