@@ -85,9 +85,9 @@ class Loop:
         """Take over from a leader that was last known to be at work then."""
         self._reconciler.begin_term(watched_until)
 
-    def hear_of_pods(self, *, heard: bool) -> None:
-        """Say whether the watch of pods brings anything."""
-        self._caches.pods_silent_for = lambda: 0.0 if heard else BLIND_AFTER + 1
+    def hear_nothing_of(self, *kinds: str) -> None:
+        """Say which watches bring nothing, for longer than what they brought before can be acted upon."""
+        self._caches.silent_for = lambda kind: BLIND_AFTER + 1 if kind in kinds else 0.0
 
     def wake(self) -> None:
         """Look at the session at the next moment, as if something about it had changed."""

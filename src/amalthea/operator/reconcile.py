@@ -215,7 +215,8 @@ class Reconciler:
             return None
         namespace, account = self._account
         account = account if namespace == key[0] else observed.operators_account
-        return replace(observed, blind=self._caches.blind, operators_account=account)
+        clocks_differ = not self._clock.trusted
+        return replace(observed, unheard=self._caches.unheard, clocks_differ=clocks_differ, operators_account=account)
 
     def _follow(self, key: Key, observed: Observed, told: Report) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
