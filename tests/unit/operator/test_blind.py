@@ -10,12 +10,13 @@ from amalthea.api.types import State
 from amalthea.kube.client import Client
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.report import Context, report
+from amalthea.operator.caches import BLIND_AFTER
 from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
-from tests.unit.operator.test_failed_writes import LIMITED, MINUTE, Life
+from tests.unit.operator.test_failed_writes import KEY, LIMITED, MINUTE, SECOND, Life
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 
@@ -63,10 +64,77 @@ async def test_what_has_nothing_to_do_with_a_session_holds_up_none_of_its_limits
         assert life.object["spec"]["hibernated"]
 
 
+class Unseen(Life):
+    """A session whose pod comes up while nothing is heard of pods, from the very beginning on."""
+
+    async def begin(self) -> None:
+        self.loop.hear_nothing_of("Pod")
+        await self.after(SECOND)
+        owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
+        self.count_pods(1)
+        reference = {"kind": "StatefulSet", "name": "demo", "uid": owner["metadata"]["uid"], "controller": True}
+        metadata = {"name": "demo-0", "labels": owner["metadata"]["labels"], "ownerReferences": [reference]}
+        body = found.pod(found.container(ready=True))
+        self.api.objects.create(PATHS["Pod"], KEY[0], {**body, "metadata": metadata})
+
+    def count_pods(self, replicas: int) -> None:
+        """Play the controller, which writes what it sees into the StatefulSet's status."""
+        owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
+        status = {"replicas": replicas, "observedGeneration": owner["metadata"]["generation"]}
+        self.api.objects.update(PATHS["StatefulSet"], KEY, {**owner, "status": status}, "status")
+
+    def wish(self, **spec: object) -> None:
+        """Change the spec, as a user does."""
+        held = self.object
+        self.api.objects.update(PATHS["AmaltheaSession"], KEY, {**held, "spec": {**held["spec"], **spec}})
+
+
+@pytest.mark.parametrize("silence", [SECOND, 10 * MINUTE], ids=["a moment", "minutes"])
+async def test_a_pod_that_is_not_seen_is_not_taken_for_gone(api: FakeApi, silence: timedelta) -> None:
+    async with Client(api.config) as client:
+        life = Unseen(api, client)
+        await life.begin()
+        await life.after(silence)
+        life.wish(hibernated=True)
+        await life.after(MINUTE)
+        assert api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["replicas"] == 0
+        assert life.object["status"].get("state", "NotReady") == "NotReady"
+        api.objects.delete(PATHS["Pod"], ("team", "demo-0"), {})
+        life.count_pods(0)
+        life.loop.hear_nothing_of()
+        await life.after(MINUTE)
+        assert life.object["status"]["state"] == "Hibernated"
+
+
+@pytest.mark.parametrize("silence", [SECOND, 10 * MINUTE], ids=["a moment", "minutes"])
+async def test_a_pod_that_is_not_seen_is_not_moved_to_another_node(api: FakeApi, silence: timedelta) -> None:
+    async with Client(api.config) as client:
+        life = Unseen(api, client)
+        await life.begin()
+        await life.after(silence)
+        template = api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["template"]
+        life.wish(nodeSelector={"gpu": "yes"})
+        await life.after(MINUTE)
+        assert api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["template"] == template
+
+
+async def test_a_pod_that_is_in_use_and_not_seen_is_not_starting_for_too_long(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Unseen(api, client)
+        await life.begin()
+        await life.after(timedelta(hours=2))
+        assert not life.object["spec"]["hibernated"]
+        life.loop.hear_nothing_of()
+        await life.after(MINUTE)
+        assert life.object["status"]["state"] == "Running"
+        assert not life.object["spec"]["hibernated"]
+
+
 async def test_what_was_not_told_while_nothing_was_heard_is_told_afterwards_without_another_word(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client, LIMITED.hibernated())
         life.loop.hear_nothing_of("Pod")
+        await life.clock.advance(BLIND_AFTER + 1)
         await life.after(MINUTE)
         assert life.object["status"].get("state", "NotReady") == "NotReady"
         life.loop.hear_nothing_of()
