@@ -104,7 +104,7 @@ def _awaited_pod(observed: Observed) -> str | None:
     workload = observed.own_workload
     if observed.interactive or observed.ended or (workload is not None and workload.awake):
         return None
-    unseen = workload is not None and (workload.has_pods or observed.blind)
+    unseen = workload is not None and (observed.blind or (workload.has_pods and not observed.pods))
     return next((pod.metadata.name for pod in observed.pods if not pod.over), "" if unseen else None)
 
 
