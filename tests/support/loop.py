@@ -55,10 +55,10 @@ BACKOFF = timedelta(seconds=5)
 
 
 class Loop:
-    """One operator and one session. `cpu` is what the session uses, `ring` asks its door."""
+    """One operator and one session. `cpu` is what it uses, None if nobody tells; `ring` asks its door."""
 
     def __init__(self, api: FakeApi, client: Client, clock: FakeClock, session: Key, ring: Ring) -> None:
-        self.cpu = Decimal(0)
+        self.cpu: Decimal | None = Decimal(0)
         self._clock = clock
         self._session = session
         self._due: datetime | None = clock.now()
@@ -96,6 +96,12 @@ class Loop:
         for kind in heard_again:
             self._list(kind)
 
+    def poll(self) -> None:
+        """Measure the session, as the poll of the metrics API does from time to time."""
+        if (usage := self._measure()) is not None:
+            self._usage.continuity.measured(self._session, usage.at)
+        self._wake(self._session)
+
     def wake(self) -> None:
         """Look at the session at the next moment, as if something about it had changed."""
         self._woken = True
@@ -111,6 +117,9 @@ class Loop:
 
     def _wake(self, _: Key) -> None:
         self._woken = True
+
+    def _measure(self) -> Usage | None:
+        return Usage(self.cpu, self._clock.now()) if self.cpu is not None else None
 
     def _silent_for(self, kind: str) -> float:
         return self._clock.monotonic() - self._silent_since[kind] if kind in self._silent_since else 0.0
@@ -147,8 +156,8 @@ class Loop:
             Inquirer(client, clock, Pacer(clock, queue, QUESTIONS)),
             self._doorman,
         )
-        usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
-        usage.now = lambda: Usage(self.cpu, clock.now())
+        usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
+        usage.now = self._measure
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(clock.now()))), partial(draw, random.Random(1).randbytes))
         return Reconciler(caches, usage, hands, Settings(), clock, chance)
 
@@ -156,7 +165,7 @@ class Loop:
 class _FreshUsage(UsagePoller):
     """Measures at each look, so that no test waits for the metrics API."""
 
-    now: Callable[[], Usage]
+    now: Callable[[], Usage | None]
 
     def of(self, session: Key) -> Usage | None:  # noqa: ARG002
         return self.now()
