@@ -28,6 +28,7 @@ from amalthea.model.plan import Fresh
 from amalthea.model.usage import Usage
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
+from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
 from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorbell import Ring
@@ -69,6 +70,7 @@ class Loop:
         self._doorman = Doorman(ring, clock, lambda _: None)
         self._doorman.wake = self._wake
         self._caches.silent_for = self._silent_for
+        self._audit = Audit(client, self._caches, Settings())
         self._reconciler = self._reconciler_before(client)
         self._follow()
 
@@ -85,9 +87,11 @@ class Loop:
                 break
         asking.cancel()
 
-    def begin_term(self, watched_until: datetime | None) -> None:
-        """Take over from a leader that was last known to be at work then."""
+    async def begin_term(self, watched_until: datetime | None) -> None:
+        """Take over from a leader that was last known to be at work then: look for drift, and at the session."""
         self._reconciler.begin_term(watched_until)
+        await self._audit.edited()
+        self._wake(self._session)
 
     def hear_nothing_of(self, *kinds: str) -> None:
         """Say which watches bring nothing from now on; a kind that is heard of again is listed anew."""

@@ -91,7 +91,7 @@ async def test_a_session_is_not_paused_for_what_happened_while_no_operator_looke
         await life.clock.advance(3 * HOUR.total_seconds())
         life.worked_at = lambda: START
         life.restart()
-        life.loop.begin_term(watched_until=START + HOUR)
+        await life.loop.begin_term(watched_until=START + HOUR)
         await life.until(START + 4 * HOUR + MINUTE)
         assert not life.paused
         assert life.session["status"]["idleSince"] == rfc3339(START + 4 * HOUR)
@@ -106,7 +106,7 @@ async def test_a_fail_over_costs_no_session_its_idle_time(api: FakeApi) -> None:
         await life.until(START + HOUR)
         await life.clock.advance(15)
         life.restart()
-        life.loop.begin_term(watched_until=START + HOUR)
+        await life.loop.begin_term(watched_until=START + HOUR)
         await life.until(START + HOUR + MINUTE)
         assert life.session["status"]["idleSince"] == rfc3339(START + timedelta(seconds=15))
 
