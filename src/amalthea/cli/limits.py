@@ -139,10 +139,12 @@ def _may_come(observed: Observed, cause: Cause) -> bool:
 
 
 def _failure(observed: Observed) -> Iterator[Coming]:
-    """Return when the session will be failed because no node takes it."""
+    """Return when the session will be failed because no node takes it, for want of room or of a volume."""
     at = patience.scheduling_fails_at(observed)
     if at is not None and observed.session.status.state == "NotReady":
-        yield Coming(at=at, action="fail", limit="", value="", why="It fails, unless a node can take it before.")
+        room = observed.pod is not None and observed.pod.unschedulable is not None
+        before = "a node can take it" if room else "its volumes are there"
+        yield Coming(at=at, action="fail", limit="", value="", why=f"It fails, unless {before} before.")
 
 
 def _announced(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Coming]:

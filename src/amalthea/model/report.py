@@ -16,7 +16,7 @@ from amalthea.model.findings import Finding
 from amalthea.model.idleness import Idleness
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
-from amalthea.model.patience import changes_at, in_time
+from amalthea.model.patience import changes_at, in_time, unscheduled_since
 from amalthea.model.plan import Course, Plan
 from amalthea.model.state import Verdict, judge
 from amalthea.model.story import Life
@@ -151,13 +151,14 @@ def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -
 def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, now: datetime) -> _Since:
     """Return since when what holds has held: a time that is told stays, unless it is of a former run or to come."""
     former, present = observed.session.status, rfc3339(now)
+    unscheduled = unscheduled_since(observed, now)
     same_run = observed.hibernated or former.run_id in (None, plan.run_id)
     failing = _told(former.failing_since, now) if same_run else None
     quiet = _told(former.idle_since, now) if same_run else None
     return _Since(
         hibernated=_hibernated_since(observed, now) if state == "Hibernated" else None,
         failing=(failing or present) if state == "Failed" else None,
-        failed_scheduling=_unscheduled_since(observed),
+        failed_scheduling=rfc3339(unscheduled) if unscheduled is not None else None,
         idle=_idle_since(observed, state, idle, spans.moment(quiet) or now),
     )
 
@@ -186,13 +187,6 @@ def _idle_since(observed: Observed, state: State, idle: Idleness | None, since: 
         since = max(since, observed.idle_from)
     look = observed.door.look if observed.door is not None else None
     return rfc3339(max(since, look.worked_at) if isinstance(look, Told) else since)
-
-
-def _unscheduled_since(observed: Observed) -> str | None:
-    scheduled = observed.pod.unschedulable if observed.pod is not None else None
-    if scheduled is None or scheduled.last_transition_time is None:
-        return None
-    return None if observed.hibernated or observed.deleting else rfc3339(scheduled.last_transition_time)
 
 
 def _ended_at(observed: Observed, since: datetime) -> str:

@@ -27,6 +27,8 @@ AWAKE, ASLEEP = statefulset(ready=1), statefulset(replicas=0)
 PAUSED, JOB = session().hibernated(), session().as_job()
 READY, CRASHED = pod(container(ready=True)), pod(container(state=terminated(1)))
 
+UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
+
 SINCE = {
     "enters Failed": (observed(None, statefulset(), CRASHED), "failingSince", NOW_TEXT),
     "leaves Failed": (
@@ -61,9 +63,14 @@ SINCE = {
         STARTED,
     ),
     "its volume is on its way": (
-        observed(None, statefulset(), unscheduled_pod("pod has unbound immediate PersistentVolumeClaims")),
+        observed(None, statefulset(), unscheduled_pod(UNBOUND, "2026-11-22T13:09:46Z")),
         "failedSchedulingSince",
         None,
+    ),
+    "its volume does not come": (
+        observed(None, statefulset(), unscheduled_pod(UNBOUND, "2026-11-22T13:09:45Z")),
+        "failedSchedulingSince",
+        "2026-11-22T13:09:45Z",
     ),
     "a node took it": (
         observed(None, statefulset(), pod(), status={"failedSchedulingSince": EARLIER}),
