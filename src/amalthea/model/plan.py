@@ -150,7 +150,7 @@ def _known_run_id(observed: Observed) -> str | None:
 
 def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
     strategy, workload = _strategy(observed), observed.own_workload
-    if strategy == "never":
+    if strategy == "never" or observed.files_at_risk:
         return TemplateChange.NOT
     if workload is None or not workload.awake or failed:
         return TemplateChange.NOW
@@ -159,8 +159,8 @@ def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
 
 def _no_container_has_started(observed: Observed) -> bool:
     workload = observed.own_workload
-    if observed.blind or (workload is not None and workload.has_pods and not observed.pods):
-        return False  # there may be a pod that is not seen
+    if observed.files_at_risk or observed.blind or (workload is not None and workload.has_pods and not observed.pods):
+        return False  # a restart would delete the files for good; or there may be a pod that is not seen
     statuses = [
         status
         for pod in observed.pods

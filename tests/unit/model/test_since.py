@@ -23,6 +23,7 @@ from amalthea.testing.observations import (
 
 NOW = datetime(2026, 11, 22, 13, 10, tzinfo=UTC)
 NOW_TEXT, EARLIER = "2026-11-22T13:10:00Z", "2026-11-22T12:00:00Z"
+LATER, FORMER = "9999-11-22T13:10:00Z", "01JC0000000000000000000000"
 AWAKE, ASLEEP = statefulset(ready=1), statefulset(replicas=0)
 PAUSED, JOB = session().hibernated(), session().as_job()
 READY, CRASHED = pod(container(ready=True)), pod(container(state=terminated(1)))
@@ -46,6 +47,21 @@ SINCE = {
         observed(PAUSED, ASLEEP, status={"state": "Hibernated", "hibernatedSince": EARLIER}),
         "hibernatedSince",
         EARLIER,
+    ),
+    "fails, which was told by a clock that was ahead": (
+        observed(None, statefulset(), CRASHED, status={"state": "Failed", "failingSince": LATER}),
+        "failingSince",
+        NOW_TEXT,
+    ),
+    "fails anew, in a run that nobody saw begin": (
+        observed(None, statefulset(), CRASHED, status={"state": "Failed", "failingSince": EARLIER, "runID": FORMER}),
+        "failingSince",
+        NOW_TEXT,
+    ),
+    "is paused, which was told by a clock that was ahead": (
+        observed(PAUSED, ASLEEP, status={"state": "Hibernated", "hibernatedSince": LATER}),
+        "hibernatedSince",
+        NOW_TEXT,
     ),
     "leaves Hibernated": (
         observed(None, ASLEEP, status={"state": "Hibernated", "hibernatedSince": EARLIER}),

@@ -70,23 +70,14 @@ class Unseen(Life):
     async def begin(self) -> None:
         self.loop.hear_nothing_of("Pod")
         await self.after(SECOND)
-        owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
         self.count_pods(1)
-        reference = {"kind": "StatefulSet", "name": "demo", "uid": owner["metadata"]["uid"], "controller": True}
-        metadata = {"name": "demo-0", "labels": owner["metadata"]["labels"], "ownerReferences": [reference]}
-        body = found.pod(found.container(ready=True))
-        self.api.objects.create(PATHS["Pod"], KEY[0], {**body, "metadata": metadata})
+        self.start_pod()
 
     def count_pods(self, replicas: int) -> None:
         """Play the controller, which writes what it sees into the StatefulSet's status."""
         owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
         status = {"replicas": replicas, "observedGeneration": owner["metadata"]["generation"]}
         self.api.objects.update(PATHS["StatefulSet"], KEY, {**owner, "status": status}, "status")
-
-    def wish(self, **spec: object) -> None:
-        """Change the spec, as a user does."""
-        held = self.object
-        self.api.objects.update(PATHS["AmaltheaSession"], KEY, {**held, "spec": {**held["spec"], **spec}})
 
 
 @pytest.mark.parametrize("silence", [SECOND, 10 * MINUTE], ids=["a moment", "minutes"])

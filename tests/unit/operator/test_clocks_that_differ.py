@@ -61,8 +61,6 @@ async def test_a_session_starts_and_is_resumed_whatever_the_clocks_say(api: Fake
         life.clock.trusted = False
         await life.after(SECOND)
         assert life.object["status"]["state"] == "Hibernated"
-        api.objects.update(
-            PATHS["AmaltheaSession"], ("team", "demo"), {**life.object, "spec": LIMITED.manifest()["spec"]}
-        )
+        life.wish(hibernated=False)
         await life.after(SECOND)
         assert api.objects.get(PATHS["StatefulSet"], ("team", "demo"))["spec"]["replicas"] == 1

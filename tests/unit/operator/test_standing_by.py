@@ -7,7 +7,6 @@ import pytest
 
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS, Loop
@@ -28,23 +27,13 @@ class Led(Life):
 
     async def begin(self, client: Client) -> None:
         await self.after(SECOND)
-        owner = self.workload
-        reference = {"kind": "StatefulSet", "name": "demo", "uid": owner["metadata"]["uid"], "controller": True}
-        metadata = {"name": "demo-0", "labels": owner["metadata"]["labels"], "ownerReferences": [reference]}
-        body = found.pod(found.container(ready=True))
-        self.api.objects.create(PATHS["Pod"], KEY[0], {**body, "metadata": metadata})
+        self.start_pod()
         await self.after(SECOND)
         self.other = Loop(self.api, client, self.clock, KEY, nobody)
 
     @property
     def workload(self) -> Manifest:
         return deepcopy(self.api.objects.get(PATHS["StatefulSet"], KEY))
-
-    def wish(self, **spec: object) -> None:
-        """Change the spec, as a user does."""
-        held = self.object
-        merged = {**held["spec"], **spec}
-        self.api.objects.update(PATHS["AmaltheaSession"], KEY, {**held, "spec": merged})
 
     async def take_over(self, replica: Loop) -> None:
         await replica.begin_term(self.clock.now())
