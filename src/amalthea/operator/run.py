@@ -8,10 +8,12 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from aiohttp.web import Application
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -22,8 +24,10 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
+from amalthea.engine.server_time import ServerClock
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
@@ -91,26 +95,26 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = ServerClock(SystemClock(), observers.Timekeeping())
+    metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
-        Client(config, observer=partial(observers.count_calls, metrics)) as client,
-        Client(config) as lease_client,
+        Client(config, partial(observers.count_calls, metrics), date_observer=clock.learn) as client,
+        Client(config, date_observer=clock.learn) as lease_client,
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
-        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
+        operator = Operator(client, await cluster.complete(client, settings), metrics, clock, options.trace)
         metrics.queued.set_function(lambda: operator.queue.depth)
+        scraped = web.metrics(registry, partial(gauges.rows, operator.caches, clock), clock)
         async with (
             web.serving(web.probes(operator.missing), options.probe_address),
-            _metrics(registry, operator, client, options),
+            _metrics(scraped, client, options),
         ):
             elector = operator.elector(lease_client) if options.leader_elect else None
             metrics.leading.set(elector is None)
             await operator.run(stop, elector)
 
 
-def _metrics(
-    registry: CollectorRegistry, operator: "Operator", client: Client, options: Options
-) -> AbstractAsyncContextManager[None]:
-    app = web.metrics(registry, partial(gauges.rows, operator.caches, operator.clock), operator.clock)
+def _metrics(app: Application, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
     if not options.metrics_secure:
         return web.serving(app, options.metrics_address)
     tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
@@ -121,16 +125,15 @@ class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
     def __init__(
-        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
+        self, client: Client, settings: Settings, metrics: OperatorMetrics, clock: Clock, trace: Trace | None = None
     ) -> None:
-        self.clock = SystemClock()
+        self.clock = clock
         self._random = random.SystemRandom()
         self._settings = settings
         self._metrics = metrics
         backoff = Backoff(self._random)
         self.queue = WorkQueue(self.clock, backoff, ROOM * settings.workers)
         self.caches = Caches(self.queue.add)
-        watching = observers.Watching(metrics)
         self._at_work = False
         self._reflectors = [
             Reflector(
@@ -138,17 +141,16 @@ class Operator:
                 self.caches.stores[kind],
                 self.clock,
                 backoff,
-                watching,
+                observers.Watching(metrics),
             )
             for kind, watched in WATCHED.items()
         ]
-        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
-        self.caches.pods_silent_for = lambda: pods.silent_for
+        reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
+        self.caches.silent_for = lambda kind: reflectors[kind].silent_for
         self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
-        selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
-        self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
+        self._usage = UsagePoller(client, self._selection("Pod"), self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
         self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
         self._doorman.wake = self.queue.add
@@ -156,8 +158,7 @@ class Operator:
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings, self.clock, backoff)
         self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
-        hands = self._hands(client)
-        self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
+        self._reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))

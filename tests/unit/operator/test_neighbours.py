@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from amalthea.api import names
 from amalthea.api.settings import Settings
 from amalthea.engine import slots
+from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.operator.run import ROOM, Operator
 from amalthea.telemetry.metrics import OperatorMetrics
@@ -52,11 +53,11 @@ async def test_a_webhook_on_ingresses_that_hangs_holds_up_no_session_without_one
     api.fail("create", fault)
     async with Client(api.config, pool=8) as client:
         settings = Settings(namespace=None, workers=WORKERS)
-        operator, stop = Operator(client, settings, OperatorMetrics(CollectorRegistry())), asyncio.Event()
+        operator = Operator(client, settings, OperatorMetrics(CollectorRegistry()), SystemClock())
         crowd = HANGING if namespace == "other" else WORKERS * 2
         for number in range(crowd):
             api.objects.create(PATHS[names.KIND], "team", session(f"hangs-{number}").with_ingress().manifest())
-        running = asyncio.create_task(operator.run(stop, None))
+        running = asyncio.create_task(operator.run(asyncio.Event(), None))
         try:
             await eventually(lambda: hanging >= min(crowd, HANGING // 2), WITHIN)
             api.objects.create(PATHS[names.KIND], namespace, session("quick").manifest())

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
+from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
@@ -55,7 +56,7 @@ async def test_a_user_is_served_while_the_search_for_drift_and_the_metrics_api_h
     api.fail("list", fault)
     async with Client(api.config) as client:
         operator, stop = (
-            Operator(client, Settings(namespace=None), OperatorMetrics(CollectorRegistry())),
+            Operator(client, Settings(namespace=None), OperatorMetrics(CollectorRegistry()), SystemClock()),
             asyncio.Event(),
         )
         running = asyncio.create_task(operator.run(stop, None))
