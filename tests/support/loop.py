@@ -19,7 +19,7 @@ from amalthea.api.settings import Settings
 from amalthea.build.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Stale
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
@@ -36,7 +36,7 @@ from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.observers import Living
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
 from amalthea.operator.refusals import Refusals
@@ -65,12 +65,15 @@ class Loop:
         self._caches = Caches(lambda *_: self._wake(session))
         self._doorman = Doorman(ring, clock, lambda _: None)
         self._doorman.wake = self._wake
-        self._reconciler = self._reconciler_before(client)
+        queue = WorkQueue(clock, Backoff(random.Random(1)))
+        self._inquirer = Inquirer(client, clock, queue)
+        self._inquirer.wake = self._wake
+        self._reconciler = self._reconciler_before(client, queue)
         self._follow(api)
 
     async def run(self, until: datetime) -> None:
         """Let time pass, and look at the session whenever it is to be looked at."""
-        asking = asyncio.create_task(self._doorman.run())
+        asking = [asyncio.create_task(each.run()) for each in (self._doorman, self._inquirer)]
         while True:
             await self._clock.advance(0)
             if self._woken or (self._due is not None and self._due <= self._clock.now()):
@@ -79,7 +82,8 @@ class Loop:
                 await self._clock.advance((ahead - self._clock.now()).total_seconds())
             else:
                 break
-        asking.cancel()
+        for each in asking:
+            each.cancel()
 
     def begin_term(self, watched_until: datetime | None) -> None:
         """Take over from a leader that was last known to be at work then."""
@@ -102,7 +106,7 @@ class Loop:
         except ApiError:
             self._due = self._clock.now() + BACKOFF
 
-    def _wake(self, _: Key) -> None:
+    def _wake(self, _: Key, __: Priority = Priority.BACKGROUND) -> None:
         self._woken = True
 
     def _follow(self, api: FakeApi) -> None:
@@ -120,18 +124,17 @@ class Loop:
     def _learn(self, kind: str, found: Manifest) -> None:
         self._caches.stores[kind].observe(WATCHED[kind].decode(msgspec.json.encode(found)))
 
-    def _reconciler_before(self, client: Client) -> Reconciler:
+    def _reconciler_before(self, client: Client, queue: WorkQueue) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
-        queue = WorkQueue(clock, Backoff(random.Random(1)))
         deletions = Deletions(metrics.deleted)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
             Applier(client, caches, Refusals(clock), living),
             Finalizer(client, caches),
-            Announcer(client, caches, recorder, Pacer(clock, queue, PROGRESS), living),
+            Announcer(client, caches, recorder, Pacer(clock, queue), living),
             Ender(client, caches, recorder, deletions),
             deletions,
-            Inquirer(client, clock, Pacer(clock, queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
         usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)

@@ -180,7 +180,7 @@ class Reconciler:
         after = self._gather(key)
         if after is None:
             return None
-        ask_again = await self._hands.inquirer.ask(after)
+        silent_until = self._hands.inquirer.follow(after)
         door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
         after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
@@ -195,7 +195,7 @@ class Reconciler:
             again = await self._hands.ender.end(session, told, now)
         if untold is not None:
             raise untold
-        return min(filter(None, (told.wake_at, ask_again, again)), default=None)
+        return min(filter(None, (told.wake_at, silent_until, again)), default=None)
 
     async def _tell(self, observed: Observed, told: Report) -> ApiError | None:
         """Write a session's status; return why that failed: its limits hold all the same."""

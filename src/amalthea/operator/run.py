@@ -43,7 +43,7 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
 from amalthea.operator.refusals import Refusals
@@ -140,6 +140,7 @@ class Operator:
         pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
         self.caches.pods_silent_for = lambda: pods.silent_for
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        self._inquirer = Inquirer(client, self.clock, self.queue)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
@@ -201,7 +202,8 @@ class Operator:
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
-            beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
+            helpers = (self._recorder, self._usage, self._doorman, self._inquirer)
+            beside = [tasks.create_task(each.run()) for each in helpers]
             try:
                 await self._controller.run()
             finally:
@@ -230,10 +232,10 @@ class Operator:
         return Hands(
             Applier(client, self.caches, Refusals(self.clock), living),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, deletions),
             deletions,
-            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
 
