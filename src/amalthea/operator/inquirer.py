@@ -21,12 +21,13 @@ from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, key_of
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
-from amalthea.kube.errors import Forbidden
+from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.kube.resource import Selection
 from amalthea.model import decoding
 from amalthea.model.events import EventView
 from amalthea.model.inquiry import Inquiry, Topic, inquire
 from amalthea.model.observed import Observed
+from amalthea.operator import defects
 from amalthea.operator.kinds import EVENTS
 
 PAUSES = (15.0, 30.0, 60.0, 120.0)
@@ -203,7 +204,8 @@ class Inquirer:
     def _not_answered(self, subject: Subject, error: Exception) -> None:
         """Note that nothing is known: what was learned before still counts."""
         namespace, topic = subject
-        about = {"namespace": namespace, "kind": topic.kind, "error": f"{type(error).__name__}: {error}"}
+        cause = str(error) if isinstance(error, ApiError) else f"internal error {defects.identify(error)}"
+        about = {"namespace": namespace, "kind": topic.kind, "error": cause}
         if isinstance(error, Forbidden):
             self._refused[namespace] = self._clock.monotonic() + FORBIDDEN_FOR
             for (where, _), round_ in self._rounds.items():
