@@ -39,7 +39,6 @@ from amalthea.operator.observers import Living
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
@@ -118,7 +117,10 @@ class Loop:
         api.objects.listeners.append(lambda change: self._hear(kinds.get(change.kind), change))
 
     def _hear(self, kind: str | None, change: Happened) -> None:
-        if kind is not None and change.type != "DELETED":
+        if kind is not None and change.type == "DELETED":
+            metadata = change.object["metadata"]
+            self._caches.stores[kind].observe_deleted((metadata["namespace"], metadata["name"]), metadata["uid"])
+        elif kind is not None:
             self._learn(kind, change.object)
 
     def _learn(self, kind: str, found: Manifest) -> None:
@@ -129,7 +131,7 @@ class Loop:
         deletions = Deletions(metrics.deleted)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
-            Applier(client, caches, Refusals(clock), living),
+            Applier(client, caches, clock, living),
             Finalizer(client, caches),
             Announcer(client, caches, recorder, Pacer(clock, queue), living),
             Ender(client, caches, recorder, deletions),

@@ -47,7 +47,7 @@ PAGE = 500
 
 _log = logging.getLogger(__name__)
 
-Subject: TypeAlias = tuple[str, Topic]
+Matter: TypeAlias = tuple[str, Topic]
 """A namespace, and what is asked there."""
 
 
@@ -76,7 +76,7 @@ class Inquirer:
         self._clock = clock
         self._queue = queue
         self._questions: dict[Key, _Question] = {}
-        self._rounds: dict[Subject, _Round] = {}
+        self._rounds: dict[Matter, _Round] = {}
         self._refused: dict[str, float] = {}
         """Namespaces whose Events may not be listed, and until when (monotonic) that counts."""
         self._opened = asyncio.Event()
@@ -112,17 +112,17 @@ class Inquirer:
         question = self._questions.pop(session, None)
         if question is None:
             return
-        subject = (session[0], question.inquiry.topic)
-        del self._rounds[subject].questions[session]
-        if not self._rounds[subject].questions:
-            del self._rounds[subject]
+        matter = (session[0], question.inquiry.topic)
+        del self._rounds[matter].questions[session]
+        if not self._rounds[matter].questions:
+            del self._rounds[matter]
 
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:
-            subject, due = await self._next()
+            matter, due = await self._next()
             await self._until_rest(due + PATIENCE)
-            await self._ask(subject)
+            await self._ask(matter)
             await self._clock.sleep(PACE)
 
     def _open(self, session: Key, inquiry: Inquiry) -> _Question:
@@ -134,17 +134,17 @@ class Inquirer:
         self._opened.set()
         return question
 
-    async def _next(self) -> tuple[Subject, float]:
+    async def _next(self) -> tuple[Matter, float]:
         """Return what is to be asked next and since when, once it is due."""
         while True:
             self._opened.clear()
             if not self._rounds:
                 await self._opened.wait()
                 continue
-            subject = min(self._rounds, key=lambda each: self._rounds[each].due)
-            due = self._rounds[subject].due
+            matter = min(self._rounds, key=lambda each: self._rounds[each].due)
+            due = self._rounds[matter].due
             if (left := due - self._clock.monotonic()) <= 0:
-                return subject, due
+                return matter, due
             with suppress(TimeoutError):
                 async with time_limit(self._clock, left):
                     await self._opened.wait()
@@ -156,30 +156,30 @@ class Inquirer:
                 async with time_limit(self._clock, left):
                     await self._queue.at_rest()
 
-    async def _ask(self, subject: Subject) -> None:
-        round_ = self._rounds.get(subject)
+    async def _ask(self, matter: Matter) -> None:
+        round_ = self._rounds.get(matter)
         if round_ is None:
             return  # nobody asks any more
         asked = round_.asked
         round_.due, round_.asked = math.inf, asked + 1
-        pauses = PAUSES if await self._put(subject, dict(round_.questions)) else UNANSWERED_PAUSES
+        pauses = PAUSES if await self._put(matter, dict(round_.questions)) else UNANSWERED_PAUSES
         due = self._clock.monotonic() + pauses[min(asked, len(pauses) - 1)]
-        round_.due = min(round_.due, max(due, self._refused.get(subject[0], 0.0)))
+        round_.due = min(round_.due, max(due, self._refused.get(matter[0], 0.0)))
 
-    async def _put(self, subject: Subject, questions: dict[Key, _Question]) -> bool:
+    async def _put(self, matter: Matter, questions: dict[Key, _Question]) -> bool:
         """Put questions; return whether they were answered."""
         uids = {uid for question in questions.values() for uid in question.inquiry.uids}
         try:
-            found = await self._list(subject, uids)
+            found = await self._list(matter, uids)
         except Exception as error:  # noqa: BLE001 whatever the API server does, the operator goes on
-            self._not_answered(subject, error)
+            self._not_answered(matter, error)
             return False
         self._answered(questions, found)
         return True
 
-    async def _list(self, subject: Subject, uids: Collection[str]) -> dict[tuple[str, str], EventView]:
+    async def _list(self, matter: Matter, uids: Collection[str]) -> dict[tuple[str, str], EventView]:
         """Return the last Event of each reason on each of the objects with those UIDs."""
-        namespace, topic = subject
+        namespace, topic = matter
         selection, continue_ = Selection(namespace, fields=topic.selector), ""
         found: dict[tuple[str, str], EventView] = {}
         while True:
@@ -201,9 +201,9 @@ class Inquirer:
                 question.answer = answer
                 self.wake(session)
 
-    def _not_answered(self, subject: Subject, error: Exception) -> None:
+    def _not_answered(self, matter: Matter, error: Exception) -> None:
         """Note that nothing is known: what was learned before still counts."""
-        namespace, topic = subject
+        namespace, topic = matter
         cause = str(error) if isinstance(error, ApiError) else f"internal error {defects.identify(error)}"
         about = {"namespace": namespace, "kind": topic.kind, "error": cause}
         if isinstance(error, Forbidden):

@@ -128,13 +128,13 @@ class Reconciler:
             return await self._release(key, observed, plan)
         finalizer = await self._set_finalizer(observed)
         refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        failed = [finalizer, *refusals]
-        findings = (*changes.findings, *(each.finding for each in failed if each is not None))
+        failed, truce = [finalizer, *refusals], self._hands.applier.truce(key)
+        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed if each is not None))
         due = await self._announce(key, plan, findings)
         for each in failed:  # told, and nothing else of the session hangs on it: so only now
             if each is not None and each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
                 raise each.error
-        return self._next(due, refusals, changes.findings)
+        return self._next((due, truce.again), refusals, changes.findings)
 
     async def _set_finalizer(self, observed: Observed) -> _Failed | None:
         try:
@@ -241,8 +241,8 @@ class Reconciler:
         its = observed.session.metadata
         return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
 
-    def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+    def _next(self, due: Iterable[datetime | None], refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
         waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
-        moments = [due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
+        moments = [*due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
         return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))

@@ -47,7 +47,6 @@ from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
@@ -237,7 +236,7 @@ class Operator:
         living = observers.Living(self._metrics, self.clock)
         deletions = Deletions(self._metrics.deleted)
         return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
+            Applier(client, self.caches, self.clock, living),
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, deletions),
