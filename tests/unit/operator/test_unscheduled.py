@@ -73,8 +73,7 @@ async def test_it_fails_after_ten_minutes_although_events_cannot_be_listed(life:
 async def test_a_new_leader_does_not_fail_it_before_it_had_time_to_ask_whether_a_node_is_coming(life: Life) -> None:
     life.api.fail("list", faults.refuse(500, "InternalError"))
     await life.after(9 * MINUTE)
-    life.loop.begin_term(None)
-    life.loop.wake()
+    await life.loop.begin_term(None)
     await life.after(2 * MINUTE)
     assert life.state == "NotReady"
     await life.after(UNANSWERED_FOR - 2 * MINUTE + SECOND)
