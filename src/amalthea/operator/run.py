@@ -47,10 +47,9 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
@@ -147,6 +146,7 @@ class Operator:
         self.caches.silent_for = lambda kind: reflectors[kind].silent_for
         self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        self._inquirer = Inquirer(client, self.clock, self.queue)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
@@ -209,6 +209,7 @@ class Operator:
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
+            works |= {"inquirer": self._inquirer.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
@@ -236,12 +237,12 @@ class Operator:
         living = observers.Living(self._metrics, self.clock)
         deletions = Deletions(self._metrics.deleted)
         return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
+            Applier(client, self.caches, self.clock, living),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, deletions),
             deletions,
-            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
 

@@ -40,14 +40,13 @@ def failing_once(work: Callable[[], Awaitable[None]], again: asyncio.Event) -> C
     return run
 
 
-@pytest.mark.parametrize("task", ["recorder", "usage", "doorman"])
+@pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "inquirer"])
 async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_and_begun_again(
     api: FakeApi, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry, stop, again = CollectorRegistry(), asyncio.Event(), asyncio.Event()
     async with Client(api.config) as client:
-        settings = Settings(namespace=None, identity="a")
-        operator = Operator(client, settings, OperatorMetrics(registry), SystemClock())
+        operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(registry), SystemClock())
         beside = getattr(operator, f"_{task}")
         beside.run = failing_once(beside.run, again)
         running = asyncio.create_task(operator.run(stop, None))
