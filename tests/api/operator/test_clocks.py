@@ -1,9 +1,11 @@
 """An operator on a node with a wrong clock: what is due, the API server's time says, and beyond a minute nobody."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -20,6 +22,7 @@ from amalthea.operator.run import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.clock import SkewedClock
 from lab.control_plane import ControlPlane
+from tests.api.operator.conftest import Operators
 from tests.api.operator.ends import LATE, changed_at, paused
 from tests.api.operator.specs import PLAIN
 from tests.support.world import Object, World, condition
@@ -84,6 +87,28 @@ async def test_beyond_a_minute_of_difference_nothing_ends_until_the_clocks_agree
         machine.skew = 0.0
         await meanwhile(paused, world)
         await meanwhile(world.wait_until_gone, "AmaltheaSession", "paused")
+
+
+AHEAD = """
+from datetime import timedelta
+from amalthea.engine.clock import SystemClock
+right = SystemClock.now
+SystemClock.now = lambda self: right(self) + timedelta(minutes=5)
+"""
+
+
+def test_an_operator_whose_clock_is_wrong_says_so_and_ends_nothing(
+    world: World, operators: Operators, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(AHEAD)
+    operator = operators(PYTHONPATH=str(tmp_path)).start()
+    world.run("one", culled(maxAge="3s"))
+    told = world.wait_for("AmaltheaSession", "one", lambda s: WAITS in _message(s, "StoppingSoon"))
+    assert not told["spec"]["hibernated"]
+    skew = re.search(r"^amalthea_clock_skew_seconds (\S+)$", operator.metrics(), re.MULTILINE)
+    assert skew is not None
+    assert 298 < float(skew.group(1)) <= 300
+    assert operator.log.count("the clocks of this node and of the API server differ") == 1
 
 
 def _message(session: Object, kind: str) -> str:
