@@ -27,6 +27,7 @@ from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.server_time import ServerClock
+from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.credentials import service_account
@@ -46,10 +47,9 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
@@ -144,7 +144,9 @@ class Operator:
         ]
         reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
         self.caches.silent_for = lambda kind: reflectors[kind].silent_for
+        self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        self._inquirer = Inquirer(client, self.clock, self.queue)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
@@ -206,7 +208,9 @@ class Operator:
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
-            beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
+            works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
+            works |= {"inquirer": self._inquirer.run}
+            beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
             finally:
@@ -233,12 +237,12 @@ class Operator:
         living = observers.Living(self._metrics, self.clock)
         deletions = Deletions(self._metrics.deleted)
         return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
+            Applier(client, self.caches, self.clock, living),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, deletions),
             deletions,
-            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
 

@@ -17,7 +17,7 @@ VOLUME_PATIENCE = timedelta(seconds=15)
 STOP_PATIENCE = timedelta(minutes=1)
 """How long a pod may outstay its deletion time, which has its grace period in it already."""
 
-_SCALE_UP = ("TriggeredScaleUp", "Nominated")
+SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
 _EVICTED = (
     (
@@ -167,7 +167,7 @@ def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime |
 
 def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
     """Return when the cluster was last told to get a node for a pod."""
-    event = latest(events, pod.metadata.uid, *_SCALE_UP)
+    event = latest(events, pod.metadata.uid, *SCALE_UP)
     return event.last if event is not None else None
 
 
