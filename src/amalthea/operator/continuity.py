@@ -25,9 +25,7 @@ class Continuity:
         idle = {key_of(session): spans.moment(session.status.idle_since) for session in sessions}
         self._measured.clear()
         short = gap if gap is not None and gap < VALID else None
-        self._idle_from = {
-            key: since + short if short is not None else now for key, since in idle.items() if since is not None
-        }
+        self._idle_from = {key: spans.end(since, short) or now for key, since in idle.items() if since is not None}
 
     def measured(self, session: Key, at: datetime) -> None:
         """Note a measurement of a session."""
