@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from amalthea.engine.ports import EventType, Key, Listed, T, WatchEvent, key_of
-from amalthea.kube import errors
+from amalthea.kube import errors, nesting
 from amalthea.kube.client import Client
 from amalthea.kube.frames import Frame, LineSplitter, Metadata, frame, metadata
 from amalthea.kube.resource import Resource, Selection
@@ -29,9 +29,9 @@ LIST_SILENCE = 10.0
 """Seconds without a message after which a streamed list is given up: with an old etcd it never ends."""
 
 Decode: TypeAlias = Callable[[msgspec.Raw], T]
-"""Makes a projection of an object's JSON; raises msgspec.ValidationError if it cannot."""
+"""Makes a projection of an object's JSON; raises if it cannot, mostly msgspec.ValidationError."""
 
-Unreadable: TypeAlias = Callable[[str, Key, msgspec.ValidationError], None]
+Unreadable: TypeAlias = Callable[[str, Key, Exception], None]
 """Told the kind, the key and the reason when an object cannot be decoded: it stays as it was."""
 
 
@@ -43,7 +43,7 @@ class KubeSource(Generic[T]):
     ) -> None:
         self._client = client
         self._resource = resource
-        self._decode = decode
+        self._decode = nesting.tolerant(decode)
         self._selection = selection
         self._unreadable = unreadable
         self._can_stream_lists = True
@@ -87,7 +87,7 @@ class KubeSource(Generic[T]):
         """Decode an object; only its metadata, and say so, if it is not as it should be."""
         try:
             return self._decode(body)
-        except msgspec.ValidationError as error:
+        except Exception as error:  # noqa: BLE001 one object must not hide all others of its kind
             known = metadata(body)
             self._unreadable(self.name, known.key, error)
             return known

@@ -33,6 +33,9 @@ from amalthea.model.views import (
 
 T = TypeVar("T")
 
+_DEEPEST = 100
+"""Levels of an object with nulls that are read: managed fields may be nested more deeply than Python can follow."""
+
 
 class _Sections(Struct, frozen=True):
     metadata: Metadata = Metadata()
@@ -125,11 +128,13 @@ def _decoder(kind: type[T]) -> Callable[[bytes | Raw], T]:
     return tolerant
 
 
-def _without_nulls(value: object) -> object:
+def _without_nulls(value: object, levels: int = _DEEPEST) -> object:
+    if isinstance(value, dict | list) and not levels:
+        return None
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: _without_nulls(item, levels - 1) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
+        return [_without_nulls(item, levels - 1) for item in value if item is not None]
     return value
 
 
