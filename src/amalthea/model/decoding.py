@@ -15,6 +15,7 @@ from amalthea.api.types import Spec
 from amalthea.model.events import EventView
 from amalthea.model.pods import ContainerSpec, PodView
 from amalthea.model.views import (
+    LONGEST_MESSAGE,
     ChildView,
     ClaimSpec,
     ClaimView,
@@ -238,7 +239,7 @@ def child(body: bytes | Raw) -> ChildView:
     """Decode a Service or an Ingress; the fingerprint is that of its spec, its faults are those of its addresses."""
     parts = _sections(body)
     addresses = _route_status(parts.status).load_balancer.ingress
-    faults = tuple(port.error for address in addresses for port in address.ports if port.error)
+    faults = tuple(port.error[:LONGEST_MESSAGE] for address in addresses for port in address.ports if port.error)
     return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults)
 
 

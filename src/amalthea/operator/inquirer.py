@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 
 from amalthea.engine.ports import Clock, Key, key_of
 from amalthea.kube.client import Client
@@ -99,7 +99,7 @@ class Inquirer:
     async def _events(self, namespace: str, uid: str) -> tuple[EventView, ...]:
         selection = Selection(namespace, fields=f"involvedObject.uid={uid}")
         page = await self._client.list(EVENTS, selection, Raw)
-        return tuple(map(decoding.event, page.items))
+        return tuple(event for item in page.items if (event := _read(item)) is not None)
 
     def _refused_until(self, namespace: str) -> datetime | None:
         until = self._refused.get(namespace)
@@ -115,3 +115,12 @@ class Inquirer:
             )
         else:
             _log.info("Events were not listed", extra={"error": str(error)})
+
+
+def _read(body: Raw) -> EventView | None:
+    """Return an Event; None for one that cannot be read: it is others' word, and hides no other."""
+    try:
+        return decoding.event(body)
+    except ValidationError as error:
+        _log.debug("an Event could not be read", extra={"error": str(error)})
+        return None

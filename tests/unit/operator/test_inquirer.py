@@ -85,6 +85,13 @@ async def ask_when_due(inquirer: Inquirer, clock: FakeClock, seen: Observed) -> 
     return again - clock.now() if again is not None else None
 
 
+async def test_an_event_that_cannot_be_read_hides_no_other(api: FakeApi, inquirer: Inquirer, clock: FakeClock) -> None:
+    odd = {**event(WORKLOAD_UID, "FailedCreate", "odd"), "lastTimestamp": "0000-01-01T00:00:00Z"}
+    api.objects.create("v1/events", "team", {**odd, "metadata": {"name": "odd"}})
+    await ask_when_due(inquirer, clock, WITHOUT_POD)
+    assert learned(inquirer) == [f"about {WORKLOAD_UID}"]
+
+
 async def test_a_start_that_explains_itself_in_time_costs_no_request(
     api: FakeApi, inquirer: Inquirer, clock: FakeClock
 ) -> None:
