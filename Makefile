@@ -119,7 +119,7 @@ siege: setup ## Besiege the door of a session with 1,000 hostile connections, in
 .PHONY: fuzz
 fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
-	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
+	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1800 tests/unit/operator/test_any_world.py
 
 .PHONY: release-check
 release-check: setup ## Before a release: check image versions against their floors, and pinned packages for known vulnerabilities
