@@ -10,6 +10,7 @@ from amalthea.model.milestones import Failed, Milestone, Paused, Started, milest
 from amalthea.model.plan import Plan
 from amalthea.model.transitions import Transition
 from amalthea.model.views import SessionView
+from amalthea.operator import defects
 from amalthea.telemetry.metrics import OperatorMetrics
 
 _log = logging.getLogger("amalthea.operator")
@@ -60,6 +61,21 @@ class Working:
                 "retry_in": round(retry_in, 1),
             },
             exc_info=None if str(type(error).__module__).startswith("amalthea.kube") else error,
+        )
+
+
+class Beside:
+    """Told of the work that runs beside the passes."""
+
+    def __init__(self, metrics: OperatorMetrics) -> None:
+        self._metrics = metrics
+
+    def failed(self, name: str, error: Exception, retry_in: float) -> None:
+        self._metrics.task_failures.labels(name).inc()
+        _log.error(
+            "work beside the sessions failed, beginning it again",
+            extra={"task": name, "defect": defects.identify(error), "retry_in": round(retry_in, 1)},
+            exc_info=error,
         )
 
 

@@ -24,6 +24,7 @@ from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
+from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.credentials import service_account
@@ -139,6 +140,7 @@ class Operator:
         ]
         pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
         self.caches.pods_silent_for = lambda: pods.silent_for
+        self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
@@ -201,7 +203,8 @@ class Operator:
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
-            beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
+            works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
+            beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
             finally:

@@ -84,6 +84,7 @@ class OperatorMetrics:
         ProcessCollector(registry=registry)
         self._count_requests_and_passes(registry)
         self._count_milestones(registry)
+        self._count_failed_tasks(registry)
 
     def passed(self, outcome: str, seconds: float) -> None:
         """Note a pass over a session and how it ended: `done`, `conflict` or `error`."""
@@ -184,3 +185,13 @@ class OperatorMetrics:
         self._deletions = Counter(
             "amalthea_session_deletions", "Sessions that were deleted.", ["cause"], registry=registry
         )
+
+    def _count_failed_tasks(self, registry: CollectorRegistry) -> None:
+        self.task_failures = Counter(
+            "amalthea_task_failures",
+            "Failures of the work beside the sessions, which is then begun again.",
+            ["task"],
+            registry=registry,
+        )
+        for task in ("recorder", "usage", "doorman"):
+            self.task_failures.labels(task)

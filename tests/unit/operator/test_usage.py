@@ -116,12 +116,17 @@ async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeA
         {"containers": None},
         {"containers": [{"name": names.CONTAINER_SESSION, "usage": None}]},
         {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "much"}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "NaN"}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "1e" + "9" * 300}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "9" * 5000}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": 7}}]},
+        {"timestamp": "0000-01-01T00:00:00Z"},
         {"metadata": {"name": "one-0", "labels": None}},
         {"timestamp": ""},
         {"timestamp": "2026-01-01T00:00:00"},
         {"timestamp": None},
     ],
-    ids=str,
+    ids=lambda spoilt: str(spoilt)[:90],
 )
 async def test_a_measurement_that_cannot_be_read_is_none_and_hides_no_other(
     api: FakeApi, desk: Desk, spoilt: dict[str, object]
@@ -155,7 +160,7 @@ async def test_no_answer_of_the_metrics_api_ends_the_operator(api: FakeApi, desk
 
 async def test_a_measurement_of_any_time_can_be_judged(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
-    for timestamp in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+    for timestamp in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
         desk.measure(api, "10m", timestamp=timestamp)
         await desk.look()
     assert desk.polled
