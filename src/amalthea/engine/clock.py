@@ -15,6 +15,10 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    @property
+    def trusted(self) -> bool:
+        return True
+
     def monotonic(self) -> float:
         return time.monotonic()
 

@@ -186,7 +186,7 @@ class Reconciler:
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
-        self._follow(key, after, told)
+        self._follow(key, after, told, now)
         self._mind_door(key, after, told, now)
         untold = await self._tell(after, told)
         again = None
@@ -213,14 +213,16 @@ class Reconciler:
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
         if observed is None:
             return None
-        namespace, account = self._account
-        account = account if namespace == key[0] else observed.operators_account
-        return replace(observed, blind=self._caches.blind, operators_account=account)
+        account = self._account[1] if self._account[0] == key[0] else None
+        unheard, differ = self._caches.unheard, not self._clock.trusted
+        return replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
 
-    def _follow(self, key: Key, observed: Observed, told: Report) -> None:
+    def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
         if told.usage_counts and culling is not None:
             self._usage.follow(key, threshold(culling))
+            if not told.status.idle:
+                self._usage.continuity.worked(key, now)
         else:
             self._usage.leave(key)
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,8 +23,10 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
+from amalthea.engine.server_time import ServerClock
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
@@ -88,12 +91,14 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = ServerClock(SystemClock(), observers.Timekeeping())
+    metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
-        Client(config, observer=partial(observers.count_calls, metrics)) as client,
-        Client(config) as lease_client,
+        Client(config, partial(observers.count_calls, metrics), date_observer=clock.learn) as client,
+        Client(config, date_observer=clock.learn) as lease_client,
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
-        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
+        operator = Operator(client, await cluster.complete(client, settings), metrics, clock, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -117,9 +122,9 @@ class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
     def __init__(
-        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
+        self, client: Client, settings: Settings, metrics: OperatorMetrics, clock: Clock, trace: Trace | None = None
     ) -> None:
-        self.clock = SystemClock()
+        self.clock = clock
         self._random = random.SystemRandom()
         self._settings = settings
         self._metrics = metrics
@@ -138,8 +143,8 @@ class Operator:
             )
             for kind, watched in WATCHED.items()
         ]
-        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
-        self.caches.pods_silent_for = lambda: pods.silent_for
+        reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
+        self.caches.silent_for = lambda kind: reflectors[kind].silent_for
         self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         selection = self._selection("Pod")

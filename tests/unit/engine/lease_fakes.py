@@ -5,12 +5,11 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.lease_store import LeaseRecord
-from amalthea.engine.ports import Cancellable, Stale, Unavailable
-from amalthea.testing.clock import FakeClock
+from amalthea.engine.ports import Stale, Unavailable
+from amalthea.testing.clock import FakeClock, SkewedClock
 from tests.unit.engine.things import LeaseTold
 
 
@@ -109,26 +108,6 @@ class Network:
             self.lease.write(record)
         except Stale:
             return
-
-
-@dataclass
-class SkewedClock:
-    """A clock whose wall time is wrong by some seconds, as that of another machine is."""
-
-    clock: FakeClock
-    skew: float
-
-    def now(self) -> datetime:
-        return self.clock.now() + timedelta(seconds=self.skew)
-
-    def monotonic(self) -> float:
-        return self.clock.monotonic()
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
-        return self.clock.call_at(when, callback)
-
-    async def sleep(self, seconds: float) -> None:
-        await self.clock.sleep(seconds)
 
 
 @dataclass

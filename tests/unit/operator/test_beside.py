@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.settings import Settings
+from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.operator.run import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
@@ -45,7 +46,7 @@ async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_an
 ) -> None:
     registry, stop, again = CollectorRegistry(), asyncio.Event(), asyncio.Event()
     async with Client(api.config) as client:
-        operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(registry))
+        operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(registry), SystemClock())
         beside = getattr(operator, f"_{task}")
         beside.run = failing_once(beside.run, again)
         running = asyncio.create_task(operator.run(stop, None))

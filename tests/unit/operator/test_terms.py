@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api.settings import Settings
+from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.operator.run import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
@@ -29,7 +30,7 @@ class Replica:
     def __init__(self, client: Client, identity: str) -> None:
         self.stop = asyncio.Event()
         self.operator = Operator(
-            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry())
+            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry()), SystemClock()
         )
         self.running = asyncio.create_task(self.operator.run(self.stop, self.operator.elector(client)))
 
