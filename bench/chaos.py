@@ -88,7 +88,7 @@ async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: P
                 found = faults(scripts, await _look(client, requests))
                 if not found or time.monotonic() > deadline:
                     return found
-                step.note(f"{len(found)} things are not")
+                step.note(f"{len(found)} things are not, such as: {found[0]}")
                 await asyncio.sleep(_POLL)
 
 

@@ -74,7 +74,7 @@ def faults(scripts: Mapping[str, Script], found: Found) -> list[str]:
         for event in found.events
         if event.reason in NEVER
     ]
-    return [*told, *_left(scripts, found.objects), *_orphans(found), *_made_twice(scripts, found.requests)]
+    return [*told, *_left(scripts, found), *_orphans(found), *_made_twice(scripts, found.requests)]
 
 
 def _of_session(name: str, last: Deed, session: Session | None, children: Counter[str]) -> Iterator[str]:
@@ -112,10 +112,12 @@ def _children(objects: Mapping[str, list[ChildView]]) -> defaultdict[str, Counte
     return counted
 
 
-def _left(scripts: Mapping[str, Script], objects: Mapping[str, list[ChildView]]) -> Iterator[str]:
-    secrets = {item.metadata.name for item in objects["Secret"]}
+def _left(scripts: Mapping[str, Script], found: Found) -> Iterator[str]:
+    secrets = {item.metadata.name for item in found.objects["Secret"]}
+    # Who came and went while no operator could act cannot have been cleaned up after.
+    known = {request.name for request in found.requests if request.resource.startswith(names.PLURAL)}
     for name, script in scripts.items():
-        if script[-1].deed is Deed.DELETE and secret_name(name) in secrets:
+        if script[-1].deed is Deed.DELETE and secret_name(name) in secrets and name in known:
             yield f"{name} is deleted, and the secret that it adopted is left"
 
 

@@ -48,6 +48,7 @@ def found() -> Found:
         created("secrets", "runs---internal"),
         created("ingresses", "runs"),
         created("ingresses", "runs"),
+        Request("patch", "amaltheasessions", "bench", "gone", 200, 0.0),
     ]
     return Found([session("runs", paused=False), session("rests", paused=True)], objects, requests)
 
@@ -116,6 +117,13 @@ def secret_of_a_deleted_session(seen: Found) -> None:
 def orphan(seen: Found) -> None:
     stray = child("Service", "stranger").metadata
     seen.objects["Service"].append(ChildView(metadata=stray))
+
+
+def test_the_secret_of_a_session_that_no_operator_has_ever_seen_may_be_left() -> None:
+    seen = found()
+    seen.requests[:] = [request for request in seen.requests if request.name != "gone"]
+    secret_of_a_deleted_session(seen)
+    assert faults(SCRIPTS, seen) == []
 
 
 @pytest.mark.parametrize(
