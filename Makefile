@@ -93,8 +93,8 @@ test-e2e: setup ## Run the tests on real pods, with a real browser
 .PHONY: test-bench
 test-bench: setup ## Check that a hundred sessions cost what was promised, end in time, and outlive a little chaos
 	$(BIN)/python -m bench --sessions 100 --check
-	$(BIN)/python -m bench.failover --sessions 50 --window 10
-	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --outage 5 --cut 6
+	$(BIN)/python -m bench.failover --sessions 40 --window 6
+	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --outage 5 --cut-every 8 --cut 6
 
 .PHONY: bench
 bench: setup ## Measure requests, CPU, memory, latency and deadlines with many sessions (SESSIONS=200), against bounds

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = {"AMALTHEA_USAGE_INTERVAL": "1s", "AMALTHEA_ASK_DOORS": "false"}
         with world(chosen.sessions, progress, chosen.replicas, apart=True, **settings) as where:
             _start(where, progress)
-            harm = Harm(seconds, chosen.kill_every, chosen.outage, chosen.cut)
+            harm = Harm(seconds, chosen.kill_every, chosen.outage, chosen.cut_every, chosen.cut)
             found = asyncio.run(_run(where, scripts, harm, progress))
             found += [told for replica in where.replicas for told in ended_by_itself(replica.log)]
     except (BenchError, BuildError, DaemonError, ApiError) as error:
@@ -123,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=3.0, help="how long (default: 3)")
     parser.add_argument("--kill-every", type=float, default=8.0, metavar="SECONDS", help="(default: 8)")
     parser.add_argument("--outage", type=float, default=60.0, metavar="SECONDS", help="of the API server (default: 60)")
+    parser.add_argument("--cut-every", type=float, default=20.0, metavar="SECONDS", help="(default: 20)")
     parser.add_argument("--cut", type=float, default=60.0, metavar="SECONDS", help="of connections (default: 60)")
     return parser
 

@@ -4,8 +4,10 @@ import asyncio
 import itertools
 import time
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from bench import webhook
+from bench.network import Segment
 from bench.replica import Replica
 from bench.webhook import Mood, Webhook
 from bench.world import World
@@ -34,6 +36,8 @@ class Harm:
     kill_every: float
     outage: float
     """For how long the API server is away."""
+    cut_every: float
+    """From one replica to the next."""
     cut: float
     """For how long all packets of a replica's open connections are dropped."""
 
@@ -46,8 +50,7 @@ async def wreak(world: World, harm: Harm, progress: Progress) -> None:
             _keep_operators(world, harm),
             _cut_connections(world, harm, progress),
             _fail_webhook(hook, harm, progress),
-            _take_metrics_away(world, harm, progress),
-            _take_api_server_away(world, harm, progress),
+            _take_servers_away(world, harm, progress),
         )
 
 
@@ -74,7 +77,7 @@ async def _stop_leaders(world: World, harm: Harm, progress: Progress) -> None:
 def _leader(world: World) -> Replica | None:
     try:
         return world.leader()
-    except (OSError, ApiError):
+    except (OSError, HTTPException, ApiError):
         return None
 
 
@@ -93,19 +96,24 @@ def _stop(leader: Replica, number: int, progress: Progress) -> None:
 
 
 async def _cut_connections(world: World, harm: Harm, progress: Progress) -> None:
-    """Drop the packets of one replica after the other, so that each is blind for a while, and leads meanwhile."""
-    replicas = list(zip(world.replicas, world.segments, strict=False))
-    begun = time.monotonic()
-    await asyncio.sleep(CUTS_FROM * harm.seconds)
-    while replicas and time.monotonic() - begun < CUTS_UNTIL * harm.seconds:
-        for replica, segment in replicas:
-            await asyncio.to_thread(segment.mend)
-            if (pid := replica.pid) is not None:
-                count = await asyncio.to_thread(segment.cut, pid, world.control_plane.ports.api_server)
-                progress.say(f"  {count} connections of {replica.name} are dead, and nobody is told")
-            await asyncio.sleep(harm.cut / len(replicas))
-    for _, segment in replicas:
+    """Cut off one replica after the other, so that each is blind for a while, and leads meanwhile."""
+    turns = enumerate(zip(world.replicas, world.segments, strict=False))
+    await asyncio.gather(*(_cut_in_turn(world, harm, each, turn, progress) for turn, each in turns))
+
+
+async def _cut_in_turn(
+    world: World, harm: Harm, cut_off: tuple[Replica, Segment], turn: int, progress: Progress
+) -> None:
+    replica, segment = cut_off
+    begun, between = time.monotonic(), len(world.segments) * harm.cut_every
+    await asyncio.sleep(CUTS_FROM * harm.seconds + turn * harm.cut_every)
+    while time.monotonic() - begun < CUTS_UNTIL * harm.seconds:
+        if (pid := replica.pid) is not None:
+            count = await asyncio.to_thread(segment.cut, pid, world.control_plane.ports.api_server)
+            progress.say(f"  {count} connections of {replica.name} are dead, and nobody is told")
+        await asyncio.sleep(harm.cut)
         await asyncio.to_thread(segment.mend)
+        await asyncio.sleep(max(0.0, between - harm.cut))
 
 
 async def _fail_webhook(hook: Webhook, harm: Harm, progress: Progress) -> None:
@@ -120,18 +128,18 @@ async def _fail_webhook(hook: Webhook, harm: Harm, progress: Progress) -> None:
     progress.say(f"  The webhook left {hook.failed} questions without an answer")
 
 
-async def _take_metrics_away(world: World, harm: Harm, progress: Progress) -> None:
-    away, back = (part * harm.seconds for part in METRICS_AWAY)
-    await asyncio.sleep(away)
-    progress.say("  The metrics API is away")
-    await asyncio.to_thread(metrics_api.set_served, world.control_plane.api, served=False)
-    await asyncio.sleep(back - away)
-    await asyncio.to_thread(metrics_api.set_served, world.control_plane.api, served=True)
-    progress.say("  The metrics API is back")
+async def _take_servers_away(world: World, harm: Harm, progress: Progress) -> None:
+    """Take the metrics API away and bring it back, and then the API server."""
+    begun = time.monotonic()
 
+    async def until(part: float) -> None:
+        await asyncio.sleep(part * harm.seconds - (time.monotonic() - begun))
 
-async def _take_api_server_away(world: World, harm: Harm, progress: Progress) -> None:
-    await asyncio.sleep(API_SERVER_AWAY * harm.seconds)
+    for part, served in zip(METRICS_AWAY, (False, True), strict=True):
+        await until(part)
+        await asyncio.to_thread(metrics_api.set_served, world.control_plane.api, served=served)
+        progress.say(f"  The metrics API is {'back' if served else 'away'}")
+    await until(API_SERVER_AWAY)
     progress.say("  The API server is away")
     await asyncio.to_thread(world.control_plane.stop_api_server, grace=0)
     await asyncio.sleep(harm.outage)

@@ -75,7 +75,7 @@ class World:
             replica.keep()
 
     def leader(self) -> Replica | None:
-        """Return the replica whose Lease it is, if it runs and one holds it; raise ApiError or OSError."""
+        """Return the replica whose Lease it is, if it runs; raise ApiError, OSError or HTTPException."""
         try:
             holder = self.control_plane.api.get(LEASE)["spec"].get("holderIdentity")
         except ApiError as error:

@@ -18,8 +18,9 @@ def test_what_is_within_the_bounds_is_well() -> None:
 @pytest.mark.parametrize(
     ("found", "word"),
     [
-        (replace(WELL, endings=[replace(TERM, acted=2.2)]), "SIGTERM the next leader acted after 2.20 s"),
-        (replace(WELL, endings=[replace(KILL, acted=17.5)]), "SIGKILL the next leader acted after 17.50 s"),
+        (replace(WELL, endings=[replace(TERM, taken=2.2, acted=2.4)]), "SIGTERM the Lease was taken after 2.20 s"),
+        (replace(WELL, endings=[replace(KILL, taken=17.5, acted=18)]), "SIGKILL the Lease was taken after 17.50 s"),
+        (replace(WELL, endings=[replace(TERM, acted=3.2)]), "the next leader led for 3.00 s before it acted"),
         (replace(WELL, endings=[replace(KILL, requests=51)]), "51 requests in 60 s, the first start 50"),
         (replace(WELL, standby=27.0), "27.0 requests a minute"),
     ],
