@@ -93,7 +93,7 @@ async def _records(events: AsyncIterator[WatchEvent[_Lease]]) -> AsyncGenerator[
             yield _record(event.object) if event.object is not None else None
 
 
-def _unreadable(_kind: str, _key: Key, error: msgspec.ValidationError) -> None:
+def _unreadable(_kind: str, _key: Key, error: Exception) -> None:
     """Raise: a look at the record meets the same fault, and tells it."""
     raise error
 
