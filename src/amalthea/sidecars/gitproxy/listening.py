@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from amalthea.sidecars.gitproxy.head import MAX_HEAD
 from amalthea.sidecars.gitproxy.peer import Peer
+from amalthea.sidecars.head import MAX_HEAD
 
 _AT_ONCE = 8
 """How many are accepted before those that are there already get their turn: see `Bounds.most`."""
