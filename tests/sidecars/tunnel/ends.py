@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -45,8 +46,11 @@ class End:
     @property
     def sockets(self) -> int:
         """Return how many connections and listeners it holds."""
-        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
-        return sum(str(link.readlink()).startswith("socket:") for link in links)
+        count = 0
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                count += str(link.readlink()).startswith("socket:")
+        return count
 
     async def stop(self) -> int:
         """End it as the kubelet, or Slurm, does; return its exit code."""
@@ -180,9 +184,8 @@ class Front:
                     writer.write(data)
                     await writer.drain()
             elif word == "give":
-                for at in range(0, int(count), MEBIBYTE):
-                    writer.write(pattern(min(MEBIBYTE, int(count) - at)))
-                    await writer.drain()
+                writer.write(pattern(int(count)))
+                await writer.drain()
             elif word == "take":
                 taken = 0
                 while taken < int(count) and (data := await reader.read(2**18)):

@@ -20,6 +20,7 @@ from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from amalthea.sidecars.tunnel.dialing import Place, UsageError, dial, place
 from amalthea.sidecars.tunnel.halves import Stream
+from amalthea.sidecars.tunnel.memory import keep
 from amalthea.sidecars.tunnel.request import RefusedError, Request, forward, reverse
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
@@ -177,6 +178,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     loop = asyncio.new_event_loop()
     try:
         _close_to_others()
+        keep()
         return loop.run_until_complete(_run(loop, _options(arguments)))
     except UsageError as error:
         sys.stderr.write(f"tunnel: {error}\n")

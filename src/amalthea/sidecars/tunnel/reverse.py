@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from amalthea.sidecars import listeners
 from amalthea.sidecars.tunnel.admission import Reverse
-from amalthea.sidecars.tunnel.caller import Caller
+from amalthea.sidecars.tunnel.caller import BUFFERS, Caller
 from amalthea.sidecars.tunnel.halves import Stream
 
 MOST_WAITING = 64
 """Clients. The real one has a single request waiting, ours a few; more of them are left over by lost connections."""
-MOST_ARRIVED = 10
+MOST_ARRIVED = 64
+"""Users who wait for a client: a page of an editor asks for some twenty things at once, and each needs a round trip."""
 CLAIM_SECONDS = 30.0
 """How long somebody waits for a client."""
 SILENCE_SECONDS = 1.0
@@ -75,7 +76,7 @@ class Port:
         self._wish = wish
         self._join = join
         self._absent = absent
-        self._listeners = listeners.at(wish.hosts, wish.port)
+        self._listeners = listeners.at(wish.hosts, wish.port, BUFFERS)
         self._servers: list[asyncio.Server] = []
         self._waiting: dict[Caller, None] = {}
         self._arrived: deque[Arrival] = deque()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from amalthea.sidecars import last_words
+from amalthea.sidecars.tunnel import memory
 from amalthea.sidecars.tunnel.server import Server, log
 from amalthea.sidecars.tunnel.settings import Settings, read
 from amalthea.telemetry import logs
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = read(arguments, os.environ)
     except ValueError as error:
         return _refuse(str(error))
+    memory.keep()
     logs.set_up(settings.log_level)
     try:
         asyncio.run(_run(settings))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from amalthea.sidecars import listeners
 from amalthea.sidecars.tunnel import admission
 from amalthea.sidecars.tunnel.admission import Admitted, Forward, Refused, Reverse
-from amalthea.sidecars.tunnel.caller import Caller
+from amalthea.sidecars.tunnel.caller import BUFFERS, Caller
 from amalthea.sidecars.tunnel.halves import Stream
 from amalthea.sidecars.tunnel.reverse import Port
 from amalthea.sidecars.tunnel.settings import Settings
 
 MOST_STRANGERS = 64
 """Clients that have not shown the secret yet. One more, and the oldest has to go."""
-MOST_ADMITTED = 512
+MOST_ADMITTED = 256
 """Clients that have: a browser with an editor needs some twenty, git a few."""
 MOST_PORTS = 8
 DIAL_SECONDS = 10.0
@@ -58,7 +58,7 @@ class Server:
         Raises:
             OSError: the port is taken.
         """
-        for listener in listeners.at(admission.ANYWHERE, self._settings.port):
+        for listener in listeners.at(admission.ANYWHERE, self._settings.port, BUFFERS):
             server = await self.loop.create_server(lambda: Caller(self), sock=listener, backlog=listeners.AT_ONCE)
             listeners.let_wait(listener)
             self._servers.append(server)
