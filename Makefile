@@ -118,6 +118,10 @@ bench-gitproxy: setup ## Measure a large clone with and without the git proxy
 bench-authproxy: setup ## Measure the door of a session against aiohttp, within its 16 MiB
 	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
 
+.PHONY: bench-tunnel
+bench-tunnel: setup ## Measure the tunnel of remote sessions against a plain relay, within its 64 MiB
+	$(BIN)/pytest -s tests/sidecars/tunnel/bench_tunnel.py
+
 .PHONY: siege
 siege: setup ## Besiege the door of a session with 1,000 hostile connections, in three ways, ten minutes each
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
