@@ -20,7 +20,7 @@ from amalthea.api.settings import Settings
 from amalthea.build.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Listed, Stale
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
@@ -38,10 +38,9 @@ from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.observers import Living
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
@@ -69,14 +68,17 @@ class Loop:
         self._caches = Caches(lambda *_: self._wake(session))
         self._doorman = Doorman(ring, clock, lambda _: None)
         self._doorman.wake = self._wake
+        queue = WorkQueue(clock, Backoff(random.Random(1)))
+        self._inquirer = Inquirer(client, clock, queue)
+        self._inquirer.wake = self._wake
         self._caches.silent_for = self._silent_for
         self._audit = Audit(client, self._caches, Settings(), clock, Backoff(random.Random(1)))
-        self._reconciler = self._reconciler_before(client)
+        self._reconciler = self._reconciler_before(client, queue)
         self._follow()
 
     async def run(self, until: datetime) -> None:
         """Let time pass, and look at the session whenever it is to be looked at."""
-        asking = asyncio.create_task(self._doorman.run())
+        asking = [asyncio.create_task(each.run()) for each in (self._doorman, self._inquirer)]
         while True:
             await self._clock.advance(0)
             if self._woken or (self._due is not None and self._due <= self._clock.now()):
@@ -85,7 +87,8 @@ class Loop:
                 await self._clock.advance((ahead - self._clock.now()).total_seconds())
             else:
                 break
-        asking.cancel()
+        for each in asking:
+            each.cancel()
 
     async def begin_term(self, watched_until: datetime | None) -> None:
         """Take over from a leader that was last known to be at work then: look for drift, and at the session."""
@@ -119,7 +122,7 @@ class Loop:
         except ApiError:
             self._due = self._clock.now() + BACKOFF
 
-    def _wake(self, _: Key) -> None:
+    def _wake(self, _: Key, __: Priority = Priority.BACKGROUND) -> None:
         self._woken = True
 
     def _measure(self) -> Usage | None:
@@ -140,24 +143,28 @@ class Loop:
         self._caches.stores[kind].replace(Listed(found, str(self._api.objects.version)))
 
     def _hear(self, kind: str | None, change: Happened) -> None:
-        if kind is not None and kind not in self._silent_since and change.type != "DELETED":
+        if kind is None or kind in self._silent_since:
+            return
+        if change.type == "DELETED":
+            metadata = change.object["metadata"]
+            self._caches.stores[kind].observe_deleted((metadata["namespace"], metadata["name"]), metadata["uid"])
+        else:
             self._caches.stores[kind].observe(self._read(kind)(change.object))
 
     def _read(self, kind: str) -> Callable[[Manifest], Any]:
         return lambda found: WATCHED[kind].decode(msgspec.json.encode(found))
 
-    def _reconciler_before(self, client: Client) -> Reconciler:
+    def _reconciler_before(self, client: Client, queue: WorkQueue) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
-        queue = WorkQueue(clock, Backoff(random.Random(1)))
         deletions = Deletions(metrics.deleted)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
-            Applier(client, caches, Refusals(clock), living),
+            Applier(client, caches, clock, living),
             Finalizer(client, caches),
-            Announcer(client, caches, recorder, Pacer(clock, queue, PROGRESS), living),
+            Announcer(client, caches, recorder, Pacer(clock, queue), living),
             Ender(client, caches, recorder, deletions),
             deletions,
-            Inquirer(client, clock, Pacer(clock, queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
         usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)

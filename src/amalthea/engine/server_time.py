@@ -44,9 +44,9 @@ class Bounds:
         elapsed = timedelta(seconds=monotonic - self.at)
         return Bounds(monotonic, self.earliest + elapsed * (1 - _DRIFT), self.latest + elapsed * (1 + _DRIFT))
 
-    def nearest(self, time: datetime) -> datetime:
-        """Return the time within the bounds that is nearest to another."""
-        return min(max(time, self.earliest), self.latest)
+    def beyond(self, time: datetime) -> timedelta:
+        """Return how far a time is after the bounds (before, if negative); nothing for one within them."""
+        return time - min(max(time, self.earliest), self.latest)
 
 
 def bounds(known: Bounds | None, answer: Answer) -> Bounds:
@@ -103,15 +103,17 @@ class ServerClock:
     @property
     def skew(self) -> timedelta:
         """How far the node's clock is ahead of the server's, as far as that is certain; negative if it is behind."""
-        return self._machine.now() - self.now()
+        known = self._known()
+        return known.beyond(self._machine.now()) if known is not None else timedelta(0)
 
     @property
     def trusted(self) -> bool:
         return self._differed_at is None and abs(self.skew) <= MOST_SKEW
 
     def now(self) -> datetime:
-        wall = self._machine.now()
-        return self._bounds.moved(self._machine.monotonic()).nearest(wall) if self._bounds is not None else wall
+        """Return the node's time if it can be the server's, else the earliest that can: nothing ends too early."""
+        wall, known = self._machine.now(), self._known()
+        return wall if known is None or not known.beyond(wall) else known.earliest
 
     def monotonic(self) -> float:
         return self._machine.monotonic()
@@ -121,3 +123,6 @@ class ServerClock:
 
     async def sleep(self, seconds: float) -> None:
         await self._machine.sleep(seconds)
+
+    def _known(self) -> Bounds | None:
+        return self._bounds.moved(self._machine.monotonic()) if self._bounds is not None else None

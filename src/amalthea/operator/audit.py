@@ -91,19 +91,20 @@ class Audit:
     def _look_at(self, kind: str, body: Raw) -> None:
         try:
             view: ChildView = CHILD_KINDS[kind].decode(body)
-            if self._edited(kind, view, body):
+            if self._is_current(kind, view) and self._is_edited(kind, view, body):
                 self._caches.distrust(view)
         except Exception as error:  # noqa: BLE001 one child must not keep the operator from its work
             _log.exception("a child was not compared", extra={"kind": kind, "defect": defects.identify(error)})
 
-    def _edited(self, kind: str, view: ChildView, body: Raw) -> bool:
+    def _is_current(self, kind: str, view: ChildView) -> bool:
+        held: ChildView | None = self._caches.child(kind, key_of(view))
+        return held is not None and (held.metadata.uid, held.fingerprint) == (view.metadata.uid, view.fingerprint)
+
+    def _is_edited(self, kind: str, view: ChildView, body: Raw) -> bool:
         key = (view.metadata.namespace, view.metadata.labels.get(names.LABEL_INSTANCE, ""))
         observed = gather(self._caches, key)
         record = applied.read(view)
         if observed is None or record is None or not observed.owns(view):
-            return False
-        held: ChildView | None = self._caches.child(kind, key_of(view))
-        if held is None or (held.metadata.uid, held.fingerprint) != (view.metadata.uid, view.fingerprint):
             return False
         manifest = next((m for m in self._manifests(observed) if _is(m, kind, view)), None)
         if manifest is None or record.manifest != applied.describe(manifest).manifest:

@@ -49,10 +49,9 @@ from amalthea.operator.finalize import Finalizer
 from amalthea.operator.first_poll import FirstPoll
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics
 
@@ -149,6 +148,7 @@ class Operator:
         self.caches.silent_for = lambda kind: reflectors[kind].silent_for
         self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        self._inquirer = Inquirer(client, self.clock, self.queue)
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, self._selection("Pod"), self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
@@ -209,7 +209,7 @@ class Operator:
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
-            works |= {"first poll": self._first_poll.run, "audit": self._audit.run}
+            works |= {"inquirer": self._inquirer.run, "first poll": self._first_poll.run, "audit": self._audit.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
@@ -237,12 +237,12 @@ class Operator:
         living = observers.Living(self._metrics, self.clock)
         deletions = Deletions(self._metrics.deleted)
         return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
+            Applier(client, self.caches, self.clock, living),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, deletions),
             deletions,
-            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
 

@@ -216,5 +216,5 @@ class OperatorMetrics:
             ["task"],
             registry=registry,
         )
-        for task in ("recorder", "usage", "doorman"):
+        for task in ("recorder", "usage", "doorman", "inquirer"):
             self.task_failures.labels(task)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Failure
+from amalthea.model import spans
 from amalthea.model.events import EventView, latest
 from amalthea.model.pods import PodView
 from amalthea.model.troubles.trouble import Trouble
@@ -17,7 +18,7 @@ VOLUME_PATIENCE = timedelta(seconds=15)
 STOP_PATIENCE = timedelta(minutes=1)
 """How long a pod may outstay its deletion time, which has its grace period in it already."""
 
-_SCALE_UP = ("TriggeredScaleUp", "Nominated")
+SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
 _EVICTED = (
     (
@@ -76,8 +77,7 @@ def _stopped(reason: str, said: str) -> Trouble:
 
 def lost_at(pod: PodView) -> datetime | None:
     """Return when a pod that is being stopped counts as lost: its node should have reported its end long before."""
-    asked = pod.metadata.deletion_timestamp
-    return asked + STOP_PATIENCE if asked is not None else None
+    return spans.end(pod.metadata.deletion_timestamp, STOP_PATIENCE)
 
 
 def lost(pod: PodView) -> Trouble:
@@ -162,12 +162,12 @@ def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime |
     if scheduled is None or scheduled.last_transition_time is None:
         return None
     scaled_up = scaled_up_at(pod, events)
-    return max(filter(None, (scheduled.last_transition_time, scaled_up))) + SCHEDULING_PATIENCE
+    return spans.end(max(filter(None, (scheduled.last_transition_time, scaled_up))), SCHEDULING_PATIENCE)
 
 
 def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
     """Return when the cluster was last told to get a node for a pod."""
-    event = latest(events, pod.metadata.uid, *_SCALE_UP)
+    event = latest(events, pod.metadata.uid, *SCALE_UP)
     return event.last if event is not None else None
 
 
