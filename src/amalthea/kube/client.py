@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 
 from amalthea.engine.ports import Key
-from amalthea.kube import errors
+from amalthea.kube import errors, nesting
 from amalthea.kube.config import Config
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import CallObserver, DateObserver, Request, Transport
@@ -22,7 +22,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
 _encode = msgspec.json.Encoder().encode
-_decode_kind = msgspec.json.Decoder(errors.Status).decode
+_decode_kind = nesting.tolerant(msgspec.json.Decoder(errors.Status).decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class RawList(msgspec.Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
-_decode_list = msgspec.json.Decoder(RawList).decode
+_decode_list = nesting.tolerant(msgspec.json.Decoder(RawList).decode)
 
 
 class Client:
@@ -170,4 +170,4 @@ class Client:
         return self._decoders[into]
 
     def _decode(self, body: bytes, into: type[T]) -> T:
-        return self.decoder(into).decode(body)
+        return nesting.tolerant(self.decoder(into).decode)(body)

@@ -12,7 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from amalthea.engine.ports import EventType, Key, Listed, T, WatchEvent, key_of
-from amalthea.kube import errors
+from amalthea.kube import errors, nesting
 from amalthea.kube.client import Client
 from amalthea.kube.frames import Frame, LineSplitter, Metadata, frame, metadata
 from amalthea.kube.resource import Resource, Selection
@@ -34,9 +34,9 @@ LIST_LIMIT = 60.0
 changes of a busy kind for ever."""
 
 Decode: TypeAlias = Callable[[msgspec.Raw], T]
-"""Makes a projection of an object's JSON; raises msgspec.ValidationError if it cannot."""
+"""Makes a projection of an object's JSON; raises if it cannot, mostly msgspec.ValidationError."""
 
-Unreadable: TypeAlias = Callable[[str, Key, msgspec.ValidationError], None]
+Unreadable: TypeAlias = Callable[[str, Key, Exception], None]
 """Told the kind, the key and the reason when an object cannot be decoded: it stays as it was."""
 
 
@@ -48,7 +48,7 @@ class KubeSource(Generic[T]):
     ) -> None:
         self._client = client
         self._resource = resource
-        self._decode = decode
+        self._decode = nesting.tolerant(decode)
         self._selection = selection
         self._unreadable = unreadable
         self._can_stream_lists = True
@@ -93,7 +93,7 @@ class KubeSource(Generic[T]):
         """Decode an object; only its metadata, and say so, if it is not as it should be."""
         try:
             return self._decode(body)
-        except msgspec.ValidationError as error:
+        except Exception as error:  # noqa: BLE001 one object must not hide all others of its kind
             known = metadata(body)
             self._unreadable(self.name, known.key, error)
             return known

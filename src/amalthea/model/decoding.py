@@ -16,6 +16,7 @@ from amalthea.model.events import EventView
 from amalthea.model.managed import Managed
 from amalthea.model.pods import ContainerSpec, PodView
 from amalthea.model.views import (
+    LONGEST_MESSAGE,
     ChildView,
     ClaimSpec,
     ClaimView,
@@ -32,6 +33,9 @@ from amalthea.model.views import (
 )
 
 T = TypeVar("T")
+
+_DEEPEST = 100
+"""Levels of an object with nulls that are read: managed fields may be nested more deeply than Python can follow."""
 
 
 class _Sections(Struct, frozen=True):
@@ -117,11 +121,13 @@ def _decoder(kind: type[T]) -> Callable[[bytes | Raw], T]:
     return tolerant
 
 
-def _without_nulls(value: object) -> object:
+def _without_nulls(value: object, levels: int = _DEEPEST) -> object:
+    if isinstance(value, dict | list) and not levels:
+        return None
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: _without_nulls(item, levels - 1) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
+        return [_without_nulls(item, levels - 1) for item in value if item is not None]
     return value
 
 
@@ -225,7 +231,7 @@ def child(body: bytes | Raw) -> ChildView:
     """Decode a Service or an Ingress; the fingerprint is that of its spec, its faults are those of its addresses."""
     parts = _sections(body)
     addresses = _route_status(parts.status).load_balancer.ingress
-    faults = tuple(port.error for address in addresses for port in address.ports if port.error)
+    faults = tuple(port.error[:LONGEST_MESSAGE] for address in addresses for port in address.ports if port.error)
     return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from amalthea.api.reasons import ConditionType, Failure
 from amalthea.api.types import Status
-from amalthea.model import readiness
+from amalthea.model import readiness, spans
 from amalthea.model.observed import Observed
 from amalthea.model.state import Verdict, words
 from amalthea.model.troubles import events, pods
@@ -95,7 +95,7 @@ def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
 def _calm_at(observed: Observed) -> datetime | None:
     """Return until when a failed session stays failed without a cause; None as long as there is no pod to judge by."""
     began = readiness.began_anew_at(observed.pod) if observed.pod is not None else None
-    return began + CALM if began is not None else None
+    return spans.end(began, CALM)
 
 
 def _failed_by_its_pod(observed: Observed) -> bool:

@@ -123,4 +123,4 @@ def _annotation(observed: Observed) -> str | None:
 
 def _warm_at(observed: Observed) -> datetime | None:
     started = readiness.session_started_at(observed.pod) if observed.pod is not None else None
-    return started + WARM_UP if started is not None else None
+    return spans.end(started, WARM_UP)

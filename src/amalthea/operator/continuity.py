@@ -26,9 +26,7 @@ class Continuity:
         idle = {key_of(session): spans.moment(session.status.idle_since) for session in sessions}
         self._measured.clear()
         short = max(gap, timedelta(0)) if gap is not None and -MOST_SKEW <= gap < VALID else None
-        self._idle_from = {
-            key: since + short if short is not None else now for key, since in idle.items() if since is not None
-        }
+        self._idle_from = {key: spans.end(since, short) or now for key, since in idle.items() if since is not None}
 
     def measured(self, session: Key, at: datetime) -> None:
         """Note a measurement of a session."""

@@ -144,6 +144,10 @@ class Leading:
     def failed(self, error: Exception) -> None:
         _log.warning("the Lease could not be renewed or taken, trying again", extra={"error": str(error)})
 
+    def unwatched(self, error: Exception, retry_in: float) -> None:
+        about = {"error": str(error), "retry_in": round(retry_in, 1)}
+        _log.info("the Lease cannot be watched, looking at it every few seconds", extra=about)
+
 
 class Timekeeping:
     """Told by the clock."""

@@ -99,13 +99,14 @@ class Wars:
 
     def untold(self, session: Key, write: Write) -> bool:
         """Tell whether a write that is held back has to be told of, and was not."""
-        war = self._known[session][write.child]
-        return war.times >= len(WAITS) and war.finding is None
+        war = self._known.get(session, {}).get(write.child)
+        return war is not None and war.times >= len(WAITS) and war.finding is None
 
     def tell(self, session: Key, write: Write, detail: str) -> None:
         """Tell from now on that somebody fights over a child; `detail` says what they change and who they are."""
-        wars, finding = self._known[session], _finding(write, detail)
-        wars[write.child] = replace(wars[write.child], finding=finding)
+        wars = self._known.get(session, {})
+        if (war := wars.get(write.child)) is not None:  # forgotten, if it took long to look
+            wars[write.child] = replace(war, finding=_finding(write, detail))
 
     def truce(self, session: Key) -> Truce:
         """Return what is to be told of a session, and when that may change by itself."""

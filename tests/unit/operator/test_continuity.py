@@ -54,6 +54,12 @@ def test_a_short_gap_is_left_out_and_a_long_one_begins_anew(watched_until: Until
     assert continuity.idle_from(ONE) == idle_from
 
 
+def test_an_idle_time_at_the_end_of_all_years_does_not_end_the_term() -> None:
+    continuity = Continuity()
+    continuity.begin_term([idle(datetime.max.replace(tzinfo=UTC))], NOW, NOW - MINUTE)
+    assert continuity.idle_from(ONE) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
 def test_who_was_not_idle_is_not_restricted() -> None:
     continuity = Continuity()
     continuity.begin_term([idle(None)], NOW, None)

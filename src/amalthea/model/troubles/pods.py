@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Failure
+from amalthea.model import spans
 from amalthea.model.events import EventView, latest
 from amalthea.model.pods import PodView
 from amalthea.model.troubles.trouble import Trouble
@@ -76,8 +77,7 @@ def _stopped(reason: str, said: str) -> Trouble:
 
 def lost_at(pod: PodView) -> datetime | None:
     """Return when a pod that is being stopped counts as lost: its node should have reported its end long before."""
-    asked = pod.metadata.deletion_timestamp
-    return asked + STOP_PATIENCE if asked is not None else None
+    return spans.end(pod.metadata.deletion_timestamp, STOP_PATIENCE)
 
 
 def lost(pod: PodView) -> Trouble:
@@ -162,7 +162,7 @@ def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime |
     if scheduled is None or scheduled.last_transition_time is None:
         return None
     scaled_up = scaled_up_at(pod, events)
-    return max(filter(None, (scheduled.last_transition_time, scaled_up))) + SCHEDULING_PATIENCE
+    return spans.end(max(filter(None, (scheduled.last_transition_time, scaled_up))), SCHEDULING_PATIENCE)
 
 
 def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
