@@ -81,7 +81,7 @@ def caches_of(world: World) -> Caches:
     for kind, body in world.children:
         with suppress(*UNREADABLE):
             caches.stores[kind].observe(WATCHED[kind].decode(raw(body)))
-    caches.pods_silent_for = lambda: 600.0 if world.blind else 0.0
+    caches.silent_for = lambda _: 600.0 if world.blind else 0.0
     return caches
 
 
@@ -102,7 +102,7 @@ def gathered(world: World, caches: Caches) -> Observed:
     """Return all that is known of the session."""
     continuity = Continuity()
     continuity.begin_term(caches.sessions(), NOW, NOW - timedelta(minutes=1))
-    measured = dict(_measured(raw(world.measurement)))
+    measured = dict(_measured(raw(world.measurement), NOW))
     for session, usage in measured.items():
         continuity.measured(session, usage.at)
     events = []
@@ -114,7 +114,7 @@ def gathered(world: World, caches: Caches) -> Observed:
     inquire(observed)
     with suppress(NoAnswerError):
         observed = replace(observed, door=Door("192.0.2.1", door.read(world.door, NOW)))
-    return replace(observed, blind=caches.blind, idle_from=continuity.idle_from(KEY))
+    return replace(observed, unheard=caches.unheard, idle_from=continuity.idle_from(KEY))
 
 
 def planned(observed: Observed) -> Seen:

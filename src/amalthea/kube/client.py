@@ -14,7 +14,7 @@ from amalthea.engine.ports import Key
 from amalthea.kube import errors, nesting
 from amalthea.kube.config import Config
 from amalthea.kube.resource import Resource, Selection
-from amalthea.kube.transport import CallObserver, Request, Transport
+from amalthea.kube.transport import CallObserver, DateObserver, Request, Transport
 
 T = TypeVar("T")
 
@@ -75,9 +75,15 @@ _decode_list = nesting.tolerant(msgspec.json.Decoder(RawList).decode)
 class Client:
     """Verbs on the objects of one API server. Each raises ``errors.ApiError``; use as an async context."""
 
-    def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
+    def __init__(
+        self,
+        config: Config,
+        observer: CallObserver | None = None,
+        pool: int = 32,
+        date_observer: DateObserver | None = None,
+    ) -> None:
         """Make a client with at most ``pool`` requests under way; streams do not count."""
-        self.transport = Transport(config, observer, pool)
+        self.transport = Transport(config, observer, pool, date_observer)
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
     async def __aenter__(self) -> Self:

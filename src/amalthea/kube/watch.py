@@ -4,6 +4,7 @@ Lists come as a stream where the server can do that (it then keeps no copy of th
 says nothing for longer than bookmarks take is ended: it may be half-open. ``engine.reflector`` decides what comes next.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import Generic, TypeAlias, TypeVar
@@ -27,6 +28,10 @@ SILENCE = 90.0
 
 LIST_SILENCE = 10.0
 """Seconds without a message after which a streamed list is given up: with an old etcd it never ends."""
+
+LIST_LIMIT = 60.0
+"""Seconds after which a streamed list is given up although messages come: a server that takes it for a watch sends the
+changes of a busy kind for ever."""
 
 Decode: TypeAlias = Callable[[msgspec.Raw], T]
 """Makes a projection of an object's JSON; raises if it cannot, mostly msgspec.ValidationError."""
@@ -57,8 +62,9 @@ class KubeSource(Generic[T]):
         """Return all objects, as of now."""
         if self._can_stream_lists:
             try:
-                return await self._stream_list()
-            except (errors.Invalid, _Incomplete):
+                async with asyncio.timeout(LIST_LIMIT):
+                    return await self._stream_list()
+            except (errors.Invalid, TimeoutError, _Incomplete):
                 self._can_stream_lists = False
         return await self._page_list()
 

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 
 from amalthea.api.types import Spec
 from amalthea.model.events import EventView
+from amalthea.model.managed import Managed
 from amalthea.model.pods import ContainerSpec, PodView
 from amalthea.model.views import (
     LONGEST_MESSAGE,
@@ -24,7 +25,6 @@ from amalthea.model.views import (
     Pause,
     SecretView,
     SessionView,
-    Time,
     Volume,
     WorkloadSpec,
     WorkloadStatus,
@@ -62,29 +62,21 @@ class _PodTemplate(Struct, frozen=True):
     spec: _Spec = _Spec()
 
 
+class _PodCounts(Struct, frozen=True, rename="camel"):
+    """How many pods a StatefulSet (`replicas`) or a Job (the others) has, by the status that its controller writes."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    active: int = 0
+    terminating: int = 0
+
+    def any(self, generation: int) -> bool:
+        """Tell whether there may be any at that generation: made since, where the status is of an earlier one."""
+        return self.replicas + self.active + self.terminating > 0 or 0 < self.observed_generation < generation
+
+
 class _Wish(Struct, frozen=True):
     hibernated: object = False
-
-
-class _ManagedSpec(Struct, frozen=True):
-    hibernated: object = msgspec.field(name="f:hibernated", default=None)
-
-
-class _ManagedFields(Struct, frozen=True):
-    spec: _ManagedSpec = msgspec.field(name="f:spec", default=_ManagedSpec())
-
-
-class _ManagedEntry(Struct, frozen=True, rename="camel"):
-    manager: str = ""
-    time: Time | None = None
-    fields_v1: _ManagedFields = msgspec.field(name="fieldsV1", default=_ManagedFields())
-
-
-class _Managed(Struct, frozen=True):
-    class _Metadata(Struct, frozen=True, rename="camel"):
-        managed_fields: list[_ManagedEntry] = []
-
-    metadata: _Metadata = _Metadata()
 
 
 class _Resources(Struct, frozen=True):
@@ -145,6 +137,7 @@ _pod_template = _decoder(_PodTemplate)
 _resources = _decoder(_Resources)
 _workload_spec = _decoder(WorkloadSpec)
 _workload_status = _decoder(WorkloadStatus)
+_pod_counts = _decoder(_PodCounts)
 _claim_spec = _decoder(ClaimSpec)
 _claim_status = _decoder(_ClaimStatus)
 _route_status = _decoder(_RouteStatus)
@@ -153,7 +146,7 @@ _session = _decoder(SessionView)
 _spec = _decoder(Spec)
 _spec_as_data = _decoder(dict[str, object])
 _wish = _decoder(_Wish)
-_managed = _decoder(_Managed)
+_managed = _decoder(Managed)
 
 pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
 """Decode a pod."""
@@ -180,9 +173,7 @@ def _paused(view: SessionView, body: bytes | Raw) -> Pause | None:
     """Return who asked for the pause; looked for only where there is one, for managed fields are long."""
     if not wants_hibernation(view):
         return None
-    entries = [e for e in _managed(body).metadata.managed_fields if e.fields_v1.spec.hibernated is not None]
-    last = max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)
-    return Pause(manager=last.manager, time=last.time) if last is not None else None
+    return _managed(body).pause
 
 
 def spec(view: SessionView) -> Spec:
@@ -217,6 +208,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         fingerprint=fingerprint(template),
         spec=_workload_spec(parts.spec),
         status=_workload_status(parts.status),
+        has_pods=_pod_counts(parts.status).any(parts.metadata.generation),
         template_annotated=pod.metadata.annotations is not None,
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),

@@ -143,4 +143,15 @@ class PodView(View, frozen=True, kw_only=True):
         scheduled = self.condition("PodScheduled")
         if scheduled is None or scheduled.status != "False" or scheduled.reason != "Unschedulable":
             return None
-        return None if "persistentvolumeclaim" in scheduled.message.lower() else scheduled
+        return None if _of_volumes(scheduled) else scheduled
+
+    @property
+    def without_volume(self) -> ObjectCondition | None:
+        """Why no node takes it, if it is for want of a volume."""
+        scheduled = self.condition("PodScheduled")
+        return scheduled if scheduled is not None and scheduled.status == "False" and _of_volumes(scheduled) else None
+
+
+def _of_volumes(scheduled: ObjectCondition) -> bool:
+    said = scheduled.message.lower()
+    return "persistentvolumeclaim" in said or "binding volumes" in said

@@ -146,6 +146,8 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     kind: str = ""
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
+    has_pods: bool = False
+    """Whether it has pods by its own status, or may have made some since its controller last wrote that."""
     template_annotated: bool = True
     """Whether the pod template has annotations: a JSON patch can add only to a map that is there."""
     containers: int = 0

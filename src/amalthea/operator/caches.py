@@ -41,8 +41,8 @@ class Caches:
         self._ours = False
         self._written: dict[str, str] = {}
         self._stopped: dict[Key, PodView] = {}
-        self.pods_silent_for: Callable[[], float] = lambda: 0.0
-        """Seconds since anything was heard of pods."""
+        self.silent_for: Callable[[str], float] = lambda _: 0.0
+        """Seconds since anything was heard of a kind."""
         self.stores: dict[str, Store[Any]] = {}
         for kind in WATCHED:
             indexed = kind in ("Pod", "PersistentVolumeClaim")
@@ -51,9 +51,9 @@ class Caches:
             self.stores[kind] = store
 
     @property
-    def blind(self) -> bool:
-        """Whether what is known of pods is too old to act upon."""
-        return self.pods_silent_for() > BLIND_AFTER
+    def unheard(self) -> frozenset[str]:
+        """The kinds of which what is known is too old to act upon."""
+        return frozenset(kind for kind in self.stores if self.silent_for(kind) > BLIND_AFTER)
 
     def begin_term(self) -> None:
         """Forget what was gathered while somebody else led: what is there now is what edits are told from.

@@ -1,6 +1,7 @@
 """What the engine, the client and the sessions tell of themselves, as logs and metrics."""
 
 import logging
+from datetime import timedelta
 
 from amalthea.api.types import Status
 from amalthea.build.writes import Create, Delete, Patch, Write
@@ -142,6 +143,24 @@ class Leading:
 
     def failed(self, error: Exception) -> None:
         _log.warning("the Lease could not be renewed or taken, trying again", extra={"error": str(error)})
+
+    def unwatched(self, error: Exception, retry_in: float) -> None:
+        about = {"error": str(error), "retry_in": round(retry_in, 1)}
+        _log.info("the Lease cannot be watched, looking at it every few seconds", extra=about)
+
+
+class Timekeeping:
+    """Told by the clock."""
+
+    def clocks_differ(self, skew: timedelta) -> None:
+        _log.warning(
+            "the clocks of this node and of the API server differ by more than a minute: until they agree, no session "
+            "is paused or deleted by itself",
+            extra={"skew_seconds": round(skew.total_seconds(), 1)},
+        )
+
+    def clocks_agree(self) -> None:
+        _log.info("the clocks of this node and of the API server agree again")
 
 
 def count_calls(metrics: OperatorMetrics, call: Call) -> None:

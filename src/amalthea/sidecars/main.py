@@ -12,9 +12,10 @@ PROGRAMS: dict[tuple[str, str], str] = {
     ("cloner", "shellclone"): "amalthea.sidecars.cloner.shellclone",
     ("gitproxy", "proxy"): "amalthea.sidecars.gitproxy.run",
     ("proxy", "serve"): "amalthea.sidecars.authproxy.serve",
+    ("tunnel", "listen"): "amalthea.sidecars.tunnel.run",
 }
 """Where each program's `main(arguments) -> exit code` lives."""
-RESERVED = (("tunnel", "listen"), ("remote-session-controller", "run"))
+RESERVED = (("remote-session-controller", "run"),)
 """Names that images and clients know, and that will not mean anything else."""
 
 

@@ -141,6 +141,11 @@ class OperatorMetrics:
             "Whether this instance acts: it holds the Lease, or none is asked for.",
             registry=registry,
         )
+        self.clock_skew = Gauge(
+            "amalthea_clock_skew_seconds",
+            "How far this node's clock is ahead of the API server's (behind: negative), as far as that is certain.",
+            registry=registry,
+        )
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
         self._usage_polled_at = Gauge(
             "amalthea_usage_poll_timestamp_seconds",
@@ -193,5 +198,5 @@ class OperatorMetrics:
             ["task"],
             registry=registry,
         )
-        for task in ("recorder", "usage", "doorman"):
+        for task in ("recorder", "usage", "doorman", "inquirer"):
             self.task_failures.labels(task)

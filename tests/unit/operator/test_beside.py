@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
+from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
@@ -46,13 +47,13 @@ def failing_once(work: Callable[[], Awaitable[None]], again: asyncio.Event) -> C
     return run
 
 
-@pytest.mark.parametrize("task", ["recorder", "usage", "doorman"])
+@pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "inquirer"])
 async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_and_begun_again(
     api: FakeApi, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry, stop, again = CollectorRegistry(), asyncio.Event(), asyncio.Event()
     async with Client(api.config) as client:
-        operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(registry))
+        operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(registry), SystemClock())
         beside = getattr(operator, f"_{task}")
         beside.run = failing_once(beside.run, again)
         running = asyncio.create_task(operator.run(stop, None))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -92,6 +92,16 @@ async def test_a_session_is_woken_when_its_use_is_not_known_any_more(api: FakeAp
     await desk.clock.advance(VALID.total_seconds())
     assert await desk.look() == [ONE]
     assert len(desk.polled) == 1
+
+
+async def test_a_measurement_from_a_clock_that_is_ahead_grows_old_like_any_other(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    desk.measure(api, "10m", timestamp=rfc3339(desk.clock.now() + timedelta(days=365)))
+    await desk.look()
+    usage = desk.poller.of(ONE)
+    assert usage is not None
+    assert usage.at == desk.clock.now()
+    assert not usage.valid(desk.clock.now() + VALID)
 
 
 async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, desk: Desk) -> None:

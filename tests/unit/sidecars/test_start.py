@@ -12,6 +12,7 @@ from amalthea.sidecars.main import PROGRAMS, RESERVED, main
 HEAVY = {
     ("gitproxy", "proxy"): ("aiohttp", "yaml", "prometheus_client", "kubernetes", "ulid"),
     ("proxy", "serve"): ("aiohttp", "msgspec", "cryptography", "asyncio", "ssl", "inspect"),
+    ("tunnel", "listen"): ("aiohttp", "yaml", "prometheus_client", "cryptography"),
     ("cloner", "clone"): ("aiohttp", "msgspec", "yaml", "sentry_sdk", "asyncio"),
     ("cloner", "shellclone"): ("aiohttp", "msgspec", "yaml", "sentry_sdk", "asyncio"),
 }

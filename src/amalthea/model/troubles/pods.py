@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Failure
@@ -12,10 +13,12 @@ from amalthea.model.troubles.trouble import Trouble
 
 SCHEDULING_PATIENCE = timedelta(minutes=10)
 """How long no node can take a session before it is failed, counted anew when the cluster is about to get a node."""
+VOLUME_PATIENCE = timedelta(seconds=15)
+"""How long a pod may wait for a volume before that is told as a failure to schedule: most are made in seconds."""
 STOP_PATIENCE = timedelta(minutes=1)
 """How long a pod may outstay its deletion time, which has its grace period in it already."""
 
-_SCALE_UP = ("TriggeredScaleUp", "Nominated")
+SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
 _EVICTED = (
     (
@@ -135,8 +138,19 @@ def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
     return None
 
 
-def unscheduled_too_long(pod: PodView) -> Trouble:
-    """Return the failure of a pod that no node could take for as long as we wait."""
+def unscheduled_too_long(pod: PodView, known: Trouble | None) -> Trouble:
+    """Return the failure of a pod that no node could take for as long as we wait; `known` is what was wrong till then.
+
+    What a volume is wanting for is told as it was before.
+    """
+    if known is not None and known.code is Failure.VOLUME_PENDING:
+        return replace(known, fatal=True)
+    if (waits := pod.without_volume) is not None:
+        message = (
+            "A volume of the session has not been made for too long. Check its class and its size, and ask an"
+            " administrator if they are as they should be."
+        )
+        return Trouble(Failure.VOLUME_PENDING, message, waits.message)
     said = pod.unschedulable.message if pod.unschedulable is not None else ""
     message = f"No node could take the session for too long{_short_of(said)}. Ask for less, or try again later."
     return Trouble(Failure.UNSCHEDULABLE, message, said)
@@ -153,7 +167,7 @@ def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime |
 
 def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
     """Return when the cluster was last told to get a node for a pod."""
-    event = latest(events, pod.metadata.uid, *_SCALE_UP)
+    event = latest(events, pod.metadata.uid, *SCALE_UP)
     return event.last if event is not None else None
 
 
