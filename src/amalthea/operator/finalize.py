@@ -14,7 +14,6 @@ from amalthea.api import names
 from amalthea.engine.ports import Stale, key_of
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import ApiError, Conflict, NotFound
-from amalthea.model import adoption, decoding
 from amalthea.model.observed import Observed
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SECRETS, SESSIONS
@@ -60,20 +59,9 @@ class Finalizer:
             await self._write(observed, present=False)
 
     def _shared(self, observed: Observed, secret: str) -> bool:
-        """Tell whether another session of the namespace, one that stays, has adopted the secret too.
-
-        Only specs in which the name occurs at all are read: many sessions may end at once, among many that stay.
-        """
-        quoted = f'"{secret}"'.encode()
-        own = observed.session.metadata
-        return any(
-            other.metadata.namespace == own.namespace
-            and other.metadata.name != own.name
-            and other.metadata.deletion_timestamp is None
-            and quoted in bytes(other.spec)
-            and secret in adoption.adopted_secrets(decoding.raw_spec(other))
-            for other in self._caches.sessions()
-        )
+        """Tell whether another session of the namespace, one that stays, has adopted the secret too."""
+        others = self._caches.adopters(observed.session.metadata.namespace, secret)
+        return any(other.metadata.name != observed.name for other in others)
 
     async def _delete(self, observed: Observed, secret: str) -> None:
         namespace = observed.session.metadata.namespace

@@ -103,12 +103,11 @@ async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leav
         replica = Replica(client, "a")
         held = asyncio.Event()
 
-        async def edited() -> set[tuple[str, str]]:
+        async def audit() -> None:
             held.set()
             await asyncio.Event().wait()
-            return set()
 
-        replica.operator._audit.edited = edited  # type: ignore[method-assign]
+        replica.operator._audit.run = audit  # type: ignore[method-assign]
         await held.wait()
         await replica.ends_within(1)
         assert holder(api) == ""
@@ -117,6 +116,6 @@ async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leav
 async def test_a_term_begins_with_what_is_there_and_no_memory(api: FakeApi) -> None:
     async with Client(api.config) as client:
         replica = Replica(client, "a")
-        replica.operator.caches.distrust("a child of an earlier term")
+        replica.operator.caches._written["a child"] = "of an earlier term"
         await eventually(lambda: replica.operator.caches._written == {})
         await replica.ends_within(5)
