@@ -179,7 +179,7 @@ class Operator:
         """Watch, and work while leading, until `stop`."""
         async with asyncio.TaskGroup() as tasks:
             watches = [tasks.create_task(reflector.run()) for reflector in self._reflectors]
-            stopping = tasks.create_task(self._stop_when(stop))
+            stopping = tasks.create_task(self._stop_when(stop, elector))
             await self._synced(stop)
             if not stop.is_set():
                 work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
@@ -219,9 +219,11 @@ class Operator:
                 task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
 
-    async def _stop_when(self, stop: asyncio.Event) -> None:
+    async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:
         await stop.wait()
         _log.info("stopping")
+        if elector is not None:
+            elector.resign()
         self._controller.stop(STOP_GRACE)
 
     async def _synced(self, stop: asyncio.Event) -> None:

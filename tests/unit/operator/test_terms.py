@@ -73,6 +73,31 @@ async def test_the_next_leader_acts_within_a_second_after_the_end_of_the_last(ap
         await standby.ends_within(5)
 
 
+async def test_a_leader_that_is_told_to_stop_and_loses_the_lease_meanwhile_does_not_take_it_again(
+    api: FakeApi,
+) -> None:
+    async with Client(api.config) as client:
+        replica = Replica(client, "a")
+        await eventually(lambda: replica.operator._at_work)
+        slow = asyncio.Event()
+
+        async def reconcile(_: tuple[str, str]) -> None:
+            slow.set()
+            await asyncio.Event().wait()
+
+        replica.operator._controller._reconcile = reconcile  # type: ignore[assignment]
+        replica.operator.queue.add(("team", "slow"))
+        await slow.wait()
+        replica.stop.set()
+        stored = api.objects.select(Choice(LEASES))[0]
+        key = (stored["metadata"]["namespace"], stored["metadata"]["name"])
+        stored = stored | {"spec": stored["spec"] | {"holderIdentity": "b", "leaseDurationSeconds": 1}}
+        api.objects.update(LEASES, key, stored)
+        async with asyncio.timeout(10):
+            await replica.running
+        assert holder(api) == "b"
+
+
 async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leaves_the_lease(api: FakeApi) -> None:
     async with Client(api.config) as client:
         replica = Replica(client, "a")
