@@ -54,6 +54,7 @@ class FirstPoll:
                 await self._usage.poll()
         except TimeoutError:
             pass  # then nobody is idle, and `usage.py` goes on asking
-        self._awaited = False
-        while self._held:
-            self._wake(self._held.pop(), Priority.BACKGROUND)
+        finally:
+            self._awaited = False
+            while self._held:
+                self._wake(self._held.pop(), Priority.BACKGROUND)
