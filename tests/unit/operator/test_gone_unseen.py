@@ -1,7 +1,7 @@
 """A session that is gone while its watch is silent must not get children again, over and over, as they are deleted."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS, Loop
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+LATER = START + timedelta(minutes=5)
 KEY = ("team", "demo")
 ADOPTS = {"enabled": True, "type": "token", "secretRef": {"name": "door", "key": "auth", "adopt": True}}
 
@@ -49,7 +50,7 @@ def remove_everything(api: FakeApi, loop: Loop) -> None:
 async def test_lost_children_of_a_session_that_is_gone_are_not_made_again(api: FakeApi) -> None:
     async with Client(api.config) as client:
         loop = begin(api, client, session("demo"))
-        await loop.run(START)
+        await loop.run(LATER)
         made = api.count("create")
         assert made > 0
         remove_everything(api, loop)
@@ -70,9 +71,9 @@ async def test_a_session_that_is_gone_before_it_had_its_finalizer_gets_no_childr
 async def test_lost_children_of_a_session_that_is_there_are_made_again(api: FakeApi) -> None:
     async with Client(api.config) as client:
         loop = begin(api, client, session("demo"))
-        await loop.run(START)
+        await loop.run(LATER)
         loop.hear_nothing_of("Service")
         api.objects.delete(PATHS["Service"], KEY, {})
         loop.hear_nothing_of()
-        await loop.run(START)
+        await loop.run(LATER)
         assert [found["metadata"]["name"] for found in api.objects.select(Choice(PATHS["Service"]))] == ["demo"]
