@@ -88,7 +88,9 @@ async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_other
     for name in ("bad", "good"):
         api.objects.create(PATHS[names.KIND], "team", adopting(name).manifest())
     async with Client(api.config) as client:
-        operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(CollectorRegistry()))
+        operator = Operator(
+            client, Settings(namespace=None, identity="a"), OperatorMetrics(CollectorRegistry()), SystemClock()
+        )
         running = asyncio.create_task(operator.run(stop, None))
         await eventually(lambda: "Healthy" in told("bad") and "Ready" in told("good"))
         assert told("bad")["Healthy"]["reason"] == "InternalError"
