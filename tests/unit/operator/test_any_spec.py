@@ -1,6 +1,5 @@
 """One session's spec may cost only so much: what it makes is held in memory, sent and compared in each pass."""
 
-import time
 from typing import Any
 
 import pytest
@@ -8,24 +7,11 @@ import pytest
 from amalthea.api.schema import Manifest
 from amalthea.build.limits import LARGEST_CHILDREN
 from tests.support import every_step
-from tests.support.every_step import Seen
 from tests.support.odd_objects import World, of
 
 MOST_CPU = 0.05
 """Seconds of one core that a pass may take."""
 LEGAL = {"hibernated": False, "session": {"image": "x"}}
-
-
-def measured(spec: Manifest) -> tuple[Seen, float]:
-    """Return what comes of a pass over a new session, and its seconds: the least of three: the machine may be slow."""
-    seconds = []
-    world = World(of(spec))
-    for _ in range(3):
-        caches = every_step.caches_of(world)
-        began = time.process_time()
-        seen = every_step.planned(every_step.gathered(world, caches))
-        seconds.append(time.process_time() - began)
-    return seen, min(seconds)
 
 
 def doubling(times: int) -> list[Manifest]:
@@ -77,7 +63,7 @@ DEAR: dict[str, Manifest] = {
 
 @pytest.mark.parametrize("spec", DEAR.values(), ids=DEAR)
 def test_one_sessions_spec_costs_only_so_much(spec: Manifest) -> None:
-    seen, seconds = measured(spec)
+    seen, seconds = every_step.cpu(World(of(spec)), MOST_CPU)
     (accepted,) = [each for each in seen.told.status.conditions or () if each.type == "Accepted"]
     assert seen.plan.problems
     assert "spec" in (accepted.message or "") or "env" in (accepted.message or "")
@@ -107,7 +93,7 @@ LARGE: dict[str, Manifest] = {
 
 @pytest.mark.parametrize("spec", LARGE.values(), ids=LARGE)
 def test_a_large_spec_that_fits_is_taken_and_costs_only_so_much(spec: Manifest) -> None:
-    seen, seconds = measured(spec)
+    seen, seconds = every_step.cpu(World(of(spec)), MOST_CPU)
     assert seen.plan.problems == ()
     assert 0 < seen.written <= LARGEST_CHILDREN
     assert seconds < MOST_CPU

@@ -4,7 +4,6 @@ Seconds here; `make fuzz` goes on for minutes (FUZZ_EXAMPLES).
 """
 
 import os
-import time
 
 import msgspec
 from hypothesis import HealthCheck, event, given, settings
@@ -18,17 +17,6 @@ from tests.support.odd_objects import KEY, World, worlds
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
 MOST_CPU = 0.05
 """Seconds of one core for all that is done with a session in a pass."""
-
-
-def cpu(world: World) -> float:
-    """Return how many seconds a pass takes; the least of three, for the machine may be slow at a moment."""
-    seconds = []
-    for _ in range(3):
-        caches = every_step.caches_of(world)
-        began = time.process_time()
-        every_step.planned(every_step.gathered(world, caches))
-        seconds.append(time.process_time() - began)
-    return min(seconds)
 
 
 def bounded(seen: Seen) -> None:
@@ -55,4 +43,5 @@ def test_no_step_raises_whatever_there_is(world: World) -> None:
     every_step.audited(every_step.edited(world, seen), caches)
     assert f'name="{KEY[1]}"' in every_step.scraped(caches)
     assert KEY[1] in every_step.explained(world, every_step.gathered(world, caches))
-    assert cpu(world) < MOST_CPU
+    _, seconds = every_step.cpu(world, MOST_CPU)
+    assert seconds < MOST_CPU

@@ -47,7 +47,7 @@ def failing_once(work: Callable[[], Awaitable[None]], again: asyncio.Event) -> C
     return run
 
 
-@pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "inquirer", "audit"])
+@pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "inquirer"])
 async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_and_begun_again(
     api: FakeApi, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -88,8 +88,9 @@ async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_other
     for name in ("bad", "good"):
         api.objects.create(PATHS[names.KIND], "team", adopting(name).manifest())
     async with Client(api.config) as client:
-        settings, metrics = Settings(namespace=None, identity="a"), OperatorMetrics(CollectorRegistry())
-        operator = Operator(client, settings, metrics, SystemClock())
+        operator = Operator(
+            client, Settings(namespace=None, identity="a"), OperatorMetrics(CollectorRegistry()), SystemClock()
+        )
         running = asyncio.create_task(operator.run(stop, None))
         await eventually(lambda: "Healthy" in told("bad") and "Ready" in told("good"))
         assert told("bad")["Healthy"]["reason"] == "InternalError"
