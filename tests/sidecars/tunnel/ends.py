@@ -17,6 +17,7 @@ PATH = "/sessions/demo/__amalthea__/tunnel"
 END = b"\r\n\r\n"
 SECONDS = 15.0
 MEBIBYTE = 2**20
+LIMIT = 64 * MEBIBYTE
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
