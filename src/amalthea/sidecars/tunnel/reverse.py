@@ -100,6 +100,7 @@ class Port:
         self._absence.cancel()
         if self._arrived:
             self._meet(caller, self._arrived.popleft())
+            self._note_absence()
             return
         self._waiting[caller] = None
         if len(self._waiting) > MOST_WAITING:
