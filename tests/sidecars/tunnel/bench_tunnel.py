@@ -3,7 +3,6 @@
 Not a test of every run: what it measures is time, and that depends on what else the machine does. Needs root.
 """
 
-import os
 import statistics
 import sys
 import time
@@ -12,8 +11,8 @@ import pytest
 
 from tests.sidecars.authproxy.limited import Limited
 from tests.sidecars.tunnel.conftest import Dial, Listen
-from tests.sidecars.tunnel.ends import MEBIBYTE, connect
-from tests.sidecars.tunnel.traffic import CPU_PER_GIBIBYTE, GIBIBYTE, LIMIT, traffic
+from tests.sidecars.tunnel.ends import LIMIT, MEBIBYTE, connect
+from tests.sidecars.tunnel.traffic import CPU_PER_GIBIBYTE, GIBIBYTE, traffic
 
 ROUNDS = 3
 SHARE = 0.3
@@ -35,8 +34,7 @@ async def new_connection(port: int) -> float:
 
 
 @pytest.mark.timeout(1200)
-async def test_the_tunnel_beside_a_plain_relay(listen: Listen, dial: Dial) -> None:
-    group = Limited(f"amalthea-bench-{os.getpid()}", LIMIT)
+async def test_the_tunnel_beside_a_plain_relay(listen: Listen, dial: Dial, group: Limited) -> None:
     moving = await traffic(listen, dial, group)
     at_rest = group.own
     shares, lines = [], []
@@ -61,7 +59,6 @@ async def test_the_tunnel_beside_a_plain_relay(listen: Listen, dial: Dial) -> No
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
     kills, used = group.kills, group.peak
     moving.stop()
-    group.remove()
     assert kills == 0
     assert used <= LIMIT
     assert statistics.median(shares) >= SHARE

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from amalthea.sidecars.tunnel import bundle
 from amalthea.testing.waiting import eventually
 from tests.sidecars.authproxy.limited import Limited
-from tests.sidecars.tunnel.ends import SECRET, End, Front, Server, opened
+from tests.sidecars.tunnel.ends import LIMIT, SECRET, End, Front, Server, opened
 from tests.support import sidecars
 from tests.support.processes import free_port
 
@@ -21,18 +22,26 @@ Dial = Callable[..., End]
 
 
 @pytest.fixture
-async def listen(tmp_path: Path) -> AsyncIterator[Listen]:
-    """Start a server, at the same port again if it is given one."""
+def group() -> Iterator[Limited]:
+    """The limit of the tunnel's container."""
+    made = Limited(f"amalthea-tunnel-{os.getpid()}-{time.monotonic_ns()}", LIMIT)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+async def listen(tmp_path: Path, group: Limited) -> AsyncIterator[Listen]:
+    """Start a server within the limit, at the same port again if it is given one."""
     started: list[Server] = []
 
-    async def begin(group: Limited | None = None, port: int = 0, **variables: str) -> Server:
+    async def begin(port: int = 0, **variables: str) -> Server:
         port = port or free_port()
         log_file = tmp_path / f"server-{port}-{len(started)}.log"
         command = sidecars.sidecars("tunnel", "listen")
         env = {"PATH": os.environ["PATH"], "WSTUNNEL_SECRET": SECRET, "WSTUNNEL_PORT": str(port), **variables}
         with log_file.open("wb") as log:
             process = subprocess.Popen(  # noqa: ASYNC220  (it is started, not waited for)
-                group.within(*command) if group else command, env=env, stderr=log
+                group.within(*command), env=env, stderr=log
             )
         server = Server(process, log_file, port)
         started.append(server)

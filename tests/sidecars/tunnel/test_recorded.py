@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from amalthea.sidecars.tunnel.frames import CLOSE, DATA, MOST, Parser
+from tests.sidecars.authproxy.limited import Limited
 from tests.sidecars.tunnel.conftest import Listen
-from tests.sidecars.tunnel.ends import MEBIBYTE, SECONDS, Wire, connect, open_port, pattern
+from tests.sidecars.tunnel.ends import LIMIT, MEBIBYTE, SECONDS, Wire, connect, open_port, pattern
 from tests.unit.sidecars.tunnel.recordings import NAMES, Connection, connections, head_of, sent_by
 
 PORT = 18888
@@ -92,7 +93,9 @@ async def test_a_client_whose_front_end_is_away_ends_only_its_own_connection(lis
 
 
 @pytest.mark.parametrize("name", of("reverse-big-refused"))
-async def test_frames_of_the_recorded_sizes_and_of_32_mib_arrive_whole(listen: Listen, name: str) -> None:
+async def test_frames_of_the_recorded_sizes_and_of_32_mib_arrive_whole(
+    listen: Listen, group: Limited, name: str
+) -> None:
     server = await listen()
     sizes = [frame["length"] for frame in connections(name)[0]["client"]["frames"] if frame["opcode"] == DATA]
     assert max(sizes) >= MEBIBYTE
@@ -109,6 +112,8 @@ async def test_frames_of_the_recorded_sizes_and_of_32_mib_arrive_whole(listen: L
         await client.send(head + payload[at : at + size])
         at += size
     assert await taking == payload
+    assert group.kills == 0
+    assert group.own < LIMIT / 2
 
 
 async def test_no_frame_above_64_kib_goes_out(listen: Listen) -> None:

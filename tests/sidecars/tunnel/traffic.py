@@ -12,7 +12,6 @@ from tests.sidecars.tunnel.ends import MEBIBYTE, End, Server, open_port
 from tests.support.processes import free_port
 
 PUMP = str(Path(__file__).with_name("pump.py"))
-LIMIT = 64 * MEBIBYTE
 GIBIBYTE = 1024 * MEBIBYTE
 CPU_PER_GIBIBYTE = 4.0
 """CPU seconds of both ends together."""
@@ -55,7 +54,7 @@ class Traffic:
 async def traffic(listen: Listen, dial: Dial, group: Limited) -> Traffic:
     """Start all of it."""
     tunnel, relay, direct = free_port(), free_port(), free_port()
-    server = await listen(group)
+    server = await listen()
     made = Traffic(server, dial(server.url, "--reverse", f"{tunnel}:{direct}"), group, tunnel, relay, direct)
     for words in (("source", str(direct)), ("relay", str(relay), str(direct))):
         helper = subprocess.Popen([sys.executable, PUMP, *words], stdout=subprocess.PIPE)  # noqa: ASYNC220

@@ -7,9 +7,6 @@ from amalthea.sidecars.tunnel.admission import REFUSAL
 from amalthea.sidecars.tunnel.websocket import WebSocket
 
 HEAD_SECONDS = 10.0
-BUFFERS = 64 * 1024
-"""Bytes in the kernel for each connection and direction. Ingress and door are near, so more would gain little, and
-sockets count in the container's 64 MiB."""
 
 
 class Host(Protocol):

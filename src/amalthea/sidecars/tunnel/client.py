@@ -8,8 +8,6 @@ It ends on SIGTERM only. Connections that are lost are made again. Runs on Pytho
 
 import argparse
 import asyncio
-import contextlib
-import ctypes
 import random
 import signal
 import ssl
@@ -20,7 +18,7 @@ from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from amalthea.sidecars.tunnel.dialing import Place, UsageError, dial, place
 from amalthea.sidecars.tunnel.halves import Stream
-from amalthea.sidecars.tunnel.memory import keep
+from amalthea.sidecars.tunnel.memory import close_to_others, keep
 from amalthea.sidecars.tunnel.request import RefusedError, Request, forward, reverse
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
@@ -31,10 +29,9 @@ _FORWARD_SECONDS = 300.0
 """How long a program on this machine is kept waiting for the server."""
 _TARGET_SECONDS = 10.0
 _GOODBYE_SECONDS = 2.0
-_MOST_FORWARD = 128
+_MOST = 256
+"""Connections; the server lets in no more."""
 _FAILURES = (OSError, asyncio.TimeoutError, ssl.CertificateError, RefusedError)
-_NOT_DUMPABLE = 4
-"""PR_SET_DUMPABLE (prctl(2))."""
 
 
 class Ports(NamedTuple):
@@ -108,7 +105,7 @@ class Client:
 
         def arrive() -> Stream:
             stream = Stream(self.loop)
-            if len(self._open) < _MOST_FORWARD:
+            if len(self._open) + len(self._tasks) < _MOST:
                 self.start(self._forward(stream, ports.far))
             else:
                 self.loop.call_soon(stream.abort)
@@ -178,7 +175,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     """Run the client until SIGTERM; return the exit code: 0 then, 2 if something it was given cannot be used."""
     loop = asyncio.new_event_loop()
     try:
-        _close_to_others()
+        close_to_others()
         keep()
         return loop.run_until_complete(_run(loop, _options(arguments)))
     except UsageError as error:
@@ -186,12 +183,6 @@ def main(arguments: Optional[List[str]] = None) -> int:
         return 2
     finally:
         loop.close()
-
-
-def _close_to_others() -> None:
-    """Keep other programs of the user from reading this one's memory, the secret in it (prctl(2))."""
-    with contextlib.suppress(Exception):
-        ctypes.CDLL(None).prctl(_NOT_DUMPABLE, 0, 0, 0, 0)
 
 
 def _options(arguments: Optional[List[str]]) -> argparse.Namespace:

@@ -54,6 +54,12 @@ class Half(asyncio.Protocol):
         for option in _KEEP_ALIVE:
             connection.setsockopt(*option)
 
+    def bound(self, received: int, sent: int) -> None:
+        """Bound what the kernel keeps of what has come, and of what is on its way, in bytes."""
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sent)
+
     def connection_lost(self, exc: Optional[Exception]) -> None:
         """End the other connection, too."""
         if self._ending is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from amalthea.sidecars import listeners
 from amalthea.sidecars.tunnel.admission import Reverse
-from amalthea.sidecars.tunnel.caller import BUFFERS, Caller
+from amalthea.sidecars.tunnel.caller import Caller
 from amalthea.sidecars.tunnel.halves import Stream
 
 MOST_WAITING = 64
@@ -76,7 +76,7 @@ class Port:
         self._wish = wish
         self._join = join
         self._absent = absent
-        self._listeners = listeners.at(wish.hosts, wish.port, BUFFERS)
+        self._listeners = listeners.at(wish.hosts, wish.port)
         self._servers: list[asyncio.Server] = []
         self._waiting: dict[Caller, None] = {}
         self._arrived: deque[Arrival] = deque()
@@ -100,6 +100,7 @@ class Port:
         self._absence.cancel()
         if self._arrived:
             self._meet(caller, self._arrived.popleft())
+            self._note_absence()
             return
         self._waiting[caller] = None
         if len(self._waiting) > MOST_WAITING:

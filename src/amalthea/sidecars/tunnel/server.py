@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from amalthea.sidecars import listeners
 from amalthea.sidecars.tunnel import admission
 from amalthea.sidecars.tunnel.admission import Admitted, Forward, Refused, Reverse
-from amalthea.sidecars.tunnel.caller import BUFFERS, Caller
+from amalthea.sidecars.tunnel.caller import Caller
 from amalthea.sidecars.tunnel.halves import Stream
 from amalthea.sidecars.tunnel.reverse import Port
 from amalthea.sidecars.tunnel.settings import Settings
@@ -18,6 +18,11 @@ MOST_STRANGERS = 64
 MOST_ADMITTED = 256
 """Clients that have: a browser with an editor needs some twenty, git a few."""
 MOST_PORTS = 8
+RECEIVED, SENT, SENT_IN_A_CROWD = 64 * 1024, 256 * 1024, 64 * 1024
+"""Bytes in the kernel for each connection and direction, about twice that in memory, which counts in the container's 64
+MiB. What is sent in small pieces costs half as much again, so the first tunnels may have more on its way."""
+CROWD = 16
+"""Tunnels."""
 DIAL_SECONDS = 10.0
 DRAIN_SECONDS = 10.0
 QUIET_SECONDS = 1.0
@@ -58,7 +63,7 @@ class Server:
         Raises:
             OSError: the port is taken.
         """
-        for listener in listeners.at(admission.ANYWHERE, self._settings.port, BUFFERS):
+        for listener in listeners.at(admission.ANYWHERE, self._settings.port):
             server = await self.loop.create_server(lambda: Caller(self), sock=listener, backlog=listeners.AT_ONCE)
             listeners.let_wait(listener)
             self._servers.append(server)
@@ -128,6 +133,9 @@ class Server:
             return
         self.totals.tunnels += 1
         self._tunnels[caller] = stream
+        sent = SENT if len(self._tunnels) <= CROWD else SENT_IN_A_CROWD
+        for half in (caller, stream):
+            half.bound(RECEIVED, sent)
         caller.write(caller.answer)
         caller.join(stream)
         if first:

@@ -1,0 +1,92 @@
+"""A port of the pod is open while clients of the other machine are there, and not much longer: probes go by it.
+
+The server runs in the test, so that minutes are fractions of a second.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from amalthea.sidecars.tunnel import reverse
+from amalthea.sidecars.tunnel.server import Server
+from amalthea.sidecars.tunnel.settings import Settings
+from amalthea.testing.waiting import eventually
+from tests.sidecars.tunnel.ends import SECRET, Wire, connect, open_port, request
+from tests.support.processes import free_port
+
+PORT = free_port()
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """Start a server that finds a client absent after a moment; return its port."""
+    monkeypatch.setattr(reverse, "ABSENCE_SECONDS", 0.3)
+    monkeypatch.setattr(reverse, "CLAIM_SECONDS", 0.2)
+    monkeypatch.setattr(reverse, "SILENCE_SECONDS", 0.05)
+    made = Server(Settings(SECRET, port := free_port()))
+    await made.start()
+    yield port
+    await made.stop()
+
+
+async def waits(server: int) -> Wire:
+    client = await connect(server)
+    await client.send(request(PORT))
+    (await open_port(PORT)).close()
+    return client
+
+
+async def is_closed() -> bool:
+    try:
+        (await connect(PORT)).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+async def test_the_port_closes_once_the_last_client_is_gone(server: int) -> None:
+    client = await waits(server)
+    client.writer.transport.abort()
+    await eventually(is_closed)
+    await waits(server)  # and it opens again
+
+
+async def test_the_port_stays_open_while_a_client_waits_in_silence(server: int) -> None:
+    await waits(server)
+    with pytest.raises(AssertionError):
+        await eventually(is_closed, within=4 * reverse.ABSENCE_SECONDS)
+
+
+async def test_a_client_that_was_awaited_and_is_gone_does_not_keep_the_port_open(
+    server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await waits(server)
+    monkeypatch.setattr(reverse, "CLAIM_SECONDS", 30)
+    users = [await connect(PORT), await connect(PORT)]
+    for user in users:
+        await user.send(b"x")
+    await first.head()
+    second = await connect(server)
+    await second.send(request(PORT))
+    await second.head()
+    for wire in (first, second):
+        wire.writer.transport.abort()
+    await eventually(is_closed)
+
+
+async def test_a_user_for_whom_no_client_comes_is_sent_away(server: int) -> None:
+    client = await waits(server)
+    taken, left = await connect(PORT), await connect(PORT)
+    await taken.send(b"x")
+    await client.head()
+    await left.send(b"x")
+    assert await left.rest() == b""
+
+
+async def test_who_waits_to_be_spoken_to_gets_a_client_all_the_same(server: int) -> None:
+    client = await waits(server)
+    user = await connect(PORT)
+    await client.head()
+    await client.send(b"\x82\x05hello")
+    assert await asyncio.wait_for(user.exactly(5), 5) == b"hello"
