@@ -123,10 +123,11 @@ class Loop:
     def _reconciler_before(self, client: Client) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
         queue = WorkQueue(clock, Backoff(random.Random(1)))
-        deletions = Deletions(metrics.deleted)
+        deletions, refusals = Deletions(metrics.deleted), Refusals(clock)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
-            Applier(client, caches, Refusals(clock), living),
+            Applier(client, caches, refusals, living),
+            refusals,
             Finalizer(client, caches),
             Announcer(client, caches, recorder, Pacer(clock, queue, PROGRESS), living),
             Ender(client, caches, recorder, deletions),

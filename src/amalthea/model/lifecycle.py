@@ -56,13 +56,9 @@ def deadlines(observed: Observed, status: Status) -> dict[Cause, Deadline]:
 def pause(observed: Observed, status: Status) -> Deadline | None:
     """Return when a session whose new status is this will be paused; None for never.
 
-    One that has no workload can be failed for too long, too: whatever else it has is freed.
+    One whose workload cannot be made or woken has limits, too: whatever else it has is freed.
     """
-    if observed.hibernated:
-        return None
-    workload = observed.own_workload
-    awake = workload is not None and workload.awake
-    return _earliest(deadlines(observed, status), PAUSES if awake else (Cause.FAILED_TOO_LONG,))
+    return None if observed.hibernated else _earliest(deadlines(observed, status), PAUSES)
 
 
 def deletion(observed: Observed, status: Status) -> Deadline | None:

@@ -15,11 +15,10 @@ from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
+from amalthea.kube.errors import AlreadyExists, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Plan
-from amalthea.operator import answers
 from amalthea.operator.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS
@@ -37,10 +36,6 @@ class Applier:
         self._caches = caches
         self._refusals = refusals
         self._living = living
-
-    def begin_term(self) -> None:
-        """Forget what was refused in an earlier term."""
-        self._refusals.forget()
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
@@ -60,15 +55,9 @@ class Applier:
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
-        if (known := self._refusals.of(namespace, write)) is not None:
-            return known
-        try:
-            return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
-        except Stale:
-            raise
-        except ApiError as error:
-            kind, name = write.child
-            return self._refusals.failed(namespace, write, answers.unavailable(f"{kind} {name}", error), error)
+        return await self._refusals.attempt(
+            namespace, write, " ".join(write.child), lambda: self._write(namespace, uid, write)
+        )
 
     async def _side_by_side(
         self, namespace: str, uid: str, writes: Iterable[Write]
@@ -149,6 +138,8 @@ class Applier:
         except NotFound:
             gone = True
         except Forbidden as error:
+            if error.quota_exceeded:
+                raise  # that is no missing right
             if write.otherwise is None and kind == CLAIM:
                 return kept(name, error)
             if write.otherwise is None:

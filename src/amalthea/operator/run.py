@@ -22,6 +22,7 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.kube.client import Client
@@ -116,9 +117,14 @@ class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
     def __init__(
-        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
+        self,
+        client: Client,
+        settings: Settings,
+        metrics: OperatorMetrics,
+        trace: Trace | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self._random = random.SystemRandom()
         self._settings = settings
         self._metrics = metrics
@@ -226,9 +232,10 @@ class Operator:
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
-        deletions = Deletions(self._metrics.deleted)
+        deletions, refusals = Deletions(self._metrics.deleted), Refusals(self.clock)
         return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
+            Applier(client, self.caches, refusals, living),
+            refusals,
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
             Ender(client, self.caches, self._recorder, deletions),
