@@ -77,6 +77,12 @@ test-sidecars: setup ## Run the tests of the programs beside a session, in their
 .PHONY: test-api
 test-api: setup ## Run the tests against a real API server without nodes: a few minutes
 	$(BIN)/pytest -n 2 tests/api
+	$(MAKE) test-old-role
+
+.PHONY: test-old-role
+test-old-role: setup ## Run the operator's tests under the Role of the Go operator's chart, of life, jobs, data sources and secrets
+	OLD_ROLE=1 $(BIN)/pytest -n 2 $(OLD_ROLE_TESTS)
+OLD_ROLE_TESTS ?= $(addprefix tests/api/operator/test_, life.py jobs.py data_sources.py adoption.py)
 
 .PHONY: test-chart
 test-chart: setup ## Run the tests of the Helm chart and the kustomize files
@@ -150,7 +156,7 @@ crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
 	$(BIN)/pytest tests/unit/build --update-golden
-	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py
+	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/chart/test_golden.py
 	$(BIN)/python -m tests.chart.readme
 

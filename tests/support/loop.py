@@ -35,13 +35,16 @@ from amalthea.operator.doorbell import Ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
+from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.observers import Living
 from amalthea.operator.pacer import Pacer
-from amalthea.operator.reconcile import Chance, Hands, Reconciler
+from amalthea.operator.reconcile import Reconciler
 from amalthea.operator.recorder import Recorder
+from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
+from amalthea.operator.wars import Wars
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -156,10 +159,11 @@ class Loop:
 
     def _reconciler_before(self, client: Client, queue: WorkQueue) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
-        deletions = Deletions(metrics.deleted)
+        deletions, refusals = Deletions(metrics.deleted), Refusals(clock)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
-            Applier(client, caches, clock, living),
+            Applier(client, caches, refusals, Wars(clock), living),
+            refusals,
             Finalizer(client, caches),
             Announcer(client, caches, recorder, Pacer(clock, queue), living),
             Ender(client, caches, recorder, deletions),

@@ -2,6 +2,7 @@
 
     ApiError
     ├── NotFound         404  it is not there: an answer, often the one hoped for
+    ├── NotServed        404  its kind is not known (yet): says nothing of the object; back off
     ├── AlreadyExists    409  somebody was faster: look again, it may be ours
     ├── Conflict         409  decided on an old version: look again at once (engine's Stale)
     ├── Invalid 400,413,422  the object is wrong: tell the user, do not try again unchanged
@@ -85,7 +86,11 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """There is no such object (or kind, or namespace)."""
+    """There is no such object (or namespace)."""
+
+
+class NotServed(ApiError):
+    """The server does not know the kind, as for a while after its start, or a proxy does not know the path."""
 
 
 class AlreadyExists(ApiError):
@@ -169,7 +174,7 @@ def from_status(request: str, described: Status, status: int = 0, retry_after: f
         retry_after = float(details.retry_after_seconds)
     causes = tuple(Cause(cause.field, cause.reason, _without_values(cause.message)) for cause in details.causes or ())
     failure = Failure(code, described.reason, _without_values(described.message), causes, retry_after)
-    return _kind_of(code, described.reason)(failure, request)
+    return _kind_of(code, described)(failure, request)
 
 
 def unreachable(request: str, error: Exception) -> Unreachable:
@@ -185,9 +190,11 @@ def _without_values(message: str) -> str:
     return _IN_BRACES.sub(_NOT_SHOWN, message[:end]) + message[end:]
 
 
-def _kind_of(code: int, reason: str) -> type[ApiError]:
-    if reason == "AlreadyExists":
+def _kind_of(code: int, described: Status) -> type[ApiError]:
+    if described.reason == "AlreadyExists":
         return AlreadyExists
-    if reason == "Expired":
+    if described.reason == "Expired":
         return Gone
+    if code == 404 and '" not found' not in described.message:  # what is not found is quoted
+        return NotServed
     return _BY_STATUS.get(code, ServerError if code >= 500 else ApiError)

@@ -56,14 +56,12 @@ def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, 
 def pause(observed: Observed, status: Status, now: datetime) -> Deadline | None:
     """Return when a session whose new status is this will be paused; None for never.
 
-    One that has no workload can be failed for too long, too: whatever else it has is freed. Where a pause would delete
-    the user's files for good, there is none.
+    One whose workload cannot be made or woken has limits, too: whatever else it has is freed. Where a pause would
+    delete the user's files for good, there is none.
     """
     if observed.hibernated or observed.files_at_risk:
         return None
-    workload = observed.own_workload
-    awake = workload is not None and workload.awake
-    return _earliest(deadlines(observed, status, now), PAUSES if awake else (Cause.FAILED_TOO_LONG,))
+    return _earliest(deadlines(observed, status, now), PAUSES)
 
 
 def deletion(observed: Observed, status: Status, now: datetime) -> Deadline | None:

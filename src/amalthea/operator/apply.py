@@ -15,7 +15,7 @@ from amalthea.api.schema import Manifest
 from amalthea.build import contested
 from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
-from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
@@ -24,7 +24,6 @@ from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
 from amalthea.model.plan import Plan
 from amalthea.model.views import SessionView
-from amalthea.operator import answers
 from amalthea.operator.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
@@ -48,16 +47,15 @@ def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
 class Applier:
     """Writes children, and takes what the writes return into the caches."""
 
-    def __init__(self, client: Client, caches: Caches, clock: Clock, living: Living) -> None:
+    def __init__(self, client: Client, caches: Caches, refusals: Refusals, wars: Wars, living: Living) -> None:
         self._client = client
         self._caches = caches
-        self._refusals = Refusals(clock)
-        self._wars = Wars(clock)
+        self._refusals = refusals
+        self._wars = wars
         self._living = living
 
     def begin_term(self) -> None:
-        """Forget what was refused, and undone, in an earlier term."""
-        self._refusals.forget()
+        """Forget what was undone in an earlier term."""
         self._wars.forget()
 
     def truce(self, session: Key) -> Truce:
@@ -100,15 +98,9 @@ class Applier:
             raise Stale(f"session {name} is gone")
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
-        if (known := self._refusals.of(namespace, write)) is not None:
-            return known
-        try:
-            return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
-        except Stale:
-            raise
-        except ApiError as error:
-            kind, name = write.child
-            return self._refusals.failed(namespace, write, answers.unavailable(f"{kind} {name}", error), error)
+        return await self._refusals.attempt(
+            namespace, write, " ".join(write.child), lambda: self._write(namespace, uid, write)
+        )
 
     async def _side_by_side(
         self, namespace: str, uid: str, writes: Iterable[Write]
@@ -210,6 +202,8 @@ class Applier:
         except NotFound:
             gone = True
         except Forbidden as error:
+            if error.quota_exceeded:
+                raise  # that is no missing right
             if write.otherwise is None and kind == CLAIM:
                 return kept(name, error)
             if write.otherwise is None:

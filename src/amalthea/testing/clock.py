@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -25,9 +25,11 @@ class _Call:
 class FakeClock:
     """Implements the engine's ``Clock``; stands still but for ``advance``."""
 
-    def __init__(self, start: datetime = START) -> None:
+    def __init__(self, start: datetime = START, settle: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Stand at `start`; `settle` returns when what was woken has come to rest, after a while if None."""
         self._start = start
         self.trusted = True
+        self._settle = settle or _settle
         self._elapsed = 0.0
         self._calls: list[tuple[float, int, _Call]] = []
         self._order = itertools.count()
@@ -64,15 +66,15 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Let time pass, waking each sleeper at its own moment and letting it come to rest before the next."""
         end = self._elapsed + seconds
-        await _settle()
+        await self._settle()
         while (due := self.next_due) is not None and self._elapsed + due <= end:
             when, _, call = heapq.heappop(self._calls)
             self._elapsed = when
             if call.callback is not None:
                 call.callback()
-            await _settle()
+            await self._settle()
         self._elapsed = end
-        await _settle()
+        await self._settle()
 
     def set_wall_clock(self, seconds: float) -> None:
         """Move ``now()`` alone, as an administrator or a suspended machine does."""

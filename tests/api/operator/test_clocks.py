@@ -18,7 +18,7 @@ from amalthea.engine.server_time import ServerClock
 from amalthea.kube import config
 from amalthea.kube.client import Client
 from amalthea.model import report
-from amalthea.operator.run import Operator
+from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.clock import SkewedClock
 from lab.control_plane import ControlPlane

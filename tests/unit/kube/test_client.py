@@ -56,7 +56,7 @@ def refusing(code: int, reason: str = "", **more: object) -> Fault:
         (400, "BadRequest", errors.Invalid, None),
         (401, "Unauthorized", errors.Unauthorized, None),
         (403, "Forbidden", errors.Forbidden, None),
-        (404, "NotFound", errors.NotFound, None),
+        (404, "NotFound", errors.NotServed, None),
         (409, "Conflict", errors.Conflict, Stale),
         (409, "AlreadyExists", errors.AlreadyExists, None),
         (410, "Gone", errors.Gone, Expired),

@@ -157,7 +157,18 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
         None,
     ),
     "paused already": (seen(culled(**ALL).hibernated()), status("Hibernated"), None, None),
-    "nothing runs": (observed(culled(**ALL), statefulset(replicas=0)), status("Failed"), None, None),
+    "its workload cannot be woken": (
+        observed(culled(maxStartingDuration="10m"), statefulset(replicas=0)),
+        status("NotReady"),
+        at(13, 10),
+        Cause.STARTING_TOO_LONG,
+    ),
+    "its workload cannot be made": (
+        observed(culled(maxStartingDuration="10m"), None),
+        status("NotReady"),
+        at(13, 10),
+        Cause.STARTING_TOO_LONG,
+    ),
     "being deleted": (observed(culled(**ALL), statefulset(), UP, deleting=True), status("NotReady"), None, None),
     "a job is left to its own deadline": (observed(culled(**ALL).as_job(), job(), UP), status(), None, None),
 }

@@ -17,7 +17,7 @@ from amalthea.model.observed import Observed
 from amalthea.model.plan import Plan
 from amalthea.model.report import Context, Report, report
 from amalthea.operator import gauges, reconcile
-from amalthea.operator.run import Operator
+from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session

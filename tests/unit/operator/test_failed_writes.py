@@ -10,7 +10,6 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.model.door import NoAnswerError
-from amalthea.operator.ender import FORBIDDEN_AGAIN
 from amalthea.testing import faults
 from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
@@ -233,7 +232,7 @@ async def test_a_secret_whose_deletion_failed_for_a_moment_is_not_left_behind(ap
     api.fail("delete", fault)
     async with Client(api.config) as client:
         life = Life(api, client, leaving("pull"))
-        await life.after(MINUTE)
+        await life.after(2 * MINUTE)
     assert not api.objects.select(Choice(PATHS[names.KIND]))
     assert not api.objects.select(Choice(PATHS["Secret"]))
 
@@ -258,5 +257,5 @@ async def test_a_deletion_that_was_not_allowed_once_is_tried_again(api: FakeApi)
         api.fail("delete", fault)
         await life.after(timedelta(hours=1) + SECOND)
         assert life.asked("delete", names.PLURAL) == 1
-        await life.after(FORBIDDEN_AGAIN)
+        await life.after(2 * MINUTE)
     assert not api.objects.select(Choice(PATHS[names.KIND]))

@@ -12,7 +12,7 @@ from amalthea.api.settings import Settings
 from amalthea.engine import slots
 from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
-from amalthea.operator.run import ROOM, Operator
+from amalthea.operator.instance import ROOM, Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session

@@ -16,7 +16,7 @@ from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.operator.caches import Caches
 from amalthea.operator.first_poll import PATIENCE, FirstPoll
-from amalthea.operator.run import Operator
+from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session

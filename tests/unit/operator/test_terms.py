@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from amalthea.api.settings import Settings
 from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
-from amalthea.operator.run import Operator
+from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.objects import Choice
