@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from amalthea.remote import exchange
 from amalthea.remote.caller import ATTEMPTS, Caller
-from amalthea.remote.errors import NotFound, Refused
+from amalthea.remote.errors import Refused
 from amalthea.remote.exchange import Question
 from amalthea.remote.firecrest import answers
 from amalthea.remote.firecrest.answers import Job
@@ -99,7 +99,7 @@ class Client:
             raise Refused(f"{answers.error(answer)}")  # a wrong address, or a server before it: no word about the job
         jobs = answers.read(answer, answers.Jobs).jobs or ()
         if not jobs:
-            raise NotFound("The cluster does not know the job.")
+            raise exchange.unreadable("FirecREST")
         return jobs[0]
 
     async def outputs(self, job_id: str) -> answers.Metadata:

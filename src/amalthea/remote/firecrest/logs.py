@@ -38,7 +38,7 @@ class Stream:
         near = size - self.offset <= reading.NEAR
         text = await (client.tail(self.path, self.offset) if near else self._block(client))
         found = reading.split(text, last=last and near)
-        self.offset += await self._length(client, text, found, size if near else 0)
+        self.offset += await self._length(client, found, size if near else 0)
         self._seen = size if near else -1
         self.last_lines.extend(line[:_LAST_CHARACTERS] for line in found.lines[-_LAST_LINES:])
         return found.lines
@@ -48,9 +48,10 @@ class Stream:
         start = self.offset // block * block
         return reading.from_block(await client.view(self.path, start, block), start, self.offset)
 
-    async def _length(self, client: Client, text: str, found: reading.Lines, size: int) -> int:
+    async def _length(self, client: Client, found: reading.Lines, size: int) -> int:
         """Return how many bytes the lines took: where some were no UTF-8 that is known if the file stood still."""
-        if size and "\ufffd" in text and (await client.stat(self.path))[0] == size:
+        doubtful = any("\ufffd" in line for line in found.lines)
+        if size and doubtful and (await client.stat(self.path))[0] == size:
             return size - self.offset - reading.length(found.rest)
         return found.size
 

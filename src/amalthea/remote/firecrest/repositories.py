@@ -9,7 +9,7 @@ from amalthea.remote.firecrest.environment import Repository
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _BRANCH = re.compile(r'^\s*\[branch "([^"\n]+)"\]', re.MULTILINE)
-_HEADER = re.compile(r"^.*extraheader\s*=.*(?:\\\n.*)*\n?", re.IGNORECASE | re.MULTILINE)
+_HEADER = re.compile(r"^.*extraheader\s*=(?:\\\n|.)*\n?", re.IGNORECASE | re.MULTILINE)
 """With the lines that it goes on in, and whatever else is on its first one."""
 _LOGIN = re.compile(r"(?P<scheme>https?://)[^/@\s]*@", re.IGNORECASE)
 _MAX_CONFIG = 1024 * 1024
