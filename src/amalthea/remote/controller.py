@@ -9,7 +9,7 @@ from amalthea.remote.caller import Chance
 from amalthea.remote.clock import Clock, time_limit
 from amalthea.remote.errors import Refused, RemoteError
 from amalthea.remote.journal import JournalError
-from amalthea.remote.port import Phase, RemoteBackend
+from amalthea.remote.port import Phase, RemoteBackend, Report
 from amalthea.remote.standing import Standing
 
 START = 900.0
@@ -85,7 +85,6 @@ class Controller:
             drained = await self._look()
             phase = self.standing.phase
             if phase is not before:
-                log.info("current session status", extra={"status": phase.value, "error": self.standing.trouble})
                 waiting_since = self._clock.monotonic()
             pause = cadence.pause(phase, self._clock.monotonic() - waiting_since, pause)
             await self._clock.sleep(pause if drained else _AGAIN)
@@ -94,7 +93,7 @@ class Controller:
         """Look at the job and at its output; tell whether that is read to its end."""
         try:
             async with time_limit(self._clock, POLL):
-                self.standing = self.standing.heard(await self._backend.poll())
+                self._hear(await self._backend.poll())
                 if self.standing.phase is not Phase.NOT_READY:
                     return await self._backend.logs()
         except (RemoteError, JournalError) as error:
@@ -102,6 +101,12 @@ class Controller:
         except TimeoutError:
             self._note(RemoteError(f"There was no answer within {POLL:g} s."))
         return True
+
+    def _hear(self, report: Report) -> None:
+        before, self.standing = self.standing.phase, self.standing.heard(report)
+        if self.standing.phase is not before:
+            told = {"status": self.standing.phase.value, "error": self.standing.trouble}
+            log.info("current session status", extra=told)
 
     def _note(self, error: Exception) -> None:
         if str(error) != self.standing.error:

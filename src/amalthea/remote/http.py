@@ -54,8 +54,6 @@ class HttpExchange:
                 address = _sent_on(host, address, location)
         except TimeoutError:
             raise Unavailable(f"{host} did not answer in time.") from None
-        except ssl.SSLCertVerificationError as error:
-            raise Unavailable(f"The certificate of {host} is not trusted: {error.verify_message}.") from None
         except aiohttp.ClientConnectorCertificateError as error:
             why = getattr(error.certificate_error, "verify_message", "") or "it is not for this name"
             raise Unavailable(f"The certificate of {host} is not trusted: {why}.") from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from amalthea.remote import kinds, output, settings
 from amalthea.remote.clock import SystemClock
-from amalthea.remote.controller import Controller
+from amalthea.remote.controller import START, Controller
 from amalthea.remote.errors import RemoteError
 from amalthea.remote.http import HttpExchange
 from amalthea.remote.journal import FileJournal, JournalError
@@ -45,12 +45,12 @@ def main(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         return _refuse(str(error))
     except (RemoteError, JournalError) as error:
-        return _fail(f"could not start session: {error}")
+        return _fail("could not start session", str(error))
     except TimeoutError:
-        return _fail("could not start session: it took too long.")
+        return _fail("could not start session", f"The cluster did not take the job within {START:g} s.")
     except OSError as error:
         return _refuse(f"The controller cannot listen on port {common.server_port} ({error.strerror}).")
-    return _fail(trouble) if trouble else 0
+    return _fail("could not cancel the job", trouble) if trouble else 0
 
 
 def _refuse(message: str) -> int:
@@ -59,9 +59,9 @@ def _refuse(message: str) -> int:
     return 1
 
 
-def _fail(message: str) -> int:
-    log.error(message)
-    last_words.leave(message)
+def _fail(what: str, error: str) -> int:
+    log.error(what, extra={"error": error})
+    last_words.leave(error)
     return 1
 
 

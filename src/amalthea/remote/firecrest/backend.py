@@ -106,6 +106,7 @@ class FirecrestBackend:
     async def logs(self) -> bool:
         if not self._logs.streams:
             self._logs.streams = await self._outputs()
+            await self._journal.write(self._state())
         before = [stream.offset for stream in self._logs.streams]
         drained = await self._logs.follow(last=self._ended)
         if before != [stream.offset for stream in self._logs.streams]:
@@ -118,6 +119,7 @@ class FirecrestBackend:
         if job_id:
             log.info("cancelling job", extra={"jobID": job_id})
             await self._cancel(job_id)
+            await self._logs.follow(last=True)
         else:
             log.info("no job to cancel")
         await self._journal.forget()

@@ -62,7 +62,8 @@ class RunaiBackend:
         """Do nothing: a client's own tokens are asked for when they are needed."""
 
     async def recover(self) -> bool:
-        number = await self._of(await self._around.journal.read())
+        state = await self._around.journal.read()
+        number = await self._of(state)
         if not number:
             return False
         try:
@@ -74,7 +75,7 @@ class RunaiBackend:
             return False
         log.info("recovered job ID", extra={"jobID": number})
         self._number = number
-        await self._around.journal.write(State(job_id=number))
+        await self._around.journal.write(State(job_id=number, job_name=state.job_name or state.intent))
         return True
 
     async def start(self) -> None:
