@@ -53,24 +53,34 @@ class Controller:
                 await _end(task)
 
     async def _work(self) -> None:
-        if not await self._recovered():
-            try:
-                async with time_limit(self._clock, START):
-                    await self._backend.start()
-            except Refused as error:
-                await self._give_up(error)
+        deadline, attempts = self._clock.monotonic() + START, 0
+        while not await self._begun(deadline):
+            attempts += 1
+            await self._clock.sleep(retry.delay(attempts, self._chance.random()))
         await self._watch()
 
-    async def _recovered(self) -> bool:
-        """Tell whether there is a job of an earlier start; wait for an answer, however long it takes."""
-        attempts = 0
-        while True:
-            try:
-                return await self._backend.recover()
-            except RemoteError as error:
-                attempts += 1
-                self._note(error)
-                await self._clock.sleep(retry.delay(attempts, self._chance.random()))
+    async def _begun(self, deadline: float) -> bool:
+        """Find the job of an earlier start or submit one; False where nobody could be asked and there is time left.
+
+        For a job that there may be already an answer is waited for, however long that takes.
+        """
+        try:
+            if await self._backend.recover():
+                return True
+        except RemoteError as error:
+            self._note(error)
+            return False
+        try:
+            async with time_limit(self._clock, START):
+                await self._backend.start()
+        except Refused as error:
+            await self._give_up(error)
+        except RemoteError as error:
+            if self._clock.monotonic() >= deadline:
+                raise
+            self._note(error)
+            return False
+        return True
 
     async def _give_up(self, error: Refused) -> None:
         """Stay and tell why: a restart would have the same answer, every few seconds."""

@@ -50,6 +50,7 @@ class Standing:
             "schedulerState": report.word,
             "reason": report.reason if self.phase is Phase.NOT_READY else "",
             "expectedStart": _whole(report.starts) if self.phase is Phase.NOT_READY else None,
+            "limitSeconds": _whole(report.limit),
             "remainingSeconds": _whole(self._remaining()),
             "errorCount": self.errors or None,
             "errorAgeSeconds": _whole(now - self.error_since) if self.errors else None,

@@ -97,7 +97,7 @@ class FakeFirecrest:
     def _answer(self, question: Question, path: str) -> Answer:
         try:
             self._check(question.bearer)
-            parts = path.strip("/").split("/")
+            parts = path.lower().strip("/").split("/")
             if len(parts) > 1 and parts[1] not in ("systems", self.system):
                 raise Refusal(404, f"System {parts[1]} not found.")
             match question.method, *parts:
@@ -124,30 +124,33 @@ class FakeFirecrest:
         if ends - self.now() < _TOO_SOON:
             raise Refusal(401, "Access token expires too soon")
 
+    def _file_systems(self) -> list[tuple[str, str, bool]]:
+        return [("/users", "users", False), (self.scratch, "scratch", True), ("/store", "store", False)]
+
     def _system(self) -> dict[str, object]:
-        systems = [("/users", "users", False), (self.scratch, "scratch", True), ("/store", "store", False)]
-        listed = [{"path": path, "dataType": kind, "defaultWorkDir": work} for path, kind, work in systems]
+        listed = [{"path": path, "dataType": kind, "defaultWorkDir": work} for path, kind, work in self._file_systems()]
         return {"name": self.system, "fileSystems": listed, "servicesHealth": None}
 
     def _operation(self, operation: str, question: Question) -> Answer:
         query = dict(question.query)
+        place = _decode(question)["sourcePath"] if operation in ("mkdir", "chmod") else query["path"]
+        if not any(place.startswith(f"{root}/") for root, _, _ in self._file_systems()):
+            raise Refusal(400, f"{place} is not on a file system of {self.system}.")
         if operation in ("mkdir", "chmod"):
-            body = _decode(question)
-            path = body["sourcePath"]
             if operation == "mkdir":
-                self.files.make_folder(path)
+                self.files.make_folder(place)
             else:
-                self.files.set_mode(path, body["mode"])
-            return _json(201 if operation == "mkdir" else 200, {"output": {"name": path}})
+                self.files.set_mode(place, _decode(question)["mode"])
+            return _json(201 if operation == "mkdir" else 200, {"output": {"name": place}})
         if operation == "upload":
             name, content = _uploaded(question)
             if len(content) > MAX_OUTPUT:
                 raise Refusal(413, "File is too large.")
-            self.files.write(f"{query['path']}/{name}", content)
+            self.files.write(f"{place}/{name}", content)
             return Answer(204)
-        found = self.files.read(query["path"])
+        found = self.files.read(place)
         if found is None:
-            raise Refusal(404, f"stat: cannot statx '{query['path']}': No such file or directory")
+            raise Refusal(404, f"stat: cannot statx '{place}': No such file or directory")
         return _part(operation, query, *found)
 
     def _jobs(self, question: Question, rest: list[str]) -> Answer:

@@ -68,6 +68,7 @@ def test_a_silent_interface_changes_no_state_and_is_told_with_its_age() -> None:
         "status": "Running",
         "error": "FirecREST answers 503.",
         "schedulerState": "RUNNING",
+        "limitSeconds": 3600,
         "remainingSeconds": 3000,
         "errorCount": 3,
         "errorAgeSeconds": 3600,

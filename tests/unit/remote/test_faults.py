@@ -217,10 +217,23 @@ async def test_a_cluster_that_is_not_there_is_told_with_those_that_are() -> None
         await site.finish(backend.start())
 
 
-async def test_a_start_that_nobody_answers_ends_so_that_it_is_tried_anew() -> None:
+async def test_a_start_that_nobody_answers_is_told_and_ends_so_that_it_is_tried_with_new_tokens() -> None:
     site = Site()
     site.firecrest.fail("/status/", Answer(503), times=10**6)
-    controller = await site.controller()
-    with pytest.raises((Unavailable, TimeoutError)):
-        await site.finish(controller.run(site.stopped))
-    assert site.clock.monotonic() <= 900
+    session = Running(site, await site.controller())
+    await site.clock.advance(600)
+    assert session.controller.standing.trouble == "FirecREST answers 503."
+    with pytest.raises(Unavailable, match="FirecREST answers 503"):
+        await site.finish(session.task)
+    assert 900 <= site.clock.monotonic() < 1000
+
+
+async def test_an_interface_that_is_back_after_ten_minutes_gets_the_job() -> None:
+    site = Site()
+    site.firecrest.fail(".", Answer(503), times=10**6)
+    session = Running(site, await site.controller())
+    await site.clock.advance(600)
+    site.firecrest.heal()
+    await site.clock.advance(60)
+    assert len(site.scheduler.alive) == 1
+    assert await session.stop() == ""
