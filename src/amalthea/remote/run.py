@@ -39,6 +39,11 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         return _refuse(str(error))
     log.info("configuration", extra={"settings": options.shown()})
+    for flag in settings.URLS:
+        if options.get(flag).startswith("http://"):
+            log.warning(
+                "tokens could be read on the way; write https://", extra={"variable": settings.variable_of(flag)}
+            )
     log.info("using remote kind", extra={"kind": kind.name})
     try:
         trouble = asyncio.run(_run(options, common, kind, believed))

@@ -34,6 +34,8 @@ FLAGS: Mapping[str, str] = {
 """Each flag with its default; the variable of `a-b` is `RSC_A_B`."""
 SECRETS = frozenset(name for name in FLAGS if name.endswith(("-secret", "-access-token", "-refresh-token")))
 """Flags whose value is never shown."""
+URLS = ("firecrest-api-url", "auth-token-uri", "auth-renku-token-uri", "runai-base-url")
+"""Flags whose value is an address that tokens are sent to."""
 REDACTED = "<redacted>"
 PROBES = ("none", "tcp", "http")
 _BARE: Mapping[str, Any] = {"nargs": "?", "const": "true"}
