@@ -1,4 +1,4 @@
-"""`sidecars remote-session-controller run`: puts the controller together and runs it until the pod is stopped."""
+"""The remote session controller: put together, and run until the pod is stopped."""
 
 import asyncio
 import logging
@@ -28,8 +28,11 @@ _AT_ONCE = 128 + signal.SIGTERM
 log = logging.getLogger("remote")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is not, or cannot be submitted."""
+def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
+    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is not, or cannot be submitted.
+
+    `early` gets signals that came before the controller could listen to them.
+    """
     try:
         output.set_up(os.environ.get("LOG_LEVEL") or "info")
         options = settings.read(arguments, os.environ)
@@ -46,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
             )
     log.info("using remote kind", extra={"kind": kind.name})
     try:
-        trouble = asyncio.run(_run(options, common, kind, believed))
+        trouble = asyncio.run(_run(options, common, kind, believed, early))
     except SettingsError as error:
         return _refuse(str(error))
     except (RemoteError, JournalError) as error:
@@ -70,11 +73,13 @@ def _fail(what: str, error: str) -> int:
     return 1
 
 
-async def _run(options: Options, common: Settings, kind: Kind, believed: ssl.SSLContext) -> str:
+async def _run(options: Options, common: Settings, kind: Kind, believed: ssl.SSLContext, early: Sequence[int]) -> str:
     """Run until SIGTERM or SIGINT; return why the job could not be cancelled, or empty."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stopped)
+    if early:
+        stopped.set()
     clock, chance = SystemClock(), random.Random()  # noqa: S311  (for the distance between attempts)
     journal = FileJournal(Path(common.mount_dir or "/") / ".rsc")
     printer = output.Printer(sys.stdout.buffer)

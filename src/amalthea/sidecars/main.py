@@ -14,8 +14,8 @@ PROGRAMS: dict[tuple[str, str], str] = {
     ("cloner", "shellclone"): "amalthea.sidecars.cloner.shellclone",
     ("gitproxy", "proxy"): "amalthea.sidecars.gitproxy.run",
     ("proxy", "serve"): "amalthea.sidecars.authproxy.serve",
-    ("remote-session-controller", "run"): "amalthea.remote.run",
-    ("rsc", "run"): "amalthea.remote.run",
+    ("remote-session-controller", "run"): "amalthea.remote.start",
+    ("rsc", "run"): "amalthea.remote.start",
 }
 """Where each program's `main(arguments) -> exit code` lives."""
 RESERVED = (("tunnel", "listen"),)

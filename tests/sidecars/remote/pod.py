@@ -21,8 +21,8 @@ from tests.support import sidecars
 
 PROGRAM = """\
 import sys
+from amalthea.remote.start import main
 from amalthea.remote.firecrest import script
-from amalthea.remote.run import main
 script.tunnel_client = lambda: b"# the tunnel's client\\n"
 sys.exit(main(sys.argv[1:]))
 """
