@@ -117,8 +117,8 @@ siege: setup ## Besiege the door of a session with 1,000 hostile connections, in
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
 
 .PHONY: fuzz
-fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
-	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
+fuzz: setup ## Feed the operator odd sessions, the proxies, the cloner and the remote controller spoilt messages, for a few minutes
+	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py tests/unit/remote/test_fuzz.py
 	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
 
 .PHONY: release-check

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -35,8 +36,8 @@ signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path("client-ended").touch(), 
 while True:
     time.sleep(60)
 """
-_SRUN = """\
-#!/usr/bin/env python3
+_SRUN = f"""\
+#!{sys.executable} -I
 import json, os, pathlib, signal, sys, time
 pathlib.Path("srun.json").write_text(json.dumps([sys.argv[1:], dict(os.environ)]))
 def end(*_):
@@ -100,6 +101,15 @@ def test_every_value_arrives_as_it_is(folder: Path) -> None:
     start(folder, **ODD).communicate(timeout=30)
     _, env = of_srun(folder)
     assert {name: env[name] for name in ODD} == ODD
+
+
+def test_variables_that_mean_something_to_shell_and_python_do_not_stop_the_job(folder: Path) -> None:
+    odd = {"PATH": "/opt/conda/bin", "SESSION_DIR": "/elsewhere", "PYTHONHOME": "/nowhere", "UID": "0", "IFS": "x"}
+    job = start(folder, **odd)
+    _, said = job.communicate(timeout=30)
+    assert (job.returncode, said) == (0, "")
+    _, env = of_srun(folder)
+    assert (env["PATH"], env["PYTHONHOME"]) == ("/opt/conda/bin", "/nowhere")
 
 
 def test_neither_secret_nor_variables_are_left_in_a_file_and_the_program_has_no_secret(folder: Path) -> None:

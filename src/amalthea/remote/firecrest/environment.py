@@ -14,6 +14,8 @@ from amalthea.remote.firecrest.image import enroot
 _USERS = "USER_ENV_"
 _PASSED = ("REMOTE_SESSION", "RENKU")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BASHS_OWN = frozenset(("BASHOPTS", "BASH_VERSINFO", "EUID", "IFS", "PPID", "SHELLOPTS", "UID"))
+"""Names that bash lets nobody set, or reads the rest of the script by."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,17 @@ def variables(env: Mapping[str, str], repositories: Sequence[Repository]) -> dic
     found["GIT_REPOSITORIES"] = "\n".join(f"{each.name}\t{each.branch}" for each in repositories)
     found["RENKU_SESSION_REMOTE_PORT"] = env.get("RSC_SESSION_PORT") or env.get("RENKU_SESSION_PORT") or "8888"
     found["GIT_PROXY_PORT"], found["GIT_PROXY_HEALTH_PORT"] = "65480", "65481"
-    return {name: value for name, value in found.items() if _NAME.fullmatch(name)}
+    return {name: value for name, value in found.items() if _is_possible(name)}
 
 
 def left_out(env: Mapping[str, str]) -> list[str]:
     """Return the names of the user's variables that no shell can hold."""
     names = (name.removeprefix(_USERS) for name in env if name.startswith(_USERS))
-    return sorted(name for name in names if not _NAME.fullmatch(name))
+    return sorted(name for name in names if not _is_possible(name))
+
+
+def _is_possible(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and name not in _BASHS_OWN
 
 
 def env_file(values: Mapping[str, str]) -> bytes:

@@ -14,17 +14,20 @@ fail() {
     exit 1
 }
 
-SESSION_DIR="${SESSION_DIR:-$PWD}"
-SESSION_WORK_DIR="$SESSION_DIR/work"
-cd "$SESSION_DIR"
+cd "${SESSION_DIR:-$PWD}"
 mkdir -p work secrets logs
-echo "SESSION_DIR: $SESSION_DIR"
-echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 
 [ -f secrets/environment.sh ] || fail "secrets/environment.sh is missing: this job ran before; resume the session."
+nodes_path="$PATH"
 # shellcheck source=/dev/null
 . secrets/environment.sh
+sessions_path="$PATH"
+PATH="$nodes_path" # a PATH of the session's is for its container
 rm -f secrets/environment.sh
+SESSION_DIR="$PWD"
+SESSION_WORK_DIR="$SESSION_DIR/work"
+echo "SESSION_DIR: $SESSION_DIR"
+echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 
 [ -n "$REMOTE_SESSION_IMAGE" ] || fail "REMOTE_SESSION_IMAGE is not set."
 [ -n "$WSTUNNEL_SERVICE_ADDRESS" ] || fail "RENKU_BASE_URL is not set, so nobody could open the session."
@@ -37,7 +40,7 @@ fi
 
 # The first port from a place of this job's own on that nobody listens at: jobs that start together do not meet.
 free_port() {
-    python3 - "${SLURM_JOB_ID:-$$}" <<'PYTHON'
+    python3 -I - "${SLURM_JOB_ID:-$$}" <<'PYTHON'
 import socket, sys
 first, count = 20000, 12000
 start = int(sys.argv[1]) * 7 % count
@@ -64,7 +67,7 @@ if [ -f tunnel_ca.pem ]; then
     authorities=(--ca-file tunnel_ca.pem)
 fi
 rm -f logs/ports
-python3 tunnel_client.py "${authorities[@]}" \
+python3 -I tunnel_client.py "${authorities[@]}" \
     --secret-file secrets/wstunnel_secret --ports-file logs/ports \
     --reverse "$RENKU_SESSION_REMOTE_PORT:$RENKU_SESSION_PORT" --forward 0:65480 --forward 0:65481 \
     "$WSTUNNEL_SERVICE_SCHEME://$WSTUNNEL_SERVICE_ADDRESS:$WSTUNNEL_SERVICE_PORT/${WSTUNNEL_PATH_PREFIX#/}" \
@@ -96,7 +99,7 @@ while read -r far near; do
 done <logs/ports
 
 answers() {
-    python3 -c 'import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=10)' "$1"
+    python3 -I -c 'import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=10)' "$1"
 }
 
 # One repository, in its folder; what fails is told in a file ERROR there.
@@ -137,7 +140,8 @@ if [ -n "$GIT_REPOSITORIES" ]; then
 fi
 
 # /etc/rc starts what the image is for, as enroot does.
-srun --environment "$SESSION_DIR/environment.toml" --no-container-entrypoint sh /etc/rc &
+srun="$(command -v srun)"
+PATH="$sessions_path" "$srun" --environment "$SESSION_DIR/environment.toml" --no-container-entrypoint sh /etc/rc &
 program=$!
 code=0
 wait -n "$program" "$tunnel" || code=$?
