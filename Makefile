@@ -93,7 +93,8 @@ test-e2e: setup ## Run the tests on real pods, with a real browser
 .PHONY: test-bench
 test-bench: setup ## Check that a hundred sessions cost what was promised, end in time, and outlive a little chaos
 	$(BIN)/python -m bench --sessions 100 --check
-	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --kill-every 8 --outage 5
+	$(BIN)/python -m bench.failover --sessions 40 --window 6
+	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --outage 5 --cut-every 8 --cut 6
 
 .PHONY: bench
 bench: setup ## Measure requests, CPU, memory, latency and deadlines with many sessions (SESSIONS=200), against bounds
@@ -101,8 +102,13 @@ bench: setup ## Measure requests, CPU, memory, latency and deadlines with many s
 SESSIONS ?= 200
 
 .PHONY: chaos
-chaos: setup ## Kill the operator and take the API server away for 3 minutes: no session may be harmed
-	$(BIN)/python -m bench.chaos
+chaos: setup ## Break the operators (REPLICAS=3) and all that they need for 3 minutes: no session may be harmed
+	$(BIN)/python -m bench.chaos --replicas $(REPLICAS)
+REPLICAS ?= 3
+
+.PHONY: failover
+failover: setup ## Measure how long a thousand sessions have no operator when the leader ends
+	$(BIN)/python -m bench.failover
 
 .PHONY: bench-gitproxy
 bench-gitproxy: setup ## Measure a large clone with and without the git proxy
@@ -112,6 +118,10 @@ bench-gitproxy: setup ## Measure a large clone with and without the git proxy
 bench-authproxy: setup ## Measure the door of a session against aiohttp, within its 16 MiB
 	$(BIN)/pytest -s tests/sidecars/authproxy/bench_door.py
 
+.PHONY: bench-tunnel
+bench-tunnel: setup ## Measure the tunnel of remote sessions against a plain relay, within its 64 MiB
+	$(BIN)/pytest -s tests/sidecars/tunnel/bench_tunnel.py
+
 .PHONY: siege
 siege: setup ## Besiege the door of a session with 1,000 hostile connections, in three ways, ten minutes each
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
@@ -119,7 +129,7 @@ siege: setup ## Besiege the door of a session with 1,000 hostile connections, in
 .PHONY: fuzz
 fuzz: setup ## Feed the operator odd sessions, the proxies, the cloner and the remote controller spoilt messages, for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py tests/unit/remote/test_fuzz.py
-	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
+	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1800 tests/unit/operator/test_any_world.py
 
 .PHONY: release-check
 release-check: setup ## Before a release: check image versions against their floors, and pinned packages for known vulnerabilities

@@ -165,6 +165,14 @@ DIFFERENCES = (
             ("securityContext.seccompProfile", {"type": "RuntimeDefault"}, ABSENT, _HARDENED),
         )
     ),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=".spec.template.spec.containers[tunnel].env[TUNNEL_LOOPBACK_ONLY]",
+        ours={"name": "TUNNEL_LOOPBACK_ONLY", "value": "true"},
+        theirs=ABSENT,
+        reason="remote.md 10.2: with their tunnel everybody in the cluster reaches the session past its door",
+    ),
     _usual_system_calls_only(names.CONTAINER_TUNNEL),
     *(
         Difference(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from amalthea.api import names, quantities
 from amalthea.api.schema import Manifest, Quantity
-from amalthea.build import images, volumes
+from amalthea.build import auth, images, volumes
 from amalthea.build.env import mounts_as_written, unique, without_references
 from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources, tcp_socket
 from amalthea.build.subject import Subject
@@ -14,6 +14,8 @@ _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
 _OUR_PREFIXES = ("RENKU_", "RSC_")
 """Variables that are meant for the controller itself; all others are for the session on the other machine."""
+_LOOPBACK_ONLY: Manifest = {"name": "TUNNEL_LOOPBACK_ONLY", "value": "true"}
+"""Else everybody in the cluster could reach the session at its port, past its door. The Go program does not know it."""
 _SECURITY: Manifest = {
     "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
@@ -57,6 +59,7 @@ def tunnel(subject: Subject) -> Manifest:
         "env": [
             {"name": "WSTUNNEL_PORT", "value": str(port)},
             _from_internal_secret(subject, "WSTUNNEL_SECRET"),
+            *([_LOOPBACK_ONLY] if auth.authentication(subject) else ()),
         ],
         "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],
         "resources": _RESOURCES,

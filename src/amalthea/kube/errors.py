@@ -156,7 +156,7 @@ def from_answer(request: str, status: int, body: bytes, retry_after: str | None 
     """Return the error that an HTTP answer means; ``retry_after`` is the header of that name."""
     try:
         described = _decode_status(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         described = Status()
     if described.kind != "Status":
         text = body[:_LONGEST_TEXT].decode(errors="replace").strip()

@@ -8,6 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Self, TypeAlias
 from urllib.parse import urlencode
 
@@ -15,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from amalthea import __version__
+from amalthea.engine.server_time import Answer
 from amalthea.kube import errors
 from amalthea.kube.config import Config
 
@@ -40,6 +44,9 @@ class Call:
 
 CallObserver: TypeAlias = Callable[[Call], None]
 
+DateObserver: TypeAlias = Callable[[Answer], None]
+"""Told when each good answer was made, by the server's own clock, as soon as it begins to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -60,9 +67,16 @@ class Request:
 class Transport:
     """Connections to one API server: a bounded pool for requests, and one each for what stays open."""
 
-    def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
+    def __init__(
+        self,
+        config: Config,
+        observer: CallObserver | None = None,
+        pool: int = 32,
+        date_observer: DateObserver | None = None,
+    ) -> None:
         self._config = config
         self._observer = observer
+        self._date_observer = date_observer
         self._pool = pool
         self._requests: aiohttp.ClientSession
         self._streams: aiohttp.ClientSession
@@ -133,7 +147,8 @@ class Transport:
         headers = {"Content-Type": request.content_type} if request.body is not None else {}
         if token := await self._config.credentials.token():
             headers["Authorization"] = f"Bearer {token}"
-        return await session.request(
+        sent = time.monotonic()
+        response = await session.request(
             request.method,
             URL(f"{self._config.server}{request.path}{query}", encoded=True),
             data=request.body,
@@ -142,6 +157,10 @@ class Transport:
             allow_redirects=False,  # the token is for this server only
             server_hostname=self._config.server_name or None,
         )
+        date = _date(response.headers.get("Date", "")) if response.status < 300 else None  # else it may be a proxy's
+        if date is not None and self._date_observer is not None:
+            self._date_observer(Answer(date, sent, time.monotonic()))
+        return response
 
     def _session(self, connections: int) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -160,6 +179,15 @@ class Transport:
                 "User-Agent": f"amalthea/{__version__}",
             },
         )
+
+
+@lru_cache(maxsize=4)
+def _date(text: str) -> datetime | None:
+    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is none."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:

@@ -11,13 +11,16 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.build import contested
 from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
-from amalthea.engine.ports import Key, Stale
+from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
 from amalthea.model.findings import Finding
+from amalthea.model.observed import ChildKey
 from amalthea.model.plan import Plan
 from amalthea.operator import answers
 from amalthea.operator.answers import CLAIM, forbidden, kept, refused
@@ -25,6 +28,7 @@ from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.observers import Living
 from amalthea.operator.refusals import Refusal, Refusals
+from amalthea.operator.wars import Truce, Wars
 
 _log = logging.getLogger(__name__)
 
@@ -32,28 +36,40 @@ _log = logging.getLogger(__name__)
 class Applier:
     """Writes children, and takes what the writes return into the caches."""
 
-    def __init__(self, client: Client, caches: Caches, refusals: Refusals, living: Living) -> None:
+    def __init__(self, client: Client, caches: Caches, clock: Clock, living: Living) -> None:
         self._client = client
         self._caches = caches
-        self._refusals = refusals
+        self._refusals = Refusals(clock)
+        self._wars = Wars(clock)
         self._living = living
 
     def begin_term(self) -> None:
-        """Forget what was refused in an earlier term."""
+        """Forget what was refused, and undone, in an earlier term."""
         self._refusals.forget()
+        self._wars.forget()
+
+    def truce(self, session: Key) -> Truce:
+        """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
+        return self._wars.truce(session)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
 
+        A write that somebody undoes all the time may wait: `truce` tells of it.
+
         Raises:
             Stale: something was not as it was thought to be; look again.
         """
+        writes, held = self._wars.part(session, writes)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
         outcomes += await self._side_by_side(session[0], uid, others)
         made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
-        self._living.wrote(session, plan, tuple(done for write in made for done in self._done(session[0], write)))
+        done = tuple(each for write in made for each in self._done(session[0], write))
+        self._wars.made(session, done)
+        self._living.wrote(session, plan, done)
+        await self._tell_of(session, held)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
@@ -75,6 +91,27 @@ class Applier:
     ) -> list[Refusal | BaseException | None]:
         written = (self._try(namespace, uid, write) for write in writes)
         return await asyncio.gather(*written, return_exceptions=True)
+
+    async def _tell_of(self, session: Key, held: Iterable[Write]) -> None:
+        """Look who undoes the writes that are held back, and in what, once per war."""
+        for write in held:
+            if not self._wars.untold(session, write):
+                continue
+            detail = ""
+            if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
+                detail = contested.detail(live, write)
+            self._wars.tell(session, write, detail)
+            about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
+            _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
+
+    async def _live(self, namespace: str, child: ChildKey) -> Manifest | None:
+        kind, name = child
+        selection = Selection(namespace, fields=f"metadata.name={name}")
+        try:
+            page = await self._client.list(CHILD_KINDS[kind].resource, selection, dict)
+        except ApiError:
+            return None
+        return next(iter(page.items), None)
 
     def _done(self, namespace: str, write: Write) -> tuple[Write, ...]:
         """Return what was really done: something else than a deletion, where that is not allowed."""

@@ -4,6 +4,7 @@ A store knows our own writes at once (`observe`), so that a decision never rests
 child that changes wakes its session, and nothing else does: a session that rests costs nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from amalthea.engine.store import Store
 from amalthea.model.pods import PodView
 from amalthea.model.troubles import pods
 from amalthea.model.views import ChildView, SessionView, WorkloadView
+from amalthea.operator import defects
 from amalthea.operator.kinds import WATCHED
 
 BY_SESSION = "session"
@@ -28,6 +30,8 @@ BLIND_AFTER = 180.0
 
 Wake = Callable[[Key, Priority], None]
 
+_log = logging.getLogger(__name__)
+
 
 class Caches:
     """The stores, and the fingerprints that tell an edit from what we wrote ourselves."""
@@ -37,8 +41,8 @@ class Caches:
         self._ours = False
         self._written: dict[str, str] = {}
         self._stopped: dict[Key, PodView] = {}
-        self.pods_silent_for: Callable[[], float] = lambda: 0.0
-        """Seconds since anything was heard of pods."""
+        self.silent_for: Callable[[str], float] = lambda _: 0.0
+        """Seconds since anything was heard of a kind."""
         self.stores: dict[str, Store[Any]] = {}
         for kind in WATCHED:
             indexed = kind in ("Pod", "PersistentVolumeClaim")
@@ -47,9 +51,9 @@ class Caches:
             self.stores[kind] = store
 
     @property
-    def blind(self) -> bool:
-        """Whether what is known of pods is too old to act upon."""
-        return self.pods_silent_for() > BLIND_AFTER
+    def unheard(self) -> frozenset[str]:
+        """The kinds of which what is known is too old to act upon."""
+        return frozenset(kind for kind in self.stores if self.silent_for(kind) > BLIND_AFTER)
 
     def begin_term(self) -> None:
         """Forget what was gathered while somebody else led: what is there now is what edits are told from.
@@ -127,9 +131,15 @@ class Caches:
             self._stopped.pop(key_of(old), None)
 
     def _child_changed(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
-        self._remember(old, new)
         present = new or old
-        if self._ours or present is None or _same_child(old, new):
+        if present is None:
+            return
+        try:
+            self._remember(old, new)
+        except Exception as error:  # noqa: BLE001 one object must not hold up the watch of all others
+            about = {"child": "/".join(key_of(present)), "defect": defects.identify(error)}
+            _log.exception("a child was not compared with what was written", extra=about)
+        if self._ours or _same_child(old, new):
             return
         waited_for = isinstance(present, PodView | WorkloadView)
         for session in _sessions_of(present):

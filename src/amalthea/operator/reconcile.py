@@ -128,13 +128,13 @@ class Reconciler:
             return await self._release(key, observed, plan)
         finalizer = await self._set_finalizer(observed)
         refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        failed = [finalizer, *refusals]
-        findings = (*changes.findings, *(each.finding for each in failed if each is not None))
+        failed, truce = [finalizer, *refusals], self._hands.applier.truce(key)
+        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed if each is not None))
         due = await self._announce(key, plan, findings)
         for each in failed:  # told, and nothing else of the session hangs on it: so only now
             if each is not None and each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
                 raise each.error
-        return self._next(due, refusals, changes.findings)
+        return self._next((due, truce.again), refusals, changes.findings)
 
     async def _set_finalizer(self, observed: Observed) -> _Failed | None:
         try:
@@ -180,13 +180,13 @@ class Reconciler:
         after = self._gather(key)
         if after is None:
             return None
-        ask_again = await self._hands.inquirer.ask(after)
+        silent_until = self._hands.inquirer.follow(after)
         door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
         after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now = self._clock.now()
         told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
-        self._follow(key, after, told)
+        self._follow(key, after, told, now)
         self._mind_door(key, after, told, now)
         untold = await self._tell(after, told)
         again = None
@@ -195,7 +195,7 @@ class Reconciler:
             again = await self._hands.ender.end(session, told, now)
         if untold is not None:
             raise untold
-        return min(filter(None, (told.wake_at, ask_again, again)), default=None)
+        return min(filter(None, (told.wake_at, silent_until, again)), default=None)
 
     async def _tell(self, observed: Observed, told: Report) -> ApiError | None:
         """Write a session's status; return why that failed: its limits hold all the same."""
@@ -213,14 +213,16 @@ class Reconciler:
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
         if observed is None:
             return None
-        namespace, account = self._account
-        account = account if namespace == key[0] else observed.operators_account
-        return replace(observed, blind=self._caches.blind, operators_account=account)
+        account = self._account[1] if self._account[0] == key[0] else None
+        unheard, differ = self._caches.unheard, not self._clock.trusted
+        return replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
 
-    def _follow(self, key: Key, observed: Observed, told: Report) -> None:
+    def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
         if told.usage_counts and culling is not None:
             self._usage.follow(key, threshold(culling))
+            if not told.status.idle:
+                self._usage.continuity.worked(key, now)
         else:
             self._usage.leave(key)
 
@@ -241,8 +243,8 @@ class Reconciler:
         its = observed.session.metadata
         return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
 
-    def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+    def _next(self, due: Iterable[datetime | None], refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
         waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
-        moments = [due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
+        moments = [*due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
         return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))

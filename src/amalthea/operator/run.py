@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,8 +23,11 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.engine.reflector import Reflector
+from amalthea.engine.server_time import ServerClock
+from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.credentials import service_account
@@ -43,10 +47,9 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
+from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
 from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
 
@@ -87,12 +90,14 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = ServerClock(SystemClock(), observers.Timekeeping())
+    metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
-        Client(config, observer=partial(observers.count_calls, metrics)) as client,
-        Client(config) as lease_client,
+        Client(config, partial(observers.count_calls, metrics), date_observer=clock.learn) as client,
+        Client(config, date_observer=clock.learn) as lease_client,
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
-        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
+        operator = Operator(client, await cluster.complete(client, settings), metrics, clock, options.trace)
         registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
         async with (
@@ -116,9 +121,9 @@ class Operator:
     """The caches with their reflectors, the queue, and the controller that works it off."""
 
     def __init__(
-        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
+        self, client: Client, settings: Settings, metrics: OperatorMetrics, clock: Clock, trace: Trace | None = None
     ) -> None:
-        self.clock = SystemClock()
+        self.clock = clock
         self._random = random.SystemRandom()
         self._settings = settings
         self._metrics = metrics
@@ -137,9 +142,11 @@ class Operator:
             )
             for kind, watched in WATCHED.items()
         ]
-        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
-        self.caches.pods_silent_for = lambda: pods.silent_for
+        reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
+        self.caches.silent_for = lambda kind: reflectors[kind].silent_for
+        self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        self._inquirer = Inquirer(client, self.clock, self.queue)
         selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
@@ -201,7 +208,9 @@ class Operator:
             await self._usage.poll()  # else each idle session would count as not idle until the first poll
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
-            beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
+            works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
+            works |= {"inquirer": self._inquirer.run}
+            beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
             finally:
@@ -228,12 +237,12 @@ class Operator:
         living = observers.Living(self._metrics, self.clock)
         deletions = Deletions(self._metrics.deleted)
         return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
+            Applier(client, self.caches, self.clock, living),
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
             Ender(client, self.caches, self._recorder, deletions),
             deletions,
-            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
 

@@ -16,10 +16,9 @@ PROGRAMS: dict[tuple[str, str], str] = {
     ("proxy", "serve"): "amalthea.sidecars.authproxy.serve",
     ("remote-session-controller", "run"): "amalthea.remote.start",
     ("rsc", "run"): "amalthea.remote.start",
+    ("tunnel", "listen"): "amalthea.sidecars.tunnel.run",
 }
 """Where each program's `main(arguments) -> exit code` lives."""
-RESERVED = (("tunnel", "listen"),)
-"""Names that images and clients know, and that will not mean anything else."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,9 +28,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"sidecars {__version__}\n")
         return 0
     program = (words[0], words[1]) if len(words) > 1 else ("", "")
-    if program in RESERVED:
-        sys.stderr.write(f"{' '.join(program)} is not in this image yet.\n")
-        return 2
     module = PROGRAMS.get(program)
     if module is None:
         known = ", ".join(" ".join(program) for program in PROGRAMS)

@@ -84,6 +84,7 @@ class OperatorMetrics:
         ProcessCollector(registry=registry)
         self._count_requests_and_passes(registry)
         self._count_milestones(registry)
+        self._count_failed_tasks(registry)
 
     def passed(self, outcome: str, seconds: float) -> None:
         """Note a pass over a session and how it ended: `done`, `conflict` or `error`."""
@@ -140,6 +141,11 @@ class OperatorMetrics:
             "Whether this instance acts: it holds the Lease, or none is asked for.",
             registry=registry,
         )
+        self.clock_skew = Gauge(
+            "amalthea_clock_skew_seconds",
+            "How far this node's clock is ahead of the API server's (behind: negative), as far as that is certain.",
+            registry=registry,
+        )
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
         self._usage_polled_at = Gauge(
             "amalthea_usage_poll_timestamp_seconds",
@@ -184,3 +190,13 @@ class OperatorMetrics:
         self._deletions = Counter(
             "amalthea_session_deletions", "Sessions that were deleted.", ["cause"], registry=registry
         )
+
+    def _count_failed_tasks(self, registry: CollectorRegistry) -> None:
+        self.task_failures = Counter(
+            "amalthea_task_failures",
+            "Failures of the work beside the sessions, which is then begun again.",
+            ["task"],
+            registry=registry,
+        )
+        for task in ("recorder", "usage", "doorman", "inquirer"):
+            self.task_failures.labels(task)

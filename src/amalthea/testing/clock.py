@@ -4,7 +4,10 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from amalthea.engine.ports import Cancellable, Clock
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 _ROUNDS = 50
@@ -24,6 +27,7 @@ class FakeClock:
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start
+        self.trusted = True
         self._elapsed = 0.0
         self._calls: list[tuple[float, int, _Call]] = []
         self._order = itertools.count()
@@ -73,6 +77,30 @@ class FakeClock:
     def set_wall_clock(self, seconds: float) -> None:
         """Move ``now()`` alone, as an administrator or a suspended machine does."""
         self._start += timedelta(seconds=seconds)
+
+
+@dataclass
+class SkewedClock:
+    """A clock whose wall time is wrong by some seconds, as that of another machine is."""
+
+    clock: Clock
+    skew: float
+
+    @property
+    def trusted(self) -> bool:
+        return self.clock.trusted
+
+    def now(self) -> datetime:
+        return self.clock.now() + timedelta(seconds=self.skew)
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
+        return self.clock.call_at(when, callback)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
 
 
 async def _settle() -> None:

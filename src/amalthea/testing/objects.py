@@ -44,14 +44,12 @@ class Choice:
     fields: str = ""
 
     def takes(self, obj: Manifest) -> bool:
-        """Say whether an object is one of them (selectors: ``name`` or ``name=value``, separated by commas)."""
+        """Say whether an object is one of them (selectors: ``name``, ``name=value`` and ``name!=value``, by commas)."""
         metadata = obj["metadata"]
         if self.namespace is not None and metadata.get("namespace", "") != self.namespace:
             return False
         labels = metadata.get("labels") or {}
-        return all(_matches(labels.get(name), value) for name, value in _terms(self.labels)) and all(
-            _matches(_field(obj, path), value) for path, value in _terms(self.fields)
-        )
+        return _takes(self.labels, labels.get) and _takes(self.fields, lambda path: _field(obj, path))
 
 
 class Objects:
@@ -162,8 +160,14 @@ def _terms(selector: str) -> Iterator[tuple[str, str | None]]:
         yield name, value.lstrip("=") if equals else None
 
 
-def _matches(found: str | None, wanted: str | None) -> bool:
-    return found is not None if wanted is None else found == wanted
+def _takes(selector: str, field: Callable[[str], str | None]) -> bool:
+    for name, value in _terms(selector):
+        if name.endswith("!"):
+            if field(name.removesuffix("!")) == value:
+                return False
+        elif (field(name) is None) if value is None else (field(name) != value):
+            return False
+    return True
 
 
 def _field(obj: Manifest, path: str) -> str | None:

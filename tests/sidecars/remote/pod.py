@@ -19,14 +19,6 @@ from amalthea.testing.firecrest_server import ServedExchange
 from amalthea.testing.issuer import FakeIssuer
 from tests.support import sidecars
 
-PROGRAM = """\
-import sys
-from amalthea.remote.start import main
-from amalthea.remote.firecrest import script
-script.tunnel_client = lambda: b"# the tunnel's client\\n"
-sys.exit(main(sys.argv[1:]))
-"""
-"""The program, with a tunnel client whatever the image holds."""
 FOLDER = "/scratch/alice/renku/sessions/group/project/my-session"
 
 
@@ -99,7 +91,7 @@ class Pod:
         """Start the controller."""
         program = await asyncio.create_subprocess_exec(
             *prefix,
-            *sidecars.python("-c", PROGRAM),
+            *sidecars.sidecars("remote-session-controller", "run"),
             env=self.env | env,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -1,5 +1,7 @@
 """What the client makes of the server's answers, and what it must never do: repeat a write, or show a secret."""
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ from aiohttp import web
 
 from amalthea import __version__
 from amalthea.engine.ports import Expired, Stale, Unavailable
+from amalthea.engine.server_time import Answer
 from amalthea.kube import errors, transport
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.config import Config
@@ -334,3 +337,29 @@ async def test_what_the_server_quotes_of_an_object_is_not_shown(
         assert (quoted in text) is shown
         assert ("SECRET" in text) is (shown and "SECRET" in quoted)
         assert text.endswith(": field is immutable")
+
+
+async def test_good_answers_tell_the_servers_time_and_no_others_do(api: FakeApi) -> None:
+    api.objects.create(CONFIG_MAPS.api_version + "/" + CONFIG_MAPS.plural, "ns", config_map("a"))
+
+    async def dated(_: web.Request) -> web.StreamResponse:
+        return web.json_response(config_map("a"), headers={"Date": "Sun, 22 Nov 2026 14:00:07 GMT"})
+
+    told: list[Answer] = []
+    async with Client(api.config, date_observer=told.append) as client:
+        api.fail("get", dated, times=1)
+        before = time.monotonic()
+        await client.get(CONFIG_MAPS, KEY, dict)
+        after = time.monotonic()
+        (answer,) = told
+        assert answer.date == datetime(2026, 11, 22, 14, 0, 7, tzinfo=UTC)
+        assert before <= answer.sent <= answer.received <= after
+        api.fail("get", refusing(503))
+        with pytest.raises(errors.ApiError):
+            await client.get(CONFIG_MAPS, KEY, dict)
+        assert len(told) == 1, "a proxy's page has a proxy's date"
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Dec 9999 23:59:61 GMT", "Sun, 99 Nov 2026 14:00:07 GMT"])
+def test_a_date_that_is_none_tells_no_time(date: str) -> None:
+    assert transport._date(date) is None

@@ -1,6 +1,7 @@
 """The caches wake a session for what others change, also where the news comes in the answer to our own write."""
 
 import msgspec
+import pytest
 from msgspec import Raw
 
 from amalthea.api import names
@@ -184,3 +185,21 @@ def test_a_pod_that_was_stopped_while_this_replica_stood_by_fails_no_later_start
     caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
     caches.begin_term()
     assert caches.former_pod(KEY) is None
+
+
+def test_a_child_with_a_record_that_nobody_can_read_still_wakes_its_session(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable(_: object) -> None:
+        raise ZeroDivisionError("a secret value")
+
+    woken = Woken()
+    caches = Caches(woken)
+    store = caches.stores["Service"]
+    store.observe(decoding.child(service(1)))
+    monkeypatch.setattr(applied, "read", unreadable)
+    edited = decoding.child(service(2, port=81))
+    edited.metadata.annotations[names.ANNOTATION_APPLIED] = "{}"
+    store.observe(edited)
+    assert woken.keys == [KEY, KEY]
+    assert [len(vars(record)["defect"]) for record in caplog.records] == [8]

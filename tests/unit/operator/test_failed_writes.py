@@ -12,6 +12,7 @@ from amalthea.kube.client import Client
 from amalthea.model.door import NoAnswerError
 from amalthea.operator.ender import FORBIDDEN_AGAIN
 from amalthea.testing import faults
+from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
@@ -69,6 +70,19 @@ class Life:
 
     async def after(self, span: timedelta) -> None:
         await self.loop.run(self.clock.now() + span)
+
+    def start_pod(self) -> None:
+        """Play the kubelet: the session's pod is there and ready."""
+        owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
+        reference = {"kind": "StatefulSet", "name": "demo", "uid": owner["metadata"]["uid"], "controller": True}
+        metadata = {"name": "demo-0", "labels": owner["metadata"]["labels"], "ownerReferences": [reference]}
+        body = found.pod(found.container(ready=True))
+        self.api.objects.create(PATHS["Pod"], KEY[0], {**body, "metadata": metadata})
+
+    def wish(self, **spec: object) -> None:
+        """Change the spec, as a user does."""
+        held = self.object
+        self.api.objects.update(PATHS[names.KIND], KEY, {**held, "spec": {**held["spec"], **spec}})
 
     @property
     def object(self) -> Manifest:

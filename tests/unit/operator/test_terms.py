@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api.settings import Settings
+from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.operator.run import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
@@ -29,7 +30,7 @@ class Replica:
     def __init__(self, client: Client, identity: str) -> None:
         self.stop = asyncio.Event()
         self.operator = Operator(
-            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry())
+            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry()), SystemClock()
         )
         self.running = asyncio.create_task(self.operator.run(self.stop, self.operator.elector(client)))
 
@@ -44,6 +45,10 @@ def holder(api: FakeApi) -> str:
     return str(leases[0]["spec"]["holderIdentity"]) if leases else ""
 
 
+def followed(api: FakeApi) -> bool:
+    return any(each.verb == "watch" and "leases" in each.path for each in api.asked)
+
+
 async def test_a_replica_that_stands_by_ends_within_a_second_and_takes_no_lease(api: FakeApi) -> None:
     async with Client(api.config) as one, Client(api.config) as two:
         leader = Replica(one, "a")
@@ -54,6 +59,18 @@ async def test_a_replica_that_stands_by_ends_within_a_second_and_takes_no_lease(
         assert holder(api) == "a"
         await leader.ends_within(5)
         assert holder(api) == ""
+
+
+async def test_the_next_leader_acts_within_a_second_after_the_end_of_the_last(api: FakeApi) -> None:
+    async with Client(api.config) as one, Client(api.config) as two:
+        leader = Replica(one, "a")
+        await eventually(lambda: holder(api) == "a")
+        standby = Replica(two, "b")
+        await eventually(lambda: followed(api))
+        await leader.ends_within(5)
+        async with asyncio.timeout(1):
+            await eventually(lambda: standby.operator._at_work)
+        await standby.ends_within(5)
 
 
 async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leaves_the_lease(api: FakeApi) -> None:

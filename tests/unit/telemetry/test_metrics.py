@@ -110,4 +110,4 @@ def test_no_series_of_the_operator_itself_names_a_session(
     metrics.started(1.0, resumed=False, ready=True)
     metrics.failed("Unknown")
     labels = {name for metric in registry.collect() for sample in metric.samples for name in sample.labels}
-    assert labels <= {"outcome", "le", "reason", "cause", "verb", "resource", "code", "kind", "answer"}
+    assert labels <= {"outcome", "le", "reason", "cause", "verb", "resource", "code", "kind", "answer", "task"}

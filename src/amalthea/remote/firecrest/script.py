@@ -3,10 +3,11 @@
 import json
 import posixpath
 from collections.abc import Sequence
-from importlib import import_module, resources
+from importlib import resources
 
 from amalthea.remote.errors import Refused
 from amalthea.remote.firecrest.answers import FileSystem
+from amalthea.sidecars.tunnel import bundle
 
 SCRIPT = "session_script.sh"
 CONTAINER = "environment.toml"
@@ -26,18 +27,8 @@ def render(directives: Sequence[str]) -> bytes:
 
 
 def tunnel_client() -> bytes:
-    """Return the program by which the job reaches the session's address.
-
-    Raises:
-        Refused: this image does not hold it.
-    """
-    try:
-        source: str = import_module("amalthea.sidecars.tunnel.bundle").source()
-    except ModuleNotFoundError:
-        raise Refused(
-            "This release holds no tunnel client, so nobody could reach the job; it was not submitted."
-        ) from None
-    return source.encode()
+    """Return the program by which the job reaches the session's address."""
+    return bundle.source().encode()
 
 
 def container(image: str, folder: str, file_systems: Sequence[FileSystem]) -> bytes:

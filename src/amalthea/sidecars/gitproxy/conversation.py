@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 from amalthea.sidecars.clear_text import ClearText
 from amalthea.sidecars.gitproxy import echo, eligibility, matching, peer, refusal
-from amalthea.sidecars.gitproxy.head import BadMessage, Request, Response, read_response
 from amalthea.sidecars.gitproxy.matching import Origin, Repository
 from amalthea.sidecars.gitproxy.network import Network
 from amalthea.sidecars.gitproxy.peer import Peer
 from amalthea.sidecars.gitproxy.refusal import Refused
 from amalthea.sidecars.gitproxy.tokens import NoToken, Tokens, TokensUnavailable
+from amalthea.sidecars.head import BadMessage, Request, Response, read_response
 
 KEPT = 64 * 1024
 """How long a body may be, in bytes, that is kept until its answer is there."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from amalthea.sidecars import origins
-from amalthea.sidecars.gitproxy import head, matching, peer
+from amalthea.sidecars import head, origins
+from amalthea.sidecars.gitproxy import matching, peer
 from amalthea.sidecars.gitproxy.network import Network
 
 _PATIENCE = 15.0

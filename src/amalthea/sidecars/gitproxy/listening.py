@@ -4,19 +4,13 @@ A port that can be reached from elsewhere must neither fill the memory nor stop 
 """
 
 import asyncio
-import errno
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from amalthea.sidecars.gitproxy.head import MAX_HEAD
+from amalthea.sidecars import listeners
 from amalthea.sidecars.gitproxy.peer import Peer
-
-_AT_ONCE = 8
-"""How many are accepted before those that are there already get their turn: see `Bounds.most`."""
-_BACKLOG = 1024
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+from amalthea.sidecars.head import MAX_HEAD
 
 Handler: TypeAlias = Callable[[Peer], Awaitable[None]]
 
@@ -26,14 +20,14 @@ class Bounds:
     """What a port bears."""
 
     most: int
-    """Connections at once. At least four times `_AT_ONCE`: one that has sent its request is then read in time."""
+    """Connections at once. At least four times `listeners.AT_ONCE`: who has sent a request is then read in time."""
     head: int
     """Bytes of a head."""
     idle: float
     """Seconds of silence."""
 
 
-HEALTH = Bounds(most=4 * _AT_ONCE, head=2048, idle=5.0)
+HEALTH = Bounds(most=4 * listeners.AT_ONCE, head=2048, idle=5.0)
 PROXY = Bounds(most=128, head=MAX_HEAD, idle=600.0)
 """git and Git LFS need about ten. Each may hold two heads' worth of bytes, so 128 of them are 16 MiB at worst,
 and 144 MiB if each waits for a JSON answer that is read as a whole (`echo.py`)."""
@@ -70,17 +64,6 @@ class Crowd:
 async def start(handle: Handler, hosts: tuple[str, str], port: int, bounds: Bounds) -> None:
     """Listen at an IPv4 address and, where this machine knows IPv6, at one of that: `localhost` may mean either."""
     crowd = Crowd(handle, bounds)
-    await _listen(crowd, hosts[0], port, bounds)
-    try:
-        await _listen(crowd, hosts[1], port, bounds)
-    except OSError as error:
-        if error.errno not in _NO_IPV6:
-            raise
-
-
-async def _listen(crowd: Crowd, host: str, port: int, bounds: Bounds) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
-    listener.setblocking(False)
-    await asyncio.start_server(crowd, sock=listener, limit=bounds.head, backlog=_AT_ONCE)
-    listener.listen(_BACKLOG)  # asyncio takes one number for both: how many wait, and how many it accepts at once
+    for listener in listeners.at(hosts, port):
+        await asyncio.start_server(crowd, sock=listener, limit=bounds.head, backlog=listeners.AT_ONCE)
+        listeners.let_wait(listener)

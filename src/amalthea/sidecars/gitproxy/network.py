@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from amalthea.sidecars.gitproxy import head, matching, peer
+from amalthea.sidecars import head
+from amalthea.sidecars.gitproxy import matching, peer
 from amalthea.sidecars.gitproxy.matching import Origin
 from amalthea.sidecars.gitproxy.settings import SettingsError
 

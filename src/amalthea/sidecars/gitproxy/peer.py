@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-from amalthea.sidecars.gitproxy import head
+from amalthea.sidecars import head
 from amalthea.sidecars.gitproxy.matching import Origin
 
 PIECE = 64 * 1024

@@ -10,10 +10,10 @@ import ssl
 
 from amalthea.sidecars.gitproxy import peer, refusal, routing
 from amalthea.sidecars.gitproxy.conversation import Conversation, Site
-from amalthea.sidecars.gitproxy.head import BadMessage, Request, read_request
 from amalthea.sidecars.gitproxy.matching import Origin
 from amalthea.sidecars.gitproxy.peer import Peer
 from amalthea.sidecars.gitproxy.refusal import Refused
+from amalthea.sidecars.head import BadMessage, Request, read_request
 
 log = logging.getLogger("gitproxy")
 

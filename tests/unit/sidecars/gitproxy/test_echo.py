@@ -6,7 +6,7 @@ import json
 import pytest
 
 from amalthea.sidecars.gitproxy import echo
-from amalthea.sidecars.gitproxy.head import read_request, read_response
+from amalthea.sidecars.head import read_request, read_response
 
 TOKEN = "to/ken+1?"
 BASIC = echo.credentials(TOKEN)

@@ -3,7 +3,7 @@
 import pytest
 
 from amalthea.sidecars.gitproxy.eligibility import why_not
-from amalthea.sidecars.gitproxy.head import Request, read_request
+from amalthea.sidecars.head import Request, read_request
 
 
 def request(method: str, *fields: str) -> Request:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amalthea.sidecars.gitproxy import routing
-from amalthea.sidecars.gitproxy.head import BadMessage, chunk_size, read_request, read_response
 from amalthea.sidecars.gitproxy.matching import Origin, provider, repository
+from amalthea.sidecars.head import BadMessage, chunk_size, read_request, read_response
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 SEEDS = (

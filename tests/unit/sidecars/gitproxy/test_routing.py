@@ -3,8 +3,8 @@
 import pytest
 
 from amalthea.sidecars.gitproxy import routing
-from amalthea.sidecars.gitproxy.head import BadMessage, Request, read_request
 from amalthea.sidecars.gitproxy.matching import Origin, repository
+from amalthea.sidecars.head import BadMessage, Request, read_request
 
 HERE = Origin("https", "git.example.org", 8443)
 

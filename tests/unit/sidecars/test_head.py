@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.sidecars.gitproxy.head import (
+from amalthea.sidecars.head import (
     MAX_HEAD,
     BadMessage,
     Framing,

@@ -1,6 +1,6 @@
 """The heads of HTTP/1.1 messages, read strictly: two programs that read one message differently can be played upon.
 
-Pure: bytes in, values out. RFC 9110 (fields), RFC 9112 (messages and their lengths). `body.py` copies what follows.
+Pure: bytes in, values out. RFC 9110 (fields), RFC 9112 (messages and their lengths).
 """
 
 import re

@@ -1,0 +1,65 @@
+"""A client that has connected: it has a few seconds to say who it is and what it wants, or it is sent away."""
+
+import asyncio
+from typing import Protocol
+
+from amalthea.sidecars.tunnel.admission import REFUSAL
+from amalthea.sidecars.tunnel.websocket import WebSocket
+
+HEAD_SECONDS = 10.0
+BUFFERS = 64 * 1024
+"""Bytes in the kernel for each connection and direction. Ingress and door are near, so more would gain little, and
+sockets count in the container's 64 MiB."""
+
+
+class Host(Protocol):
+    """Who is told what a client does."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def came(self, caller: "Caller") -> None:
+        """It has connected."""
+
+    def asked(self, caller: "Caller", head: bytes) -> None:
+        """Its request is there; nothing if it cannot be one."""
+
+    def sent_away(self, reason: str) -> None:
+        """It got no for an answer."""
+
+    def went(self, caller: "Caller") -> None:
+        """Its connection is gone."""
+
+
+class Caller(WebSocket):
+    """One connection of a client."""
+
+    answer = b""
+    """What to say when its wish is fulfilled."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.loop, masked=False)
+        self._host = host
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give it time to speak."""
+        super().connection_made(transport)
+        self._ending = self.loop.call_later(HEAD_SECONDS, self.refuse, "its head is not there in time")
+        self._host.came(self)
+
+    def head_received(self, head: bytes, rest: bytes) -> None:
+        """Ask what becomes of it. A client that goes on without an answer is none."""
+        assert self._ending is not None
+        self._ending.cancel()
+        self._host.asked(self, b"" if rest else head)
+
+    def refuse(self, reason: str) -> None:
+        """Send it away, without a word about why."""
+        if not self.is_gone:
+            self._host.sent_away(reason)
+            self.write(REFUSAL)
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell that it is gone."""
+        super().connection_lost(exc)
+        self._host.went(self)

@@ -1,0 +1,46 @@
+"""`sidecars tunnel listen`: puts the server together and runs it until it is told to stop, which is no failure."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from amalthea.sidecars import last_words
+from amalthea.sidecars.tunnel import memory
+from amalthea.sidecars.tunnel.server import Server, log
+from amalthea.sidecars.tunnel.settings import Settings, read
+from amalthea.telemetry import logs
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the server; return the exit code: 0 after SIGTERM, 2 if it cannot start as it is configured."""
+    try:
+        settings = read(arguments, os.environ)
+    except ValueError as error:
+        return _refuse(str(error))
+    memory.keep()
+    logs.set_up(settings.log_level)
+    try:
+        asyncio.run(_run(settings))
+    except OSError as error:
+        return _refuse(f"The tunnel cannot listen at port {settings.port} ({error.strerror}); write another one.")
+    return 0
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
+    last_words.leave(message)
+    return 2
+
+
+async def _run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; raise OSError if the port is taken."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    server = Server(settings)
+    await server.start()
+    log.info("the tunnel is ready", extra={"port": settings.port})
+    await stopped.wait()
+    await server.stop()

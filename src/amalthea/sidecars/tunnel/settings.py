@@ -1,0 +1,88 @@
+"""The tunnel's settings: from its flags, else from its variables, read once, then frozen.
+
+The names are those of the former program (contract, 10), but for one variable of our own.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+LOOPBACK_ONLY = "TUNNEL_LOOPBACK_ONLY"
+"""Set by the operator where authentication is on: then only the pod itself may reach the session past its door."""
+_LEVELS = {
+    "TRACE": "debug",
+    "DEBUG": "debug",
+    "INFO": "info",
+    "WARN": "warning",
+    "WARNING": "warning",
+    "ERROR": "error",
+}
+"""What a log level of the former program is here."""
+
+
+class SettingsError(ValueError):
+    """A flag or a variable cannot be used. The message names it and the remedy, and never holds the secret."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the tunnel is told from outside."""
+
+    secret: str = field(repr=False)
+    """What a client has to show."""
+    port: int = 5050
+    log_level: str = "info"
+    loopback_only: bool = False
+    """Whether sessions are reached from within the pod only."""
+
+
+class _Flags(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(f"{self.prog}: {message}; see --help.")
+
+
+def read(arguments: Sequence[str], env: Mapping[str, str]) -> Settings:
+    """Read the settings. An empty variable counts as none.
+
+    Raises:
+        SettingsError: something is missing, or cannot be used.
+    """
+    flags = _Flags(prog="tunnel listen", description="Let a session on another machine dial in.", allow_abbrev=False)
+    flags.add_argument("--secret", help="what clients have to show (WSTUNNEL_SECRET)")
+    flags.add_argument("--port", help="where they connect (WSTUNNEL_PORT, 5050)")
+    flags.add_argument("--log-level", help="debug, info, warn or error (WSTUNNEL_LOG_LEVEL)")
+    given = flags.parse_args(arguments)
+    level = env.get("WSTUNNEL_LOG-LEVEL") or env.get("WSTUNNEL_LOG_LEVEL")
+    return Settings(
+        secret=_secret(given.secret or env.get("WSTUNNEL_SECRET") or ""),
+        port=_port(given.port or env.get("WSTUNNEL_PORT") or "5050"),
+        log_level=_level(given.log_level or level or "INFO"),
+        loopback_only=_flag(env.get(LOOPBACK_ONLY) or "false"),
+    )
+
+
+def _secret(text: str) -> str:
+    if not text:
+        raise SettingsError("WSTUNNEL_SECRET is missing; write what clients have to show.")
+    if not (text.isascii() and text.isprintable()) or text != text.strip():
+        raise SettingsError("WSTUNNEL_SECRET cannot stand in a header field; write visible ASCII characters.")
+    return text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 5 or not 1 <= int(text) <= 65535:
+        raise SettingsError(f"WSTUNNEL_PORT is {text!r}; write a whole number from 1 to 65535.")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text.upper() not in _LEVELS:
+        raise SettingsError(f"WSTUNNEL_LOG_LEVEL is {text!r}; write debug, info, warn or error.")
+    return _LEVELS[text.upper()]
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise SettingsError(f"{LOOPBACK_ONLY} is {text!r}; write true or false.")
+    return text.lower() == "true"
