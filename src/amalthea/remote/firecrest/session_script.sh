@@ -32,7 +32,7 @@ echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 [ -n "$REMOTE_SESSION_IMAGE" ] || fail "REMOTE_SESSION_IMAGE is not set."
 [ -n "$WSTUNNEL_SERVICE_ADDRESS" ] || fail "RENKU_BASE_URL is not set, so nobody could open the session."
 for tool in python3 srun; do
-    command -v "$tool" >/dev/null || fail "$tool is missing on $(hostname)."
+    command -v "$tool" >/dev/null || fail "$tool is missing on $HOSTNAME."
 done
 if ! nvidia-smi >/dev/null 2>&1; then
     export NVIDIA_VISIBLE_DEVICES=void
@@ -57,7 +57,7 @@ PYTHON
 }
 
 RENKU_SESSION_PORT="$(free_port)"
-[ -n "$RENKU_SESSION_PORT" ] || fail "no port is free on $(hostname)."
+[ -n "$RENKU_SESSION_PORT" ] || fail "no port is free on $HOSTNAME."
 export RENKU_SESSION_PORT RENKU_SESSION_REMOTE_PORT
 export RENKU_SESSION_IP=127.0.0.1
 export RENKU_MOUNT_DIR="$SESSION_WORK_DIR" RENKU_WORKING_DIR="$SESSION_WORK_DIR"
