@@ -49,9 +49,10 @@ images: setup ## Build all images (docker, or buildah where there is none)
 test: lint types layers test-unit test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
 
 .PHONY: lint
-lint: setup ## Check style and format with ruff
+lint: setup ## Check style and format with ruff, and what shells run with shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck $$(git ls-files '*.sh')
 
 .PHONY: types
 types: setup ## Check types with mypy, strictly, tests too
