@@ -43,7 +43,7 @@ class HttpExchange:
 
     async def __call__(self, question: Question) -> Answer:
         """Ask; raise Unavailable where there is no whole answer."""
-        host = URL(question.url).host or "the server"
+        host = _host(question.url)
         address = question.address
         try:
             for _ in range(_REDIRECTS):
@@ -84,6 +84,13 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         if len(content) > MAX_ANSWER:
             raise Unavailable(f"{response.url.host} sent more than {MAX_ANSWER // 2**20} MiB at once.")
     return Answer(response.status, bytes(content), read_retry_after(response.headers.get("Retry-After")))
+
+
+def _host(url: str) -> str:
+    try:
+        return URL(url).host or "The server"
+    except ValueError:
+        return "The server"
 
 
 def _sent_on(host: str, address: str, location: str) -> str:

@@ -63,6 +63,12 @@ async def test_nobody_there_is_told() -> None:
             await ask(Question("GET", f"http://127.0.0.1:{free_port()}/"))
 
 
+async def test_an_address_that_is_none_is_no_crash() -> None:
+    async with HttpExchange(trust.context({})) as ask:
+        with pytest.raises(Unavailable, match="The server cannot be reached"):
+            await ask(Question("GET", "https://[bad/"))
+
+
 async def test_a_server_that_keeps_silent_is_given_up() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -39,6 +39,16 @@ async def test_a_cancel_that_fails_at_first_is_tried_again() -> None:
     assert site.scheduler.alive == []
 
 
+async def test_a_job_that_accounting_does_not_know_yet_is_not_taken_for_one_that_is_gone() -> None:
+    site = Site()
+    site.scheduler.accounting_lag = 30.0
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    site.firecrest.fail("DELETE", Answer(502), times=2)
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
 async def test_a_cancel_whose_answer_is_lost_is_checked() -> None:
     site = Site()
     session = await running(site)

@@ -204,17 +204,21 @@ class FirecrestBackend:
     async def _cancel(self, job_id: str) -> None:
         """Cancel a job until the cluster says that it is gone."""
         attempts = 0
-        while True:
+        while not await self._is_gone(job_id):
             attempts += 1
-            try:
-                await self._client.cancel(job_id)
-                if states.is_gone(await self._client.job(job_id, attempts=1)):
-                    return
-            except NotFound:
-                return
-            except RemoteError as error:
-                log.warning("could not cancel the job yet", extra={"jobID": job_id, "error": str(error)})
             await self._clock.sleep(min(_BETWEEN_CANCELS, retry.delay(attempts, self._chance.random())))
+
+    async def _is_gone(self, job_id: str) -> bool:
+        """Cancel a job once, and tell whether it is gone; one that accounting does not know yet may still be there."""
+        had_question = False
+        try:
+            had_question = await self._client.cancel(job_id)
+            return states.is_gone(await self._client.job(job_id, attempts=1))
+        except NotFound:
+            return had_question
+        except RemoteError as error:
+            log.warning("could not cancel the job yet", extra={"jobID": job_id, "error": str(error)})
+            return False
 
     def _state(self) -> State:
         streams = {stream.name: stream for stream in self._logs.streams}

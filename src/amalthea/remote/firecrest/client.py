@@ -108,9 +108,10 @@ class Client:
         found = answers.read(answer, answers.AllMetadata).jobs or ()
         return found[0] if found else answers.Metadata()
 
-    async def cancel(self, job_id: str) -> None:
-        """Cancel a job. Whether that was possible, or it had ended already, its state tells."""
-        await self.caller.once(Question("DELETE", self._jobs(job_id)))
+    async def cancel(self, job_id: str) -> bool:
+        """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
+        answer = await self.caller.once(Question("DELETE", self._jobs(job_id)))
+        return answer.ok or answer.status in (404, 500)  # 500: it had ended already
 
     async def stat(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes, and its inode."""
