@@ -53,11 +53,17 @@ class Submission:
                 raise
             except Unavailable as error:
                 log.warning("could not tell whether the job was submitted", extra={"error": str(error)})
-            found = await self.find(name)
-            if found:
+            if found := await self._submitted(name):
                 return await self._noted(name, found)
             await self.clock.sleep(retry.delay(attempt, self.chance.random()))
         raise Unavailable("The machine room did not take the job; it is tried again.")
+
+    async def _submitted(self, name: str) -> str:
+        """Return what `find` does. Who may not look does not know whether there is a job: that is no refusal of it."""
+        try:
+            return await self.find(name)
+        except Refused as error:
+            raise Unavailable(str(error)) from None
 
     async def find(self, name: str) -> str:
         """Return the number of the job of this name, and none only after a while of looking. Raise RemoteError."""

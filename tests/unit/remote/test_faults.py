@@ -71,6 +71,21 @@ async def test_a_submission_whose_answer_is_lost_is_made_once(name: str, acts: b
     assert site.scheduler.alive == []
 
 
+async def test_a_job_that_may_not_be_looked_for_is_not_given_up() -> None:
+    site = Site()
+    site.firecrest.fail("POST /compute/lab/jobs$", Answer(504), acts=True)
+    site.firecrest.fail("GET /compute/lab/jobs$", error(403, "Permission denied."), times=20)
+    session = Running(site, await site.controller())
+    await site.clock.advance(30)
+    assert session.controller.standing.phase is Phase.NOT_READY
+    assert "Permission denied" in session.controller.standing.trouble
+    site.firecrest.heal()
+    await site.clock.advance(60)
+    [job] = site.scheduler.all
+    assert site.volume.state.job_id == job.id
+    assert await session.stop() == ""
+
+
 REFUSED = {
     "400": error(400, "Invalid account."),
     "403 quota": error(403, "QOSMaxSubmitJobPerUserLimit"),
