@@ -115,7 +115,10 @@ def _children(objects: Mapping[str, list[ChildView]]) -> defaultdict[str, Counte
 def _left(scripts: Mapping[str, Script], found: Found) -> Iterator[str]:
     secrets = {item.metadata.name for item in found.objects["Secret"]}
     # Who came and went while no operator could act cannot have been cleaned up after.
-    known = {request.name for request in found.requests if request.resource.startswith(names.PLURAL)}
+    written = [
+        request for request in found.requests if request.resource.startswith(names.PLURAL) and request.code < 300
+    ]
+    known = {request.name for request in written}
     for name, script in scripts.items():
         if script[-1].deed is Deed.DELETE and secret_name(name) in secrets and name in known:
             yield f"{name} is deleted, and the secret that it adopted is left"

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Raw
-from prometheus_client import CollectorRegistry, generate_latest
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
@@ -41,7 +40,7 @@ from amalthea.operator.continuity import Continuity
 from amalthea.operator.gather import gather
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.usage import _measured
-from amalthea.telemetry.metrics import SessionCollector
+from amalthea.telemetry.metrics import exposition
 from amalthea.testing.builders import RUN_ID
 from amalthea.testing.clock import FakeClock
 from tests.support.odd_objects import KEY, UID, WORKLOAD_UID, World
@@ -139,11 +138,11 @@ def planned(observed: Observed) -> Seen:
 
 def audited(children: Iterable[tuple[str, Manifest]], caches: Caches) -> None:
     """Look for drift in children, as a new leader does; unlike the audit itself, raise what it meets."""
-    audit = Audit(cast("Any", None), caches, Settings(namespace=None))
+    audit = Audit(cast("Any", None), caches, Settings(namespace=None), FakeClock(NOW), cast("Any", None))
     for kind, body in children:
         if kind != "Pod":
             with suppress(*UNREADABLE):
-                audit._compare(kind, raw(body))
+                audit._is_edited(kind, WATCHED[kind].decode(raw(body)), raw(body))
 
 
 def edited(world: World, seen: Seen) -> Iterator[tuple[str, Manifest]]:
@@ -157,9 +156,7 @@ def edited(world: World, seen: Seen) -> Iterator[tuple[str, Manifest]]:
 
 def scraped(caches: Caches) -> str:
     """Return what Prometheus is told."""
-    registry = CollectorRegistry()
-    registry.register(SessionCollector(lambda: list(gauges.rows(caches, FakeClock(NOW)))))
-    return generate_latest(registry).decode()
+    return "".join(exposition(list(gauges.rows(caches, FakeClock(NOW)))))
 
 
 def explained(world: World, observed: Observed) -> str:

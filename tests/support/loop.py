@@ -72,7 +72,7 @@ class Loop:
         self._inquirer = Inquirer(client, clock, queue)
         self._inquirer.wake = self._wake
         self._caches.silent_for = self._silent_for
-        self._audit = Audit(client, self._caches, Settings())
+        self._audit = Audit(client, self._caches, Settings(), clock, Backoff(random.Random(1)))
         self._reconciler = self._reconciler_before(client, queue)
         self._follow()
 
@@ -93,7 +93,7 @@ class Loop:
     async def begin_term(self, watched_until: datetime | None) -> None:
         """Take over from a leader that was last known to be at work then: look for drift, and at the session."""
         self._reconciler.begin_term(watched_until)
-        await self._audit.edited()
+        await self._audit.run()
         self._wake(self._session)
 
     def hear_nothing_of(self, *kinds: str) -> None:

@@ -74,6 +74,7 @@ class Elector:
         self._seen: LeaseRecord | None = None
         self._seen_at = 0.0
         self._others: LeaseRecord | None = None
+        self._resigned = False
         self.led_until: datetime | None = None
         """When the lease that was taken last had been renewed before, by whoever held it; None if nobody did."""
 
@@ -89,10 +90,14 @@ class Elector:
         at the end, also when ``run`` is cancelled, and never before ``work`` has ended.
         """
         try:
-            while not await self._term(work):
+            while not (await self._term(work) or self._resigned):
                 await self._pause()
         finally:
             await self._release()
+
+    def resign(self) -> None:
+        """Stand no more: the present term goes on, until its work ends or the lease is lost."""
+        self._resigned = True
 
     async def _term(self, work: Work) -> bool:
         """Win an election and work until the lease is lost; return whether the work is complete."""

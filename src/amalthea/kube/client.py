@@ -82,7 +82,7 @@ class Client:
         pool: int = 32,
         date_observer: DateObserver | None = None,
     ) -> None:
-        """Make a client with at most ``pool`` requests under way; streams do not count."""
+        """Make a client with at most ``pool`` requests under way; streams, and requests that hang, do not count."""
         self.transport = Transport(config, observer, pool, date_observer)
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 

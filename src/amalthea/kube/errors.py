@@ -27,15 +27,11 @@ from amalthea.engine.ports import Expired, Stale, Unavailable
 _LONGEST_TEXT = 300
 """Characters of an answer that is no Status (a proxy's page) that go into a message."""
 
-_QUOTED = re.compile(
-    r"""
-    (?<=Invalid\ value:\ )
-    (?: "(?=\{|[^"]{60})(?:[^"\\]|\\.)*"   # JSON in quotes, or a long text
-      | [\w.*&\[\]]*\{.*\}                 # JSON as it is, or a Go struct
-    )
-""",
-    re.VERBOSE | re.DOTALL,
-)
+_NOT_SHOWN = "(not shown)"
+_IN_QUOTES = re.compile(r'(?<=Invalid value: )"(?=\{|[^"]{60})(?:[^"\\]|\\.)*"', re.DOTALL)
+"""JSON in quotes, or a long text."""
+_IN_BRACES = re.compile(r"(?<=Invalid value: )[\w.*&\[\]]*\{.*\}", re.DOTALL)
+"""JSON as it is, or a Go struct."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -183,7 +179,10 @@ def unreachable(request: str, error: Exception) -> Unreachable:
 
 
 def _without_values(message: str) -> str:
-    return _QUOTED.sub("(not shown)", message)
+    message = _IN_QUOTES.sub(_NOT_SHOWN, message)
+    # Beyond the last brace no value ends: to look for its end at each beginning would take quadratic time.
+    end = message.rfind("}") + 1
+    return _IN_BRACES.sub(_NOT_SHOWN, message[:end]) + message[end:]
 
 
 def _kind_of(code: int, reason: str) -> type[ApiError]:

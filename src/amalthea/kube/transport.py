@@ -18,7 +18,9 @@ import aiohttp
 from yarl import URL
 
 from amalthea import __version__
+from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import Answer
+from amalthea.engine.slots import Slots
 from amalthea.kube import errors
 from amalthea.kube.config import Config
 
@@ -65,7 +67,7 @@ class Request:
 
 
 class Transport:
-    """Connections to one API server: a bounded pool for requests, and one each for what stays open."""
+    """Connections to one API server: so many for requests, not counting those that hang, and one for each stream."""
 
     def __init__(
         self,
@@ -77,13 +79,13 @@ class Transport:
         self._config = config
         self._observer = observer
         self._date_observer = date_observer
-        self._pool = pool
+        self._slots = Slots(pool, SystemClock())
         self._requests: aiohttp.ClientSession
         self._streams: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._requests = self._session(self._pool)
-        self._streams = self._session(0)
+        self._requests = self._session()
+        self._streams = self._session()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -91,12 +93,13 @@ class Transport:
         await self._streams.close()
 
     async def send(self, request: Request) -> bytes:
-        """Return the answer's body, within TIME_LIMIT; raise ``errors.ApiError``.
+        """Return the answer's body, within TIME_LIMIT once it is sent; raise ``errors.ApiError``.
 
         Not sent twice, but for two cases: a 401 that another token may cure, and (aiohttp does that) a GET, PUT or
         DELETE whose connection broke before any answer.
         """
-        async with self._exchange(self._requests, request, aiohttp.ClientTimeout(total=TIME_LIMIT)) as response:
+        limits = aiohttp.ClientTimeout(total=TIME_LIMIT)
+        async with self._slots.one(), self._exchange(self._requests, request, limits) as response:
             return await response.read()
 
     @asynccontextmanager
@@ -162,9 +165,9 @@ class Transport:
             self._date_observer(Answer(date, sent, time.monotonic()))
         return response
 
-    def _session(self, connections: int) -> aiohttp.ClientSession:
+    def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=connections,
+            limit=0,
             keepalive_timeout=_KEEP_ALIVE,
             ssl=self._config.tls or True,
             socket_factory=_socket,

@@ -19,18 +19,30 @@ from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
+from amalthea.model import decoding
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
 from amalthea.model.plan import Plan
+from amalthea.model.views import SessionView
 from amalthea.operator import answers
 from amalthea.operator.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.caches import Caches
-from amalthea.operator.kinds import CHILD_KINDS
+from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from amalthea.operator.observers import Living
 from amalthea.operator.refusals import Refusal, Refusals
 from amalthea.operator.wars import Truce, Wars
 
 _log = logging.getLogger(__name__)
+
+
+ONCE = frozenset({"StatefulSet", "Service", CLAIM, "Secret"})
+"""What is made once in a session's life."""
+
+
+def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
+    """Tell whether children are made that should be there: they may have been deleted with their session."""
+    known = session is not None and bool(session.status.state)
+    return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
 
 
 class Applier:
@@ -61,6 +73,8 @@ class Applier:
             Stale: something was not as it was thought to be; look again.
         """
         writes, held = self._wars.part(session, writes)
+        if made_again(self._caches.session(session), writes):
+            await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
@@ -74,6 +88,16 @@ class Applier:
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
+
+    async def _confirm(self, session: Key, uid: str) -> None:
+        """Raise Stale if the session is gone, which the watch has yet to tell."""
+        namespace, name = session
+        try:
+            page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
+        except ApiError:
+            return  # then the writes fail as well, and that is told
+        if not any(decoding.session(found).metadata.uid == uid for found in page.items):
+            raise Stale(f"session {name} is gone")
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
         if (known := self._refusals.of(namespace, write)) is not None:

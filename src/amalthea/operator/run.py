@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from aiohttp.web import Application
 from prometheus_client import CollectorRegistry
 from ulid import ULID
 
@@ -45,18 +46,21 @@ from amalthea.operator.doorbell import ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
+from amalthea.operator.first_poll import FirstPoll
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Chance, Hands, Reconciler
 from amalthea.operator.recorder import Recorder
 from amalthea.operator.usage import UsagePoller
-from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
+from amalthea.telemetry.metrics import OperatorMetrics
 
 STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
+ROOM = 6
+"""Passes per worker that may be under way, with those that hang: each holds some memory and a connection or more."""
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -98,19 +102,18 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
         operator = Operator(client, await cluster.complete(client, settings), metrics, clock, options.trace)
-        registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
         metrics.queued.set_function(lambda: operator.queue.depth)
+        scraped = web.metrics(registry, partial(gauges.rows, operator.caches, clock), clock)
         async with (
             web.serving(web.probes(operator.missing), options.probe_address),
-            _metrics(registry, client, options),
+            _metrics(scraped, client, options),
         ):
             elector = operator.elector(lease_client) if options.leader_elect else None
             metrics.leading.set(elector is None)
             await operator.run(stop, elector)
 
 
-def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
-    app = web.metrics(registry)
+def _metrics(app: Application, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
     if not options.metrics_secure:
         return web.serving(app, options.metrics_address)
     tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
@@ -128,9 +131,8 @@ class Operator:
         self._settings = settings
         self._metrics = metrics
         backoff = Backoff(self._random)
-        self.queue = WorkQueue(self.clock, backoff)
+        self.queue = WorkQueue(self.clock, backoff, ROOM * settings.workers)
         self.caches = Caches(self.queue.add)
-        watching = observers.Watching(metrics)
         self._at_work = False
         self._reflectors = [
             Reflector(
@@ -138,7 +140,7 @@ class Operator:
                 self.caches.stores[kind],
                 self.clock,
                 backoff,
-                watching,
+                observers.Watching(metrics),
             )
             for kind, watched in WATCHED.items()
         ]
@@ -147,18 +149,18 @@ class Operator:
         self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         self._inquirer = Inquirer(client, self.clock, self.queue)
-        selection = self._selection("Pod")
         interval = settings.usage_interval.total_seconds()
-        self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
+        self._usage = UsagePoller(client, self._selection("Pod"), self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
         self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
         self._doorman.wake = self.queue.add
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
-        self._audit = Audit(client, self.caches, settings)
-        hands = self._hands(client)
-        self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
+        self._audit = Audit(client, self.caches, settings, self.clock, backoff)
+        self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
+        self._reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
+        reconcile = self._first_poll.before(reconcile)
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
 
     def missing(self) -> str:
@@ -177,7 +179,7 @@ class Operator:
         """Watch, and work while leading, until `stop`."""
         async with asyncio.TaskGroup() as tasks:
             watches = [tasks.create_task(reflector.run()) for reflector in self._reflectors]
-            stopping = tasks.create_task(self._stop_when(stop))
+            stopping = tasks.create_task(self._stop_when(stop, elector))
             await self._synced(stop)
             if not stop.is_set():
                 work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
@@ -186,7 +188,7 @@ class Operator:
                 task.cancel()
 
     async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-        """Do all the work; one that has not begun when `stop` comes (standing by, looking for drift) ends at once."""
+        """Do all the work; one that has not begun when `stop` comes, since another leads, ends at once."""
         working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -201,15 +203,13 @@ class Operator:
             working.result()
 
     async def _work(self, elector: Elector | None = None) -> None:
+        self.queue.demote()
         self._reconciler.begin_term(elector.led_until if elector is not None else None)
-        for session in await self._audit.edited():
-            self.queue.add(session)
-        if any(session.status.idle for session in self.caches.sessions()):
-            await self._usage.poll()  # else each idle session would count as not idle until the first poll
+        self._first_poll.begin_term()
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
-            works |= {"inquirer": self._inquirer.run}
+            works |= {"inquirer": self._inquirer.run, "first poll": self._first_poll.run, "audit": self._audit.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
@@ -219,9 +219,11 @@ class Operator:
                 task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
 
-    async def _stop_when(self, stop: asyncio.Event) -> None:
+    async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:
         await stop.wait()
         _log.info("stopping")
+        if elector is not None:
+            elector.resign()
         self._controller.stop(STOP_GRACE)
 
     async def _synced(self, stop: asyncio.Event) -> None:

@@ -1,6 +1,7 @@
 """The client on the other machine: it finds its way, comes back after every failure, and gives its secret to nobody."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
@@ -17,10 +18,13 @@ from tests.sidecars.tunnel.nginx import nginx
 from tests.sidecars.tunnel.test_recorded import GIT_PROXY, git_proxy
 from tests.support.processes import free_port
 
-PYENV = Path("/root/.pyenv/versions")
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
 FOUND = sorted(PYENV.glob("3.*/bin/python"), key=lambda path: int(path.parts[-3].split(".")[1]))
 PYTHONS = [str(path) for path in FOUND] or [sys.executable]
 """All that this machine has, the oldest first."""
+oldest_and_newest = pytest.mark.parametrize(
+    "python", sorted({PYTHONS[0], PYTHONS[-1]}), ids=lambda python: Path(python).parts[-3]
+)
 
 
 @pytest.fixture(scope="session")
@@ -87,13 +91,15 @@ async def test_the_session_survives_a_restart_of_the_server(listen: Listen, dial
     assert len(client.log.splitlines()) < 6, "what goes on is not told at every attempt"
 
 
+@oldest_and_newest
 async def test_through_nginx_and_tls_it_goes_on_after_504_and_a_restart_of_the_ingress(
-    listen: Listen, dial: Dial, front: Front, authority: Authority, tmp_path: Path
+    listen: Listen, dial: Dial, front: Front, authority: Authority, tmp_path: Path, python: str
 ) -> None:
     server, port, entry = await listen(), free_port(), free_port()
     pair = authority.server("ingress", ["localhost"])
     url = f"https://localhost:{entry}/{PATH}/"  # with two slashes, as the variables of a session have it
-    client = dial(url, "--reverse", f"{port}:{front.port}", "--ca-file", str(authority.pair.certificate))
+    arguments = ("--reverse", f"{port}:{front.port}", "--ca-file", str(authority.pair.certificate))
+    client = dial(url, *arguments, python=python)
     async with nginx(tmp_path / "first", entry, server.port, pair, patience=1):
         assert await asks(port, b"give 3000000\n") == pattern(3_000_000)
         await eventually(lambda: "504" in client.log, within=20)
@@ -128,7 +134,7 @@ async def test_a_certificate_for_another_name_is_not_believed(
         await eventually(lambda: "CERTIFICATE_VERIFY_FAILED" in client.log, within=20)
 
 
-@pytest.mark.parametrize("python", sorted({PYTHONS[0], PYTHONS[-1]}), ids=lambda python: Path(python).parts[-3])
+@oldest_and_newest
 async def test_it_goes_through_the_networks_proxy(
     listen: Listen, dial: Dial, front: Front, authority: Authority, tmp_path: Path, python: str
 ) -> None:

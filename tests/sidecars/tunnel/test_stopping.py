@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -37,6 +38,20 @@ async def test_waiting_clients_are_sent_away_so_that_they_come_again(listen: Lis
     await open_port(port)
     assert await server.stop() == 0
     assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_stranger_who_asks_while_it_ends_opens_nothing(listen: Listen) -> None:
+    server = await listen()
+    client, user = await tunnel(server)
+    late, port = await connect(server.port), free_port()
+    stopping = asyncio.create_task(server.stop())
+    assert (await late.rest()).startswith(b"HTTP/1.1 400 ")
+    with suppress(ConnectionError):
+        await late.send(request(port))
+    with pytest.raises(ConnectionError):
+        await connect(port)
+    assert await stopping == 0
+    assert (await client.rest(), await user.rest()) == (b"", b"")
 
 
 async def test_what_only_rests_holds_nothing_up(listen: Listen) -> None:

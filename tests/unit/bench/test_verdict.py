@@ -122,6 +122,7 @@ def orphan(seen: Found) -> None:
 def test_the_secret_of_a_session_that_no_operator_has_ever_seen_may_be_left() -> None:
     seen = found()
     seen.requests[:] = [request for request in seen.requests if request.name != "gone"]
+    seen.requests.append(Request("patch", "amaltheasessions", "bench", "gone", 404, 0.0))
     secret_of_a_deleted_session(seen)
     assert faults(SCRIPTS, seen) == []
 

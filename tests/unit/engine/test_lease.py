@@ -193,6 +193,21 @@ async def test_a_deleted_lease_is_made_anew_by_its_leader(clock: FakeClock, leas
     await process.stop()
 
 
+async def test_a_leader_that_has_resigned_and_loses_the_lease_does_not_take_it_again(
+    clock: FakeClock, lease: Lease
+) -> None:
+    process = Process("first", lease, clock)
+    await clock.advance(5)
+    process.elector.resign()
+    await clock.advance(60)
+    assert process.working == 1
+    process.network.mood = "down"
+    await clock.advance(11)
+    process.network.mood = "ok"
+    await clock.advance(60)
+    assert (process.working, process.starts, process.task.done()) == (0, 1, True)
+
+
 @pytest.mark.parametrize("defect", [None, RuntimeError("broken")])
 async def test_when_the_work_ends_the_lease_is_released(
     clock: FakeClock, lease: Lease, defect: Exception | None

@@ -1,5 +1,6 @@
 """What the client makes of the server's answers, and what it must never do: repeat a write, or show a secret."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from amalthea import __version__
+from amalthea.engine import slots
 from amalthea.engine.ports import Expired, Stale, Unavailable
 from amalthea.engine.server_time import Answer
 from amalthea.kube import errors, transport
@@ -19,6 +21,7 @@ from amalthea.kube.transport import Call
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.faults import Fault
+from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
 KEY = ("ns", "a")
@@ -116,6 +119,24 @@ async def test_a_proxys_page_is_an_error_of_the_server_and_shown_in_part(api: Fa
         await client.get(CONFIG_MAPS, KEY, dict)
     assert "status 503: <html>xxx" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+async def test_a_burst_waits_for_connections_and_requests_that_hang_hold_none(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook that never answers must not keep the operator from its other requests."""
+    api.objects.create("v1/configmaps", "ns", {"metadata": {"name": KEY[1]}})
+    api.fail("create", faults.silence(after_headers=False))
+    monkeypatch.setattr(slots, "PATIENCE", 0.3)
+    async with Client(api.config, pool=2) as client:
+        burst = [asyncio.create_task(client.create(CONFIG_MAPS, "ns", {}, dict)) for _ in range(5)]
+        await eventually(lambda: len(api.asked) == 2)
+        assert (await client.get(CONFIG_MAPS, KEY, dict))["metadata"]["name"] == KEY[1]
+        assert len(api.asked) == 6
+        assert not any(hanging.done() for hanging in burst)
+        for hanging in burst:
+            hanging.cancel()
+        await asyncio.wait(burst)
 
 
 async def test_a_write_without_an_answer_is_not_repeated(api: FakeApi, client: Client) -> None:

@@ -83,8 +83,9 @@ class Client:
             try:
                 request = await self._ask(reverse(ports.far))
             except _FAILURES as error:
-                self._tell(f"the tunnel is not open: {_why(error)}")
                 lasted = time.monotonic() - begun >= LASTING_SECONDS
+                if not lasted:
+                    self._tell(f"the tunnel is not open: {_why(error)}")
                 pause = FIRST_PAUSE if lasted else min(2 * pause, LONGEST_PAUSE)
                 await asyncio.sleep(0 if lasted else pause * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
             else:

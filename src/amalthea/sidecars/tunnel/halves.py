@@ -58,6 +58,7 @@ class Half(asyncio.Protocol):
         """End the other connection, too."""
         if self._ending is not None:
             self._ending.cancel()
+        self.transport = None  # Python before 3.11 cannot say of what has gone over TLS that it is closing
         self.leave(exc is None)
 
     def pause_writing(self) -> None:

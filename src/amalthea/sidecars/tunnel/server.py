@@ -163,6 +163,8 @@ class Server:
         log.info("the tunnel ends", extra={"waiting": self.waiting, "open": len(self._tunnels)})
         for server in self._servers:
             server.close()
+        for stranger in list(self._strangers):
+            stranger.refuse("the tunnel ends")
         for port in self._ports.values():
             port.close()
         deadline, moved = self.loop.time() + DRAIN_SECONDS, -1

@@ -1,5 +1,6 @@
 """Two connections that are joined: no byte is lost, none is kept, and a dead one is noticed. A test moves the time."""
 
+import socket
 from typing import cast
 
 import pytest
@@ -204,6 +205,16 @@ def test_a_reset_of_the_stream_drops_the_websocket_without_a_close() -> None:
     pair.stream.connection_lost(ConnectionResetError())
     assert pair.outside.frames() == []
     assert pair.outside.ended == ["abort"]
+
+
+def test_the_kernel_asks_after_a_waiting_client_that_cannot_be_asked_itself() -> None:
+    """Before the answer there are no pings, and who loses power says no goodbye."""
+    websocket = Asked(loop := Loop())
+    options = Transport(websocket, loop).socket.set
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
+    wanted = {socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT}
+    after = {option: value for level, option, value in options if level == socket.IPPROTO_TCP and option in wanted}
+    assert after == {socket.TCP_KEEPIDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 
 
 def test_nothing_is_left_to_do_for_what_has_ended() -> None:
