@@ -23,6 +23,18 @@ async def test_a_stop_at_any_step_of_a_look_leaves_nothing(at: int) -> None:
     assert site.volume.state == State()
 
 
+@pytest.mark.parametrize("at", range(28, 64))
+async def test_a_stop_at_any_step_of_a_replacement_leaves_no_job(at: int) -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller(Fuse(at, site.stopped.set)))
+    await site.clock.advance(0)
+    for job in site.scheduler.all:
+        job.reason = "PartitionTimeLimit"
+    assert await site.finish(session.task) == ""
+    assert site.scheduler.alive == []
+    assert site.volume.state == State()
+
+
 async def test_a_job_that_has_ended_is_no_obstacle() -> None:
     site = Site()
     session = await running(site)

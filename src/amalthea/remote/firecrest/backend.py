@@ -15,7 +15,7 @@ from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client, Order
 from amalthea.remote.firecrest.logs import Logs, Stream
 from amalthea.remote.firecrest.preparing import Preparation
-from amalthea.remote.journal import State
+from amalthea.remote.journal import JournalError, State
 from amalthea.remote.port import Phase, Report, Surroundings
 from amalthea.remote.submission import LOOKS, Submission
 
@@ -115,7 +115,7 @@ class FirecrestBackend:
 
     async def stop(self) -> None:
         await self._settle()
-        job_id = self._job_id or await self._number(await self._journal.read())
+        job_id = await self._latest()
         if job_id:
             log.info("cancelling job", extra={"jobID": job_id})
             await self._cancel(job_id)
@@ -164,6 +164,13 @@ class FirecrestBackend:
         if state.job_id or not state.intent:
             return state.job_id
         return await self._parts.submission.find(state.intent)
+
+    async def _latest(self) -> str:
+        """Return the number of the job that there is or may be: the journal knows of one that was begun since."""
+        try:
+            return await self._number(await self._journal.read()) or self._job_id
+        except JournalError:
+            return self._job_id
 
     async def _replace(self) -> None:
         """Submit another job in place of one that will never start."""
