@@ -49,9 +49,10 @@ images: setup ## Build all images (docker, or buildah where there is none)
 test: lint types layers test-unit test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
 
 .PHONY: lint
-lint: setup ## Check style and format with ruff
+lint: setup ## Check style and format with ruff, and what shells run with shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck $$(git ls-files '*.sh')
 
 .PHONY: types
 types: setup ## Check types with mypy, strictly, tests too
@@ -133,8 +134,8 @@ siege: setup ## Besiege the door of a session with 1,000 hostile connections, in
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
 
 .PHONY: fuzz
-fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
-	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
+fuzz: setup ## Feed the operator odd sessions, the proxies, the cloner and the remote controller spoilt messages, for a few minutes
+	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py tests/unit/remote/test_fuzz.py
 	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1800 tests/unit/operator/test_any_world.py
 
 .PHONY: release-check
