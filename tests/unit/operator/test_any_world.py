@@ -14,7 +14,7 @@ from tests.support import every_step
 from tests.support.every_step import Seen
 from tests.support.odd_objects import KEY, World, worlds
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
 MOST_CPU = 0.05
 """Seconds of one core for all that is done with a session in a pass."""
 
