@@ -131,7 +131,7 @@ async def test_quiet_watches_are_no_failures_and_leave_the_next_error_the_first(
     async with run.running():
         await run.clock.advance(90 * 20 + 2)
         assert run.script.asked[1:] == ["watch 10"] * 22
-        assert run.told.delays == [pytest.approx(0.8)]
+        assert run.told.delays == [pytest.approx(1.2)]
 
 
 async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest.LogCaptureFixture) -> None:
