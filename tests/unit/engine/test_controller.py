@@ -27,7 +27,7 @@ class Bench:
     told: WorkTold = field(default_factory=WorkTold)
 
     def __post_init__(self) -> None:
-        self.queue = WorkQueue(self.clock, Backoff(Half(), base=1.0, cap=8.0))
+        self.queue = WorkQueue(self.clock, Backoff(Half(), base=1.0, factor=2.0, cap=8.0))
         self.controller = Controller(self.queue, self.work, self.workers, self.clock, self.told)
 
     async def ends(self, running: asyncio.Task[None]) -> None:

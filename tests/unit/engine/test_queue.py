@@ -20,7 +20,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def queue(clock: FakeClock) -> WorkQueue:
-    return WorkQueue(clock, Backoff(Half(), base=1.0, cap=8.0))
+    return WorkQueue(clock, Backoff(Half(), base=1.0, factor=2.0, cap=8.0))
 
 
 def later(seconds: float) -> timedelta:

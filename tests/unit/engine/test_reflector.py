@@ -132,7 +132,7 @@ async def test_quiet_watches_are_no_failures_and_leave_the_next_error_the_first(
     async with run.running():
         await run.clock.advance(90 * 20 + 2)
         assert run.script.asked == ["list", "watch 10"] * 21 + ["watch 10"]
-        assert run.told.delays == [pytest.approx(0.8)]
+        assert run.told.delays == [pytest.approx(1.2)]
 
 
 async def test_a_watch_that_only_begins_does_not_make_the_store_look_fresh() -> None:

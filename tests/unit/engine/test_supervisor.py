@@ -32,11 +32,11 @@ class Work:
 async def test_what_fails_is_told_and_begun_again_ever_more_slowly_until_it_ends() -> None:
     work = Work(1, 1, 1)
     running = asyncio.create_task(work.supervisor.run("work", work))
-    await work.clock.advance(3 + 0.8 + 1.6 + 3.1)
+    await work.clock.advance(3 + 1.2 + 4.8 + 19.1)
     assert not running.done()
     await work.clock.advance(0.2)
     assert running.done()
-    assert work.told == [("work", "2", 0.8), ("work", "1", 1.6), ("work", "0", 3.2)]
+    assert work.told == [("work", "2", 1.2), ("work", "1", 4.8), ("work", "0", 19.2)]
 
 
 async def test_what_was_sound_for_a_while_is_begun_again_soon() -> None:
@@ -44,7 +44,7 @@ async def test_what_was_sound_for_a_while_is_begun_again_soon() -> None:
     running = asyncio.create_task(work.supervisor.run("work", work))
     await work.clock.advance(2 * SOUND_AFTER)
     await running
-    assert [retry_in for _, _, retry_in in work.told] == [0.8, 1.6, 0.8]
+    assert [retry_in for _, _, retry_in in work.told] == [1.2, 4.8, 1.2]
 
 
 async def test_work_that_is_cancelled_is_not_begun_again() -> None:

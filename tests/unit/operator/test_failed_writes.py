@@ -147,7 +147,7 @@ async def test_a_child_that_is_too_large_is_told_as_refused(api: FakeApi) -> Non
         await life.after(MINUTE)
         assert life.told["ChildrenInPlace"]["reason"] == "Refused"
         assert "too large" in life.object["status"]["error"]
-        assert life.asked("create", "/statefulsets") == 1
+        assert life.asked("create", "/statefulsets") == 3  # the first, and after 10 and 40 s
 
 
 async def test_the_first_session_of_a_cluster_is_told_at_once_and_made_within_two_seconds(api: FakeApi) -> None:
