@@ -49,9 +49,10 @@ images: setup ## Build all images (docker, or buildah where there is none)
 test: lint types layers test-unit test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
 
 .PHONY: lint
-lint: setup ## Check style and format with ruff
+lint: setup ## Check style and format with ruff, and what shells run with shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/shellcheck $$(git ls-files '*.sh')
 
 .PHONY: types
 types: setup ## Check types with mypy, strictly, tests too
@@ -77,6 +78,12 @@ test-sidecars: setup ## Run the tests of the programs beside a session, in their
 .PHONY: test-api
 test-api: setup ## Run the tests against a real API server without nodes: a few minutes
 	$(BIN)/pytest -n 2 tests/api
+	$(MAKE) test-old-role
+
+.PHONY: test-old-role
+test-old-role: setup ## Run the operator's tests under the Role of the Go operator's chart, of life, jobs, data sources and secrets
+	OLD_ROLE=1 $(BIN)/pytest -n 2 $(OLD_ROLE_TESTS)
+OLD_ROLE_TESTS ?= $(addprefix tests/api/operator/test_, life.py jobs.py data_sources.py adoption.py)
 
 .PHONY: test-chart
 test-chart: setup ## Run the tests of the Helm chart and the kustomize files
@@ -93,7 +100,8 @@ test-e2e: setup ## Run the tests on real pods, with a real browser
 .PHONY: test-bench
 test-bench: setup ## Check that a hundred sessions cost what was promised, end in time, and outlive a little chaos
 	$(BIN)/python -m bench --sessions 100 --check
-	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --kill-every 8 --outage 5
+	$(BIN)/python -m bench.failover --sessions 40 --window 6
+	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --outage 5 --cut-every 8 --cut 6
 
 .PHONY: bench
 bench: setup ## Measure requests, CPU, memory, latency and deadlines with many sessions (SESSIONS=200), against bounds
@@ -101,8 +109,13 @@ bench: setup ## Measure requests, CPU, memory, latency and deadlines with many s
 SESSIONS ?= 200
 
 .PHONY: chaos
-chaos: setup ## Kill the operator and take the API server away for 3 minutes: no session may be harmed
-	$(BIN)/python -m bench.chaos
+chaos: setup ## Break the operators (REPLICAS=3) and all that they need for 3 minutes: no session may be harmed
+	$(BIN)/python -m bench.chaos --replicas $(REPLICAS)
+REPLICAS ?= 3
+
+.PHONY: failover
+failover: setup ## Measure how long a thousand sessions have no operator when the leader ends
+	$(BIN)/python -m bench.failover
 
 .PHONY: bench-gitproxy
 bench-gitproxy: setup ## Measure a large clone with and without the git proxy
@@ -121,9 +134,9 @@ siege: setup ## Besiege the door of a session with 1,000 hostile connections, in
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
 
 .PHONY: fuzz
-fuzz: setup ## Feed the operator odd sessions, the proxies and the cloner spoilt messages, for a few minutes
-	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py
-	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1200 tests/unit/operator/test_any_spec.py
+fuzz: setup ## Feed the operator odd sessions, the proxies, the cloner and the remote controller spoilt messages, for a few minutes
+	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py tests/unit/remote/test_fuzz.py
+	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1800 tests/unit/operator/test_any_world.py
 
 .PHONY: release-check
 release-check: setup ## Before a release: check image versions against their floors, and pinned packages for known vulnerabilities
@@ -144,7 +157,7 @@ crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
 	$(BIN)/pytest tests/unit/build --update-golden
-	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py
+	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/chart/test_golden.py
 	$(BIN)/python -m tests.chart.readme
 

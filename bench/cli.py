@@ -13,7 +13,7 @@ from amalthea.kube.errors import ApiError
 from bench import bounds, deadlines, floor, phases, table
 from bench.figures import Report, as_json
 from bench.observer import BenchError
-from bench.world import OPERATOR, World, world
+from bench.world import World, world
 from lab.gobuild import BuildError
 from lab.process import DaemonError
 from lab.progress import Progress
@@ -69,13 +69,13 @@ def _run(scale: Scale) -> Report:
             _show_log(where, progress)
             raise
         with progress.step("Stopping the operator"):
-            where.stop_operator()
+            where.operator.stop()
         lowest = asyncio.run(floor.measure(where, names, progress))
     return Report(scale.sessions, os.cpu_count() or 1, alone, measured, ends, lowest)
 
 
 def _show_log(where: World, progress: Progress) -> None:
-    log = where.control_plane.daemons.log(OPERATOR).read_text(errors="replace").splitlines()
+    log = where.operator.log.splitlines()
     progress.say(f"The end of the operator's log, of {len(log)} lines:")
     for line in log[-_TAIL_LINES:]:
         progress.say(f"  {line[:_LINE_LENGTH]}")

@@ -10,7 +10,8 @@ from bench.audit import AuditLog, Request, tally
 from bench.figures import OTHERS
 from bench.observer import Sightings
 from bench.proc import Memory
-from bench.world import OPERATOR, Counters, World
+from bench.replica import Counters
+from bench.world import World
 
 QUIET = 2.0
 """Seconds without a request after which the operator is taken to be done."""
@@ -51,7 +52,7 @@ class Meter:
         self._log.news()
         self._requests = []
         self._transitions = self._sightings.transitions
-        self._counters = self._world.counters()
+        self._counters = self._world.operator.counters()
         self._cpu = cpu_seconds(self._world)
         self._begun = time.monotonic()
 
@@ -59,13 +60,13 @@ class Meter:
         """Wait until the operator has nothing more to ask, and return what was used since `begin()`."""
         await self._settle()
         cpu = used(self._cpu, cpu_seconds(self._world))
-        memory = proc.memory(self._world.pids()[OPERATOR])
+        memory = proc.memory(self._world.pids()[self._world.operator.name])
         return Costs(
             requests=self._requests,
             cpu=cpu,
             memory=memory,
             seconds=time.monotonic() - self._begun,
-            counted=self._world.counters().since(self._counters),
+            counted=self._world.operator.counters().since(self._counters),
             transitions=self._sightings.transitions - self._transitions,
         )
 

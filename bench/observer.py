@@ -205,5 +205,5 @@ async def _follow(source: KubeSource[Any], version: str, take: Callable[[WatchEv
         await asyncio.sleep(_POLL)
 
 
-def _unreadable(kind: str, key: Key, error: msgspec.ValidationError) -> None:
+def _unreadable(kind: str, key: Key, error: Exception) -> None:
     raise BenchError(f"{kind} {key} cannot be read: {error}")

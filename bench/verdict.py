@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -19,6 +19,11 @@ RUNNING = RESTING + Counter(["Ingress", "Pod"])
 ONCE = ("statefulsets", "services", "persistentvolumeclaims", "secrets")
 """What is made once in a session's life; an Ingress is made once per run."""
 
+UNTRUE = frozenset({"Accepted", "ChildrenInPlace", "Healthy", "StorageSized", "UpdatePending", "DeletingSoon"})
+"""Conditions that would tell of something that nobody did, once all is well."""
+NEVER = frozenset({"Failed", "Degraded", "NotReady", "StoppingSoon", "DeletingSoon", "Expired"})
+"""Events that would be untrue at any time: no pod ever fails, and no limit is ever near."""
+
 
 class Spec(msgspec.Struct, frozen=True):
     """What is read of a session's spec."""
@@ -32,13 +37,29 @@ class Session(seen.Session, frozen=True):
     spec: Spec = Spec()
 
 
+class Subject(msgspec.Struct, frozen=True):
+    """Which object an Event is about."""
+
+    name: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, rename="camel"):
+    """What is read of an Event."""
+
+    involved_object: Subject = Subject()
+    reason: str = ""
+    message: str = ""
+
+
 @dataclass(frozen=True)
 class Found:
-    """What is there: the sessions, all other objects by kind, and what the operator asked for."""
+    """What is there: the sessions, all other objects by kind, what the operator asked for, and what it told."""
 
     sessions: list[Session]
     objects: dict[str, list[ChildView]]
     requests: list[Request]
+    events: list[Event] = field(default_factory=list)
+    """What was told of sessions."""
 
 
 def faults(scripts: Mapping[str, Script], found: Found) -> list[str]:
@@ -48,7 +69,12 @@ def faults(scripts: Mapping[str, Script], found: Found) -> list[str]:
     told: list[str] = []
     for name, script in scripts.items():
         told += _of_session(name, script[-1].deed, sessions.get(name), children[name])
-    return [*told, *_left(scripts, found.objects), *_orphans(found), *_made_twice(scripts, found.requests)]
+    told += [
+        f"{event.involved_object.name} was said to be {event.reason}: {event.message}"
+        for event in found.events
+        if event.reason in NEVER
+    ]
+    return [*told, *_left(scripts, found), *_orphans(found), *_made_twice(scripts, found.requests)]
 
 
 def _of_session(name: str, last: Deed, session: Session | None, children: Counter[str]) -> Iterator[str]:
@@ -65,6 +91,7 @@ def _of_session(name: str, last: Deed, session: Session | None, children: Counte
     if session.status.state != (wanted := seen.HIBERNATED if paused else seen.RUNNING):
         yield f"{name} is {session.status.state}, not {wanted}"
     yield from (f"{name} was stopped: {c.reason}" for c in session.status.conditions if _by_itself(c))
+    yield from (f"{name} still has {c.type}: {c.reason}" for c in session.status.conditions if c.type in UNTRUE)
     expected = RESTING if paused else RUNNING
     if lacking := expected - children:
         yield f"{name} lacks {_list(lacking)}"
@@ -85,10 +112,15 @@ def _children(objects: Mapping[str, list[ChildView]]) -> defaultdict[str, Counte
     return counted
 
 
-def _left(scripts: Mapping[str, Script], objects: Mapping[str, list[ChildView]]) -> Iterator[str]:
-    secrets = {item.metadata.name for item in objects["Secret"]}
+def _left(scripts: Mapping[str, Script], found: Found) -> Iterator[str]:
+    secrets = {item.metadata.name for item in found.objects["Secret"]}
+    # Who came and went while no operator could act cannot have been cleaned up after.
+    written = [
+        request for request in found.requests if request.resource.startswith(names.PLURAL) and request.code < 300
+    ]
+    known = {request.name for request in written}
     for name, script in scripts.items():
-        if script[-1].deed is Deed.DELETE and secret_name(name) in secrets:
+        if script[-1].deed is Deed.DELETE and secret_name(name) in secrets and name in known:
             yield f"{name} is deleted, and the secret that it adopted is left"
 
 

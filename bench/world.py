@@ -5,137 +5,120 @@ the next one.
 """
 
 import fcntl
-import http.client
 import os
 import shutil
-import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 from amalthea.api import crd, names
+from bench import network
+from bench.network import Segment
 from bench.observer import BenchError
+from bench.replica import OPERATOR_NAMESPACE, Replica
 from lab import kwok, metrics_api, ports, state, storage
+from lab.api import ApiError
 from lab.control_plane import ControlPlane
 from lab.flags import Settings
-from lab.process import Daemon, DaemonError
+from lab.process import DaemonError
 from lab.progress import Progress
 
 OPERATOR = "operator"
 USER = "amalthea-operator"
-OPERATOR_NAMESPACE = "amalthea-system"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{OPERATOR_NAMESPACE}/leases/{names.LEASE}"
 NAMESPACE, ALONE_NAMESPACE, DEADLINES_NAMESPACE, FLOOR_NAMESPACE = "bench", "alone", "deadlines", "floor"
-STOP_GRACE = 10.0
-_START_TIMEOUT = 60.0
+_SERVED_WITHIN = 60.0
 _PATIENT = {"node-monitor-grace-period": "10m"}
 """Fake kubelets do not mend what a control plane that was away itself says of their pods meanwhile."""
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What the operator has counted since it was started."""
-
-    watch_events: int
-    """Messages that its watches received."""
-    passes: int
-    """Looks at a session."""
-    progress_writes: int
-    """Statuses that were written only to tell how far a start is."""
-
-    def since(self, earlier: "Counters") -> "Counters":
-        """Return what was counted between two readings."""
-        return Counters(
-            watch_events=self.watch_events - earlier.watch_events,
-            passes=self.passes - earlier.passes,
-            progress_writes=self.progress_writes - earlier.progress_writes,
-        )
 
 
 class World:
     """The programs that run, and how to reach them."""
 
-    def __init__(self, control_plane: ControlPlane, operator_ports: list[int], settings: dict[str, str]) -> None:
-        """Know the programs; `settings` go into the operator's environment."""
+    def __init__(
+        self, control_plane: ControlPlane, operator_ports: list[int], settings: dict[str, str], segments: list[Segment]
+    ) -> None:
+        """Know the programs: an operator for each two ports, in a network of its own where there are such.
+
+        `settings` go into the operators' environment.
+        """
         self.control_plane = control_plane
+        self.segments = segments
+        """The networks of the replicas, in the same order; none if they share the machine's."""
         self.kubeconfig = control_plane.user_kubeconfig(USER)
-        """The operator's; so that its requests can be told from all others."""
-        self._metrics_port, self._probe_port = operator_ports
-        self._settings = settings
+        """The operators'; so that their requests can be told from all others."""
+        ports = zip(operator_ports[::2], operator_ports[1::2], strict=True)
+        self.replicas = [
+            Replica(
+                control_plane.daemons, self.kubeconfig, f"{OPERATOR}-{number}" if number else OPERATOR, pair, settings
+            )
+            for number, pair in enumerate(ports)
+        ]
+        for replica, segment in zip(self.replicas, segments, strict=False):
+            replica.place = segment.place
+
+    @property
+    def operator(self) -> Replica:
+        """The one operator of a world that needs no more."""
+        return self.replicas[0]
 
     def start_operator(self) -> None:
-        """Start the operator and return when it leads; raise DaemonError."""
-        self._start_operator(self._leads)
+        """Start the one operator and return when it leads; raise DaemonError."""
+        self.operator.start(self.operator.leads)
 
-    def keep_operator(self) -> None:
-        """Start the operator, if it does not run, and do not wait for it."""
-        if OPERATOR not in self.pids():
-            self._start_operator(lambda: True)
+    def keep_operators(self) -> None:
+        """Start the operators that do not run, and do not wait for them."""
+        for replica in self.replicas:
+            replica.keep()
 
-    def stop_operator(self, grace: float = STOP_GRACE) -> None:
-        """Stop the operator; with `grace=0` kill it."""
-        self.control_plane.daemons.stop(OPERATOR, grace)
-
-    def _start_operator(self, ready: Callable[[], bool]) -> None:
-        argv = [
-            *(sys.executable, "-m", "amalthea.main", "operator", "--leader-elect"),
-            f"--kubeconfig={self.kubeconfig}",
-            f"--metrics-bind-address=127.0.0.1:{self._metrics_port}",
-            f"--health-probe-bind-address=127.0.0.1:{self._probe_port}",
-        ]
-        environment = {"CLUSTER_SCOPED": "true", "RELEASE_NAMESPACE": OPERATOR_NAMESPACE, "POD_NAME": OPERATOR}
-        daemon = Daemon(OPERATOR, argv, environment | self._settings)
-        self.control_plane.daemons.start(daemon, ready, _START_TIMEOUT)
+    def leader(self) -> Replica | None:
+        """Return the replica whose Lease it is, if it runs; raise ApiError, OSError or HTTPException."""
+        try:
+            holder = self.control_plane.api.get(LEASE)["spec"].get("holderIdentity")
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return next((each for each in self.replicas if each.identity == holder and each.pid is not None), None)
 
     def pids(self) -> dict[str, int]:
         """Return the process ids of all programs that run."""
         return self.control_plane.daemons.running()
 
-    def counters(self) -> Counters:
-        """Return what the operator tells of itself."""
-        exposition = self._metrics()
-        return Counters(
-            watch_events=int(metric(exposition, "amalthea_watch_events_total")),
-            passes=int(metric(exposition, "amalthea_reconciles_total")),
-            progress_writes=int(metric(exposition, "amalthea_progress_writes_total")),
-        )
-
-    def _leads(self) -> bool:
-        try:
-            return metric(self._metrics(), "amalthea_leading") > 0
-        except (OSError, http.client.HTTPException):
-            return False
-
-    def _metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=10) as answer:
-            text: bytes = answer.read()
-        return text.decode()
-
-
-def metric(exposition: str, name: str) -> float:
-    """Return the sum of a metric over all its labels, 0 if it is not there."""
-    lines = (line for line in exposition.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
-
 
 @contextmanager
-def world(sessions: int, progress: Progress, **settings: str) -> Iterator[World]:
-    """Start everything that so many sessions need but the operator; stop and remove it in the end.
+def world(
+    sessions: int, progress: Progress, replicas: int = 1, *, apart: bool = False, **settings: str
+) -> Iterator[World]:
+    """Start everything that so many sessions need but the operators; stop and remove it in the end.
 
-    The operator will have the settings in its environment.
+    The operators will have the settings in their environment and, if they are to be `apart` and the machine allows it,
+    each a network of its own.
     """
-    with _own_folder() as folder, _ports(2) as operator_ports:
+    with _own_folder() as folder, _ports(2 * replicas) as operator_ports:
         cluster = folder / "cluster"
         _clear(cluster, progress)
-        chosen = replace(kwok.settings(audit_user=USER), controller_manager_flags=_PATIENT)
-        with ControlPlane(cluster, chosen, progress) as control_plane:
+        with (
+            _networks(replicas if apart else 0, progress) as segments,
+            _control_plane(cluster, segments, progress) as it,
+        ):
             with progress.step("Preparing the cluster"):
-                _prepare(control_plane)
+                _prepare(it)
                 # Room for the sessions that start while others still stop.
-                kwok.FakeNodes(control_plane, 2 + sessions * 2 // kwok.PODS_PER_NODE, progress).start()
-            yield World(control_plane, operator_ports, settings)
+                kwok.FakeNodes(it, 2 + sessions * 2 // kwok.PODS_PER_NODE, progress).start()
+            yield World(it, operator_ports, settings, segments)
+
+
+def _networks(count: int, progress: Progress) -> AbstractContextManager[list[Segment]]:
+    return network.separate(count, progress) if count else nullcontext([])
+
+
+def _control_plane(folder: Path, segments: list[Segment], progress: Progress) -> ControlPlane:
+    settings = replace(kwok.settings(audit_user=USER), controller_manager_flags=_PATIENT)
+    return ControlPlane(folder, replace(settings, address=network.ADDRESS) if segments else settings, progress)
 
 
 @contextmanager
@@ -193,7 +176,7 @@ def _prepare(control_plane: ControlPlane) -> None:
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": USER}],
     }
     api.post("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
-    deadline = time.monotonic() + _START_TIMEOUT
+    deadline = time.monotonic() + _SERVED_WITHIN
     while not api.healthy(f"/apis/{names.API_VERSION}/namespaces/{NAMESPACE}/{names.PLURAL}"):
         if time.monotonic() > deadline:
             raise BenchError("the API server does not serve sessions")

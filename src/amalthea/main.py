@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from amalthea import __version__
 
 if TYPE_CHECKING:
-    from amalthea.operator import run
+    from amalthea.operator import instance
 
 IGNORED_FLAGS = (
     "enable-http2",
@@ -138,7 +138,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _report_errors(arguments: argparse.Namespace) -> "run.Trace | None":
+def _report_errors(arguments: argparse.Namespace) -> "instance.Trace | None":
     """Report errors to Sentry where that is asked for; return what traces passes then.
 
     Its package is an extra, and imported only then.

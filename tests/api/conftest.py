@@ -56,16 +56,17 @@ def full_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Con
 @pytest.fixture
 def namespace(control_plane: ControlPlane) -> str:
     """Return the name of a new namespace in `control_plane` that no other test uses."""
-    return _new_namespace(control_plane)
+    return new_namespace(control_plane)
 
 
 @pytest.fixture
 def full_namespace(full_control_plane: ControlPlane) -> str:
     """Return the name of a new namespace in `full_control_plane` that no other test uses."""
-    return _new_namespace(full_control_plane)
+    return new_namespace(full_control_plane)
 
 
-def _new_namespace(control_plane: ControlPlane) -> str:
+def new_namespace(control_plane: ControlPlane) -> str:
+    """Make a namespace that no other test uses; return its name."""
     name = f"test-{secrets.token_hex(4)}"
     control_plane.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
     return name

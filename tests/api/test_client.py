@@ -1,8 +1,10 @@
 """The client's verbs on a real API server, and on the fake one: what tests learn from the fake must be true."""
 
+import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from amalthea.engine.lease_store import LeaseRecord
 from amalthea.engine.ports import Stale
 from amalthea.kube import config, errors
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.lease import KubeLease
+from amalthea.kube.lease import LEASES, KubeLease
 from amalthea.kube.resource import Resource, Selection
 from amalthea.testing.api import FakeApi
 from lab.control_plane import ControlPlane
@@ -257,6 +259,18 @@ async def test_of_two_writers_of_a_lease_one_is_refused(either: Client, namespac
         await lease.update(LeaseRecord("b", 15, now, now, 1, version="1"))
     released = await lease.update(LeaseRecord("", 1, now, now, 0, version=second.version))
     assert (released.holder, released.duration) == ("", 1)
-    await either.delete(Resource("coordination.k8s.io", "v1", "leases", "Lease"), (namespace, "lease"))
+    await either.delete(LEASES, (namespace, "lease"))
     with pytest.raises(Stale):
         await lease.update(released)
+
+
+async def test_a_watch_of_a_lease_tells_its_changes_and_no_others(either: Client, namespace: str) -> None:
+    lease, other = KubeLease(either, (namespace, "lease")), KubeLease(either, (namespace, "other"))
+    now = SystemClock().now()
+    first = await lease.create(LeaseRecord("a", 15, now, now, 0))
+    async with lease.watch(first.version) as changes, asyncio.timeout(20):
+        await other.create(LeaseRecord("b", 15, now, now, 0))
+        released = await lease.update(replace(first, holder=""))
+        assert await anext(changes) == released
+        await either.delete(LEASES, (namespace, "lease"))
+        assert await anext(changes) is None

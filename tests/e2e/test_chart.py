@@ -3,6 +3,9 @@
 Each test that installs a release of its own does so in a namespace of its own: no two operators serve the same one.
 """
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from lab.admin import Admin
 from lab.api import Api
 from lab.release import Release
 from tests.e2e import old_chart
-from tests.e2e.cluster import explainer
+from tests.e2e.cluster import explainer, wait_until_sessions_can_own
 from tests.e2e.operator_pod import Installation
 from tests.e2e.specs import STARTS, job, opened_at
 from tests.support.world import Object, World
@@ -98,6 +101,55 @@ def test_an_upgrade_from_the_old_chart_restarts_no_session(
     assert "willHibernateAt" in cluster.kubectl("explain", "amaltheasession.status")
     world.delete("AmaltheaSession", "live")
     world.wait_until_nothing_is_left("live", STARTS)
+
+
+@pytest.mark.timeout(400)
+def test_an_upgrade_of_two_replicas_restarts_no_session_and_tells_nothing_new(
+    installation: Installation, cluster: Admin
+) -> None:
+    release, world = installation.release, installation.world
+    two = "--set=controllerManager.replicas=2"
+    release.install(two)
+    wait_until_sessions_can_own(release)
+    world.session("live", opened_at(release.namespace))
+    world.session("batch", job(seconds=600))
+    world.session("rests", {**opened_at(f"{release.namespace}-b"), "hibernated": True})
+    for name, state in (("live", "Running"), ("batch", "Running"), ("rests", "Hibernated")):
+        world.wait_for_state(name, state, STARTS)
+    before = {name: explained(cluster, world, name) for name in ("live", "batch", "rests")}
+    pods, former = (pod_of(world, "live"), world.job_pod("batch")["metadata"]["uid"]), operator_pods(world)
+    assert len(former) == 2
+
+    release.install(two, "--set=culling.usageInterval=31s")
+    world.wait_for("Lease", LEASE, lambda lease: lease["spec"]["holderIdentity"] in operator_pods(world), TAKEN_OVER)
+    assert operator_pods(world).isdisjoint(former)
+    # Only a leader that has looked at all sessions makes this change: what it had to tell has been told then.
+    world.patch_spec("live", ingress={"annotations": {"seen": "by-the-new-one"}})
+    world.wait_for("Ingress", "live", lambda ingress: ingress["metadata"]["annotations"].get("seen"), STARTS)
+    assert (pod_of(world, "live"), world.job_pod("batch")["metadata"]["uid"]) == pods
+    assert {name: explained(cluster, world, name) for name in before} == before
+    for name in before:
+        world.delete("AmaltheaSession", name)
+        world.wait_until_nothing_is_left(name, STARTS)
+
+
+def operator_pods(world: World) -> set[str]:
+    """Return the names of the operator's pods that are not on their way out."""
+    return {
+        pod["metadata"]["name"]
+        for pod in world.all("Pod")
+        if pod["metadata"]["labels"].get("control-plane") == "controller-manager"
+        and "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def explained(cluster: Admin, world: World, name: str) -> Object:
+    """Return what `amalthea explain` tells of a session, but for when it was asked."""
+    place = ("--kubeconfig", str(cluster.kubeconfig), "--namespace", world.namespace)
+    command = (sys.executable, "-m", "amalthea.main", "explain", name, "--output", "json", *place)
+    told: Object = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    del told["explainedAt"]
+    return told
 
 
 def test_an_uninstall_leaves_the_crd_and_running_sessions(installation: Installation) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -18,8 +19,8 @@ from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
 from amalthea.build.secret import draw
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.ports import Key, Stale
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.ports import Key, Listed, Stale
+from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
@@ -27,20 +28,23 @@ from amalthea.model.plan import Fresh
 from amalthea.model.usage import Usage
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier
-from amalthea.operator.caches import BLIND_AFTER, Caches
+from amalthea.operator.audit import Audit
+from amalthea.operator.caches import Caches
 from amalthea.operator.deletions import Deletions
 from amalthea.operator.doorbell import Ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
+from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.observers import Living
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
-from amalthea.operator.reconcile import Chance, Hands, Reconciler
+from amalthea.operator.pacer import Pacer
+from amalthea.operator.reconcile import Reconciler
 from amalthea.operator.recorder import Recorder
 from amalthea.operator.refusals import Refusals
 from amalthea.operator.usage import UsagePoller
+from amalthea.operator.wars import Wars
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -54,23 +58,30 @@ BACKOFF = timedelta(seconds=5)
 
 
 class Loop:
-    """One operator and one session. `cpu` is what the session uses, `ring` asks its door."""
+    """One operator and one session. `cpu` is what it uses, None if nobody tells; `ring` asks its door."""
 
     def __init__(self, api: FakeApi, client: Client, clock: FakeClock, session: Key, ring: Ring) -> None:
-        self.cpu = Decimal(0)
+        self.cpu: Decimal | None = Decimal(0)
         self._clock = clock
         self._session = session
         self._due: datetime | None = clock.now()
         self._woken = False
+        self._api = api
+        self._silent_since: dict[str, float] = {}
         self._caches = Caches(lambda *_: self._wake(session))
         self._doorman = Doorman(ring, clock, lambda _: None)
         self._doorman.wake = self._wake
-        self._reconciler = self._reconciler_before(client)
-        self._follow(api)
+        queue = WorkQueue(clock, Backoff(random.Random(1)))
+        self._inquirer = Inquirer(client, clock, queue)
+        self._inquirer.wake = self._wake
+        self._caches.silent_for = self._silent_for
+        self._audit = Audit(client, self._caches, Settings(), clock, Backoff(random.Random(1)))
+        self._reconciler = self._reconciler_before(client, queue)
+        self._follow()
 
     async def run(self, until: datetime) -> None:
         """Let time pass, and look at the session whenever it is to be looked at."""
-        asking = asyncio.create_task(self._doorman.run())
+        asking = [asyncio.create_task(each.run()) for each in (self._doorman, self._inquirer)]
         while True:
             await self._clock.advance(0)
             if self._woken or (self._due is not None and self._due <= self._clock.now()):
@@ -79,15 +90,27 @@ class Loop:
                 await self._clock.advance((ahead - self._clock.now()).total_seconds())
             else:
                 break
-        asking.cancel()
+        for each in asking:
+            each.cancel()
 
-    def begin_term(self, watched_until: datetime | None) -> None:
-        """Take over from a leader that was last known to be at work then."""
+    async def begin_term(self, watched_until: datetime | None) -> None:
+        """Take over from a leader that was last known to be at work then: look for drift, and at the session."""
         self._reconciler.begin_term(watched_until)
+        await self._audit.run()
+        self._wake(self._session)
 
-    def hear_of_pods(self, *, heard: bool) -> None:
-        """Say whether the watch of pods brings anything."""
-        self._caches.pods_silent_for = lambda: 0.0 if heard else BLIND_AFTER + 1
+    def hear_nothing_of(self, *kinds: str) -> None:
+        """Say which watches bring nothing from now on; a kind that is heard of again is listed anew."""
+        heard_again = self._silent_since.keys() - set(kinds)
+        self._silent_since = {kind: self._silent_since.get(kind, self._clock.monotonic()) for kind in kinds}
+        for kind in heard_again:
+            self._list(kind)
+
+    def poll(self) -> None:
+        """Measure the session, as the poll of the metrics API does from time to time."""
+        if (usage := self._measure()) is not None:
+            self._usage.continuity.measured(self._session, usage.at)
+        self._wake(self._session)
 
     def wake(self) -> None:
         """Look at the session at the next moment, as if something about it had changed."""
@@ -102,40 +125,54 @@ class Loop:
         except ApiError:
             self._due = self._clock.now() + BACKOFF
 
-    def _wake(self, _: Key) -> None:
+    def _wake(self, _: Key, __: Priority = Priority.BACKGROUND) -> None:
         self._woken = True
 
-    def _follow(self, api: FakeApi) -> None:
+    def _measure(self) -> Usage | None:
+        return Usage(self.cpu, self._clock.now()) if self.cpu is not None else None
+
+    def _silent_for(self, kind: str) -> float:
+        return self._clock.monotonic() - self._silent_since[kind] if kind in self._silent_since else 0.0
+
+    def _follow(self) -> None:
         """Know what is there, and what changes from now on, as a watch would tell."""
-        for kind, path in PATHS.items():
-            for found in api.objects.select(Choice(path)):
-                self._learn(kind, found)
+        for kind in PATHS:
+            self._list(kind)
         kinds = {path: kind for kind, path in PATHS.items()}
-        api.objects.listeners.append(lambda change: self._hear(kinds.get(change.kind), change))
+        self._api.objects.listeners.append(lambda change: self._hear(kinds.get(change.kind), change))
+
+    def _list(self, kind: str) -> None:
+        found = tuple(map(self._read(kind), self._api.objects.select(Choice(PATHS[kind]))))
+        self._caches.stores[kind].replace(Listed(found, str(self._api.objects.version)))
 
     def _hear(self, kind: str | None, change: Happened) -> None:
-        if kind is not None and change.type != "DELETED":
-            self._learn(kind, change.object)
+        if kind is None or kind in self._silent_since:
+            return
+        if change.type == "DELETED":
+            metadata = change.object["metadata"]
+            self._caches.stores[kind].observe_deleted((metadata["namespace"], metadata["name"]), metadata["uid"])
+        else:
+            self._caches.stores[kind].observe(self._read(kind)(change.object))
 
-    def _learn(self, kind: str, found: Manifest) -> None:
-        self._caches.stores[kind].observe(WATCHED[kind].decode(msgspec.json.encode(found)))
+    def _read(self, kind: str) -> Callable[[Manifest], Any]:
+        return lambda found: WATCHED[kind].decode(msgspec.json.encode(found))
 
-    def _reconciler_before(self, client: Client) -> Reconciler:
+    def _reconciler_before(self, client: Client, queue: WorkQueue) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
-        queue = WorkQueue(clock, Backoff(random.Random(1)))
-        deletions = Deletions(metrics.deleted)
+        deletions, refusals = Deletions(metrics.deleted), Refusals(clock)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
         hands = Hands(
-            Applier(client, caches, Refusals(clock), living),
+            Applier(client, caches, refusals, Wars(clock), living),
+            refusals,
             Finalizer(client, caches),
-            Announcer(client, caches, recorder, Pacer(clock, queue, PROGRESS), living),
+            Announcer(client, caches, recorder, Pacer(clock, queue), living),
             Ender(client, caches, recorder, deletions),
             deletions,
-            Inquirer(client, clock, Pacer(clock, queue, QUESTIONS)),
+            self._inquirer,
             self._doorman,
         )
-        usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
-        usage.now = lambda: Usage(self.cpu, clock.now())
+        usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
+        usage.now = self._measure
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(clock.now()))), partial(draw, random.Random(1).randbytes))
         return Reconciler(caches, usage, hands, Settings(), clock, chance)
 
@@ -143,7 +180,7 @@ class Loop:
 class _FreshUsage(UsagePoller):
     """Measures at each look, so that no test waits for the metrics API."""
 
-    now: Callable[[], Usage]
+    now: Callable[[], Usage | None]
 
     def of(self, session: Key) -> Usage | None:  # noqa: ARG002
         return self.now()

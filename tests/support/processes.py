@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lab import ports
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def free_port() -> int:

@@ -173,9 +173,9 @@ class World:
         return [event["reason"] for event in sorted(ours, key=lambda event: int(event["metadata"]["resourceVersion"]))]
 
 
-def ready_status(pod: Object) -> Object:
-    """Return the status of a pod whose containers all run and are ready."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+def ready_status(pod: Object, now: str = "") -> Object:
+    """Return the status of a pod whose containers all run and are ready, since this moment if no other is given."""
+    now = now or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     runs = {"running": {"startedAt": now}}
     done = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}}
 

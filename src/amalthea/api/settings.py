@@ -58,7 +58,7 @@ class Settings:
     identity: str = ""
     """Who holds the Lease (POD_NAME, else the host's name): a restarted container takes its own back at once."""
     workers: int = 16
-    """Sessions that are worked on at once (AMALTHEA_WORKERS)."""
+    """Sessions that are worked on at once, not counting those that take longer than a second (AMALTHEA_WORKERS)."""
     usage_interval: timedelta = timedelta(seconds=30)
     """Between two questions for what sessions use (AMALTHEA_USAGE_INTERVAL, such as 30s)."""
     stopping_lead: timedelta = timedelta(minutes=10)

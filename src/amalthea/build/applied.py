@@ -54,7 +54,7 @@ def read(child: ChildView) -> Applied | None:
         return None
     try:
         applied = msgspec.json.decode(text, type=Applied)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
     return applied if applied.v == SCHEME else Applied(labels=applied.labels, annotations=applied.annotations)
 

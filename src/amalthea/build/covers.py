@@ -9,20 +9,21 @@ def covers(live: Manifest, manifest: Manifest) -> bool:
     """Tell whether every section that we own is in the live object as the manifest has it."""
     kind: str = manifest["kind"]
     if kind == "Secret":
-        return _covers(live.get("data"), manifest.get("data"))
+        return says(live.get("data"), manifest.get("data"))
     # A Job's template is fixed by the API server; its other kinds' sections are those that patches replace.
     names = OWNED.get(kind, ())
-    return all(_covers(live["spec"].get(name), manifest["spec"].get(name)) for name in names if name != "replicas")
+    return all(says(live["spec"].get(name), manifest["spec"].get(name)) for name in names if name != "replicas")
 
 
-def _covers(live: object, wanted: object) -> bool:
+def says(live: object, wanted: object) -> bool:
+    """Tell whether a value of the API server says what the wanted one says."""
     if wanted in (None, "", {}, []):
         return not live or live == wanted
     if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(_covers(live.get(key), value) for key, value in wanted.items())
+        return isinstance(live, dict) and all(says(live.get(key), value) for key, value in wanted.items())
     if isinstance(wanted, list):
         same_length = isinstance(live, list) and len(live) == len(wanted)
-        return same_length and all(_covers(*pair) for pair in zip(live, wanted, strict=True))  # type: ignore[call-overload]
+        return same_length and all(says(*pair) for pair in zip(live, wanted, strict=True))  # type: ignore[call-overload]
     return live == wanted or _same_quantity(live, wanted)
 
 

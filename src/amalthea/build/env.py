@@ -12,6 +12,7 @@ from amalthea.build.limits import Growth
 
 _TOKEN = re.compile(r"\$\$|\$\((?P<name>[^)]*)\)|\$")
 """An escaped dollar, a reference to a variable that is defined before, or a dollar that means itself."""
+_DOLLAR = re.compile(r"\$\$?")
 
 
 def unique(env: list[Manifest], field: str = "spec.session.env") -> list[Manifest]:
@@ -34,7 +35,9 @@ def unique(env: list[Manifest], field: str = "spec.session.env") -> list[Manifes
         if position == last[name]:
             kept.append(variable)
         elif "valueFrom" not in variable:
-            dropped[name] = _escaped(variable.get("value") or "")
+            value = variable.get("value") or ""
+            dropped[name] = _escaped(value)
+            growth.add(len(dropped[name]) - len(value))
     return kept
 
 
@@ -56,7 +59,8 @@ def without_references(value: str, known: Container[str] = ()) -> str:
         name = token["name"]
         return token[0] if name is None or name in known else token[0].replace("$", "$$")
 
-    return _TOKEN.sub(as_text, value)
+    head, tail = _parted(value)
+    return _TOKEN.sub(as_text, head) + tail
 
 
 def mounts_as_written(mounts: Iterable[Manifest]) -> list[Manifest]:
@@ -76,13 +80,26 @@ def _with_former_values(variable: Manifest, former: dict[str, str], growth: Grow
         return variable
 
     def text(token: re.Match[str]) -> str:
-        replaced = former.get(token["name"], token[0])
-        growth.add(len(replaced) - len(token[0]))
-        return replaced
+        known = former.get(token["name"])
+        if known is None:
+            return token[0]
+        growth.add(len(known) - len(token[0]))
+        return known
 
-    return {**variable, "value": _TOKEN.sub(text, value)}
+    head, tail = _parted(value)
+    return {**variable, "value": _TOKEN.sub(text, head) + tail}
 
 
 def _escaped(value: str) -> str:
     """Return the text such that its stray dollars mean themselves wherever it is put."""
-    return _TOKEN.sub(lambda token: "$$" if token[0] == "$" else token[0], value)
+    head, tail = _parted(value)
+    return _TOKEN.sub(lambda token: "$$" if token[0] == "$" else token[0], head) + _DOLLAR.sub("$$", tail)
+
+
+def _parted(value: str) -> tuple[str, str]:
+    """Return the part of a text that can hold references, and the rest.
+
+    To look for the end of a reference at each dollar of the rest would take quadratic time.
+    """
+    end = value.rfind(")") + 1
+    return value[:end], value[end:]

@@ -7,6 +7,8 @@ from amalthea.model.validation import Problem
 
 LARGEST_CHILDREN = 1 << 20
 """Bytes of all children's manifests together, as JSON. The API server takes no more than some 1.5 MiB per object."""
+_RECORD = 250
+"""Bytes of a child's record, without the names that it holds."""
 LARGEST_GROWTH = 64 << 10
 """Bytes that the variables of one container may gain where repeated definitions refer to their former values."""
 
@@ -25,7 +27,7 @@ def bounded(children: list[Manifest]) -> list[Manifest]:
     Raises:
         TooLargeError: they exceed LARGEST_CHILDREN.
     """
-    sizes = {f"{child['kind']} {child['metadata']['name']}": len(msgspec.json.encode(child)) for child in children}
+    sizes = {f"{child['kind']} {child['metadata']['name']}": _size(child) for child in children}
     if (total := sum(sizes.values())) > LARGEST_CHILDREN:
         largest = max(sizes, key=lambda child: sizes[child])
         raise TooLargeError(
@@ -36,6 +38,13 @@ def bounded(children: list[Manifest]) -> list[Manifest]:
             )
         )
     return children
+
+
+def _size(child: Manifest) -> int:
+    """Return the bytes of a child as it is written: its record (`applied.py`) repeats the names of its metadata."""
+    metadata = child["metadata"]
+    named = msgspec.json.encode([*metadata.get("labels", ()), *metadata.get("annotations", ())])
+    return len(msgspec.json.encode(child)) + len(msgspec.json.encode(named.decode())) + _RECORD
 
 
 class Growth:

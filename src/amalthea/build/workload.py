@@ -84,11 +84,12 @@ def waits(observed: Observed, reason: Reason) -> Finding:
 
 def awaits(pod: str) -> Finding:
     """Return the finding for a job that is not started before a pod of its former run is gone."""
+    present = f"The pod {pod} of the job's former run is" if pod else "A pod of the job's former run may be"
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.TERMINATING,
-        f"The pod {pod} of the job's former run is still there; the next run starts when it is gone, so that no two "
-        "write to one volume. If nothing stops it, delete it.",
+        f"{present} still there; the next run starts when it is gone, so that no two write to one volume. If nothing "
+        "stops it, delete it.",
     )
 
 

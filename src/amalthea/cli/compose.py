@@ -15,7 +15,7 @@ def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
     metadata, status = known.observed.session.metadata, known.observed.session.status
     cause = headline.cause(known)
     noticed = notices.notices(known, cause)
-    coming = limits.coming(known)
+    coming = limits.coming(known, now)
     return Explanation(
         name=metadata.name,
         namespace=metadata.namespace,

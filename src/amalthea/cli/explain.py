@@ -55,8 +55,8 @@ async def explain(config: Config, request: Request, now: datetime) -> str:
 async def _one(client: Client, key: tuple[str, str], request: Request, now: datetime) -> str:
     try:
         known = await reading.read(client, key)
-    except NotFound as error:
-        raise CannotExplain(await trouble.missing(client, key, error)) from None
+    except NotFound:
+        raise CannotExplain(await trouble.missing(client, key)) from None
     told = compose.explanation(known, _kubectl(key[0], request), now)
     return _as_json(told) if request.as_json else text.render(told, request.paper)
 

@@ -83,12 +83,12 @@ _MEANINGS = {
 }
 
 
-def coming(known: Known) -> tuple[Coming, ...]:
+def coming(known: Known, now: datetime) -> tuple[Coming, ...]:
     """Return what the session's limits mean, the next first."""
     observed = known.observed
     if observed.deleting:
         return ()
-    counting = _counting(observed)
+    counting = _counting(observed, now)
     found = [*_limits(observed, counting), *_failure(observed), *_announced(observed, counting)]
     return tuple(sorted(found, key=lambda each: each.at or NEVER))
 
@@ -99,10 +99,10 @@ def started_at(known: Known) -> datetime | None:
     return start.replace(microsecond=0) if start is not None else None
 
 
-def _counting(observed: Observed) -> dict[Cause, Deadline]:
+def _counting(observed: Observed, now: datetime) -> dict[Cause, Deadline]:
     """Return the deadlines that are in force."""
     status = observed.session.status
-    found = lifecycle.deadlines(observed, status)
+    found = lifecycle.deadlines(observed, status, now)
     out_of_force: tuple[Cause, ...] = PAUSES if status.will_hibernate_at is None or observed.hibernated else ()
     return {cause: deadline for cause, deadline in found.items() if cause not in out_of_force}
 
@@ -139,10 +139,12 @@ def _may_come(observed: Observed, cause: Cause) -> bool:
 
 
 def _failure(observed: Observed) -> Iterator[Coming]:
-    """Return when the session will be failed because no node takes it."""
+    """Return when the session will be failed because no node takes it, for want of room or of a volume."""
     at = patience.scheduling_fails_at(observed)
     if at is not None and observed.session.status.state == "NotReady":
-        yield Coming(at=at, action="fail", limit="", value="", why="It fails, unless a node can take it before.")
+        room = observed.pod is not None and observed.pod.unschedulable is not None
+        before = "a node can take it" if room else "its volumes are there"
+        yield Coming(at=at, action="fail", limit="", value="", why=f"It fails, unless {before} before.")
 
 
 def _announced(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Coming]:

@@ -47,7 +47,7 @@ class Listing(Part, frozen=True, kw_only=True):
 
 def listing(namespace: str, sessions: Iterable[Known], now: datetime) -> Listing:
     """Return the sessions of a namespace: those in trouble first, then those for which something comes soonest."""
-    lines = sorted((_line(known) for known in sessions), key=_urgency)
+    lines = sorted((_line(known, now) for known in sessions), key=_urgency)
     return Listing(namespace=namespace, sessions=tuple(lines), explained_at=now)
 
 
@@ -66,7 +66,7 @@ def render(told: Listing, paper: Paper) -> str:
     return "\n".join(shown) + "\n"
 
 
-def _line(known: Known) -> Line:
+def _line(known: Known, now: datetime) -> Line:
     session = known.observed.session
     return Line(
         name=session.metadata.name,
@@ -76,7 +76,7 @@ def _line(known: Known) -> Line:
         cause=headline.cause(known),
         error=session.status.error or "",
         since=headline.since(known),
-        next=next((each for each in coming(known) if each.at is not None), None),
+        next=next((each for each in coming(known, now) if each.at is not None), None),
     )
 
 

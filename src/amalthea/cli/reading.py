@@ -18,7 +18,7 @@ from amalthea.cli import history
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
-from amalthea.kube.errors import ApiError, Forbidden, NotFound
+from amalthea.kube.errors import ApiError, Forbidden, NotFound, NotServed
 from amalthea.kube.resource import Selection
 from amalthea.model import decoding
 from amalthea.model.observed import Observed
@@ -151,7 +151,7 @@ class _Reader:
         """Return the answer; None if there is no such object, or none was given: then it is noted."""
         try:
             return await request()
-        except NotFound:
+        except (NotFound, NotServed):
             return None
         except Forbidden:
             self._unread[plural] = f"You may not {verb} {plural} here, so {_UNTOLD[plural]} is not told."

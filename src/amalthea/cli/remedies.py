@@ -215,6 +215,7 @@ REMEDIES: dict[str, Remedy] = {
     Reason.NAME_TAKEN: _says("Delete what has its name, if nobody needs that, or make a new session of another name."),
     Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
     Reason.UNAVAILABLE: _says("Wait: it is tried again by itself. If it lasts, ask your admin."),
+    Reason.CONTESTED: _says("Ask your admin which program of the cluster changes it, and to stop that."),
     Reason.KIND_UNKNOWN: _says("Wait half a minute: the cluster is still learning of sessions."),
     Reason.TERMINATING: _says("Wait: what has its name is about to be gone."),
 }

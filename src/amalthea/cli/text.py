@@ -143,7 +143,7 @@ def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
 
 def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
     """Yield one thing that happened; the cause of how the session is stands above already."""
-    time = f"{each.at.astimezone(paper.zone):%H:%M:%S}"
+    time = f"{words.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
     if told.cause:
         message = message.replace(told.cause, "").strip() or "As told above."

@@ -119,7 +119,7 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
     failed = "The session failed." if known.observed.interactive else "The job failed."
     yield _of_session(known, moment(status.failing_since), "Failed", failed, warning=True)
     yield _of_session(known, moment(status.hibernated_since), "Hibernated", "The session was paused.")
-    yield _of_session(known, moment(status.failed_scheduling_since), "Unschedulable", "No node had room for it.")
+    yield _of_session(known, moment(status.failed_scheduling_since), "Unschedulable", "No node could take it.")
     if known.observed.interactive:
         yield _of_session(known, moment(status.idle_since), "Idle", "From here on nobody seems to work in it.")
     elif status.state == "Succeeded":

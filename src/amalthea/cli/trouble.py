@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from amalthea.api import names
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
-from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound, Unauthorized, Unreachable
+from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound, NotServed, Unauthorized, Unreachable
 from amalthea.kube.resource import Resource, Selection
 from amalthea.model.views import Metadata, View
 from amalthea.operator.kinds import SESSIONS
@@ -42,18 +42,16 @@ def in_words(error: ApiError, server: str, namespace: str) -> str:
             f"You may not read sessions in the namespace {namespace}. Name another with -n, or ask its admin for the"
             f" right to get and list {names.PLURAL}.{names.GROUP}."
         )
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound | NotServed):
         return _NOT_INSTALLED
     if isinstance(error, Invalid):
         return "This cannot be the name of a session or a namespace: use small letters, digits, dots and hyphens."
     return f"The cluster at {server} did not answer as it should ({error.message}). Try again later."
 
 
-async def missing(client: Client, key: Key, error: NotFound) -> str:
+async def missing(client: Client, key: Key) -> str:
     """Return why there is no such session, as far as the reader may look, and the remedy."""
     namespace, name = key
-    if f'"{name}" not found' not in error.message:
-        return _NOT_INSTALLED
     if await _namespace_is_missing(client, namespace):
         return f"There is no namespace {namespace} in this cluster. Name another with -n."
     here = await _sessions(client, Selection(namespace))

@@ -24,9 +24,17 @@ def span(duration: timedelta) -> str:
     return " ".join(shown) or "0 s"
 
 
+def in_zone(at: datetime, zone: tzinfo | None) -> datetime:
+    """Return a time as a zone has it (None: this machine's); one at the end of all years stays as it is."""
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at
+
+
 def clock(at: datetime, now: datetime, zone: tzinfo | None, *, seconds: bool = False) -> str:
     """Return a time in a zone (None: this machine's), with the day if that is not today's."""
-    local, today = at.astimezone(zone), now.astimezone(zone)
+    local, today = in_zone(at, zone), in_zone(now, zone)
     text = local.strftime("%H:%M:%S" if seconds else "%H:%M")
     return text if local.date() == today.date() else f"{day(at, now, zone)} {text}"
 
@@ -56,7 +64,7 @@ def zone_name(now: datetime, zone: tzinfo | None) -> str:
 
 def day(at: datetime, now: datetime, zone: tzinfo | None) -> str:
     """Return a day, with its year if that is not this one."""
-    local, today = at.astimezone(zone), now.astimezone(zone)
+    local, today = in_zone(at, zone), in_zone(now, zone)
     text = f"{local:%a} {local.day} {local:%b}"
     return text if local.year == today.year else f"{text} {local.year}"
 

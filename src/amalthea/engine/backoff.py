@@ -10,10 +10,14 @@ LONGEST_ASKED = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential backoff with jitter: ``base`` seconds, doubled per failure up to ``cap``, times 0.75 to 1.25."""
+    """Exponential backoff with jitter: ``base`` seconds, ``factor`` times more per failure up to ``cap``.
+
+    All times 0.75 to 1.25. As they are, the numbers let no minute have more than four attempts after the first.
+    """
 
     random: Randomness
-    base: float = 0.8
+    base: float = 1.2
+    factor: float = 4.0
     cap: float = 30.0
 
     def delay(self, failures: int, at_least: float | None = None) -> float:
@@ -22,5 +26,5 @@ class Backoff:
         No more than LONGEST_ASKED: a proxy's page of a maintenance may ask for a day.
         """
         # The exponent is bounded because a float overflows after a thousand failures, which takes one bad night.
-        exponential = min(self.cap, self.base * 2.0 ** min(failures - 1, 32))
+        exponential = min(self.cap, self.base * self.factor ** min(failures - 1, 32))
         return max(min(at_least or 0.0, LONGEST_ASKED), exponential * (0.75 + self.random.random() / 2))

@@ -15,6 +15,10 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    @property
+    def trusted(self) -> bool:
+        return True
+
     def monotonic(self) -> float:
         return time.monotonic()
 
@@ -26,12 +30,32 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+class Limit:
+    """A time limit that is running."""
+
+    def __init__(self, clock: Clock, limit: asyncio.Timeout) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._alarm: Cancellable | None = None
+
+    def restart(self, seconds: float) -> None:
+        """Let the body go on for ``seconds`` from now, however much was left."""
+        self.stop()
+        self._alarm = self._clock.call_at(self._clock.monotonic() + seconds, lambda: self._limit.reschedule(0))
+
+    def stop(self) -> None:
+        """Limit nothing any more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+
 @asynccontextmanager
-async def time_limit(clock: Clock, seconds: float) -> AsyncIterator[None]:
+async def time_limit(clock: Clock, seconds: float) -> AsyncIterator[Limit]:
     """Cancel the body after ``seconds`` of ``clock`` and raise TimeoutError, as ``asyncio.timeout`` does."""
-    async with asyncio.timeout(None) as limit:
-        alarm = clock.call_at(clock.monotonic() + seconds, lambda: limit.reschedule(0))
+    async with asyncio.timeout(None) as timeout:
+        limit = Limit(clock, timeout)
+        limit.restart(seconds)
         try:
-            yield
+            yield limit
         finally:
-            alarm.cancel()
+            limit.stop()

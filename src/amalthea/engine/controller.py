@@ -1,4 +1,4 @@
-"""Works through the queue: so many keys at a time, never one key twice at once.
+"""Works through the queue: so many keys at a time, never one key twice at once, none waiting long for another.
 
 Between ``queue.py`` and a reconcile function that looks at one key as a whole. What it raises decides when the key
 comes again: ``Stale`` at once, anything else with backoff, ``Unavailable`` not before the server asked.
@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, Stale, Unavailable
 from amalthea.engine.queue import WorkQueue
+from amalthea.engine.slots import Slot, Slots
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """The least until a wake-up: one that lies in the past, and that looking does not move, must not become a hot loop."""
@@ -42,14 +43,17 @@ class ControllerObserver(Protocol):
 
 
 class Controller:
-    """Runs ``reconcile`` on the queue's keys, ``workers`` at a time."""
+    """Runs ``reconcile`` on the queue's keys, ``workers`` at a time, not counting those that take long.
+
+    The queue's room bounds those: let it have more than ``workers``.
+    """
 
     def __init__(
         self, queue: WorkQueue, reconcile: Reconcile, workers: int, clock: Clock, observer: ControllerObserver
     ) -> None:
         self._queue = queue
         self._reconcile = reconcile
-        self._free = asyncio.Semaphore(workers)
+        self._slots = Slots(workers, clock)
         self._clock = clock
         self._observer = observer
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -79,15 +83,16 @@ class Controller:
 
     async def _dispatch(self) -> None:
         while True:
-            await self._free.acquire()
+            slot = await self._slots.take()
             try:
                 key = await self._queue.get()
             except asyncio.CancelledError:
-                self._free.release()
+                slot.give_back()
                 raise
+            slot.begin()
             task = asyncio.create_task(self._handle(key))
             self._in_flight.add(task)
-            task.add_done_callback(partial(self._finished, key))
+            task.add_done_callback(partial(self._finished, key, slot))
 
     async def _handle(self, key: Key) -> None:
         started = self._clock.monotonic()
@@ -106,10 +111,10 @@ class Controller:
                 self._queue.add_at(key, max(result.wake_at, self._clock.now() + SHORTEST_WAIT))
             self._observer.reconciled(key, self._clock.monotonic() - started)
 
-    def _finished(self, key: Key, task: asyncio.Task[None]) -> None:
+    def _finished(self, key: Key, slot: Slot, task: asyncio.Task[None]) -> None:
         # A callback, not a `finally` in _handle: a task that is cancelled before its first step runs no line of it.
         self._in_flight.discard(task)
-        self._free.release()
+        slot.give_back()
         if task.cancelled():
             self._queue.add(key)
         self._queue.done(key)

@@ -3,6 +3,9 @@
 Works on the small port of ``lease_store.py``, which ``amalthea.kube.lease`` implements. Nobody's wall clock is trusted:
 the leader counts from the moment it *sent* its last successful renewal, the others from the moment they *saw* the
 record change, which is later. So the leader's ``renew_deadline`` ends before anybody else's ``duration`` does.
+
+A candidate that stands by follows the record by a watch (``lease_watch.py``) and looks as soon as it is released. Where
+it cannot watch it looks every ``retry`` seconds, and where a watch is silent after two of them.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from typing import Any, Protocol, TypeAlias
 
 from amalthea.engine.clock import time_limit
 from amalthea.engine.lease_store import LeaseRecord, LeaseStore
+from amalthea.engine.lease_watch import LeaseWatch, LeaseWatchObserver
 from amalthea.engine.ports import Clock, Randomness, Stale
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -41,7 +45,7 @@ class Candidate:
             raise ValueError("a lease needs duration > renew_deadline > retry > 0")
 
 
-class LeaseObserver(Protocol):
+class LeaseObserver(LeaseWatchObserver, Protocol):
     """Told how the election goes, for logs and metrics."""
 
     def leading(self, leads: bool) -> None:
@@ -64,10 +68,13 @@ class Elector:
         self._clock = clock
         self._random = random
         self._observer = observer
+        self._watch = LeaseWatch(store, clock, random, observer)
         self._held: LeaseRecord | None = None
         self._leads_until = 0.0
         self._seen: LeaseRecord | None = None
         self._seen_at = 0.0
+        self._others: LeaseRecord | None = None
+        self._resigned = False
         self.led_until: datetime | None = None
         """When the lease that was taken last had been renewed before, by whoever held it; None if nobody did."""
 
@@ -83,10 +90,14 @@ class Elector:
         at the end, also when ``run`` is cancelled, and never before ``work`` has ended.
         """
         try:
-            while not await self._term(work):
+            while not (await self._term(work) or self._resigned):
                 await self._pause()
         finally:
             await self._release()
+
+    def resign(self) -> None:
+        """Stand no more: the present term goes on, until its work ends or the lease is lost."""
+        self._resigned = True
 
     async def _term(self, work: Work) -> bool:
         """Win an election and work until the lease is lost; return whether the work is complete."""
@@ -129,16 +140,20 @@ class Elector:
 
     async def _acquire(self) -> bool:
         asked = self._clock.monotonic()
+        self._others = None
         found = await self._store.get()
-        if found is not None and not self._may_take(found):
+        if not self._may_take(found):
             self._held = None
             self._leads_until = 0.0
+            self._others = found
             return False
         claim = self._claim(found)
         write = self._store.create if found is None else self._store.update
+        self._held = claim  # the answer may get lost, or this process be told to stop before it comes
         try:
             self._hold(await write(claim), asked)
         except Stale:
+            self._held = None
             return False
         self.led_until = found.renewed if found is not None else None
         return True
@@ -154,16 +169,18 @@ class Elector:
         return True
 
     def _hold(self, record: LeaseRecord, asked: float) -> None:
-        self._held = record
+        self._held, self._seen = record, None
         self._leads_until = asked + self._candidate.renew_deadline
 
-    def _may_take(self, found: LeaseRecord) -> bool:
+    def _may_take(self, found: LeaseRecord | None) -> bool:
+        if found is None:
+            # Whoever held it when it was deleted may not have noticed yet.
+            return self._seen is None or self._runs_out() <= 0
         if found.holder in ("", self._candidate.identity):
             return True
-        now = self._clock.monotonic()
         if found != self._seen:
-            self._seen, self._seen_at = found, now
-        return now >= self._seen_at + (found.duration or self._candidate.duration)
+            self._seen, self._seen_at = found, self._clock.monotonic()
+        return self._runs_out() <= 0
 
     def _claim(self, found: LeaseRecord | None) -> LeaseRecord:
         now = self._clock.now()
@@ -191,4 +208,16 @@ class Elector:
         return max(0.0, self._leads_until - self._clock.monotonic())
 
     async def _pause(self) -> None:
-        await self._clock.sleep(self._candidate.retry * (1.0 + 0.2 * self._random.random()))
+        """Wait until the record is worth a look: a watch tells at once, and where there is none, time does."""
+        pause = self._candidate.retry * (1.0 + 0.2 * self._random.random())
+        if self._others is None:
+            await self._clock.sleep(pause)
+            return
+        until = self._clock.monotonic() + pause
+        if not await self._watch.follow(self._others.version, self._may_take, lambda: min(2 * pause, self._runs_out())):
+            await self._clock.sleep(min(until - self._clock.monotonic(), self._runs_out()))
+
+    def _runs_out(self) -> float:
+        """Return the seconds until the record that was seen last may be taken, unless it is renewed."""
+        assert self._seen is not None
+        return self._seen_at + (self._seen.duration or self._candidate.duration) - self._clock.monotonic()

@@ -3,6 +3,8 @@
 Used by ``lease.py``; implemented by ``amalthea.kube.lease``.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -31,4 +33,11 @@ class LeaseStore(Protocol):
 
     async def update(self, record: LeaseRecord) -> LeaseRecord:
         """Raise ``Stale`` unless the stored record still is at ``record.version``."""
+        ...
+
+    def watch(self, version: str) -> AbstractAsyncContextManager[AsyncIterator[LeaseRecord | None]]:
+        """Follow the record after ``version``: each change as it is made, None for a deletion.
+
+        Ends whenever the server likes; raises whatever goes wrong.
+        """
         ...

@@ -127,6 +127,11 @@ class Clock(Protocol):
         """Return the wall clock's time, in UTC and aware of it."""
         ...
 
+    @property
+    def trusted(self) -> bool:
+        """Whether `now()` is sure enough to end something by it."""
+        ...
+
     def monotonic(self) -> float:
         """Return seconds since some fixed moment; never goes back."""
         ...

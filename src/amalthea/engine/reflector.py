@@ -17,6 +17,11 @@ WATCH_SPACING = 1.0
 would otherwise be asked without pause."""
 
 
+QUIET = 75.0
+"""Seconds of silence after which a watch that ended is not believed: a bookmark is due each minute, also where nothing
+happens. That a watch begins says nothing: what is between us and the server may keep back all that follows."""
+
+
 class ReflectorObserver(Protocol):
     """Told what a reflector lives through, for logs and metrics."""
 
@@ -52,7 +57,7 @@ class Reflector(Generic[T]):
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the server last answered or sent anything, a bookmark included: so old may the store be."""
+        """Seconds since the server last listed or sent anything, a bookmark included: so old may the store be."""
         return self._clock.monotonic() - self._heard_at if self._heard_at is not None else math.inf
 
     async def run(self) -> NoReturn:
@@ -83,7 +88,6 @@ class Reflector(Generic[T]):
         """
         moved = False
         async with self._source.watch(version) as events:
-            self._heard_at = self._clock.monotonic()
             async for event in events:
                 self._heard_at = self._clock.monotonic()
                 self._store.apply(event)
@@ -91,6 +95,8 @@ class Reflector(Generic[T]):
                 self._failures = 0
                 self._observer.received(self.name)
                 moved = True
+        if self.silent_for > QUIET:
+            self._version = None
         return moved
 
     async def _recover(self, error: Exception) -> None:

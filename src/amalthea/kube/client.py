@@ -11,10 +11,10 @@ from typing import Any, Generic, Self, TypeVar
 import msgspec
 
 from amalthea.engine.ports import Key
-from amalthea.kube import errors
+from amalthea.kube import errors, nesting
 from amalthea.kube.config import Config
 from amalthea.kube.resource import Resource, Selection
-from amalthea.kube.transport import CallObserver, Request, Transport
+from amalthea.kube.transport import CallObserver, DateObserver, Request, Transport
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
 _encode = msgspec.json.Encoder().encode
-_decode_kind = msgspec.json.Decoder(errors.Status).decode
+_decode_kind = nesting.tolerant(msgspec.json.Decoder(errors.Status).decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,21 @@ class RawList(msgspec.Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
-_decode_list = msgspec.json.Decoder(RawList).decode
+_decode_list = nesting.tolerant(msgspec.json.Decoder(RawList).decode)
 
 
 class Client:
     """Verbs on the objects of one API server. Each raises ``errors.ApiError``; use as an async context."""
 
-    def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
-        """Make a client with at most ``pool`` requests under way; streams do not count."""
-        self.transport = Transport(config, observer, pool)
+    def __init__(
+        self,
+        config: Config,
+        observer: CallObserver | None = None,
+        pool: int = 32,
+        date_observer: DateObserver | None = None,
+    ) -> None:
+        """Make a client with at most ``pool`` requests under way; streams, and requests that hang, do not count."""
+        self.transport = Transport(config, observer, pool, date_observer)
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -164,4 +170,4 @@ class Client:
         return self._decoders[into]
 
     def _decode(self, body: bytes, into: type[T]) -> T:
-        return self.decoder(into).decode(body)
+        return nesting.tolerant(self.decoder(into).decode)(body)

@@ -2,6 +2,7 @@
 
     ApiError
     ├── NotFound         404  it is not there: an answer, often the one hoped for
+    ├── NotServed        404  its kind is not known (yet): says nothing of the object; back off
     ├── AlreadyExists    409  somebody was faster: look again, it may be ours
     ├── Conflict         409  decided on an old version: look again at once (engine's Stale)
     ├── Invalid 400,413,422  the object is wrong: tell the user, do not try again unchanged
@@ -27,15 +28,11 @@ from amalthea.engine.ports import Expired, Stale, Unavailable
 _LONGEST_TEXT = 300
 """Characters of an answer that is no Status (a proxy's page) that go into a message."""
 
-_QUOTED = re.compile(
-    r"""
-    (?<=Invalid\ value:\ )
-    (?: "(?=\{|[^"]{60})(?:[^"\\]|\\.)*"   # JSON in quotes, or a long text
-      | [\w.*&\[\]]*\{.*\}                 # JSON as it is, or a Go struct
-    )
-""",
-    re.VERBOSE | re.DOTALL,
-)
+_NOT_SHOWN = "(not shown)"
+_IN_QUOTES = re.compile(r'(?<=Invalid value: )"(?=\{|[^"]{60})(?:[^"\\]|\\.)*"', re.DOTALL)
+"""JSON in quotes, or a long text."""
+_IN_BRACES = re.compile(r"(?<=Invalid value: )[\w.*&\[\]]*\{.*\}", re.DOTALL)
+"""JSON as it is, or a Go struct."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -89,7 +86,11 @@ class ApiError(Exception):
 
 
 class NotFound(ApiError):
-    """There is no such object (or kind, or namespace)."""
+    """There is no such object (or namespace)."""
+
+
+class NotServed(ApiError):
+    """The server does not know the kind, as for a while after its start, or a proxy does not know the path."""
 
 
 class AlreadyExists(ApiError):
@@ -156,7 +157,7 @@ def from_answer(request: str, status: int, body: bytes, retry_after: str | None 
     """Return the error that an HTTP answer means; ``retry_after`` is the header of that name."""
     try:
         described = _decode_status(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         described = Status()
     if described.kind != "Status":
         text = body[:_LONGEST_TEXT].decode(errors="replace").strip()
@@ -173,7 +174,7 @@ def from_status(request: str, described: Status, status: int = 0, retry_after: f
         retry_after = float(details.retry_after_seconds)
     causes = tuple(Cause(cause.field, cause.reason, _without_values(cause.message)) for cause in details.causes or ())
     failure = Failure(code, described.reason, _without_values(described.message), causes, retry_after)
-    return _kind_of(code, described.reason)(failure, request)
+    return _kind_of(code, described)(failure, request)
 
 
 def unreachable(request: str, error: Exception) -> Unreachable:
@@ -183,12 +184,17 @@ def unreachable(request: str, error: Exception) -> Unreachable:
 
 
 def _without_values(message: str) -> str:
-    return _QUOTED.sub("(not shown)", message)
+    message = _IN_QUOTES.sub(_NOT_SHOWN, message)
+    # Beyond the last brace no value ends: to look for its end at each beginning would take quadratic time.
+    end = message.rfind("}") + 1
+    return _IN_BRACES.sub(_NOT_SHOWN, message[:end]) + message[end:]
 
 
-def _kind_of(code: int, reason: str) -> type[ApiError]:
-    if reason == "AlreadyExists":
+def _kind_of(code: int, described: Status) -> type[ApiError]:
+    if described.reason == "AlreadyExists":
         return AlreadyExists
-    if reason == "Expired":
+    if described.reason == "Expired":
         return Gone
+    if code == 404 and '" not found' not in described.message:  # what is not found is quoted
+        return NotServed
     return _BY_STATUS.get(code, ServerError if code >= 500 else ApiError)

@@ -3,7 +3,7 @@
 import msgspec
 
 from amalthea.engine.ports import Key
-from amalthea.kube import errors
+from amalthea.kube import errors, nesting
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -53,8 +53,8 @@ class LineSplitter:
         return lines
 
 
-_decode_frame = msgspec.json.Decoder(Frame).decode
-_decode_object = msgspec.json.Decoder(_Object).decode
+_decode_frame = nesting.tolerant(msgspec.json.Decoder(Frame).decode)
+_decode_object = nesting.tolerant(msgspec.json.Decoder(_Object).decode)
 _decode_status = msgspec.json.Decoder(errors.Status).decode
 
 

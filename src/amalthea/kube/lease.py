@@ -3,16 +3,19 @@
 The client should be one of its own, so that a renewal never queues behind writes.
 """
 
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 
 from amalthea.engine.lease_store import LeaseRecord
-from amalthea.engine.ports import Key, Stale
+from amalthea.engine.ports import EventType, Key, Stale, WatchEvent
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, NotFound
-from amalthea.kube.resource import Resource
+from amalthea.kube.resource import Resource, Selection
+from amalthea.kube.watch import KubeSource
 
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
@@ -28,6 +31,9 @@ class _Spec(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
     resource_version: str = ""
 
 
@@ -42,6 +48,9 @@ class KubeLease:
     def __init__(self, client: Client, key: Key) -> None:
         self._client = client
         self._key = key
+        # A Role that names the Lease allows a watch of this name alone.
+        selection = Selection(key[0], fields=f"metadata.name={key[1]}")
+        self._source = KubeSource(client, LEASES, msgspec.json.Decoder(_Lease).decode, selection, _unreadable)
 
     async def get(self) -> LeaseRecord | None:
         try:
@@ -70,6 +79,23 @@ class KubeLease:
             return _record(await self._client.patch_merge(LEASES, self._key, patch, _Lease))
         except NotFound as error:
             raise Stale(str(error)) from error
+
+    @asynccontextmanager
+    async def watch(self, version: str) -> AsyncIterator[AsyncIterator[LeaseRecord | None]]:
+        """Follow the Lease after a version."""
+        async with self._source.watch(version) as events, aclosing(_records(events)) as records:
+            yield records
+
+
+async def _records(events: AsyncIterator[WatchEvent[_Lease]]) -> AsyncGenerator[LeaseRecord | None, None]:
+    async for event in events:
+        if event.type is not EventType.BOOKMARK:
+            yield _record(event.object) if event.object is not None else None
+
+
+def _unreadable(_kind: str, _key: Key, error: Exception) -> None:
+    """Raise: a look at the record meets the same fault, and tells it."""
+    raise error
 
 
 def _record(lease: _Lease) -> LeaseRecord:

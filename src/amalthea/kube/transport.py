@@ -8,6 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Self, TypeAlias
 from urllib.parse import urlencode
 
@@ -15,6 +18,9 @@ import aiohttp
 from yarl import URL
 
 from amalthea import __version__
+from amalthea.engine.clock import SystemClock
+from amalthea.engine.server_time import Answer
+from amalthea.engine.slots import Slots
 from amalthea.kube import errors
 from amalthea.kube.config import Config
 
@@ -40,6 +46,9 @@ class Call:
 
 CallObserver: TypeAlias = Callable[[Call], None]
 
+DateObserver: TypeAlias = Callable[[Answer], None]
+"""Told when each good answer was made, by the server's own clock, as soon as it begins to come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -58,18 +67,25 @@ class Request:
 
 
 class Transport:
-    """Connections to one API server: a bounded pool for requests, and one each for what stays open."""
+    """Connections to one API server: so many for requests, not counting those that hang, and one for each stream."""
 
-    def __init__(self, config: Config, observer: CallObserver | None = None, pool: int = 32) -> None:
+    def __init__(
+        self,
+        config: Config,
+        observer: CallObserver | None = None,
+        pool: int = 32,
+        date_observer: DateObserver | None = None,
+    ) -> None:
         self._config = config
         self._observer = observer
-        self._pool = pool
+        self._date_observer = date_observer
+        self._slots = Slots(pool, SystemClock())
         self._requests: aiohttp.ClientSession
         self._streams: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._requests = self._session(self._pool)
-        self._streams = self._session(0)
+        self._requests = self._session()
+        self._streams = self._session()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -77,12 +93,13 @@ class Transport:
         await self._streams.close()
 
     async def send(self, request: Request) -> bytes:
-        """Return the answer's body, within TIME_LIMIT; raise ``errors.ApiError``.
+        """Return the answer's body, within TIME_LIMIT once it is sent; raise ``errors.ApiError``.
 
         Not sent twice, but for two cases: a 401 that another token may cure, and (aiohttp does that) a GET, PUT or
         DELETE whose connection broke before any answer.
         """
-        async with self._exchange(self._requests, request, aiohttp.ClientTimeout(total=TIME_LIMIT)) as response:
+        limits = aiohttp.ClientTimeout(total=TIME_LIMIT)
+        async with self._slots.one(), self._exchange(self._requests, request, limits) as response:
             return await response.read()
 
     @asynccontextmanager
@@ -133,7 +150,8 @@ class Transport:
         headers = {"Content-Type": request.content_type} if request.body is not None else {}
         if token := await self._config.credentials.token():
             headers["Authorization"] = f"Bearer {token}"
-        return await session.request(
+        sent = time.monotonic()
+        response = await session.request(
             request.method,
             URL(f"{self._config.server}{request.path}{query}", encoded=True),
             data=request.body,
@@ -142,10 +160,14 @@ class Transport:
             allow_redirects=False,  # the token is for this server only
             server_hostname=self._config.server_name or None,
         )
+        date = _date(response.headers.get("Date", "")) if response.status < 300 else None  # else it may be a proxy's
+        if date is not None and self._date_observer is not None:
+            self._date_observer(Answer(date, sent, time.monotonic()))
+        return response
 
-    def _session(self, connections: int) -> aiohttp.ClientSession:
+    def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
-            limit=connections,
+            limit=0,
             keepalive_timeout=_KEEP_ALIVE,
             ssl=self._config.tls or True,
             socket_factory=_socket,
@@ -160,6 +182,15 @@ class Transport:
                 "User-Agent": f"amalthea/{__version__}",
             },
         )
+
+
+@lru_cache(maxsize=4)
+def _date(text: str) -> datetime | None:
+    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is none."""
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:

@@ -4,6 +4,7 @@ Lists come as a stream where the server can do that (it then keeps no copy of th
 says nothing for longer than bookmarks take is ended: it may be half-open. ``engine.reflector`` decides what comes next.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import Generic, TypeAlias, TypeVar
@@ -11,7 +12,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from amalthea.engine.ports import EventType, Key, Listed, T, WatchEvent, key_of
-from amalthea.kube import errors
+from amalthea.kube import errors, nesting
 from amalthea.kube.client import Client
 from amalthea.kube.frames import Frame, LineSplitter, Metadata, frame, metadata
 from amalthea.kube.resource import Resource, Selection
@@ -28,10 +29,14 @@ SILENCE = 90.0
 LIST_SILENCE = 10.0
 """Seconds without a message after which a streamed list is given up: with an old etcd it never ends."""
 
-Decode: TypeAlias = Callable[[msgspec.Raw], T]
-"""Makes a projection of an object's JSON; raises msgspec.ValidationError if it cannot."""
+LIST_LIMIT = 60.0
+"""Seconds after which a streamed list is given up although messages come: a server that takes it for a watch sends the
+changes of a busy kind for ever."""
 
-Unreadable: TypeAlias = Callable[[str, Key, msgspec.ValidationError], None]
+Decode: TypeAlias = Callable[[msgspec.Raw], T]
+"""Makes a projection of an object's JSON; raises if it cannot, mostly msgspec.ValidationError."""
+
+Unreadable: TypeAlias = Callable[[str, Key, Exception], None]
 """Told the kind, the key and the reason when an object cannot be decoded: it stays as it was."""
 
 
@@ -43,7 +48,7 @@ class KubeSource(Generic[T]):
     ) -> None:
         self._client = client
         self._resource = resource
-        self._decode = decode
+        self._decode = nesting.tolerant(decode)
         self._selection = selection
         self._unreadable = unreadable
         self._can_stream_lists = True
@@ -57,8 +62,9 @@ class KubeSource(Generic[T]):
         """Return all objects, as of now."""
         if self._can_stream_lists:
             try:
-                return await self._stream_list()
-            except (errors.Invalid, _Incomplete):
+                async with asyncio.timeout(LIST_LIMIT):
+                    return await self._stream_list()
+            except (errors.Invalid, TimeoutError, _Incomplete):
                 self._can_stream_lists = False
         return await self._page_list()
 
@@ -87,7 +93,7 @@ class KubeSource(Generic[T]):
         """Decode an object; only its metadata, and say so, if it is not as it should be."""
         try:
             return self._decode(body)
-        except msgspec.ValidationError as error:
+        except Exception as error:  # noqa: BLE001 one object must not hide all others of its kind
             known = metadata(body)
             self._unreadable(self.name, known.key, error)
             return known

@@ -13,8 +13,10 @@ from msgspec import Raw, Struct
 
 from amalthea.api.types import Spec
 from amalthea.model.events import EventView
+from amalthea.model.managed import Managed
 from amalthea.model.pods import ContainerSpec, PodView
 from amalthea.model.views import (
+    LONGEST_MESSAGE,
     ChildView,
     ClaimSpec,
     ClaimView,
@@ -23,7 +25,6 @@ from amalthea.model.views import (
     Pause,
     SecretView,
     SessionView,
-    Time,
     Volume,
     WorkloadSpec,
     WorkloadStatus,
@@ -32,6 +33,9 @@ from amalthea.model.views import (
 )
 
 T = TypeVar("T")
+
+_DEEPEST = 100
+"""Levels of an object with nulls that are read: managed fields may be nested more deeply than Python can follow."""
 
 
 class _Sections(Struct, frozen=True):
@@ -58,29 +62,21 @@ class _PodTemplate(Struct, frozen=True):
     spec: _Spec = _Spec()
 
 
+class _PodCounts(Struct, frozen=True, rename="camel"):
+    """How many pods a StatefulSet (`replicas`) or a Job (the others) has, by the status that its controller writes."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    active: int = 0
+    terminating: int = 0
+
+    def any(self, generation: int) -> bool:
+        """Tell whether there may be any at that generation: made since, where the status is of an earlier one."""
+        return self.replicas + self.active + self.terminating > 0 or 0 < self.observed_generation < generation
+
+
 class _Wish(Struct, frozen=True):
     hibernated: object = False
-
-
-class _ManagedSpec(Struct, frozen=True):
-    hibernated: object = msgspec.field(name="f:hibernated", default=None)
-
-
-class _ManagedFields(Struct, frozen=True):
-    spec: _ManagedSpec = msgspec.field(name="f:spec", default=_ManagedSpec())
-
-
-class _ManagedEntry(Struct, frozen=True, rename="camel"):
-    manager: str = ""
-    time: Time | None = None
-    fields_v1: _ManagedFields = msgspec.field(name="fieldsV1", default=_ManagedFields())
-
-
-class _Managed(Struct, frozen=True):
-    class _Metadata(Struct, frozen=True, rename="camel"):
-        managed_fields: list[_ManagedEntry] = []
-
-    metadata: _Metadata = _Metadata()
 
 
 class _Resources(Struct, frozen=True):
@@ -125,11 +121,13 @@ def _decoder(kind: type[T]) -> Callable[[bytes | Raw], T]:
     return tolerant
 
 
-def _without_nulls(value: object) -> object:
+def _without_nulls(value: object, levels: int = _DEEPEST) -> object:
+    if isinstance(value, dict | list) and not levels:
+        return None
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        return {key: _without_nulls(item, levels - 1) for key, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
+        return [_without_nulls(item, levels - 1) for item in value if item is not None]
     return value
 
 
@@ -139,6 +137,7 @@ _pod_template = _decoder(_PodTemplate)
 _resources = _decoder(_Resources)
 _workload_spec = _decoder(WorkloadSpec)
 _workload_status = _decoder(WorkloadStatus)
+_pod_counts = _decoder(_PodCounts)
 _claim_spec = _decoder(ClaimSpec)
 _claim_status = _decoder(_ClaimStatus)
 _route_status = _decoder(_RouteStatus)
@@ -147,7 +146,7 @@ _session = _decoder(SessionView)
 _spec = _decoder(Spec)
 _spec_as_data = _decoder(dict[str, object])
 _wish = _decoder(_Wish)
-_managed = _decoder(_Managed)
+_managed = _decoder(Managed)
 
 pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
 """Decode a pod."""
@@ -174,9 +173,7 @@ def _paused(view: SessionView, body: bytes | Raw) -> Pause | None:
     """Return who asked for the pause; looked for only where there is one, for managed fields are long."""
     if not wants_hibernation(view):
         return None
-    entries = [e for e in _managed(body).metadata.managed_fields if e.fields_v1.spec.hibernated is not None]
-    last = max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)
-    return Pause(manager=last.manager, time=last.time) if last is not None else None
+    return _managed(body).pause
 
 
 def spec(view: SessionView) -> Spec:
@@ -211,6 +208,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         fingerprint=fingerprint(template),
         spec=_workload_spec(parts.spec),
         status=_workload_status(parts.status),
+        has_pods=_pod_counts(parts.status).any(parts.metadata.generation),
         template_annotated=pod.metadata.annotations is not None,
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),
@@ -233,7 +231,7 @@ def child(body: bytes | Raw) -> ChildView:
     """Decode a Service or an Ingress; the fingerprint is that of its spec, its faults are those of its addresses."""
     parts = _sections(body)
     addresses = _route_status(parts.status).load_balancer.ingress
-    faults = tuple(port.error for address in addresses for port in address.ports if port.error)
+    faults = tuple(port.error[:LONGEST_MESSAGE] for address in addresses for port in address.ports if port.error)
     return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults)
 
 

@@ -14,6 +14,9 @@ from amalthea.model import spans
 from amalthea.model.pods import PodView
 from amalthea.model.views import Time
 
+_TAKES = timedelta(seconds=5)
+"""How long a question may take, with room to spare: what a door's clock may differ by and count as right."""
+
 
 class NoAnswerError(Exception):
     """A door did not answer, or not in a way that can be read: nothing is known. The message says why."""
@@ -65,6 +68,8 @@ class _Stats(msgspec.Struct, frozen=True):
     last_request_time: str
     version: int = 0
     last_work_time: Time | None = None
+    time: Time | None = None
+    """What its own clock says."""
 
 
 def address(pod: PodView | None) -> str | None:
@@ -89,7 +94,17 @@ def read(body: bytes, asked_at: datetime) -> Told | TooOld:
         return TooOld(asked_at)
     if stats.last_work_time is None:
         raise NoAnswerError("its answer does not tell when somebody last worked")
-    return Told(asked_at, _rounded(min(stats.last_work_time, asked_at)))
+    try:
+        worked_at = stats.last_work_time - _ahead(stats, asked_at)
+    except OverflowError:
+        raise NoAnswerError("its answer tells of a time that cannot be") from None
+    return Told(asked_at, _rounded(min(worked_at, asked_at)))
+
+
+def _ahead(stats: _Stats, asked_at: datetime) -> timedelta:
+    """Return how far a door's clock is ahead of ours, as far as the time that it took to answer does not explain it."""
+    ahead = stats.time - asked_at if stats.time is not None else timedelta(0)
+    return ahead if abs(ahead) > _TAKES else timedelta(0)
 
 
 def _rounded(moment: datetime) -> datetime:

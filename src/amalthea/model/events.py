@@ -6,7 +6,7 @@ Events are matched by UID, never by name: a pod's name comes back with each run.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from amalthea.model.views import Metadata, Time, View
+from amalthea.model.views import Metadata, Saying, Time, View
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -23,13 +23,12 @@ class Series(View, frozen=True, kw_only=True):
     last_observed_time: Time | None = None
 
 
-class EventView(View, frozen=True, kw_only=True):
+class EventView(Saying, frozen=True, kw_only=True):
     """An Event (core/v1)."""
 
     metadata: Metadata = Metadata()
     involved_object: Regarding = Regarding()
     reason: str = ""
-    message: str = ""
     last_timestamp: Time | None = None
     event_time: Time | None = None
     series: Series | None = None

@@ -69,5 +69,5 @@ def _first(found: tuple[Signal, ...], speaks: str) -> Reason | None:
 def changes_at(observed: Observed, now: datetime) -> datetime | None:
     """Return when time alone changes the verdict or its words; that usage changes them, the usage poll tells."""
     culling = observed.spec.culling if observed.spec is not None else None
-    moments = signals.change(observed, culling) if culling is not None else ()
+    moments = signals.change(observed, culling, now) if culling is not None else ()
     return min((moment for moment in moments if now < moment), default=None)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
 from amalthea.model.pods import PodView
+from amalthea.model.troubles import events, pods
 
 NO_POD = timedelta(seconds=15)
 """A workload without a pod: a quota, or an admission rule."""
@@ -19,11 +20,47 @@ NO_NODE = timedelta(seconds=15)
 NO_CONTAINER = timedelta(seconds=20)
 """A pod on a node, without containers: volumes that are not attached or mounted, no network."""
 
+_ORDINARY = (
+    "Scheduled",
+    "FailedScheduling",
+    "NotTriggerScaleUp",
+    "Pulling",
+    "Pulled",
+    "Created",
+    "Started",
+    "Unhealthy",
+    "BackOff",
+    "Killing",
+)
+"""The reasons of most Events on pods."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What one list of a namespace's Events tells, for all sessions there that have the same question."""
+
+    kind: str
+    """The kind of the objects that the Events are about."""
+    reasons: tuple[str, ...]
+    """The reasons that are read."""
+
+    @property
+    def selector(self) -> str:
+        """The list's field selector. It has no "or", so it leaves out most of what is not read, not all of it."""
+        left_out = (f"reason!={reason}" for reason in _ORDINARY if reason not in self.reasons)
+        return ",".join((f"involvedObject.kind={self.kind}", *left_out))
+
+
+VOLUMES = Topic("PersistentVolumeClaim", events.CLAIM_REASONS)
+NODES = Topic("Pod", pods.SCALE_UP)
+CONTAINERS = Topic("Pod", events.POD_REASONS)
+
 
 @dataclass(frozen=True)
 class Inquiry:
-    """A question: the UIDs of the objects it is about, and how long to wait before it is asked first."""
+    """A question: what it is about, the UIDs of the objects, and how long to wait before it is asked first."""
 
+    topic: Topic
     uids: tuple[str, ...]
     patience: timedelta
 
@@ -34,7 +71,7 @@ def inquire(observed: Observed) -> Inquiry | None:
     if observed.deleting or observed.hibernated or observed.ended or workload is None or not workload.awake:
         return None
     if pod is None:
-        return Inquiry((workload.metadata.uid,), NO_POD)
+        return Inquiry(Topic(workload.kind, events.WORKLOAD_REASONS), (workload.metadata.uid,), NO_POD)
     if pod.leaving or pod.ready or readiness.has_begun(pod):
         return None
     return _about_volumes(observed, pod) or _about_pod(pod)
@@ -43,13 +80,13 @@ def inquire(observed: Observed) -> Inquiry | None:
 def _about_volumes(observed: Observed, pod: PodView) -> Inquiry | None:
     """Ask about claims without a volume, unless they wait for the pod to get a node, and that is what is lacking."""
     claims = tuple(claim.metadata.uid for claim in observed.claims if claim.pending and observed.owns(claim))
-    return Inquiry(claims, NO_VOLUME) if claims and pod.unschedulable is None else None
+    return Inquiry(VOLUMES, claims, NO_VOLUME) if claims and pod.unschedulable is None else None
 
 
 def _about_pod(pod: PodView) -> Inquiry | None:
     if pod.unschedulable is not None:
-        return Inquiry((pod.metadata.uid,), NO_NODE)
+        return Inquiry(NODES, (pod.metadata.uid,), NO_NODE)
     scheduled, prepared = pod.condition("PodScheduled"), pod.condition("PodReadyToStartContainers")
     if scheduled is None or scheduled.status != "True" or (prepared is not None and prepared.status == "True"):
         return None
-    return Inquiry((pod.metadata.uid,), NO_CONTAINER)
+    return Inquiry(CONTAINERS, (pod.metadata.uid,), NO_CONTAINER)

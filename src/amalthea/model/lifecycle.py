@@ -33,7 +33,7 @@ class Deadline:
         return self.at - min(lead, self.span / 10)
 
 
-def deadlines(observed: Observed, status: Status) -> dict[Cause, Deadline]:
+def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, Deadline]:
     """Return all that the limits of a session whose new status is this lead to, as far as they count already."""
     culling = _culling(observed)
     if culling is None or observed.deleting:
@@ -43,7 +43,7 @@ def deadlines(observed: Observed, status: Status) -> dict[Cause, Deadline]:
         Cause.TOO_OLD: start if observed.interactive else None,
         Cause.STARTING_TOO_LONG: start if observed.interactive and starts(observed, status) else None,
         Cause.FAILED_TOO_LONG: spans.moment(status.failing_since) if observed.interactive else None,
-        Cause.IDLE: _quiet_since(status, culling) if observed.interactive else None,
+        Cause.IDLE: _quiet_since(status, culling, now) if observed.interactive else None,
         Cause.JOB_DEADLINE: None if observed.interactive or observed.ended else start,
         Cause.HIBERNATED_TOO_LONG: spans.moment(status.hibernated_since) if observed.hibernated else None,
         Cause.ENDED_LONG_AGO: ended_at(observed, status),
@@ -53,21 +53,38 @@ def deadlines(observed: Observed, status: Status) -> dict[Cause, Deadline]:
     return {deadline.cause: deadline for deadline in found if deadline is not None}
 
 
-def pause(observed: Observed, status: Status) -> Deadline | None:
+def pause(observed: Observed, status: Status, now: datetime) -> Deadline | None:
     """Return when a session whose new status is this will be paused; None for never.
 
-    One that has no workload can be failed for too long, too: whatever else it has is freed.
+    One whose workload cannot be made or woken has limits, too: whatever else it has is freed. Where a pause would
+    delete the user's files for good, there is none.
     """
-    if observed.hibernated:
+    if observed.hibernated or observed.files_at_risk:
         return None
-    workload = observed.own_workload
-    awake = workload is not None and workload.awake
-    return _earliest(deadlines(observed, status), PAUSES if awake else (Cause.FAILED_TOO_LONG,))
+    return _earliest(deadlines(observed, status, now), PAUSES)
 
 
-def deletion(observed: Observed, status: Status) -> Deadline | None:
+def deletion(observed: Observed, status: Status, now: datetime) -> Deadline | None:
     """Return when a session whose new status is this will be deleted, files included; None for never."""
-    return _earliest(deadlines(observed, status), DELETIONS)
+    return _earliest(deadlines(observed, status, now), DELETIONS)
+
+
+def withheld(observed: Observed) -> str | None:
+    """Return why nothing may end the session by itself now, as the second half of a sentence; None if that may be."""
+    if observed.clocks_differ:
+        return "the clocks of the operator's node and of the API server differ by more than a minute"
+    if observed.blind:
+        return "the operator does not hear at present how the session is"
+    return None
+
+
+def last_word(culling: Culling, now: datetime) -> datetime | None:
+    """Return when somebody last said that they are at work, if that counts.
+
+    Clocks differ, so it may be in the future; but not by more than the idle limit, which it would suspend for as long.
+    """
+    said, limit = spans.moment(culling.last_interaction), spans.positive(culling.max_idle_duration)
+    return None if said is None or (limit is not None and said - now > limit) else said
 
 
 def limit(observed: Observed, cause: Cause) -> timedelta | None:
@@ -128,12 +145,11 @@ def _failed_without_end(observed: Observed, status: Status) -> datetime | None:
     return spans.moment(status.failing_since)
 
 
-def _quiet_since(status: Status, culling: Culling) -> datetime | None:
+def _quiet_since(status: Status, culling: Culling, now: datetime) -> datetime | None:
     """Return since when nobody works: the user's word that they do counts from when it was given."""
-    idle, interaction = spans.moment(status.idle_since), culling.last_interaction
+    idle, said = spans.moment(status.idle_since), last_word(culling, now)
     if idle is None or not status.idle:
         return None
-    said = spans.moment(interaction)
     return max(idle, said) if said is not None else idle
 
 

@@ -84,7 +84,7 @@ def _failed_before(old: Status, new: Status) -> bool:
     if old.run_id != new.run_id or began_at is None or at is None or at.status != "True":
         return False
     since = spans.moment(at.last_transition_time)
-    return since is not None and since > began_at + _TOLD_WITHIN
+    return since is not None and since - began_at > _TOLD_WITHIN
 
 
 def _why_failed(status: Status) -> str:

@@ -30,8 +30,10 @@ class Observed:
     secret: SecretView | None = None
     claims: tuple[ClaimView, ...] = ()
     pods: tuple[PodView, ...] = ()
-    blind: bool = False
-    """Whether nothing was heard of pods for minutes: that one is not seen does not mean that it is not there."""
+    unheard: frozenset[str] = frozenset()
+    """Kinds of which nothing was heard for minutes: that an object is not seen does not mean that it is not there."""
+    clocks_differ: bool = False
+    """Whether it is not known what time it is: this node's clock and the API server's are too far apart."""
     former_pod: PodView | None = None
     """A pod that Kubernetes stopped and that is gone, if that has not been told yet."""
     usage: Usage | None = None
@@ -118,6 +120,12 @@ class Observed:
             "Job": self.workload,
         }
         return single[kind]
+
+    @property
+    def blind(self) -> bool:
+        """Whether what is known of the session, its workload, its pod or its claims is too old to act upon."""
+        workload = "StatefulSet" if self.interactive else "Job"
+        return not self.unheard.isdisjoint((names.KIND, workload, "Pod", "PersistentVolumeClaim"))
 
     @property
     def files_at_risk(self) -> bool:

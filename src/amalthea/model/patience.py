@@ -6,12 +6,12 @@ Each of these moments is exact: `changes_at` names the next one, so that the ses
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from amalthea.api.reasons import ConditionType
+from amalthea.api.reasons import ConditionType, Failure
 from amalthea.api.types import Status
-from amalthea.model import readiness
+from amalthea.model import readiness, spans
 from amalthea.model.observed import Observed
 from amalthea.model.state import Verdict, words
-from amalthea.model.troubles import pods
+from amalthea.model.troubles import events, pods
 from amalthea.model.troubles import trouble as troubles
 
 CALM = timedelta(minutes=2)
@@ -27,7 +27,7 @@ def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
     if verdict.state != "NotReady":
         return verdict
     if pod is not None and _passed(scheduling_fails_at(observed), now):
-        failure = pods.unscheduled_too_long(pod)
+        failure = pods.unscheduled_too_long(pod, verdict.trouble)
         return replace(verdict, state="Failed", error=words(failure, told), trouble=failure)
     return _linger(observed, verdict, now)
 
@@ -39,15 +39,44 @@ def changes_at(observed: Observed, status: Status, now: datetime) -> datetime | 
         moments.append(_calm_at(observed))
     if status.state == "NotReady":
         moments.append(scheduling_fails_at(observed))
+        since = _without_volume_since(observed)
+        moments.append(since + pods.VOLUME_PATIENCE if since is not None else None)
     return min((moment for moment in moments if moment is not None and now < moment), default=None)
 
 
 def scheduling_fails_at(observed: Observed) -> datetime | None:
     """Return when it is too long that no node takes the pod; None as long as nobody asked whether a node is coming."""
     pod = observed.pod
-    if pod is None or observed.hibernated or observed.deleting or pod.leaving or observed.events is None:
+    if pod is None or observed.hibernated or observed.deleting or pod.leaving:
         return None
-    return pods.scheduling_fails_at(pod, observed.events)
+    if (since := _without_volume_since(observed)) is not None:
+        return since + pods.SCHEDULING_PATIENCE
+    return pods.scheduling_fails_at(pod, observed.events) if observed.events is not None else None
+
+
+def unscheduled_since(observed: Observed, now: datetime) -> datetime | None:
+    """Return since when no node takes the pod; for want of a volume, that counts after a few seconds only."""
+    if observed.pod is None or observed.hibernated or observed.deleting:
+        return None
+    since = _without_volume_since(observed)
+    if since is not None:
+        return since if _passed(since + pods.VOLUME_PATIENCE, now) else None
+    scheduled = observed.pod.unschedulable
+    return scheduled.last_transition_time if scheduled is not None else None
+
+
+def _without_volume_since(observed: Observed) -> datetime | None:
+    """Return since when the pod waits for a volume before a node can take it.
+
+    While a volume is made for the node that was chosen, the scheduler says nothing; that it fails Events tell.
+    """
+    pod = observed.pod
+    if pod is None:
+        return None
+    if (waits := pod.without_volume) is not None:
+        return waits.last_transition_time
+    fails = any(trouble.code is Failure.VOLUME_PENDING for trouble in events.volumes(observed))
+    return pod.metadata.creation_timestamp if fails and pod.condition("PodScheduled") is None else None
 
 
 def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
@@ -66,7 +95,7 @@ def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
 def _calm_at(observed: Observed) -> datetime | None:
     """Return until when a failed session stays failed without a cause; None as long as there is no pod to judge by."""
     began = readiness.began_anew_at(observed.pod) if observed.pod is not None else None
-    return began + CALM if began is not None else None
+    return spans.end(began, CALM)
 
 
 def _failed_by_its_pod(observed: Observed) -> bool:

@@ -62,6 +62,7 @@ class Plan:
     """False for a Job that has run: it is not run again because somebody deleted the Job."""
     awaited_pod: str | None = None
     """A pod of a job's former run that may still write: the next run starts when it is gone. Two never share a volume.
+    Its name is empty if it is not seen, and may be there all the same.
 
     A StatefulSet sees to that by itself. A Job does not: it goes at once, and its pod takes its time.
     """
@@ -92,7 +93,7 @@ def _run(observed: Observed, fresh: Fresh) -> Plan:
         run_id=_run_id(observed, fresh),
         children_may_change=strategy == "always" or (strategy != "never" and (failed or resuming)),
         template=_template_change(observed, failed=failed),
-        scheduling_may_change=not observed.blind and _no_container_has_started(observed),
+        scheduling_may_change=_no_container_has_started(observed),
         recreate_job=resuming and not observed.interactive,
         make_workload=not observed.ended,
         awaited_pod=_awaited_pod(observed),
@@ -103,7 +104,8 @@ def _awaited_pod(observed: Observed) -> str | None:
     workload = observed.own_workload
     if observed.interactive or observed.ended or (workload is not None and workload.awake):
         return None
-    return next((pod.metadata.name for pod in observed.pods if not pod.over), None)
+    unseen = workload is not None and (observed.blind or (workload.has_pods and not observed.pods))
+    return next((pod.metadata.name for pod in observed.pods if not pod.over), "" if unseen else None)
 
 
 def _failed(observed: Observed) -> bool:
@@ -148,7 +150,7 @@ def _known_run_id(observed: Observed) -> str | None:
 
 def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
     strategy, workload = _strategy(observed), observed.own_workload
-    if strategy == "never":
+    if strategy == "never" or observed.files_at_risk:
         return TemplateChange.NOT
     if workload is None or not workload.awake or failed:
         return TemplateChange.NOW
@@ -156,6 +158,9 @@ def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
 
 
 def _no_container_has_started(observed: Observed) -> bool:
+    workload = observed.own_workload
+    if observed.files_at_risk or observed.blind or (workload is not None and workload.has_pods and not observed.pods):
+        return False  # a restart would delete the files for good; or there may be a pod that is not seen
     statuses = [
         status
         for pod in observed.pods

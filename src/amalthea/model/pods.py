@@ -2,22 +2,20 @@
 
 from msgspec import field
 
-from amalthea.model.views import Metadata, ObjectCondition, Time, View, Volume, claims_of
+from amalthea.model.views import Metadata, ObjectCondition, Saying, Time, View, Volume, claims_of
 
 
-class Waiting(View, frozen=True, kw_only=True):
+class Waiting(Saying, frozen=True, kw_only=True):
     """Why a container waits."""
 
     reason: str = ""
-    message: str = ""
 
 
-class Terminated(View, frozen=True, kw_only=True):
+class Terminated(Saying, frozen=True, kw_only=True):
     """How a container ended."""
 
     exit_code: int = 0
     reason: str = ""
-    message: str = ""
 
 
 class Running(View, frozen=True, kw_only=True):
@@ -74,12 +72,11 @@ class PodSpec(View, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
 
 
-class PodStatus(View, frozen=True, kw_only=True):
+class PodStatus(Saying, frozen=True, kw_only=True):
     """How a pod is."""
 
     phase: str = ""
     reason: str = ""
-    message: str = ""
     pod_ip: str = field(default="", name="podIP")
     start_time: Time | None = None
     conditions: tuple[ObjectCondition, ...] = ()
@@ -146,4 +143,15 @@ class PodView(View, frozen=True, kw_only=True):
         scheduled = self.condition("PodScheduled")
         if scheduled is None or scheduled.status != "False" or scheduled.reason != "Unschedulable":
             return None
-        return None if "persistentvolumeclaim" in scheduled.message.lower() else scheduled
+        return None if _of_volumes(scheduled) else scheduled
+
+    @property
+    def without_volume(self) -> ObjectCondition | None:
+        """Why no node takes it, if it is for want of a volume."""
+        scheduled = self.condition("PodScheduled")
+        return scheduled if scheduled is not None and scheduled.status == "False" and _of_volumes(scheduled) else None
+
+
+def _of_volumes(scheduled: ObjectCondition) -> bool:
+    said = scheduled.message.lower()
+    return "persistentvolumeclaim" in said or "binding volumes" in said

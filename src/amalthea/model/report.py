@@ -16,14 +16,14 @@ from amalthea.model.findings import Finding
 from amalthea.model.idleness import Idleness
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
-from amalthea.model.patience import changes_at, in_time
+from amalthea.model.patience import changes_at, in_time, unscheduled_since
 from amalthea.model.plan import Course, Plan
 from amalthea.model.state import Verdict, judge
 from amalthea.model.story import Life
 from amalthea.model.times import rfc3339
 
 _LOOK_AGAIN = timedelta(seconds=30)
-"""After how long it is looked again whether pods can be seen, if something is due that hangs on that."""
+"""After how long it is looked again whether enough is known, where something hangs on that."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,11 @@ class _Since:
 def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Report:
     """Return the status that the session should have, and what follows from it."""
     findings, now = tuple(findings), context.now
-    verdict = in_time(observed, _verdict(observed, plan), now)
-    state, error = _state(plan, _as_far_as_seen(observed, verdict), findings)
+    judged = in_time(observed, _verdict(observed, plan), now)
+    verdict = _as_far_as_seen(observed, judged)
+    state, error = _state(plan, verdict, findings)
     idle = idleness.judge(observed, now) if state in lifecycle.RUNNING else None
-    since = _since(observed, state, idle, now)
+    since = _since(observed, plan, state, idle, now)
     status = Status(
         state=state,
         url=context.url,
@@ -85,9 +86,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         failed_scheduling_since=since.failed_scheduling,
         hibernated_since=since.hibernated,
     )
-    # A pause would delete the files for good.
-    pause = None if observed.files_at_risk else lifecycle.pause(observed, status)
-    deletion = lifecycle.deletion(observed, status)
+    pause, deletion = lifecycle.pause(observed, status, now), lifecycle.deletion(observed, status, now)
     life = Life(idle, pause, deletion, asking.ask_at(observed, idle, pause, context.lead))
     told = story.told(observed, status, life, now, context.lead)
     status = msgspec.structs.replace(
@@ -95,13 +94,15 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         will_hibernate_at=rfc3339(life.pause.at) if life.pause is not None else None,
         conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
     )
+    may_end = lifecycle.withheld(observed) is None
     wake_at = _wake_at(observed, status, life, context)
+    again = now + _LOOK_AGAIN if verdict is not judged else None
     return Report(
         status=status,
-        pause=None if observed.blind else life.pause,
+        pause=life.pause if may_end else None,
         pause_waits=life.waits(now),
-        deletion=None if observed.blind else life.deletion,
-        wake_at=wake_at,
+        deletion=life.deletion if may_end else None,
+        wake_at=min(filter(None, (wake_at, again)), default=None),
         usage_counts=idle is not None,
         ask_door_at=life.ask_door_at,
     )
@@ -117,7 +118,7 @@ def _verdict(observed: Observed, plan: Plan) -> Verdict:
 
 
 def _as_far_as_seen(observed: Observed, verdict: Verdict) -> Verdict:
-    """Leave out of a verdict what rests on pods that nobody has heard of for minutes."""
+    """Leave out of a verdict what rests on objects that nobody has heard of for minutes."""
     former = observed.session.status.state
     if not observed.blind or verdict.state == former:
         return verdict
@@ -142,54 +143,57 @@ def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -
     for deadline in (life.pause, life.deletion):
         if deadline is not None:
             moments += [deadline.announced_from(context.lead), deadline.at]
-            if observed.blind and deadline.at <= context.now:
+            if deadline.at <= context.now and lifecycle.withheld(observed) is not None:
                 moments.append(context.now + _LOOK_AGAIN)
     return min((moment for moment in moments if moment is not None and context.now < moment), default=None)
 
 
-def _since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> _Since:
+def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, now: datetime) -> _Since:
+    """Return since when what holds has held: a time that is told stays, unless it is of a former run or to come."""
     former, present = observed.session.status, rfc3339(now)
+    unscheduled = unscheduled_since(observed, now)
+    same_run = observed.hibernated or former.run_id in (None, plan.run_id)
+    failing = _told(former.failing_since, now) if same_run else None
+    quiet = _told(former.idle_since, now) if same_run else None
     return _Since(
-        hibernated=_hibernated_since(observed, present) if state == "Hibernated" else None,
-        failing=(former.failing_since or present) if state == "Failed" else None,
-        failed_scheduling=_unscheduled_since(observed),
-        idle=_idle_since(observed, state, idle, now),
+        hibernated=_hibernated_since(observed, now) if state == "Hibernated" else None,
+        failing=(failing or present) if state == "Failed" else None,
+        failed_scheduling=rfc3339(unscheduled) if unscheduled is not None else None,
+        idle=_idle_since(observed, state, idle, spans.moment(quiet) or now),
     )
 
 
-def _hibernated_since(observed: Observed, present: str) -> str:
+def _told(since: str | None, now: datetime) -> str | None:
+    """Return a time that was told, if it can be: one in the future would hold back what counts from it."""
+    moment = spans.moment(since)
+    return since if moment is not None and moment <= now else None
+
+
+def _hibernated_since(observed: Observed, now: datetime) -> str:
     """Return since when a session is paused: the last pause counts, also after a resume that nobody saw."""
-    told, paused = observed.session.status.hibernated_since, observed.session.paused
+    told, paused = _told(observed.session.status.hibernated_since, now), observed.session.paused
     since, asked = spans.moment(told), paused.time if paused is not None else None
     if since is not None and asked is not None and since < asked:
         return rfc3339(asked)
-    return told or present
+    return told or rfc3339(now)
 
 
-def _idle_since(observed: Observed, state: State, idle: Idleness | None, now: datetime) -> str | None:
+def _idle_since(observed: Observed, state: State, idle: Idleness | None, since: datetime) -> str | None:
     if observed.ended or state == "Succeeded":
-        return _ended_at(observed, now)
+        return _ended_at(observed, since)
     if idle is None or not idle.idle:
         return None
-    since = spans.moment(observed.session.status.idle_since) or now
     if observed.idle_from is not None:
         since = max(since, observed.idle_from)
     look = observed.door.look if observed.door is not None else None
     return rfc3339(max(since, look.worked_at) if isinstance(look, Told) else since)
 
 
-def _unscheduled_since(observed: Observed) -> str | None:
-    scheduled = observed.pod.unschedulable if observed.pod is not None else None
-    if scheduled is None or scheduled.last_transition_time is None:
-        return None
-    return None if observed.hibernated or observed.deleting else rfc3339(scheduled.last_transition_time)
-
-
-def _ended_at(observed: Observed, now: datetime) -> str:
-    """Return when a job ended: what was told of it first, else what the Job itself says."""
+def _ended_at(observed: Observed, since: datetime) -> str:
+    """Return when a job ended: what was told of it first, else what the Job itself says, else `since`."""
     job = observed.own_workload
     ended_at = job.ended_at if job is not None else None
-    return observed.session.status.idle_since or rfc3339(ended_at or now)
+    return observed.session.status.idle_since or rfc3339(ended_at or since)
 
 
 def as_data(status: Status) -> dict[str, object]:

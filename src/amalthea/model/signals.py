@@ -14,6 +14,7 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.types import Culling, Status
 from amalthea.model import readiness, spans
 from amalthea.model.door import Door, Silent, Told, TooOld
+from amalthea.model.lifecycle import last_word
 from amalthea.model.observed import Observed
 from amalthea.model.times import rfc3339
 
@@ -50,9 +51,9 @@ def threshold(culling: Culling) -> Decimal:
     return given if given > 0 else DEFAULT_THRESHOLD
 
 
-def change(observed: Observed, culling: Culling) -> Iterator[datetime]:
+def change(observed: Observed, culling: Culling, now: datetime) -> Iterator[datetime]:
     """Yield the times at which a signal says something else by itself."""
-    declared, counts_until = spans.moment(_annotation(observed)), _counts_until(culling)
+    declared, counts_until = spans.moment(_annotation(observed)), _counts_until(culling, now)
     warm_at = _warm_at(observed) if observed.usage is not None else None
     yield from (moment for moment in (declared, warm_at, counts_until) if moment is not None)
 
@@ -102,7 +103,9 @@ def _browser(door: Door, told: Status) -> Signal:
 
 def _own_word(culling: Culling, now: datetime) -> Signal:
     """Return the user's word of being at work: the time until the pause counts from it, whatever the verdict."""
-    until = _counts_until(culling)
+    until = _counts_until(culling, now)
+    if until is None and spans.moment(culling.last_interaction) is not None:
+        return Signal("When somebody said that they were at work is too far in the future to count.")
     if until is None:
         return Signal("Nobody has said that they are at work.")
     limit = spans.in_words(spans.positive(culling.max_idle_duration) or timedelta(0))
@@ -110,8 +113,8 @@ def _own_word(culling: Culling, now: datetime) -> Signal:
     return Signal(f"Somebody said {when} that they were at work.")
 
 
-def _counts_until(culling: Culling) -> datetime | None:
-    return spans.end(spans.moment(culling.last_interaction), spans.positive(culling.max_idle_duration))
+def _counts_until(culling: Culling, now: datetime) -> datetime | None:
+    return spans.end(last_word(culling, now), spans.positive(culling.max_idle_duration))
 
 
 def _annotation(observed: Observed) -> str | None:
@@ -120,4 +123,4 @@ def _annotation(observed: Observed) -> str | None:
 
 def _warm_at(observed: Observed) -> datetime | None:
     started = readiness.session_started_at(observed.pod) if observed.pod is not None else None
-    return started + WARM_UP if started is not None else None
+    return spans.end(started, WARM_UP)

@@ -32,9 +32,14 @@ def judge(observed: Observed) -> Verdict:
         counts = (told.container_counts or _NONE, told.init_container_counts or _NONE)
         return Verdict(told.state, told.error, *counts, troubles.told(told))
     if observed.hibernated:
-        gone = not observed.pods and (observed.own_workload is None or not observed.own_workload.awake)
-        return Verdict("Hibernated") if gone else _stopping(observed)
+        return Verdict("Hibernated") if _asleep(observed) else _stopping(observed)
     return _judge_run(observed)
+
+
+def _asleep(observed: Observed) -> bool:
+    """Tell whether a session that is to be paused has no pod any more, by all that is known of it."""
+    workload = observed.own_workload
+    return not observed.pods and (workload is None or not (workload.awake or workload.has_pods))
 
 
 def _end_is_told(observed: Observed) -> bool:

@@ -60,9 +60,10 @@ def told(observed: Observed, status: Status, life: Life, now: datetime, lead: ti
     if life.idleness is not None and status.state in lifecycle.RUNNING:
         yield _condition(ConditionType.IDLE, life.idleness.status, life.idleness.reason, life.idleness.message)
     if life.pause is not None and life.pause.announced_from(lead) <= now and not _held_back(observed, life, now):
-        yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause)
+        yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause, _waiting(observed, life.pause, now))
     if life.deletion is not None and life.deletion.announced_from(lead) <= now:
-        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", life.deletion)
+        waiting = _waiting(observed, life.deletion, now)
+        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", life.deletion, waiting)
     if (stopped := _stopped(observed, status)) is not None:
         yield stopped
 
@@ -102,9 +103,18 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
     return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
 
 
-def _soon(kind: ConditionType, how: str, deadline: Deadline) -> Condition:
+def _waiting(observed: Observed, deadline: Deadline, now: datetime) -> str:
+    """Return why what is due does not happen, as a sentence; nothing if it is not due, or happens."""
+    why = lifecycle.withheld(observed)
+    if why is None or now < deadline.at:
+        return ""
+    return f" That waits, since {why}; if it lasts, ask an administrator."
+
+
+def _soon(kind: ConditionType, how: str, deadline: Deadline, waiting: str) -> Condition:
     reason, remedy = because(deadline.cause, deadline.span), _REMEDY.get(deadline.cause, "")
-    message = f"The session will be {how} at {rfc3339(deadline.at)}, because {reason}.{remedy}"
+    to_be = "was to be" if waiting else "will be"
+    message = f"The session {to_be} {how} at {rfc3339(deadline.at)}, because {reason}.{waiting}{remedy}"
     return _condition(kind, "True", deadline.cause, message)
 
 

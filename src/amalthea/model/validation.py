@@ -21,6 +21,10 @@ _DEFAULT_ACCOUNT = "default"
 """The service account of a pod that names none."""
 _LARGEST_SPEC = 512 << 10
 """Bytes of JSON. All that one session makes is built anew in each pass, beside all others'."""
+_MOST_VALUES = 20_000
+"""Values in a spec: the time that a pass takes goes by them."""
+_MOST_RESOURCES = 100
+"""Resources that a container asks for, or is limited to."""
 _MOST = {"dataSources": 100, "codeRepositories": 100, "initContainers": 64, "extraContainers": 64}
 """Entries: each of the first is a claim, each of the others a container."""
 
@@ -38,10 +42,15 @@ class Problem:
 
 def too_large(raw_spec: bytes) -> tuple[Problem, ...]:
     """Return the problem of a spec, as JSON, that is larger than one session may cost."""
-    if len(raw_spec) <= _LARGEST_SPEC:
-        return ()
     size, most = len(raw_spec) >> 10, _LARGEST_SPEC >> 10
-    return (Problem("spec", f"is {size} KiB long, where {most} KiB is the most; read what is long from a ConfigMap."),)
+    if len(raw_spec) > _LARGEST_SPEC:
+        said = f"is {size} KiB long, where {most} KiB is the most; read what is long from a ConfigMap."
+        return (Problem("spec", said),)
+    values = max(raw_spec.count(b'":'), raw_spec.count(b'","'))  # members, entries; those in texts count, too
+    if values > _MOST_VALUES:
+        said = f"holds {values} values, where {_MOST_VALUES} are the most; read long lists from a ConfigMap."
+        return (Problem("spec", said),)
+    return ()
 
 
 def problems(name: str, spec: Spec, operators_account: str | None = None) -> tuple[Problem, ...]:
@@ -112,7 +121,12 @@ def _session(spec: Spec) -> Iterator[Problem]:
         yield from _checked("spec.session.shmSize", session.shm_size, _positive_quantity)
     resources = session.resources or {}
     for section in ("requests", "limits"):
-        for resource, amount in (resources.get(section) or {}).items():
+        amounts = resources.get(section) or {}
+        if len(amounts) > _MOST_RESOURCES:
+            said = f"has {len(amounts)} entries; a session can have {_MOST_RESOURCES}."
+            yield Problem(f"spec.session.resources.{section}", said)
+            continue
+        for resource, amount in amounts.items():
             yield from _checked(f"spec.session.resources.{section}[{resource}]", amount, quantities.parse)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta as Constraint
 from msgspec import Raw, Struct
+from msgspec.structs import force_setattr
 
 from amalthea.api import names
 from amalthea.api.schema import Quantity
@@ -17,9 +18,22 @@ from amalthea.api.types import Status
 
 Time = Annotated[datetime, Constraint(tz=True)]
 
+LONGEST_MESSAGE = 2000
+"""Characters that are read of what others say: all of it is searched for known words, and goes into statuses."""
+
 
 class View(Struct, frozen=True, kw_only=True, rename="camel"):
     """A part of an object: frozen, with the API's names, all fields optional."""
+
+
+class Saying(View, frozen=True, kw_only=True):
+    """A part with words of others: of those the beginning is read, for a registry may answer with a whole page."""
+
+    message: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.message) > LONGEST_MESSAGE:
+            force_setattr(self, "message", self.message[:LONGEST_MESSAGE])
 
 
 class Owner(View, frozen=True, kw_only=True):
@@ -110,13 +124,12 @@ class WorkloadSpec(View, frozen=True, kw_only=True):
     active_deadline_seconds: int | None = None
 
 
-class ObjectCondition(View, frozen=True, kw_only=True):
+class ObjectCondition(Saying, frozen=True, kw_only=True):
     """A condition of a Job or a pod."""
 
     type: str = ""
     status: str = ""
     reason: str = ""
-    message: str = ""
     last_transition_time: Time | None = None
 
 
@@ -133,6 +146,8 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     kind: str = ""
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
+    has_pods: bool = False
+    """Whether it has pods by its own status, or may have made some since its controller last wrote that."""
     template_annotated: bool = True
     """Whether the pod template has annotations: a JSON patch can add only to a map that is there."""
     containers: int = 0

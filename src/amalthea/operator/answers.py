@@ -6,6 +6,7 @@ Each new text would be a write of the status. So what differs between attempts (
 import re
 
 from amalthea.api.reasons import ConditionType, Reason
+from amalthea.engine.ports import Stale
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
@@ -15,7 +16,7 @@ CLAIM = "PersistentVolumeClaim"
 _WEBHOOK = re.compile(r'webhook "([^"]{1,253})"')
 
 
-def unavailable(what: str, error: ApiError) -> Finding:
+def unavailable(what: str, error: ApiError | Stale) -> Finding:
     """Return what to tell of a write that another attempt may cure; `what` is the object, such as "Ingress demo"."""
     if isinstance(error, Forbidden) and error.kind_unknown:
         return Finding(
@@ -31,8 +32,12 @@ def unavailable(what: str, error: ApiError) -> Finding:
     )
 
 
-def _why(error: ApiError) -> str:
+def _why(error: ApiError | Stale) -> str:
+    if not isinstance(error, ApiError):
+        return str(error)
     if (webhook := _WEBHOOK.search(error.message)) is not None:
+        if "denied the request" in error.message:
+            return f"the {error.message}"
         return f'the webhook "{webhook[1]}" of the cluster, which has to be asked, fails'
     if not error.status:
         return "the API server did not answer"

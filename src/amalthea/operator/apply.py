@@ -11,70 +11,123 @@ from collections.abc import Iterable
 from msgspec import Raw
 
 from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.build import contested
 from amalthea.build.obstacles import name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
+from amalthea.model import decoding
 from amalthea.model.findings import Finding
+from amalthea.model.observed import ChildKey
 from amalthea.model.plan import Plan
-from amalthea.operator import answers
+from amalthea.model.views import SessionView
 from amalthea.operator.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.caches import Caches
-from amalthea.operator.kinds import CHILD_KINDS
+from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from amalthea.operator.observers import Living
 from amalthea.operator.refusals import Refusal, Refusals
+from amalthea.operator.wars import Truce, Wars
 
 _log = logging.getLogger(__name__)
+
+
+ONCE = frozenset({"StatefulSet", "Service", CLAIM, "Secret"})
+"""What is made once in a session's life."""
+
+
+def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
+    """Tell whether children are made that should be there: they may have been deleted with their session."""
+    known = session is not None and bool(session.status.state)
+    return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
 
 
 class Applier:
     """Writes children, and takes what the writes return into the caches."""
 
-    def __init__(self, client: Client, caches: Caches, refusals: Refusals, living: Living) -> None:
+    def __init__(self, client: Client, caches: Caches, refusals: Refusals, wars: Wars, living: Living) -> None:
         self._client = client
         self._caches = caches
         self._refusals = refusals
+        self._wars = wars
         self._living = living
 
     def begin_term(self) -> None:
-        """Forget what was refused in an earlier term."""
-        self._refusals.forget()
+        """Forget what was undone in an earlier term."""
+        self._wars.forget()
+
+    def truce(self, session: Key) -> Truce:
+        """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
+        return self._wars.truce(session)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
 
+        A write that somebody undoes all the time may wait: `truce` tells of it.
+
         Raises:
             Stale: something was not as it was thought to be; look again.
         """
+        writes, held = self._wars.part(session, writes)
+        if made_again(self._caches.session(session), writes):
+            await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
         outcomes += await self._side_by_side(session[0], uid, others)
         made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
-        self._living.wrote(session, plan, tuple(done for write in made for done in self._done(session[0], write)))
+        done = tuple(each for write in made for each in self._done(session[0], write))
+        self._wars.made(session, done)
+        self._living.wrote(session, plan, done)
+        await self._tell_of(session, held)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
 
-    async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
-        if (known := self._refusals.of(namespace, write)) is not None:
-            return known
+    async def _confirm(self, session: Key, uid: str) -> None:
+        """Raise Stale if the session is gone, which the watch has yet to tell."""
+        namespace, name = session
         try:
-            return self._refusals.note(namespace, write, await self._write(namespace, uid, write))
-        except Stale:
-            raise
-        except ApiError as error:
-            kind, name = write.child
-            return self._refusals.failed(namespace, write, answers.unavailable(f"{kind} {name}", error), error)
+            page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
+        except ApiError:
+            return  # then the writes fail as well, and that is told
+        if not any(decoding.session(found).metadata.uid == uid for found in page.items):
+            raise Stale(f"session {name} is gone")
+
+    async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
+        return await self._refusals.attempt(
+            namespace, write, " ".join(write.child), lambda: self._write(namespace, uid, write)
+        )
 
     async def _side_by_side(
         self, namespace: str, uid: str, writes: Iterable[Write]
     ) -> list[Refusal | BaseException | None]:
         written = (self._try(namespace, uid, write) for write in writes)
         return await asyncio.gather(*written, return_exceptions=True)
+
+    async def _tell_of(self, session: Key, held: Iterable[Write]) -> None:
+        """Look who undoes the writes that are held back, and in what, once per war."""
+        for write in held:
+            if not self._wars.untold(session, write):
+                continue
+            detail = ""
+            if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
+                detail = contested.detail(live, write)
+            self._wars.tell(session, write, detail)
+            about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
+            _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
+
+    async def _live(self, namespace: str, child: ChildKey) -> Manifest | None:
+        kind, name = child
+        selection = Selection(namespace, fields=f"metadata.name={name}")
+        try:
+            page = await self._client.list(CHILD_KINDS[kind].resource, selection, dict)
+        except ApiError:
+            return None
+        return next(iter(page.items), None)
 
     def _done(self, namespace: str, write: Write) -> tuple[Write, ...]:
         """Return what was really done: something else than a deletion, where that is not allowed."""
@@ -149,6 +202,8 @@ class Applier:
         except NotFound:
             gone = True
         except Forbidden as error:
+            if error.quota_exceeded:
+                raise  # that is no missing right
             if write.otherwise is None and kind == CLAIM:
                 return kept(name, error)
             if write.otherwise is None:

@@ -4,29 +4,36 @@ A store knows our own writes at once (`observe`), so that a decision never rests
 child that changes wakes its session, and nothing else does: a session that rests costs nothing.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from msgspec import Raw
+from msgspec import Raw, ValidationError
 from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.build import applied
 from amalthea.engine.ports import Key, key_of
 from amalthea.engine.queue import Priority
-from amalthea.engine.store import Store
+from amalthea.engine.store import Index, Store
+from amalthea.model import adoption, decoding
 from amalthea.model.pods import PodView
 from amalthea.model.troubles import pods
 from amalthea.model.views import ChildView, SessionView, WorkloadView
+from amalthea.operator import defects
 from amalthea.operator.kinds import WATCHED
 
 BY_SESSION = "session"
 """Index of the kinds of which a session can have several."""
+ADOPTED = "adopted"
+"""Index of the sessions that stay, by the secrets that they have adopted."""
 
 BLIND_AFTER = 180.0
 """Seconds of silence: a watch that lives brings a bookmark each minute, and one that brings nothing is begun anew."""
 
 Wake = Callable[[Key, Priority], None]
+
+_log = logging.getLogger(__name__)
 
 
 class Caches:
@@ -37,19 +44,18 @@ class Caches:
         self._ours = False
         self._written: dict[str, str] = {}
         self._stopped: dict[Key, PodView] = {}
-        self.pods_silent_for: Callable[[], float] = lambda: 0.0
-        """Seconds since anything was heard of pods."""
+        self.silent_for: Callable[[str], float] = lambda _: 0.0
+        """Seconds since anything was heard of a kind."""
         self.stores: dict[str, Store[Any]] = {}
         for kind in WATCHED:
-            indexed = kind in ("Pod", "PersistentVolumeClaim")
-            store: Store[Any] = Store({BY_SESSION: _sessions_of} if indexed else {})
+            store: Store[Any] = Store(_INDEXES.get(kind))
             store.on_change(self._session_changed if kind == names.KIND else self._child_changed)
             self.stores[kind] = store
 
     @property
-    def blind(self) -> bool:
-        """Whether what is known of pods is too old to act upon."""
-        return self.pods_silent_for() > BLIND_AFTER
+    def unheard(self) -> frozenset[str]:
+        """The kinds of which what is known is too old to act upon."""
+        return frozenset(kind for kind in self.stores if self.silent_for(kind) > BLIND_AFTER)
 
     def begin_term(self) -> None:
         """Forget what was gathered while somebody else led: what is there now is what edits are told from.
@@ -59,6 +65,9 @@ class Caches:
         children = (child for store in self.stores.values() for child in store.values())
         self._written = {each.metadata.uid: each.fingerprint for each in children if isinstance(each, ChildView)}
         self._stopped.clear()
+        for session in self.sessions():
+            if not settled(session):
+                self._wake(key_of(session), Priority.USER)
 
     def session(self, key: Key) -> SessionView | None:
         """Return a session."""
@@ -68,6 +77,10 @@ class Caches:
     def sessions(self) -> tuple[SessionView, ...]:
         """Return all sessions."""
         return self.stores[names.KIND].values()
+
+    def adopters(self, namespace: str, secret: str) -> tuple[SessionView, ...]:
+        """Return the sessions that have adopted a secret and are not being deleted."""
+        return self.stores[names.KIND].by_index(ADOPTED, (namespace, secret))
 
     def child(self, kind: str, key: Key) -> Any:  # noqa: ANN401  (the view depends on the kind)
         """Return a child, or None."""
@@ -102,9 +115,11 @@ class Caches:
         """Take in that one of our own deletions left nothing behind: its session looks what comes next."""
         self.stores[kind].observe_deleted(key, uid)
 
-    def distrust(self, uid: str) -> None:
-        """Note that a child is not as we would have written it, whatever its fingerprint is."""
-        self._written[uid] = ""
+    def distrust(self, child: ChildView) -> None:
+        """Note that a child is not as we would have written it, whatever its fingerprint is, and wake its session."""
+        self._written[child.metadata.uid] = ""
+        for session in _sessions_of(child):
+            self._wake(session, Priority.BACKGROUND)
 
     def edited(self, child: ChildView) -> bool:
         """Tell whether the section that we own is not as we wrote it, or as it was when we first saw it."""
@@ -122,18 +137,25 @@ class Caches:
             return
         present = new or old
         if present is not None:
-            self._wake(key_of(present), Priority.BACKGROUND)
+            waited_for = new is not None and (old is not None or not settled(new))
+            self._wake(key_of(present), Priority.USER if waited_for else Priority.BACKGROUND)
         if old is not None and new is None:
             self._stopped.pop(key_of(old), None)
 
     def _child_changed(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
-        self._remember(old, new)
         present = new or old
-        if self._ours or present is None or _same_child(old, new):
+        if present is None:
+            return
+        try:
+            self._remember(old, new)
+        except Exception as error:  # noqa: BLE001 one object must not hold up the watch of all others
+            about = {"child": "/".join(key_of(present)), "defect": defects.identify(error)}
+            _log.exception("a child was not compared with what was written", extra=about)
+        if self._ours or _same_child(old, new):
             return
         waited_for = isinstance(present, PodView | WorkloadView)
         for session in _sessions_of(present):
-            self._wake(session, Priority.USER if waited_for else Priority.BACKGROUND)
+            self._wake(session, Priority.NEWS if waited_for else Priority.BACKGROUND)
 
     def _remember(self, old: ChildView | PodView | None, new: ChildView | PodView | None) -> None:
         if isinstance(new, ChildView):
@@ -163,6 +185,35 @@ def _written_by_us(old: ChildView, new: ChildView) -> bool:
 def _sessions_of(view: ChildView | PodView) -> Iterable[Key]:
     session = view.metadata.labels.get(names.LABEL_INSTANCE)
     return ((view.metadata.namespace, session),) if session else ()
+
+
+def _adopted_by(session: SessionView) -> Iterable[Key]:
+    """Return the secrets that a session which stays has adopted; most sessions' specs need not be read for that."""
+    if session.metadata.deletion_timestamp is not None or b'"adopt"' not in bytes(session.spec):
+        return ()
+    try:
+        secrets = adoption.adopted_secrets(decoding.raw_spec(session))
+    except ValidationError:
+        return ()
+    return tuple((session.metadata.namespace, secret) for secret in secrets)
+
+
+_INDEXES: dict[str, dict[str, Index[Any]]] = {
+    names.KIND: {ADOPTED: _adopted_by},
+    "Pod": {BY_SESSION: _sessions_of},
+    "PersistentVolumeClaim": {BY_SESSION: _sessions_of},
+}
+
+
+def settled(session: SessionView) -> bool:
+    """Tell whether a session is as its user wants it to be: nobody waits for what comes next.
+
+    A session that failed is: what it needs is another wish.
+    """
+    state = session.status.state
+    paused = state == "Hibernated"
+    leaves = session.metadata.deletion_timestamp is not None
+    return not leaves and state != "NotReady" and paused == decoding.wants_hibernation(session)
 
 
 def same_wish(old: SessionView, new: SessionView) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from amalthea.engine.ports import Key, key_of
+from amalthea.engine.server_time import MOST_SKEW
 from amalthea.model import spans
 from amalthea.model.usage import VALID
 from amalthea.model.views import SessionView
@@ -21,13 +22,11 @@ class Continuity:
 
     def begin_term(self, sessions: Iterable[SessionView], now: datetime, watched_until: datetime | None) -> None:
         """Begin to watch. `watched_until` is when the last leader was known to be at work, None if nobody knows."""
-        gap = max(now - watched_until, timedelta(0)) if watched_until is not None else None
+        gap = now - watched_until if watched_until is not None else None
         idle = {key_of(session): spans.moment(session.status.idle_since) for session in sessions}
         self._measured.clear()
-        short = gap if gap is not None and gap < VALID else None
-        self._idle_from = {
-            key: since + short if short is not None else now for key, since in idle.items() if since is not None
-        }
+        short = max(gap, timedelta(0)) if gap is not None and -MOST_SKEW <= gap < VALID else None
+        self._idle_from = {key: spans.end(since, short) or now for key, since in idle.items() if since is not None}
 
     def measured(self, session: Key, at: datetime) -> None:
         """Note a measurement of a session."""
@@ -35,6 +34,10 @@ class Continuity:
         if former is not None and at - former >= VALID:
             self._idle_from[session] = at
         self._measured[session] = max(at, former) if former is not None else at
+
+    def worked(self, session: Key, at: datetime) -> None:
+        """Note that a session was not idle, as its status may not tell: it cannot always be written."""
+        self._idle_from[session] = at
 
     def idle_from(self, session: Key) -> datetime | None:
         """Return from when on a session's idleness may count at the earliest; None for no restriction."""

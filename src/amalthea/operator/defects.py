@@ -12,7 +12,10 @@ class DefectError(Exception):
 def identify(error: BaseException) -> str:
     """Return eight hexadecimal digits that are the same whenever the same kind of error comes from the same place.
 
-    Neither its message nor any value goes into it: a session that fails over and over is told of it once.
+    Neither its message nor any value goes into it: a session that fails over and over is told of it once. A group of
+    errors has the id of its first.
     """
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     frames = [(PurePath(frame.filename).name, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     return blake2b(f"{type(error).__name__} {frames[-3:]}".encode(), digest_size=4).hexdigest()

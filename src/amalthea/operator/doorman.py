@@ -12,6 +12,7 @@ from amalthea.engine.ports import Clock, Key, key_of
 from amalthea.model import door
 from amalthea.model.door import Door, Look, NoAnswerError, Silent, Told
 from amalthea.model.observed import Observed
+from amalthea.operator import defects
 from amalthea.operator.doorbell import Ring
 
 AT_ONCE = 16
@@ -74,12 +75,12 @@ class Doorman:
         about = {"session": "/".join(session)}
         try:
             look: Look = door.read(await self._ring(address), at)
-        except NoAnswerError as error:
+        except Exception as error:  # noqa: BLE001 whatever a door does, others are asked
             times = former.times + 1 if isinstance(former, Silent) else 1
             if times == 1:
                 _log.warning(
                     "a session's proxy does not tell whether somebody works, so it is not paused for being idle",
-                    extra={**about, "error": str(error)},
+                    extra={**about, "error": _cause(error)},
                 )
             self._answered("none")
             return Silent(at, times)
@@ -87,3 +88,8 @@ class Doorman:
             _log.info("a session's proxy tells again whether somebody works", extra=about)
         self._answered("told" if isinstance(look, Told) else "too_old")
         return look
+
+
+def _cause(error: Exception) -> str:
+    """Return why a door is taken for silent; of what nobody foresaw the id alone, for the message may hold anything."""
+    return str(error) if isinstance(error, NoAnswerError) else f"internal error {defects.identify(error)}"

@@ -5,7 +5,7 @@ that they are at work, or resumes the session, has changed it: then nothing happ
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Raw
 
@@ -13,7 +13,7 @@ from amalthea.api import names
 from amalthea.api.reasons import EventReason
 from amalthea.engine.ports import key_of
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.errors import Forbidden, NotFound
+from amalthea.kube.errors import NotFound
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.report import Report
 from amalthea.model.story import because
@@ -23,9 +23,6 @@ from amalthea.operator.caches import Caches
 from amalthea.operator.deletions import Deletions
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.recorder import Recorder
-
-FORBIDDEN_AGAIN = timedelta(minutes=1)
-"""After how long a deletion that was not allowed is tried again."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,11 +36,8 @@ class Ender:
         self._recorder = recorder
         self._deletions = deletions
 
-    async def end(self, session: SessionView, report: Report, now: datetime) -> datetime | None:
+    async def end(self, session: SessionView, report: Report, now: datetime) -> None:
         """Pause or delete a session whose report was just written, if it is due.
-
-        Return when to try again what was not allowed: an API server that has just started refuses all until it knows
-        its roles, and nothing that is watched tells when a role has come back.
 
         Raises:
             Stale: the session was changed meanwhile.
@@ -51,12 +45,11 @@ class Ender:
         """
         try:
             if report.deletion is not None and report.deletion.at <= now:
-                return await self._delete(session, report.deletion, now)
-            if report.pause is not None and report.pause.at <= now and not report.pause_waits:
+                await self._delete(session, report.deletion)
+            elif report.pause is not None and report.pause.at <= now and not report.pause_waits:
                 await self._pause(session, report.pause)
         except NotFound:
             pass
-        return None
 
     async def _pause(self, session: SessionView, deadline: Deadline) -> None:
         patch = {"metadata": {"resourceVersion": session.metadata.resource_version}, "spec": {"hibernated": True}}
@@ -64,19 +57,13 @@ class Ender:
         _log.info("paused", extra=_about(session, deadline))
         self._caches.observe(names.KIND, body)
 
-    async def _delete(self, session: SessionView, deadline: Deadline, now: datetime) -> datetime | None:
+    async def _delete(self, session: SessionView, deadline: Deadline) -> None:
         metadata = session.metadata
-        this = Deletion(metadata.uid, metadata.resource_version)
-        try:
-            await self._client.delete(SESSIONS, key_of(session), this)
-        except Forbidden as error:
-            _log.warning("may not delete sessions", extra={**_about(session, deadline), "error": error.message})
-            return now + FORBIDDEN_AGAIN
+        await self._client.delete(SESSIONS, key_of(session), Deletion(metadata.uid, metadata.resource_version))
         _log.info("deleted", extra=_about(session, deadline))
         self._deletions.ours(session, deadline.cause)
         why = f"The session was deleted, because {because(deadline.cause, deadline.span)}."
         self._recorder.tell(metadata, Transition(EventReason.EXPIRED, why))
-        return None
 
 
 def _about(session: SessionView, deadline: Deadline) -> dict[str, str]:

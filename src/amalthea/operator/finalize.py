@@ -6,14 +6,14 @@ last of them.
 """
 
 import logging
+from contextlib import suppress
 
 from msgspec import Raw
 
 from amalthea.api import names
-from amalthea.engine.ports import key_of
+from amalthea.engine.ports import Stale, key_of
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.errors import ApiError, Conflict, NotFound
-from amalthea.model import adoption, decoding
+from amalthea.kube.errors import ApiError, Conflict, NotFound, NotServed
 from amalthea.model.observed import Observed
 from amalthea.operator.caches import Caches
 from amalthea.operator.kinds import SECRETS, SESSIONS
@@ -36,8 +36,12 @@ class Finalizer:
             ApiError: try again.
         """
         unknown = observed.spec is None and observed.has_finalizer
-        if not unknown and bool(observed.adopted_secrets) != observed.has_finalizer:
+        if unknown or bool(observed.adopted_secrets) == observed.has_finalizer:
+            return
+        try:
             await self._write(observed, present=not observed.has_finalizer)
+        except NotFound as error:
+            raise Stale(str(error)) from error  # gone, and not known to be: children of it would be made over and over
 
     async def release(self, observed: Observed) -> None:
         """Delete what the session adopted, then let it go.
@@ -51,23 +55,13 @@ class Finalizer:
         for secret in observed.adopted_secrets:
             if not self._shared(observed, secret):
                 await self._delete(observed, secret)
-        await self._write(observed, present=False)
+        with suppress(NotFound):
+            await self._write(observed, present=False)
 
     def _shared(self, observed: Observed, secret: str) -> bool:
-        """Tell whether another session of the namespace, one that stays, has adopted the secret too.
-
-        Only specs in which the name occurs at all are read: many sessions may end at once, among many that stay.
-        """
-        quoted = f'"{secret}"'.encode()
-        own = observed.session.metadata
-        return any(
-            other.metadata.namespace == own.namespace
-            and other.metadata.name != own.name
-            and other.metadata.deletion_timestamp is None
-            and quoted in bytes(other.spec)
-            and secret in adoption.adopted_secrets(decoding.raw_spec(other))
-            for other in self._caches.sessions()
-        )
+        """Tell whether another session of the namespace, one that stays, has adopted the secret too."""
+        others = self._caches.adopters(observed.session.metadata.namespace, secret)
+        return any(other.metadata.name != observed.name for other in others)
 
     async def _delete(self, observed: Observed, secret: str) -> None:
         namespace = observed.session.metadata.namespace
@@ -88,14 +82,11 @@ class Finalizer:
         others = [finalizer for finalizer in metadata.finalizers if finalizer != names.FINALIZER]
         finalizers = [*others, names.FINALIZER] if present else others
         body = {"metadata": {"resourceVersion": metadata.resource_version, "finalizers": finalizers}}
-        try:
-            changed = await self._client.patch_merge(SESSIONS, key_of(observed.session), body, Raw)
-        except NotFound:
-            return
+        changed = await self._client.patch_merge(SESSIONS, key_of(observed.session), body, Raw)
         if present or others:
             self._caches.observe(names.KIND, changed)
 
 
 def _for_good(error: ApiError) -> bool:
     """Tell whether another attempt would fare the same: what the server cannot do now, it may do in a moment."""
-    return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict)
+    return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict | NotServed)

@@ -1,6 +1,7 @@
 """What the engine, the client and the sessions tell of themselves, as logs and metrics."""
 
 import logging
+from datetime import timedelta
 
 from amalthea.api.types import Status
 from amalthea.build.writes import Create, Delete, Patch, Write
@@ -10,6 +11,7 @@ from amalthea.model.milestones import Failed, Milestone, Paused, Started, milest
 from amalthea.model.plan import Plan
 from amalthea.model.transitions import Transition
 from amalthea.model.views import SessionView
+from amalthea.operator import defects
 from amalthea.telemetry.metrics import OperatorMetrics
 
 _log = logging.getLogger("amalthea.operator")
@@ -60,6 +62,21 @@ class Working:
                 "retry_in": round(retry_in, 1),
             },
             exc_info=None if str(type(error).__module__).startswith("amalthea.kube") else error,
+        )
+
+
+class Beside:
+    """Told of the work that runs beside the passes."""
+
+    def __init__(self, metrics: OperatorMetrics) -> None:
+        self._metrics = metrics
+
+    def failed(self, name: str, error: Exception, retry_in: float) -> None:
+        self._metrics.task_failures.labels(name).inc()
+        _log.error(
+            "work beside the sessions failed, beginning it again",
+            extra={"task": name, "defect": defects.identify(error), "retry_in": round(retry_in, 1)},
+            exc_info=error,
         )
 
 
@@ -126,6 +143,24 @@ class Leading:
 
     def failed(self, error: Exception) -> None:
         _log.warning("the Lease could not be renewed or taken, trying again", extra={"error": str(error)})
+
+    def unwatched(self, error: Exception, retry_in: float) -> None:
+        about = {"error": str(error), "retry_in": round(retry_in, 1)}
+        _log.info("the Lease cannot be watched, looking at it every few seconds", extra=about)
+
+
+class Timekeeping:
+    """Told by the clock."""
+
+    def clocks_differ(self, skew: timedelta) -> None:
+        _log.warning(
+            "the clocks of this node and of the API server differ by more than a minute: until they agree, no session "
+            "is paused or deleted by itself",
+            extra={"skew_seconds": round(skew.total_seconds(), 1)},
+        )
+
+    def clocks_agree(self) -> None:
+        _log.info("the clocks of this node and of the API server agree again")
 
 
 def count_calls(metrics: OperatorMetrics, call: Call) -> None:

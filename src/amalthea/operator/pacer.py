@@ -1,35 +1,26 @@
-"""Decides when something may be asked of the API server that nobody waits for: seldom, and never many at once.
+"""Decides when a status may be written that only tells how far a start is: seldom, and never many at once.
 
-Such are statuses that only tell how far a start is, and questions for Events. Each step of each start would be a
-write, each slow start a costly list, and people who start a session together would wait for each other's. One
-session alone is told within two seconds; a crowd takes turns, while there is no other work.
+Each step of each start would be a write, and people who start a session together would wait for each other's. One
+session alone is told within two seconds; a crowd takes turns, while there is no other work, though not for ever.
 """
-
-from dataclasses import dataclass
 
 from amalthea.engine.ports import Cancellable, Clock, Key
 from amalthea.engine.queue import WorkQueue
 
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds between two turns, at least."""
-
-    of_a_session: float
-    of_any: float
-
-
-PROGRESS = Pace(2.0, 0.2)
-QUESTIONS = Pace(0.0, 1.0)
+SPACING = 2.0
+"""Seconds between two turns of a session, at least."""
+INTERVAL = 0.2
+"""Seconds between two turns, whosever they are, at least."""
+PATIENCE = 60.0
+"""Seconds after which a session has its turn however much other work there is."""
 
 
 class Pacer:
     """Gives each session its turn, and wakes it then."""
 
-    def __init__(self, clock: Clock, queue: WorkQueue, pace: Pace) -> None:
+    def __init__(self, clock: Clock, queue: WorkQueue) -> None:
         self._clock = clock
         self._queue = queue
-        self._pace = pace
         self._waiting: dict[Key, float] = {}  # in the order of asking, with the earliest time of the turn
         self._turns: set[Key] = set()
         self._last: dict[Key, float] = {}
@@ -43,7 +34,7 @@ class Pacer:
             self.had(key)
             return True
         if key not in self._waiting:
-            self._waiting[key] = self._last.get(key, self._clock.monotonic()) + self._pace.of_a_session
+            self._waiting[key] = self._last.get(key, self._clock.monotonic()) + SPACING
             self._set_alarm()
         return False
 
@@ -66,9 +57,10 @@ class Pacer:
     def _ring(self) -> None:
         self._alarm = None
         now = self._clock.monotonic()
-        self._free_at = now + self._pace.of_any
-        ripe = next((key for key, due in self._waiting.items() if due <= now), None)
-        if ripe is not None and self._queue.resting:
+        self._free_at = now + INTERVAL
+        due_by = now if self._queue.resting else now - PATIENCE
+        ripe = next((key for key, due in self._waiting.items() if due <= due_by), None)
+        if ripe is not None:
             del self._waiting[ripe]
             self._turns.add(ripe)
             self._queue.add(ripe)

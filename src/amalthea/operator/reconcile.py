@@ -4,8 +4,8 @@ Level-triggered: a call says that something about a session may have changed, ne
 by a crash at any moment too, one pass after the other brings it to what its spec asks for.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from amalthea.api.reasons import Reason
@@ -14,61 +14,29 @@ from amalthea.build.changes import compare
 from amalthea.build.children import children
 from amalthea.build.limits import TooLargeError
 from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.secret import Material, material_from
+from amalthea.build.secret import material_from
 from amalthea.build.subject import Subject
 from amalthea.build.url import NO_URL, session_url
 from amalthea.build.workload import Wish, wish
 from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
-from amalthea.engine.ports import Clock, Key, Stale, key_of
+from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
 from amalthea.model import decoding
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
-from amalthea.model.plan import Course, Fresh, Plan, decide, refused
+from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
-from amalthea.operator import answers, defects
-from amalthea.operator.announce import Announcer
-from amalthea.operator.apply import Applier
+from amalthea.operator import defects
 from amalthea.operator.caches import Caches, same_wish
-from amalthea.operator.deletions import Deletions
-from amalthea.operator.doorman import Doorman
-from amalthea.operator.ender import Ender
-from amalthea.operator.finalize import Finalizer
 from amalthea.operator.gather import gather
-from amalthea.operator.inquirer import Inquirer
+from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.refusals import AGAIN_AFTER, Refusal
 from amalthea.operator.usage import UsagePoller
 
-
-@dataclass(frozen=True)
-class Chance:
-    """What is drawn by chance: run ids and secrets."""
-
-    fresh: Fresh
-    material: Callable[[], Material]
-
-
-@dataclass(frozen=True)
-class Hands:
-    """What acts on the cluster."""
-
-    applier: Applier
-    finalizer: Finalizer
-    announcer: Announcer
-    ender: Ender
-    deletions: Deletions
-    inquirer: Inquirer
-    doorman: Doorman
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """A write to the session itself that failed, and what to tell of it."""
-
-    finding: Finding
-    error: ApiError
+FINALIZER, STATUS, END = "finalizer", "status", "pause or deletion"
+"""The writes of a session itself, as they are told of."""
 
 
 class Reconciler:
@@ -93,6 +61,7 @@ class Reconciler:
         """
         self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
+        self._hands.refusals.forget()
         self._hands.applier.begin_term()
         self._hands.inquirer.begin_term()
 
@@ -126,37 +95,35 @@ class Reconciler:
         plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
             return await self._release(key, observed, plan)
-        finalizer = await self._set_finalizer(observed)
+        finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
         refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        failed = [finalizer, *refusals]
-        findings = (*changes.findings, *(each.finding for each in failed if each is not None))
-        due = await self._announce(key, plan, findings)
-        for each in failed:  # told, and nothing else of the session hangs on it: so only now
-            if each is not None and each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
-                raise each.error
-        return self._next(due, refusals, changes.findings)
+        failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(key)
+        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
+        due, own = await self._announce(key, plan, findings)
+        _raise_for((*own, *failed))
+        return self._next((due, truce.again), (*own, *failed), changes.findings)
 
-    async def _set_finalizer(self, observed: Observed) -> _Failed | None:
-        try:
-            await self._hands.finalizer.ensure(observed)
-        except Stale:
-            raise
-        except ApiError as error:
-            return _Failed(answers.unavailable("session's finalizer", error), error)
-        return None
+    async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
+        return await self._hands.refusals.attempt_own(key, part, act)
 
     async def _release(self, key: Key, observed: Observed, plan: Plan) -> Result:
         """Let a session go that is being deleted. That it cannot be told of is no reason to hold it."""
         untold: Exception | None = None
+        own: tuple[Refusal, ...] = ()
+        held = self._hands.refusals.of_own(key, FINALIZER)
         try:
-            await self._announce(key, plan, ())
+            _, own = await self._announce(key, plan, (held.finding,) if held is not None else ())
         except Exception as error:  # noqa: BLE001 raised below
             untold = error
         # Looked up anew: the status that was just written has moved the session's resource version.
-        await self._hands.finalizer.release(self._gather(key) or observed)
-        if untold is not None and self._caches.session(key) is not None:
-            raise untold
-        return Result()
+        newest = self._gather(key) or observed
+        released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))
+        failed = own if released is None else (released, *own)
+        if self._caches.session(key) is not None:
+            if untold is not None:
+                raise untold
+            _raise_for(failed)
+        return self._next((), failed, ())
 
     def _plan(self, observed: Observed) -> tuple[Plan, Changes]:
         plan = decide(observed, self._chance.fresh)
@@ -175,52 +142,55 @@ class Reconciler:
         users_wish = wish(pod_relevant(decoding.raw_spec(observed.session)))
         return compare(observed, plan, children(subject, material), users_wish)
 
-    async def _announce(self, key: Key, plan: Plan, findings: tuple[Finding, ...]) -> datetime | None:
-        """Tell how the session is now, and end what is due; return when time alone can change something."""
+    async def _announce(
+        self, key: Key, plan: Plan, findings: tuple[Finding, ...]
+    ) -> tuple[datetime | None, tuple[Refusal, ...]]:
+        """Tell how the session is now, and end what is due.
+
+        Return when time alone can change something, and the writes of this that failed: each hinders no other.
+        """
         after = self._gather(key)
         if after is None:
-            return None
-        ask_again = await self._hands.inquirer.ask(after)
+            return None, ()
+        silent_until = self._hands.inquirer.follow(after)
         door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
         after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
-        now = self._clock.now()
-        told = report(after, plan, findings, Context(url or NO_URL, now, self._lead))
-        self._follow(key, after, told)
+        now, overdue = self._clock.now(), self._hands.refusals.of_own(key, END)
+        told_too = (overdue.finding,) if overdue is not None and overdue.attempts else ()
+        told = report(after, plan, (*findings, *told_too), Context(url or NO_URL, now, self._lead))
+        self._follow(key, after, told, now)
         self._mind_door(key, after, told, now)
-        untold = await self._tell(after, told)
-        again = None
-        # Looked up anew: who changed the session since must not find it paused all the same.
-        if (session := self._caches.session(key)) is not None and same_wish(after.session, session):
-            again = await self._hands.ender.end(session, told, now)
-        if untold is not None:
-            raise untold
-        return min(filter(None, (told.wake_at, ask_again, again)), default=None)
+        untold = await self._own(key, STATUS, lambda: self._hands.announcer.announce(after, told.status))
+        if untold is None:
+            self._caches.told_former_pod(key)
+        unended = await self._end(key, after, told, now)
+        again = now if told_too and unended is None else None  # what was just told is not so any more
+        failed = tuple(each for each in (untold, unended) if each is not None)
+        return min(filter(None, (told.wake_at, silent_until, again)), default=None), failed
 
-    async def _tell(self, observed: Observed, told: Report) -> ApiError | None:
-        """Write a session's status; return why that failed: its limits hold all the same."""
-        try:
-            await self._hands.announcer.announce(observed, told.status)
-        except Stale:
-            raise
-        except ApiError as error:
-            return error
-        self._caches.told_former_pod(key_of(observed.session))
-        return None
+    async def _end(self, key: Key, observed: Observed, told: Report, now: datetime) -> Refusal | None:
+        session = self._caches.session(key)
+        # Looked up anew: who changed the session since must not find it paused all the same.
+        if session is None or not same_wish(observed.session, session):
+            return None
+        return await self._own(key, END, lambda: self._hands.ender.end(session, told, now))
 
     def _gather(self, key: Key) -> Observed | None:
         events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
         if observed is None:
             return None
-        namespace, account = self._account
-        account = account if namespace == key[0] else observed.operators_account
-        return replace(observed, blind=self._caches.blind, operators_account=account)
+        account = self._account[1] if self._account[0] == key[0] else None
+        unheard, differ = self._caches.unheard, not self._clock.trusted
+        return replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
 
-    def _follow(self, key: Key, observed: Observed, told: Report) -> None:
+    def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
         if told.usage_counts and culling is not None:
             self._usage.follow(key, threshold(culling))
+            if not told.status.idle:
+                self._usage.continuity.worked(key, now)
         else:
             self._usage.leave(key)
 
@@ -241,8 +211,15 @@ class Reconciler:
         its = observed.session.metadata
         return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
 
-    def _next(self, due: datetime | None, refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
+    def _next(self, due: Iterable[datetime | None], refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
         """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
         waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
-        moments = [due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
+        moments = [*due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
         return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))
+
+
+def _raise_for(failed: Iterable[Refusal]) -> None:
+    """Raise what failed just now, once it is told: nothing else of the session hangs on it."""
+    for each in failed:
+        if each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
+            raise each.error

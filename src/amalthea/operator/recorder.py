@@ -21,6 +21,7 @@ from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.model.times import rfc3339
 from amalthea.model.transitions import Transition
 from amalthea.model.views import Metadata
+from amalthea.operator import defects
 from amalthea.operator.kinds import EVENTS
 
 PATIENCE = 60.0
@@ -100,6 +101,9 @@ class Recorder:
                 self._give_up(waiting.namespace, error)
             else:
                 _log.info("an Event was not written", extra={"reason": waiting.manifest["reason"], "error": str(error)})
+        except Exception as error:  # noqa: BLE001 one Event must not hold up all others
+            about = {"reason": waiting.manifest["reason"], "namespace": waiting.namespace}
+            _log.exception("an Event cannot be written", extra={**about, "defect": defects.identify(error)})
 
     def _give_up(self, namespace: str, error: Forbidden) -> None:
         self._refused[namespace] = self._clock.monotonic() + FORBIDDEN_FOR

@@ -4,32 +4,41 @@ Nothing that is watched tells when a quota has room again, a stranger's object i
 takes time, and is tried again after some. Whatever changes the write itself is tried at once.
 """
 
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.backoff import LONGEST_ASKED
-from amalthea.engine.ports import Clock
+from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
+from amalthea.operator import answers
 
 AGAIN_AFTER = {
     Reason.NAME_TAKEN: timedelta(seconds=30),
     Reason.TERMINATING: timedelta(seconds=30),
-    Reason.QUOTA_EXCEEDED: timedelta(seconds=30),
-    Reason.REFUSED: timedelta(minutes=5),
-    Reason.EXPANSION_REFUSED: timedelta(minutes=5),
 }
+"""How long it takes until what stands in the way of a write is worth another look."""
 _PASSES = (2, 8, 25, 30)
 """Seconds after each attempt at what may pass by itself, the last for all further ones: four attempts in a minute."""
+_WAITS = {
+    Reason.QUOTA_EXCEEDED: (10, 30),
+    Reason.REFUSED: (10, 30, 100),
+    Reason.EXPANSION_REFUSED: (10, 30, 100),
+}
+"""The same for what others have to change: within two minutes it is written."""
 _LEARNS, _LEARNING = timedelta(seconds=1.5), timedelta(minutes=1)
 """How often, and for how long, it is tried whether the API server has learned of a kind that was just installed."""
 FORBIDDEN_FOR = timedelta(minutes=10)
 """How long a right counts as missing: an API server that has just started grants none until it knows its roles."""
 _REMEMBERED = timedelta(minutes=1)
 """How long after its time a refusal is kept, so that the next one counts as another in a row."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Refusal:
     until: datetime
     since: datetime
     attempts: int = 1
-    error: ApiError | None = None
+    error: ApiError | Stale | None = None
     """What was answered just now, where that may pass by itself; None for what is only remembered."""
 
 
@@ -57,6 +66,41 @@ class Refusals:
         """Forget all."""
         self._known.clear()
         self._forbidden.clear()
+
+    async def attempt(
+        self, namespace: str, write: Write, what: str, act: Callable[[], Awaitable[Finding | None]]
+    ) -> Refusal | None:
+        """Do a write of `what`, unless it failed a short while ago; return how it failed.
+
+        Raises:
+            Stale: it was decided on old knowledge; look again at once. Not raised twice in a row: a server that always
+                answers so must not hide all else of a session.
+        """
+        if (known := self.of(namespace, write)) is not None:
+            return known
+        try:
+            return self.note(namespace, write, await act())
+        except Stale as error:
+            first = (namespace, write.child) not in self._known
+            refusal = self.failed(namespace, write, answers.unavailable(what, error), error)
+            if first:
+                self._known[namespace, write.child] = replace(refusal, until=self._clock.now(), attempts=0)
+                raise
+            _log.warning(
+                "a write meets one conflict after the other",
+                extra={"object": f"{namespace}/{what}", "error": str(error)},
+            )
+            return refusal
+        except ApiError as error:
+            return self.failed(namespace, write, answers.unavailable(what, error), error)
+
+    async def attempt_own(self, session: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
+        """Do a write of a part of a session itself, as `attempt` does."""
+        return await self.attempt(session[0], _own(session, part), f"session's {part}", act)
+
+    def of_own(self, session: Key, part: str) -> Refusal | None:
+        """Return how a write of a part of a session itself failed last."""
+        return self._known.get((session[0], _own(session, part).child))
 
     def forbid(self, namespace: str, kind: str) -> None:
         """Note that a kind may not be deleted in a namespace: the Go operator's Role lacks some rights."""
@@ -79,11 +123,11 @@ class Refusals:
         former = self._known.pop((namespace, write.child), None)
         return self._keep(namespace, write, finding, former) if finding is not None else None
 
-    def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError) -> Refusal:
+    def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
         """Remember a write that failed in a way that may pass by itself."""
         former = self._known.pop((namespace, write.child), None)
         refusal = self._keep(namespace, write, finding, former)
-        asked = timedelta(seconds=min(error.retry_after or 0.0, LONGEST_ASKED))
+        asked = timedelta(seconds=min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED))
         refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))
         self._known[namespace, write.child] = refusal
         return replace(refusal, error=error)
@@ -98,11 +142,15 @@ class Refusals:
         return refusal
 
 
+def _own(session: Key, part: str) -> Write:
+    return Patch((part, session[1]), ())
+
+
 def _wait(finding: Finding, attempts: int, lasted: timedelta) -> timedelta:
     if finding.reason is Reason.KIND_UNKNOWN and lasted < _LEARNING:
         return _LEARNS
-    passes = timedelta(seconds=_PASSES[min(attempts, len(_PASSES)) - 1])
-    return AGAIN_AFTER.get(finding.reason, passes)
+    waits = _WAITS.get(finding.reason, _PASSES)
+    return AGAIN_AFTER.get(finding.reason, timedelta(seconds=waits[min(attempts, len(waits)) - 1]))
 
 
 def _same(one: Write, other: Write) -> bool:

@@ -1,63 +1,25 @@
-"""Puts the operator together and runs it until it is told to stop: caches first, then the work, under the Lease."""
+"""Runs the operator in its process: the API server's time, its clients, its HTTP servers, and signals that end it."""
 
 import asyncio
-import logging
-import random
-import secrets
 import signal
-from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
 
+from aiohttp.web import Application
 from prometheus_client import CollectorRegistry
-from ulid import ULID
 
-from amalthea.api import names
 from amalthea.api.settings import Settings
-from amalthea.build.secret import draw
-from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Controller, Reconcile
-from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.queue import WorkQueue
-from amalthea.engine.reflector import Reflector
+from amalthea.engine.server_time import ServerClock
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.credentials import service_account
-from amalthea.kube.lease import KubeLease
-from amalthea.kube.resource import Selection
-from amalthea.kube.watch import KubeSource
-from amalthea.model.plan import Fresh
-from amalthea.operator import cluster, gauges, metrics_access, observers, process, web
-from amalthea.operator.announce import Announcer
-from amalthea.operator.apply import Applier
-from amalthea.operator.audit import Audit
-from amalthea.operator.caches import Caches
-from amalthea.operator.deletions import Deletions
-from amalthea.operator.doorbell import ring
-from amalthea.operator.doorman import Doorman
-from amalthea.operator.ender import Ender
-from amalthea.operator.finalize import Finalizer
-from amalthea.operator.inquirer import Inquirer
-from amalthea.operator.kinds import WATCHED
-from amalthea.operator.pacer import PROGRESS, QUESTIONS, Pacer
-from amalthea.operator.reconcile import Chance, Hands, Reconciler
-from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
-from amalthea.operator.usage import UsagePoller
-from amalthea.telemetry.metrics import OperatorMetrics, SessionCollector
-
-STOP_GRACE = 5.0
-"""Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
-FLUSH_GRACE = 1.0
-"""Seconds for the Events that wait at that time."""
-
-Trace: TypeAlias = Callable[[Reconcile], Reconcile]
-
-_log = logging.getLogger("amalthea.operator")
+from amalthea.operator import cluster, gauges, metrics_access, observers, web
+from amalthea.operator.instance import Operator, Trace
+from amalthea.telemetry.metrics import OperatorMetrics
 
 
 @dataclass(frozen=True)
@@ -87,155 +49,27 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    clock = ServerClock(SystemClock(), observers.Timekeeping())
+    metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
-        Client(config, observer=partial(observers.count_calls, metrics)) as client,
-        Client(config) as lease_client,
+        Client(config, partial(observers.count_calls, metrics), date_observer=clock.learn) as client,
+        Client(config, date_observer=clock.learn) as lease_client,
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
-        operator = Operator(client, await cluster.complete(client, settings), metrics, options.trace)
-        registry.register(SessionCollector(lambda: gauges.rows(operator.caches, operator.clock)))
+        operator = Operator(client, await cluster.complete(client, settings), metrics, clock, options.trace)
         metrics.queued.set_function(lambda: operator.queue.depth)
+        scraped = web.metrics(registry, partial(gauges.rows, operator.caches, clock), clock)
         async with (
             web.serving(web.probes(operator.missing), options.probe_address),
-            _metrics(registry, client, options),
+            _metrics(scraped, client, options),
         ):
             elector = operator.elector(lease_client) if options.leader_elect else None
             metrics.leading.set(elector is None)
             await operator.run(stop, elector)
 
 
-def _metrics(registry: CollectorRegistry, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
-    app = web.metrics(registry)
+def _metrics(app: Application, client: Client, options: Options) -> AbstractAsyncContextManager[None]:
     if not options.metrics_secure:
         return web.serving(app, options.metrics_address)
     tls = metrics_access.server_tls(options.metrics_certificates, SystemClock().now())
     return web.serving(metrics_access.guarded(app, client), options.metrics_address, tls)
-
-
-class Operator:
-    """The caches with their reflectors, the queue, and the controller that works it off."""
-
-    def __init__(
-        self, client: Client, settings: Settings, metrics: OperatorMetrics, trace: Trace | None = None
-    ) -> None:
-        self.clock = SystemClock()
-        self._random = random.SystemRandom()
-        self._settings = settings
-        self._metrics = metrics
-        backoff = Backoff(self._random)
-        self.queue = WorkQueue(self.clock, backoff)
-        self.caches = Caches(self.queue.add)
-        watching = observers.Watching(metrics)
-        self._at_work = False
-        self._reflectors = [
-            Reflector(
-                KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
-                self.caches.stores[kind],
-                self.clock,
-                backoff,
-                watching,
-            )
-            for kind, watched in WATCHED.items()
-        ]
-        pods = next(each for kind, each in zip(WATCHED, self._reflectors, strict=True) if kind == "Pod")
-        self.caches.pods_silent_for = lambda: pods.silent_for
-        self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
-        selection = self._selection("Pod")
-        interval = settings.usage_interval.total_seconds()
-        self._usage = UsagePoller(client, selection, self.clock, interval, metrics.usage_polled)
-        self._usage.wake = self.queue.add
-        self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
-        self._doorman.wake = self.queue.add
-        metrics.usage_followed.set_function(lambda: self._usage.followed)
-        chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
-        self._audit = Audit(client, self.caches, settings)
-        hands = self._hands(client)
-        self._reconciler = Reconciler(self.caches, self._usage, hands, settings, self.clock, chance)
-        reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
-        self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
-
-    def missing(self) -> str:
-        """Name the kinds that have not been listed yet; empty when the operator is ready."""
-        unsynced = [reflector.name for reflector in self._reflectors if not reflector.synced.is_set()]
-        return f"waiting for lists of: {', '.join(unsynced)}" if unsynced else ""
-
-    def elector(self, client: Client) -> Elector:
-        """Return the elector that decides whether this instance may act."""
-        candidate = Candidate(self._settings.identity)
-        store = KubeLease(client, (self._settings.lease_namespace, names.LEASE))
-        observer = observers.Leading(self._metrics, candidate.identity)
-        return Elector(store, candidate, self.clock, self._random, observer)
-
-    async def run(self, stop: asyncio.Event, elector: Elector | None) -> None:
-        """Watch, and work while leading, until `stop`."""
-        async with asyncio.TaskGroup() as tasks:
-            watches = [tasks.create_task(reflector.run()) for reflector in self._reflectors]
-            stopping = tasks.create_task(self._stop_when(stop))
-            await self._synced(stop)
-            if not stop.is_set():
-                work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
-                await self._until(stop, work)
-            for task in (*watches, stopping):
-                task.cancel()
-
-    async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-        """Do all the work; one that has not begun when `stop` comes (standing by, looking for drift) ends at once."""
-        working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set() and not self._at_work:
-                working.cancel()
-            await asyncio.wait({working})
-        finally:
-            working.cancel()
-            stopped.cancel()
-            await asyncio.gather(working, stopped, return_exceptions=True)
-        if not working.cancelled():
-            working.result()
-
-    async def _work(self, elector: Elector | None = None) -> None:
-        self._reconciler.begin_term(elector.led_until if elector is not None else None)
-        for session in await self._audit.edited():
-            self.queue.add(session)
-        if any(session.status.idle for session in self.caches.sessions()):
-            await self._usage.poll()  # else each idle session would count as not idle until the first poll
-        async with asyncio.TaskGroup() as tasks:
-            self._at_work = True
-            beside = [tasks.create_task(each.run()) for each in (self._recorder, self._usage, self._doorman)]
-            try:
-                await self._controller.run()
-            finally:
-                self._at_work = False
-            for task in beside:
-                task.cancel()
-        await self._recorder.flush(FLUSH_GRACE)
-
-    async def _stop_when(self, stop: asyncio.Event) -> None:
-        await stop.wait()
-        _log.info("stopping")
-        self._controller.stop(STOP_GRACE)
-
-    async def _synced(self, stop: asyncio.Event) -> None:
-        stopped = asyncio.ensure_future(stop.wait())
-        for reflector in self._reflectors:
-            synced = asyncio.ensure_future(reflector.synced.wait())
-            await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            synced.cancel()
-        stopped.cancel()
-        process.calm_the_garbage_collector()
-
-    def _hands(self, client: Client) -> Hands:
-        living = observers.Living(self._metrics, self.clock)
-        deletions = Deletions(self._metrics.deleted)
-        return Hands(
-            Applier(client, self.caches, Refusals(self.clock), living),
-            Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue, PROGRESS), living),
-            Ender(client, self.caches, self._recorder, deletions),
-            deletions,
-            Inquirer(client, self.clock, Pacer(self.clock, self.queue, QUESTIONS)),
-            self._doorman,
-        )
-
-    def _selection(self, kind: str) -> Selection:
-        return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)

@@ -123,7 +123,7 @@ class UsagePoller:
         self._polled(now)
         # One answer may leave a pod out, as when its node was slow to tell: what was measured before still counts.
         former = {session: usage for session, usage in self._known.items() if usage.valid(now)}
-        fresh = {session: usage for item in page.items for session, usage in _measured(item)}
+        fresh = {session: usage for item in page.items for session, usage in _measured(item, now)}
         self._known = former | fresh
         for session in self._thresholds.keys() & fresh.keys():
             self.continuity.measured(session, fresh[session].at)
@@ -135,13 +135,13 @@ class UsagePoller:
         return usage.cpu >= self._thresholds[session]
 
 
-def _measured(body: msgspec.Raw) -> Iterator[tuple[Key, Usage]]:
-    """Yield a pod's session and what it uses: nothing, if that cannot be read."""
+def _measured(body: msgspec.Raw, now: datetime) -> Iterator[tuple[Key, Usage]]:
+    """Yield a pod's session and what it uses, as of now at most: nothing, if that cannot be read."""
     try:
         item = _decode(body)
         session = item.metadata.labels.get(names.LABEL_INSTANCE)
         cpu = next((c.usage.get("cpu") for c in item.containers if c.name == names.CONTAINER_SESSION), None)
         if session is not None and cpu is not None and item.timestamp is not None:
-            yield (item.metadata.namespace, session), Usage(quantities.parse(cpu), item.timestamp)
+            yield (item.metadata.namespace, session), Usage(quantities.parse(cpu), min(item.timestamp, now))
     except (msgspec.DecodeError, ValueError) as error:
         _log.debug("a measurement could not be read", extra={"error": str(error)})

@@ -1,12 +1,19 @@
 """The operator's own little web servers: probes for the kubelet, metrics for Prometheus."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from ssl import SSLContext
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from amalthea.engine.ports import Clock
+from amalthea.engine.slices import in_slices
+from amalthea.telemetry.metrics import SessionRow, exposition
+
+SHARE = 0.5
+"""Part of the time that may go into a scrape: it is the same loop that serves users."""
 
 
 class BindError(RuntimeError):
@@ -29,11 +36,18 @@ def probes(ready: Callable[[], str]) -> web.Application:
     return app
 
 
-def metrics(registry: CollectorRegistry) -> web.Application:
-    """Return the application of /metrics."""
+def metrics(registry: CollectorRegistry, rows: Callable[[], Iterable[SessionRow]], clock: Clock) -> web.Application:
+    """Return the application of /metrics: what is registered, and a row for each session that is there."""
 
-    async def serve(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def serve(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_LATEST})
+        await response.prepare(request)
+        await response.write(generate_latest(registry))
+        found = [row async for row in in_slices(rows(), clock, SHARE)]
+        async for lines in in_slices(exposition(found), clock, SHARE):
+            await response.write(lines.encode())
+        await response.write_eof()
+        return response
 
     app = web.Application()
     app.router.add_get("/metrics", serve)
@@ -53,10 +67,10 @@ async def serving(app: web.Application, address: str, tls: SSLContext | None = N
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdecimal():
         raise BindError(f"{address!r} is no address; write host:port, :port, or 0 for none.")
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host.strip("[]") or None, int(port), ssl_context=tls, shutdown_timeout=2.0)
+        site = web.TCPSite(runner, host.strip("[]") or None, int(port), ssl_context=tls)
         try:
             await site.start()
         except OSError as error:

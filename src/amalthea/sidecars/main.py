@@ -7,25 +7,27 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from amalthea import __version__
+
 PROGRAMS: dict[tuple[str, str], str] = {
     ("cloner", "clone"): "amalthea.sidecars.cloner.clone",
     ("cloner", "shellclone"): "amalthea.sidecars.cloner.shellclone",
     ("gitproxy", "proxy"): "amalthea.sidecars.gitproxy.run",
     ("proxy", "serve"): "amalthea.sidecars.authproxy.serve",
+    ("remote-session-controller", "run"): "amalthea.remote.start",
+    ("rsc", "run"): "amalthea.remote.start",
     ("tunnel", "listen"): "amalthea.sidecars.tunnel.run",
 }
 """Where each program's `main(arguments) -> exit code` lives."""
-RESERVED = (("remote-session-controller", "run"),)
-"""Names that images and clients know, and that will not mean anything else."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program that the first two words name; return its exit code, 2 if there is none of that name."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if words == ["version"]:
+        sys.stdout.write(f"sidecars {__version__}\n")
+        return 0
     program = (words[0], words[1]) if len(words) > 1 else ("", "")
-    if program in RESERVED:
-        sys.stderr.write(f"{' '.join(program)} is not in this image yet.\n")
-        return 2
     module = PROGRAMS.get(program)
     if module is None:
         known = ", ".join(" ".join(program) for program in PROGRAMS)

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """Each may name a file of authorities more."""
@@ -25,3 +26,9 @@ def context(env: Mapping[str, str]) -> ssl.SSLContext:
                 why = error.strerror or "no certificates in it"
                 raise ValueError(f"{name} names {path}, which cannot be used ({why}); name a PEM file.") from None
     return made
+
+
+def mounted(env: Mapping[str, str]) -> bytes:
+    """Return the certificates of the files that the two variables name, one after the other; raise OSError."""
+    paths = dict.fromkeys(env[name] for name in VARIABLES if env.get(name))
+    return b"".join(Path(path).read_bytes().rstrip() + b"\n" for path in paths)

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "taskName"}
 
@@ -26,14 +27,14 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, default=str, ensure_ascii=False)
 
 
-def set_up(level: str = "info") -> None:
-    """Write all logs of the process to its standard error, from this level on.
+def set_up(level: str = "info", formatter: logging.Formatter | None = None, stream: TextIO | None = None) -> None:
+    """Write all logs of the process from this level on: as JSON to its standard error, if not told otherwise.
 
     Raises:
         ValueError: there is no such level; the message names those that there are.
     """
     if level.upper() not in LEVELS:
         raise ValueError(f"LOG_LEVEL is {level!r}; write one of {', '.join(LEVELS).lower()}.")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(formatter or JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -1,18 +1,17 @@
 """The names and meanings of all metrics. What has a value per session is read from the cache when it is asked for."""
 
-from collections.abc import Callable, Iterable
+import collections
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 STATES = ("Running", "Failed", "Hibernated", "NotReady", "RunningDegraded", "Succeeded")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SessionRow:
     """What is told of one session. Durations in seconds, 0 where the condition does not hold."""
 
@@ -47,31 +46,50 @@ _PER_SESSION: dict[str, tuple[str, Callable[[SessionRow], float]]] = {
 }
 
 
-class SessionCollector(Collector):
-    """Gauges of all sessions: those that are there, and no others, whenever Prometheus asks."""
+ROWS = 100
+"""Sessions whose lines are made at once."""
 
-    def __init__(self, rows: Callable[[], Iterable[SessionRow]]) -> None:
-        self._rows = rows
 
-    def collect(self) -> Iterable[Metric]:
-        """Return the gauges as they are now."""
-        rows = list(self._rows())
-        totals = GaugeMetricFamily("amalthea_sessions_total", "Sessions by state.", labels=["state"])
-        state = GaugeMetricFamily(
-            "amalthea_session_state", "1 for the session's state, 0 for others.", labels=["namespace", "name", "state"]
-        )
-        for each in STATES:
-            totals.add_metric([each], sum(row.state == each for row in rows))
-            for row in rows:
-                state.add_metric([row.namespace, row.name, each], float(row.state == each))
-        yield totals
-        yield state
-        for name, (text, value) in _PER_SESSION.items():
-            gauge = GaugeMetricFamily(f"amalthea_session_{name}", text, labels=["namespace", "name"])
-            for row in rows:
-                gauge.add_metric([row.namespace, row.name], value(row))
-            yield gauge
+def exposition(rows: Sequence[SessionRow]) -> Iterator[str]:
+    """Yield the gauges of the sessions as Prometheus reads them, some lines at a time: all would be megabytes.
 
+    Prometheus wants the series of one name together, so the rows are gone through once for each.
+    """
+    counts = collections.Counter(row.state for row in rows)
+    totals = "".join(f'amalthea_sessions_total{{state="{state}"}} {counts[state]:.1f}\n' for state in STATES)
+    yield _head("amalthea_sessions_total", "Sessions by state.") + totals
+    yield _head("amalthea_session_state", "1 for the session's state, 0 for others.")
+    yield from _lines(rows, _states)
+    for name, (text, value) in _PER_SESSION.items():
+        yield _head(f"amalthea_session_{name}", text)
+        yield from _lines(rows, partial(_line, name, value))
+
+
+def _lines(rows: Sequence[SessionRow], lines_of: Callable[[SessionRow], str]) -> Iterator[str]:
+    for start in range(0, len(rows), ROWS):
+        yield "".join(map(lines_of, rows[start : start + ROWS]))
+
+
+def _head(name: str, text: str) -> str:
+    return f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+
+
+def _states(row: SessionRow) -> str:
+    labels = _labels(row)
+    return "".join(
+        f'amalthea_session_state{{{labels},state="{state}"}} {float(row.state == state)}\n' for state in STATES
+    )
+
+
+def _line(name: str, value: Callable[[SessionRow], float], row: SessionRow) -> str:
+    return f"amalthea_session_{name}{{{_labels(row)}}} {float(value(row))}\n"
+
+
+def _labels(row: SessionRow) -> str:
+    return f'name="{row.name.translate(_ESCAPED)}",namespace="{row.namespace.translate(_ESCAPED)}"'
+
+
+_ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 START_BUCKETS = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 """Seconds that a start may take: from an image that is there already to one of many gigabytes."""
@@ -84,6 +102,7 @@ class OperatorMetrics:
         ProcessCollector(registry=registry)
         self._count_requests_and_passes(registry)
         self._count_milestones(registry)
+        self._count_failed_tasks(registry)
 
     def passed(self, outcome: str, seconds: float) -> None:
         """Note a pass over a session and how it ended: `done`, `conflict` or `error`."""
@@ -140,6 +159,11 @@ class OperatorMetrics:
             "Whether this instance acts: it holds the Lease, or none is asked for.",
             registry=registry,
         )
+        self.clock_skew = Gauge(
+            "amalthea_clock_skew_seconds",
+            "How far this node's clock is ahead of the API server's (behind: negative), as far as that is certain.",
+            registry=registry,
+        )
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
         self._usage_polled_at = Gauge(
             "amalthea_usage_poll_timestamp_seconds",
@@ -184,3 +208,13 @@ class OperatorMetrics:
         self._deletions = Counter(
             "amalthea_session_deletions", "Sessions that were deleted.", ["cause"], registry=registry
         )
+
+    def _count_failed_tasks(self, registry: CollectorRegistry) -> None:
+        self.task_failures = Counter(
+            "amalthea_task_failures",
+            "Failures of the work beside the sessions, which is then begun again.",
+            ["task"],
+            registry=registry,
+        )
+        for task in ("recorder", "usage", "doorman", "inquirer"):
+            self.task_failures.labels(task)

@@ -1,23 +1,20 @@
 """An API server in the test's own process, for what a real one does not do on command: fail.
 
-It knows no kinds and checks no schema: any path is a kind. ``objects.py`` holds its state, ``faults.py`` its moods.
-Use: ``async with FakeApi() as api: ... Client(api.config)``.
+It knows no kinds and checks no schema: any path is a kind. ``objects.py`` holds its state, ``verbs.py`` does what
+requests ask for, ``faults.py`` has its moods. Use: ``async with FakeApi() as api: ... Client(api.config)``.
 """
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import msgspec
 from aiohttp import web
 
-from amalthea.engine.ports import Key
 from amalthea.kube.config import Config
-from amalthea.testing import patches
 from amalthea.testing.faults import Fault, describe
-from amalthea.testing.objects import Choice, Happened, Manifest, Objects, Refusal
-
-VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+from amalthea.testing.objects import Happened, Objects, Refusal
+from amalthea.testing.verbs import Wanted, concerns, do, initial, line, wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +33,18 @@ class _Pending:
     times: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """What a path means."""
-
-    kind: str
-    namespace: str | None
-    name: str
-    subresource: str
-
-    @property
-    def key(self) -> Key:
-        return self.namespace or "", self.name
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Watcher:
-    choice: Choice
-    lists: bool
+    request: Wanted
     lines: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
 
+    @property
+    def lists(self) -> bool:
+        return self.request.verb == "list"
+
     def tell(self, change: Happened) -> None:
-        if change.kind == self.choice.kind and self.choice.takes(change.object):
-            self.lines.put_nowait(_line(change.type, change.object))
+        if concerns(self.request, change.kind, change.object):
+            self.lines.put_nowait(line(change.type, change.object))
 
 
 class FakeApi:
@@ -98,7 +84,7 @@ class FakeApi:
     def bookmark(self) -> None:
         """Send a bookmark on every watch."""
         for watcher in self._watchers:
-            watcher.lines.put_nowait(_line("BOOKMARK", {"metadata": {"resourceVersion": str(self.objects.version)}}))
+            watcher.lines.put_nowait(line("BOOKMARK", {"metadata": {"resourceVersion": str(self.objects.version)}}))
 
     def hang_up(self) -> None:
         """End all open watches cleanly, as a server does when their time is over."""
@@ -129,16 +115,14 @@ class FakeApi:
             self._runner = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        target = _target(request.path)
-        verb = VERBS.get(request.method) or _reading_verb(target, request)
-        self.asked.append(Asked(verb, request.path, dict(request.query), dict(request.headers)))
+        asked = wanted(request.method, request.path, request.query, request.content_type)
+        self.asked.append(Asked(asked.verb, request.path, dict(request.query), dict(request.headers)))
         try:
-            if (fault := self._next_fault(verb)) and (answer := await fault(request)) is not None:
+            if (fault := self._next_fault(asked.verb)) and (answer := await fault(request)) is not None:
                 return answer
             if request.query.get("watch") == "true":
-                return await self._watch(request, _choice(target, request))
-            body = await request.read()
-            return web.json_response(self._do(verb, target, request, body), dumps=_dumps)
+                return await self._watch(request, asked)
+            return web.json_response(do(self.objects, asked, await request.read()), dumps=_dumps)
         except Refusal as refusal:
             described = describe(refusal.code, refusal.reason, str(refusal))
             return web.json_response(described, status=refusal.code)
@@ -151,97 +135,23 @@ class FakeApi:
             pending.times -= 1
         return pending.fault
 
-    def _do(self, verb: str, target: _Target, request: web.Request, body: bytes) -> Manifest:
-        sent: Any = msgspec.json.decode(body) if body else {}
-        match verb:
-            case "get":
-                return self.objects.get(target.kind, target.key)
-            case "list":
-                return self._list(_choice(target, request), request)
-            case "create":
-                return self.objects.create(target.kind, target.namespace or "", sent)
-            case "update":
-                return self.objects.update(target.kind, target.key, sent, target.subresource)
-            case "delete":
-                held = self.objects.delete(target.kind, target.key, sent.get("preconditions", {}))
-                return held or {"kind": "Status", "status": "Success"}
-        held = self.objects.get(target.kind, target.key)
-        try:
-            changed = (patches.merge if "merge" in request.content_type else patches.apply)(held, sent)
-        except patches.PatchError:
-            message = "the server rejected our request due to an error in our request"
-            raise Refusal(422, "Invalid", message) from None
-        return self.objects.update(target.kind, target.key, changed, target.subresource)
-
-    def _list(self, choice: Choice, request: web.Request) -> Manifest:
-        version, _, after = request.query.get("continue", "").partition(":")
-        found = [obj for obj in self.objects.select(choice) if _position(obj) > after]
-        limit = int(request.query.get("limit", "0")) or len(found)
-        metadata = {"resourceVersion": version or str(self.objects.version)}
-        if len(found) > limit:
-            metadata["continue"] = f"{metadata['resourceVersion']}:{_position(found[limit - 1])}"
-        return {"kind": "List", "metadata": metadata, "items": found[:limit]}
-
-    async def _watch(self, request: web.Request, choice: Choice) -> web.StreamResponse:
-        watcher = _Watcher(choice, lists="sendInitialEvents" in request.query)
-        self._begin(watcher, request)
+    async def _watch(self, request: web.Request, asked: Wanted) -> web.StreamResponse:
+        watcher = _Watcher(asked)
+        for each in initial(self.objects, asked):
+            watcher.lines.put_nowait(each)
         self._watchers.append(watcher)
         try:
             response = web.StreamResponse()
             await response.prepare(request)
-            while line := await watcher.lines.get():
-                await response.write(line)
+            while said := await watcher.lines.get():
+                await response.write(said)
             return response
         finally:
             self._watchers.remove(watcher)
 
-    def _begin(self, watcher: _Watcher, request: web.Request) -> None:
-        """Send what is there, or what happened since the version that was named."""
-        if watcher.lists:
-            for obj in self.objects.select(watcher.choice):
-                watcher.lines.put_nowait(_line("ADDED", obj))
-            metadata: dict[str, Any] = {"resourceVersion": str(self.objects.version)}
-            metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-            watcher.lines.put_nowait(_line("BOOKMARK", {"metadata": metadata}))
-        else:
-            for change in self.objects.since(int(request.query["resourceVersion"])):
-                watcher.tell(change)
-
     def _tell(self, change: Happened) -> None:
         for watcher in self._watchers:
             watcher.tell(change)
-
-
-def _target(path: str) -> _Target:
-    parts = iter(path.strip("/").split("/"))
-    group = "" if next(parts) == "api" else f"{next(parts)}/"
-    version = next(parts)
-    rest = list(parts)
-    namespace = None
-    if rest[0] == "namespaces" and len(rest) > 2:
-        namespace, rest = rest[1], rest[2:]
-    plural, name, subresource = (*rest, "", "")[:3]
-    return _Target(f"{group}{version}/{plural}", namespace, name, subresource)
-
-
-def _reading_verb(target: _Target, request: web.Request) -> str:
-    if target.name:
-        return "get"
-    follows = request.query.get("watch") == "true" and "sendInitialEvents" not in request.query
-    return "watch" if follows else "list"
-
-
-def _choice(target: _Target, request: web.Request) -> Choice:
-    query = request.query
-    return Choice(target.kind, target.namespace, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-
-
-def _position(obj: Manifest) -> str:
-    return f"{obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
-
-
-def _line(type_: str, obj: Manifest) -> bytes:
-    return msgspec.json.encode({"type": type_, "object": obj}) + b"\n"
 
 
 def _dumps(value: object) -> str:

@@ -3,8 +3,11 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from amalthea.engine.ports import Cancellable, Clock
 
 START = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 _ROUNDS = 50
@@ -22,8 +25,11 @@ class _Call:
 class FakeClock:
     """Implements the engine's ``Clock``; stands still but for ``advance``."""
 
-    def __init__(self, start: datetime = START) -> None:
+    def __init__(self, start: datetime = START, settle: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Stand at `start`; `settle` returns when what was woken has come to rest, after a while if None."""
         self._start = start
+        self.trusted = True
+        self._settle = settle or _settle
         self._elapsed = 0.0
         self._calls: list[tuple[float, int, _Call]] = []
         self._order = itertools.count()
@@ -60,19 +66,43 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Let time pass, waking each sleeper at its own moment and letting it come to rest before the next."""
         end = self._elapsed + seconds
-        await _settle()
+        await self._settle()
         while (due := self.next_due) is not None and self._elapsed + due <= end:
             when, _, call = heapq.heappop(self._calls)
             self._elapsed = when
             if call.callback is not None:
                 call.callback()
-            await _settle()
+            await self._settle()
         self._elapsed = end
-        await _settle()
+        await self._settle()
 
     def set_wall_clock(self, seconds: float) -> None:
         """Move ``now()`` alone, as an administrator or a suspended machine does."""
         self._start += timedelta(seconds=seconds)
+
+
+@dataclass
+class SkewedClock:
+    """A clock whose wall time is wrong by some seconds, as that of another machine is."""
+
+    clock: Clock
+    skew: float
+
+    @property
+    def trusted(self) -> bool:
+        return self.clock.trusted
+
+    def now(self) -> datetime:
+        return self.clock.now() + timedelta(seconds=self.skew)
+
+    def monotonic(self) -> float:
+        return self.clock.monotonic()
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
+        return self.clock.call_at(when, callback)
+
+    async def sleep(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
 
 
 async def _settle() -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from amalthea.engine.ports import Key
+from amalthea.model.times import rfc3339
 
 Manifest: TypeAlias = dict[str, Any]
 
@@ -44,20 +45,20 @@ class Choice:
     fields: str = ""
 
     def takes(self, obj: Manifest) -> bool:
-        """Say whether an object is one of them (selectors: ``name`` or ``name=value``, separated by commas)."""
+        """Say whether an object is one of them (selectors: ``name``, ``name=value`` and ``name!=value``, by commas)."""
         metadata = obj["metadata"]
         if self.namespace is not None and metadata.get("namespace", "") != self.namespace:
             return False
         labels = metadata.get("labels") or {}
-        return all(_matches(labels.get(name), value) for name, value in _terms(self.labels)) and all(
-            _matches(_field(obj, path), value) for path, value in _terms(self.fields)
-        )
+        return _takes(self.labels, labels.get) and _takes(self.fields, lambda path: _field(obj, path))
 
 
 class Objects:
     """All objects of a server, and the history of their changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Begin empty; `now` stamps what is created and deleted."""
+        self._now = now
         self.version = 1000
         self.history: list[Happened] = []
         self.forgotten = 0
@@ -87,14 +88,14 @@ class Objects:
             raise Refusal(409, "AlreadyExists", f'{kind} "{key[1]}" already exists')
         if namespace:
             metadata["namespace"] = namespace
-        metadata |= {"uid": f"uid-{number}", "generation": 1, "creationTimestamp": _now()}
+        metadata |= {"uid": f"uid-{number}", "generation": 1, "creationTimestamp": rfc3339(self._now())}
         self._kinds[kind][key] = obj
         return self._happened(kind, "ADDED", obj)
 
     def update(self, kind: str, key: Key, body: Manifest, subresource: str = "") -> Manifest:
         """Store a changed object, or its status alone; nothing happens where nothing changed."""
         held = self.get(kind, key)
-        new = deepcopy(body)
+        new = {name: deepcopy(value) for name, value in body.items() if value is not None}  # none is stored
         metadata = new.setdefault("metadata", {})
         wanted = metadata.get("resourceVersion") or held["metadata"]["resourceVersion"]
         if wanted != held["metadata"]["resourceVersion"]:
@@ -123,7 +124,7 @@ class Objects:
         if "deletionTimestamp" in held["metadata"]:
             return held
         dying = deepcopy(held)
-        dying["metadata"]["deletionTimestamp"] = _now()
+        dying["metadata"]["deletionTimestamp"] = rfc3339(self._now())
         return self._store(kind, key, dying)
 
     def since(self, version: int) -> Iterator[Happened]:
@@ -162,15 +163,17 @@ def _terms(selector: str) -> Iterator[tuple[str, str | None]]:
         yield name, value.lstrip("=") if equals else None
 
 
-def _matches(found: str | None, wanted: str | None) -> bool:
-    return found is not None if wanted is None else found == wanted
+def _takes(selector: str, field: Callable[[str], str | None]) -> bool:
+    for name, value in _terms(selector):
+        if name.endswith("!"):
+            if field(name.removesuffix("!")) == value:
+                return False
+        elif (field(name) is None) if value is None else (field(name) != value):
+            return False
+    return True
 
 
 def _field(obj: Manifest, path: str) -> str | None:
     for part in path.split("."):
         obj = obj.get(part, {})
     return str(obj) if obj else None
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

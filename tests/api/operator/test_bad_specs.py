@@ -152,3 +152,7 @@ def test_a_quota_that_leaves_no_room_is_told(world: World) -> None:
     assert told is not None
     assert told["reason"] == "QuotaExceeded"
     assert "exceeded quota" in told["message"]
+    world.delete("ResourceQuota", "q")
+    world.wait_for("Service", "one", bool, within=45)
+    world.make_pod_ready("one")
+    assert condition(world.wait_for_state("one", "Running"), "ChildrenInPlace") is None

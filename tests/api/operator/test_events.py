@@ -1,4 +1,4 @@
-"""What Events alone tell: a pod that the API server does not accept, of a session and of a job, by a real quota."""
+"""What Events alone tell: a pod that is not accepted, by a real quota, and a node that is coming."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +19,27 @@ def quota(world: World) -> None:
     """Leave no room for any pod."""
     world.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": HARD})
     world.wait_for("ResourceQuota", "full", lambda found: found.get("status", {}).get("hard"))
+
+
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+
+
+def now() -> str:
+    return rfc3339(datetime.now(UTC))
+
+
+def leave_without_a_node(world: World, pod: Object, since: str) -> None:
+    """Do what the scheduler does with a pod that no node can take."""
+    conditions = [{**UNSCHEDULABLE, "lastTransitionTime": since}]
+    world.set_pod_status(pod, {"phase": "Pending", "conditions": conditions})
+
+
+def scale_up(world: World, pod: Object) -> None:
+    """Tell what the Cluster Autoscaler tells when it makes a node for a pod."""
+    about = {name: pod["metadata"][name] for name in ("name", "namespace", "uid")}
+    event = {"apiVersion": "v1", "kind": "Event", "metadata": {"generateName": f"{about['name']}."}}
+    said = {"reason": "TriggeredScaleUp", "message": "pod triggered scale-up", "type": "Normal", "lastTimestamp": now()}
+    world.create({**event, "involvedObject": {"kind": "Pod", **about}, **said})
 
 
 def told(session: Object) -> str:
@@ -44,9 +65,7 @@ def test_a_session_that_no_node_takes_is_failed_ten_minutes_after_the_scheduler_
     world.session("one", PLAIN)
     pod = world.wait_for("Pod", "one-0", lambda _: True)
     said_at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=9, seconds=40)
-    scheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
-    conditions = [{**scheduled, "lastTransitionTime": rfc3339(said_at)}]
-    world.set_pod_status(pod, {"phase": "Pending", "conditions": conditions})
+    leave_without_a_node(world, pod, rfc3339(said_at))
     world.wait_for("AmaltheaSession", "one", lambda session: told(session) == "Unschedulable")
     failed = world.wait_for_state("one", "Failed", EXPLAINED)
     assert told(failed) == "Unschedulable"
@@ -83,3 +102,20 @@ def test_an_operator_that_was_restarted_keeps_a_session_failed_until_it_knows_mo
     world.wait_for("StatefulSet", "two", lambda _: True)
     again = world.wait_for_state("one", "Failed")
     assert again["status"] == failed["status"]
+
+
+@pytest.mark.usefixtures("operator")
+def test_that_a_node_is_coming_is_told_to_all_who_wait_for_one_and_nobody_else(world: World) -> None:
+    names = [f"s-{number}" for number in range(5)]
+    for name in names:
+        world.session(name, PLAIN)
+    pods = [world.wait_for("Pod", f"{name}-0", lambda _: True) for name in names]
+    for pod in pods:
+        leave_without_a_node(world, pod, now())
+    for pod in pods[1:]:
+        scale_up(world, pod)
+    for name in names[1:]:
+        world.wait_for("AmaltheaSession", name, lambda session: told(session) == "NodeComing", EXPLAINED)
+    first = world.get("AmaltheaSession", names[0])
+    assert first is not None
+    assert told(first) == "Unschedulable"

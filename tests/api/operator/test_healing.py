@@ -2,9 +2,10 @@
 
 import pytest
 
+from amalthea.operator.wars import WAITS
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import PLAIN
-from tests.support.world import World, condition
+from tests.support.world import Object, World, condition
 
 CHILDREN = (("Service", "one"), ("Ingress", "one"), ("Secret", "one---internal"), ("StatefulSet", "one"))
 
@@ -30,6 +31,28 @@ def test_an_edited_service_is_put_back_and_foreign_labels_stay(world: World) -> 
     world.patch("Service", "one", metadata={"labels": {"team": "blue"}}, spec={"ports": edited_ports})
     service = world.wait_for("Service", "one", lambda service: service["spec"]["ports"][0]["port"] == 80, within=5)
     assert service["metadata"]["labels"]["team"] == "blue"
+
+
+@pytest.mark.usefixtures("operator")
+def test_who_undoes_each_write_is_answered_a_few_times_and_then_told_by_name(world: World) -> None:
+    world.run("one", PLAIN)
+    undone = 0
+
+    def told(session: Object) -> Object | None:
+        nonlocal undone
+        service = world.get("Service", "one")
+        assert service is not None
+        if service["spec"]["ports"][0]["port"] == 80:
+            world.patch("Service", "one", spec={"ports": [{"name": "mine", "port": 81, "targetPort": 81}]})
+            undone += 1
+        place = condition(session, "ChildrenInPlace")
+        return place if place is not None and "spec.ports" in place["message"] else None
+
+    place = told(world.wait_for("AmaltheaSession", "one", told, within=30))
+    assert place is not None
+    assert place["reason"] == "Contested"
+    assert "the last to write it was " in place["message"]
+    assert undone == 1 + len(WAITS), "what the operator found, and its four answers"
 
 
 @pytest.mark.usefixtures("operator")

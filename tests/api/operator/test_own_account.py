@@ -1,6 +1,5 @@
 """A session that runs as the operator could read every secret: it is refused, and one that runs already is told."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from lab.control_plane import ControlPlane
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import PLAIN
+from tests.support import accounts
 from tests.support.processes import OperatorProcess
 from tests.support.world import Object, World, condition
 
@@ -18,18 +18,8 @@ ACCOUNT = "amalthea"
 @pytest.fixture
 def as_account(full_control_plane: ControlPlane, world: World, tmp_path: Path) -> Iterator[OperatorProcess]:
     """An operator, not started yet, with the token of a service account of the namespace that may do everything."""
-    core, rbac = f"/api/v1/namespaces/{world.namespace}", "/apis/rbac.authorization.k8s.io/v1"
-    world.api.post(f"{core}/serviceaccounts", {"metadata": {"name": ACCOUNT}})
-    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": world.namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
-    binding = {"metadata": {"name": world.namespace}, "subjects": [subject], "roleRef": role}
-    world.api.post(f"{rbac}/clusterrolebindings", binding)
-    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = world.api.post(f"{core}/serviceaccounts/{ACCOUNT}/token", asked)["status"]["token"]
-    config = json.loads(full_control_plane.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token}
-    path = tmp_path / "as-account"
-    path.write_text(json.dumps(config))
+    path = accounts.kubeconfig(full_control_plane, world, ACCOUNT, tmp_path)
+    accounts.bind(world, ACCOUNT, {"kind": "ClusterRole", "metadata": {"name": "cluster-admin"}})
     operator = OperatorProcess(path, tmp_path, world.namespace)
     yield operator
     operator.kill()

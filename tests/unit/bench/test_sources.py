@@ -3,7 +3,7 @@
 import os
 
 from bench.proc import Memory, cpu_of, cpu_seconds, machine_cpu_of, memory, memory_of
-from bench.world import metric
+from bench.replica import metric
 
 
 def test_cpu_time_is_found_behind_a_name_with_blanks_and_parentheses() -> None:

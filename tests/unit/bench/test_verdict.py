@@ -11,7 +11,7 @@ from bench.audit import Request
 from bench.observer import Condition, Status
 from bench.observer import Metadata as Identity
 from bench.scripts import Act, Deed, Script
-from bench.verdict import Found, Session, Spec, faults
+from bench.verdict import Event, Found, Session, Spec, Subject, faults
 
 SCRIPTS: dict[str, Script] = {
     "runs": (Act(0, Deed.CREATE), Act(1, Deed.PAUSE), Act(2, Deed.RESUME)),
@@ -48,6 +48,7 @@ def found() -> Found:
         created("secrets", "runs---internal"),
         created("ingresses", "runs"),
         created("ingresses", "runs"),
+        Request("patch", "amaltheasessions", "bench", "gone", 200, 0.0),
     ]
     return Found([session("runs", paused=False), session("rests", paused=True)], objects, requests)
 
@@ -67,6 +68,15 @@ def paused_for_idleness(seen: Found) -> None:
 
 def paused_by_nobody(seen: Found) -> None:
     seen.sessions[0] = changed(seen.sessions[0], spec=Spec(hibernated=True))
+
+
+def told_of_an_edit(seen: Found) -> None:
+    pending = Status("Running", conditions=[Condition("UpdatePending", "True", "Edited")])
+    seen.sessions[0] = changed(seen.sessions[0], status=pending)
+
+
+def told_of_a_failure_that_never_was(seen: Found) -> None:
+    seen.events.append(Event(Subject("runs"), "Failed", "Its node ran out of memory."))
 
 
 def in_the_wrong_state(seen: Found) -> None:
@@ -109,11 +119,21 @@ def orphan(seen: Found) -> None:
     seen.objects["Service"].append(ChildView(metadata=stray))
 
 
+def test_the_secret_of_a_session_that_no_operator_has_ever_seen_may_be_left() -> None:
+    seen = found()
+    seen.requests[:] = [request for request in seen.requests if request.name != "gone"]
+    seen.requests.append(Request("patch", "amaltheasessions", "bench", "gone", 404, 0.0))
+    secret_of_a_deleted_session(seen)
+    assert faults(SCRIPTS, seen) == []
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
         (paused_for_idleness, "runs was stopped: Idle"),
         (paused_by_nobody, "runs was paused by nobody's wish"),
+        (told_of_an_edit, "runs still has UpdatePending: Edited"),
+        (told_of_a_failure_that_never_was, "runs was said to be Failed: Its node ran out of memory."),
         (in_the_wrong_state, "runs is NotReady, not Running"),
         (lost, "rests is gone, and nobody deleted it"),
         (without_a_child, "runs lacks 1 Ingress"),

@@ -52,8 +52,8 @@ def test_a_record_stands_on_the_child_and_never_on_its_pod_template() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "null", "[]", '"text"', '{"v": "one"}', '{"labels": "a"}', '{"labels": [1]}'],
-    ids=["empty", "cut off", "null", "a list", "a text", "a version of words", "labels as text", "labels as numbers"],
+    ["", "{", "null", "[]", '"text"', '{"v": "one"}', '{"labels": "a"}', '{"labels": [1]}', '{"a":' * 50_000],
+    ids=["empty", "cut off", "null", "list", "text", "version of words", "labels as text", "numbers", "without end"],
 )
 def test_a_record_that_somebody_broke_counts_as_none(text: str) -> None:
     assert applied.read(child(text)) is None

@@ -1,6 +1,7 @@
 """Duplicate environment variables: written once, and yet the container sees what it would have seen."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,14 @@ WRITTEN_ONCE: dict[str, tuple[Pairs, Pairs]] = {
 @pytest.mark.parametrize(("given_", "written"), WRITTEN_ONCE.values(), ids=WRITTEN_ONCE)
 def test_a_variable_that_is_sent_twice_is_written_once(given_: Pairs, written: Pairs) -> None:
     assert env.unique(variables(given_)) == variables(written)
+
+
+def test_references_without_end_are_left_as_they_are_and_take_no_quadratic_time() -> None:
+    value = "$(A)$(B$$" + "$(A" * 100_000
+    began = time.process_time()
+    assert env.unique(variables([("A", "1"), ("A", value)])) == variables([("A", value.replace("$(A)", "1", 1))])
+    assert env.without_references("$(A" * 100_000) == "$(A" * 100_000
+    assert time.process_time() - began < 1
 
 
 def test_a_reference_to_a_dropped_secret_value_is_left_as_it_is() -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 
+from amalthea.api import references
+from amalthea.api.references import Reference
 from amalthea.api.settings import RewriteRule
 from amalthea.build import images, remote
-from amalthea.build.images import Reference
 from amalthea.testing.builders import session
 
 SHA = "sha256:" + "0123456789abcdef" * 4
@@ -43,12 +44,12 @@ NO_REFERENCES = [
 
 @pytest.mark.parametrize(("image", "reference"), PARSED.items(), ids=PARSED)
 def test_a_short_name_means_what_it_means_to_docker(image: str, reference: Reference) -> None:
-    assert images.parse(image) == reference
+    assert references.parse(image) == reference
 
 
 @pytest.mark.parametrize("image", NO_REFERENCES)
 def test_a_text_that_is_no_reference_passes_unchanged(image: str) -> None:
-    assert images.parse(image) is None
+    assert references.parse(image) is None
     assert images.rewrite(image, (RewriteRule("docker.io", "mirror.example.org"),)) == image
     assert images.enroot(image) == image
 

@@ -23,7 +23,7 @@ from tests.unit.cli.scenarios import SCENARIOS
 def commands(name: str) -> list[str]:
     """Return the commands that are advised in a scenario."""
     it = SCENARIOS[name]()
-    return [each.command for each in advice(Situation(it, "kubectl -n team", coming(it), NOW)) if each.command]
+    return [each.command for each in advice(Situation(it, "kubectl -n team", coming(it, NOW), NOW)) if each.command]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -1,14 +1,14 @@
 """What is said to come must come, and nothing that will come may stay unsaid."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from amalthea.cli import limits as its_limits
 from amalthea.cli.explanation import Coming
 from amalthea.cli.known import Known
-from amalthea.cli.limits import coming
 from amalthea.model import lifecycle
 from amalthea.model.spans import moment
 from amalthea.model.times import rfc3339
@@ -17,14 +17,19 @@ from amalthea.testing.builders import session
 from tests.unit.cli.parts import CULLING, LAB, known, status
 from tests.unit.cli.scenarios import SCENARIOS, running, starting, starting_without_room
 
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 READY = found.pod(found.container(ready=True))
+
+
+def coming(it: Known) -> tuple[Coming, ...]:
+    return its_limits.coming(it, NOW)
 
 
 def limits(state: str = "Running", culling: dict[str, Any] | None = None, **told: Any) -> dict[str, Coming]:  # noqa: ANN401
     """Return what the limits of a session mean, by their names, once the operator has announced its next pause."""
     lab = session().with_spec(culling=CULLING if culling is None else culling)
     seen = known(lab, status(state, **told), READY).observed
-    pause = lifecycle.pause(seen, seen.session.status)
+    pause = lifecycle.pause(seen, seen.session.status, NOW)
     announced = {"willHibernateAt": rfc3339(pause.at)} if pause is not None else {}
     return {each.limit: each for each in coming(known(lab, status(state, **announced | told), READY))}
 

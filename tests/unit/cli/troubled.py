@@ -83,9 +83,11 @@ def no_such_storage_class() -> Known:
     pod = found.unscheduled_pod("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
     said = 'storageclass.storage.k8s.io "fast" not found'
     asked = found.event(found.CLAIM_UID, "ProvisioningFailed", said, "2026-11-22T13:04:00Z")
-    life = replace(began(), claim=PENDING, asked=(asked,)).meet(WORKLOAD, pod).look(at("13:05:00"))
-    return life.known(
-        event("PersistentVolumeClaim/demo", "ProvisioningFailed", said, "15:09:00", count=9, warning=True)
+    life = replace(began(), claim=PENDING, asked=(asked,)).meet(WORKLOAD, pod)
+    return (
+        life.look(at("13:05:00"))
+        .look(at("13:10:01"))
+        .known(event("PersistentVolumeClaim/demo", "ProvisioningFailed", said, "15:09:00", count=9, warning=True))
     )
 
 

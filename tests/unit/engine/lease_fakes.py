@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.lease_store import LeaseRecord
-from amalthea.engine.ports import Cancellable, Stale, Unavailable
-from amalthea.testing.clock import FakeClock
+from amalthea.engine.ports import Stale, Unavailable
+from amalthea.testing.clock import FakeClock, SkewedClock
 from tests.unit.engine.things import LeaseTold
 
 
@@ -20,27 +20,70 @@ class Lease:
     record: LeaseRecord | None = None
     version: int = 0
     processes: list["Process"] = field(default_factory=list)
+    history: list[tuple[int, LeaseRecord | None]] = field(default_factory=list)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
 
     def write(self, record: LeaseRecord) -> LeaseRecord:
         if record.version != (self.record.version if self.record else ""):
             raise Stale
-        self.version += 1
-        self.record = replace(record, version=str(self.version))
+        self.record = replace(record, version=str(self.version + 1))
+        self._note()
         return self.record
 
     def remove(self) -> None:
         self.record = None
+        self._note()
+
+    def _note(self) -> None:
+        self.version += 1
+        self.history.append((self.version, self.record))
+        self.moved.set()
+        self.moved = asyncio.Event()
+
+    async def follow(self, version: int) -> AsyncGenerator[LeaseRecord | None, None]:
+        while True:
+            moved = self.moved
+            for number, record in self.history:
+                if number > version:
+                    version = number
+                    yield record
+            await moved.wait()
 
 
 @dataclass
 class Network:
-    """One process's way to the Lease. `mood`: ok, down, hang, or late (a write arrives 7 s later, its answer never)."""
+    """One process's way to the Lease. `mood`: ok, down, hang, or late (a write arrives 7 s later, its answer never).
+
+    `watches`: ok, refused, hang (not answered), silent (opened, and nothing comes), or ended (at once).
+    """
 
     lease: Lease
     clock: FakeClock
     mood: str = "ok"
+    watches: str = "ok"
+    asked: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def watch(self, version: str) -> AsyncIterator[AsyncIterator[LeaseRecord | None]]:
+        self.asked.append("watch")
+        if self.mood == "down" or self.watches == "refused":
+            raise Unavailable("no watch")
+        if self.watches == "hang":
+            await asyncio.Event().wait()
+        async with aclosing(self._news(int(version))) as news:
+            yield news
+
+    async def _news(self, version: int) -> AsyncGenerator[LeaseRecord | None, None]:
+        if self.watches == "ended":
+            return
+        async with aclosing(self.lease.follow(version)) as changes:
+            async for record in changes:
+                if self.watches == "silent" or self.mood != "ok":
+                    await asyncio.Event().wait()
+                yield record
 
     async def get(self) -> LeaseRecord | None:
+        self.asked.append("get")
         await self._pass(lambda: None)
         return self.lease.record
 
@@ -48,6 +91,7 @@ class Network:
         return await self.update(record)
 
     async def update(self, record: LeaseRecord) -> LeaseRecord:
+        self.asked.append("update")
         await self._pass(lambda: self._write_late(record))
         return self.lease.write(record)
 
@@ -64,26 +108,6 @@ class Network:
             self.lease.write(record)
         except Stale:
             return
-
-
-@dataclass
-class SkewedClock:
-    """A clock whose wall time is wrong by some seconds, as that of another machine is."""
-
-    clock: FakeClock
-    skew: float
-
-    def now(self) -> datetime:
-        return self.clock.now() + timedelta(seconds=self.skew)
-
-    def monotonic(self) -> float:
-        return self.clock.monotonic()
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
-        return self.clock.call_at(when, callback)
-
-    async def sleep(self, seconds: float) -> None:
-        await self.clock.sleep(seconds)
 
 
 @dataclass

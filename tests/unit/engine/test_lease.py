@@ -99,10 +99,10 @@ async def test_a_stopped_leader_releases_the_lease_for_the_next(clock: FakeClock
     await clock.advance(5)
     leader, follower = (first, second) if first.working else (second, first)
     await leader.stop()
-    assert lease.record is not None
-    assert (lease.record.holder, lease.record.duration) == ("", 1)
+    assert [record.duration for _, record in lease.history if record and not record.holder] == [1]
     await clock.advance(2.5)
     assert follower.working == 1
+    assert lease.record is not None
     assert lease.record.transitions == 1
     assert (leader.told.leads, follower.told.leads) == ([True, False], [True])
     await follower.stop()
@@ -191,6 +191,21 @@ async def test_a_deleted_lease_is_made_anew_by_its_leader(clock: FakeClock, leas
     assert (process.working, process.starts) == (1, 1)
     assert lease.record is not None
     await process.stop()
+
+
+async def test_a_leader_that_has_resigned_and_loses_the_lease_does_not_take_it_again(
+    clock: FakeClock, lease: Lease
+) -> None:
+    process = Process("first", lease, clock)
+    await clock.advance(5)
+    process.elector.resign()
+    await clock.advance(60)
+    assert process.working == 1
+    process.network.mood = "down"
+    await clock.advance(11)
+    process.network.mood = "ok"
+    await clock.advance(60)
+    assert (process.working, process.starts, process.task.done()) == (0, 1, True)
 
 
 @pytest.mark.parametrize("defect", [None, RuntimeError("broken")])

@@ -54,21 +54,22 @@ async def test_a_key_in_work_is_not_given_to_a_second_worker(queue: WorkQueue) -
 async def test_what_a_user_waits_for_goes_first(queue: WorkQueue) -> None:
     queue.add(A)
     queue.add(B)
-    queue.add(C, Priority.USER)
     queue.add(B, Priority.USER)
     queue.add(B, Priority.BACKGROUND)
-    assert await taken(queue) == ["c", "b", "a"]
+    queue.add(C, Priority.NEWS)
+    assert await taken(queue) == ["b", "a", "c"]
 
 
 async def test_urgency_is_kept_for_a_key_that_is_in_work(queue: WorkQueue) -> None:
     queue.add(A)
     await queue.get()
     queue.add(B)
+    queue.add(C)
     queue.add(A, Priority.BACKGROUND)
     queue.add(A, Priority.USER)
     queue.add(A, Priority.BACKGROUND)
     queue.done(A)
-    assert await taken(queue) == ["a", "b"]
+    assert await taken(queue) == ["b", "a", "c"]  # B has waited longest, and each other turn goes by that
 
 
 async def test_every_waiting_worker_gets_a_key_of_its_own(queue: WorkQueue) -> None:

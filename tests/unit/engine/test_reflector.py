@@ -12,6 +12,7 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Expired, Listed, WatchEvent
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.store import Store
+from amalthea.operator.caches import BLIND_AFTER
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.things import Half, Thing, WatchTold, changed, deleted, listed, thing
 
@@ -127,11 +128,28 @@ async def test_a_server_that_ends_each_watch_after_an_event_is_not_asked_without
 
 async def test_quiet_watches_are_no_failures_and_leave_the_next_error_the_first() -> None:
     quiet: list[WatchEvent[Thing] | Exception | float] = [90.0]
-    run = Run(Script([listed(10)], [quiet] * 20 + [[RuntimeError("down")]]))
+    run = Run(Script([listed(10)] * 21, [quiet] * 20 + [[RuntimeError("down")]]))
     async with run.running():
         await run.clock.advance(90 * 20 + 2)
-        assert run.script.asked[1:] == ["watch 10"] * 22
+        assert run.script.asked == ["list", "watch 10"] * 21 + ["watch 10"]
         assert run.told.delays == [pytest.approx(0.8)]
+
+
+async def test_a_watch_that_only_begins_does_not_make_the_store_look_fresh() -> None:
+    run = Run(Script([listed(10), RuntimeError("down")], [[40.0], [40.0], [40.0]]))
+    async with run.running() as reflector:
+        await run.clock.advance(60)
+        assert run.script.asked == ["list", "watch 10", "watch 10"]
+        assert reflector.silent_for == 60
+
+
+async def test_a_server_that_sends_nothing_on_its_watches_is_listed_again_before_the_store_is_too_old() -> None:
+    quiet: list[WatchEvent[Thing] | Exception | float] = [90.0]
+    run = Run(Script([listed(10)] * 20, [quiet] * 20))
+    async with run.running() as reflector:
+        for _ in range(60):
+            await run.clock.advance(10)
+            assert reflector.silent_for < BLIND_AFTER
 
 
 async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest.LogCaptureFixture) -> None:

@@ -62,7 +62,14 @@ class WorkTold(Told):
         self.delays.append(retry_in)
 
 
+@dataclass
 class LeaseTold(Told):
+    unwatched_errors: list[str] = field(default_factory=list)
+
+    def unwatched(self, error: Exception, retry_in: float) -> None:
+        self.unwatched_errors.append(repr(error))
+        self.delays.append(retry_in)
+
     def leading(self, leads: bool) -> None:
         self.leads.append(leads)
 

@@ -1,5 +1,8 @@
 """What the client makes of the server's answers, and what it must never do: repeat a write, or show a secret."""
 
+import asyncio
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -7,7 +10,9 @@ import pytest
 from aiohttp import web
 
 from amalthea import __version__
+from amalthea.engine import slots
 from amalthea.engine.ports import Expired, Stale, Unavailable
+from amalthea.engine.server_time import Answer
 from amalthea.kube import errors, transport
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.config import Config
@@ -16,6 +21,7 @@ from amalthea.kube.transport import Call
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.faults import Fault
+from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
 KEY = ("ns", "a")
@@ -50,7 +56,7 @@ def refusing(code: int, reason: str = "", **more: object) -> Fault:
         (400, "BadRequest", errors.Invalid, None),
         (401, "Unauthorized", errors.Unauthorized, None),
         (403, "Forbidden", errors.Forbidden, None),
-        (404, "NotFound", errors.NotFound, None),
+        (404, "NotFound", errors.NotServed, None),
         (409, "Conflict", errors.Conflict, Stale),
         (409, "AlreadyExists", errors.AlreadyExists, None),
         (410, "Gone", errors.Gone, Expired),
@@ -113,6 +119,24 @@ async def test_a_proxys_page_is_an_error_of_the_server_and_shown_in_part(api: Fa
         await client.get(CONFIG_MAPS, KEY, dict)
     assert "status 503: <html>xxx" in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+async def test_a_burst_waits_for_connections_and_requests_that_hang_hold_none(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webhook that never answers must not keep the operator from its other requests."""
+    api.objects.create("v1/configmaps", "ns", {"metadata": {"name": KEY[1]}})
+    api.fail("create", faults.silence(after_headers=False))
+    monkeypatch.setattr(slots, "PATIENCE", 0.3)
+    async with Client(api.config, pool=2) as client:
+        burst = [asyncio.create_task(client.create(CONFIG_MAPS, "ns", {}, dict)) for _ in range(5)]
+        await eventually(lambda: len(api.asked) == 2)
+        assert (await client.get(CONFIG_MAPS, KEY, dict))["metadata"]["name"] == KEY[1]
+        assert len(api.asked) == 6
+        assert not any(hanging.done() for hanging in burst)
+        for hanging in burst:
+            hanging.cancel()
+        await asyncio.wait(burst)
 
 
 async def test_a_write_without_an_answer_is_not_repeated(api: FakeApi, client: Client) -> None:
@@ -334,3 +358,29 @@ async def test_what_the_server_quotes_of_an_object_is_not_shown(
         assert (quoted in text) is shown
         assert ("SECRET" in text) is (shown and "SECRET" in quoted)
         assert text.endswith(": field is immutable")
+
+
+async def test_good_answers_tell_the_servers_time_and_no_others_do(api: FakeApi) -> None:
+    api.objects.create(CONFIG_MAPS.api_version + "/" + CONFIG_MAPS.plural, "ns", config_map("a"))
+
+    async def dated(_: web.Request) -> web.StreamResponse:
+        return web.json_response(config_map("a"), headers={"Date": "Sun, 22 Nov 2026 14:00:07 GMT"})
+
+    told: list[Answer] = []
+    async with Client(api.config, date_observer=told.append) as client:
+        api.fail("get", dated, times=1)
+        before = time.monotonic()
+        await client.get(CONFIG_MAPS, KEY, dict)
+        after = time.monotonic()
+        (answer,) = told
+        assert answer.date == datetime(2026, 11, 22, 14, 0, 7, tzinfo=UTC)
+        assert before <= answer.sent <= answer.received <= after
+        api.fail("get", refusing(503))
+        with pytest.raises(errors.ApiError):
+            await client.get(CONFIG_MAPS, KEY, dict)
+        assert len(told) == 1, "a proxy's page has a proxy's date"
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 31 Dec 9999 23:59:61 GMT", "Sun, 99 Nov 2026 14:00:07 GMT"])
+def test_a_date_that_is_none_tells_no_time(date: str) -> None:
+    assert transport._date(date) is None

@@ -1,6 +1,7 @@
 """Whatever the server does wrong: it is not hammered, and afterwards the store is right, deletions included."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 import msgspec
@@ -166,6 +167,29 @@ async def test_streamed_lists_that_never_end_are_given_up_for_pages(
     monkeypatch.setattr(watch, "LIST_SILENCE", 0.1)
     make(api, "a")
     api.fail("list", faults.silence(after_headers=True), times=1)
+    async with following(api) as run:
+        await synced(run)
+        assert [bool(asked.query.get("sendInitialEvents")) for asked in api.asked] == [True, False, False]
+
+
+async def test_a_streamed_list_that_a_busy_kind_never_lets_end_is_given_up_for_pages(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LIST_LIMIT", 0.5)
+    make(api, "a")
+
+    async def takes_it_for_a_watch(request: web.Request) -> web.StreamResponse | None:
+        if "sendInitialEvents" not in request.query:
+            return None
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for number in itertools.count(1):
+            obj = config_map("a", at=str(number))
+            await response.write(msgspec.json.encode({"type": "MODIFIED", "object": obj}) + b"\n")
+            await asyncio.sleep(0.05)
+        raise AssertionError("the client has gone and this was cancelled")
+
+    api.fail("list", takes_it_for_a_watch)
     async with following(api) as run:
         await synced(run)
         assert [bool(asked.query.get("sendInitialEvents")) for asked in api.asked] == [True, False, False]

@@ -103,6 +103,12 @@ def test_a_pod_with_nulls_and_empty_states_can_be_read() -> None:
     assert not view.ready
 
 
+def test_a_pod_with_nulls_and_managed_fields_without_end_can_be_read() -> None:
+    nested = "[" * 400 + "]" * 400
+    body = encoded(NULLS).replace(b'"metadata": {', f'"metadata": {{"managedFields": {nested}, '.encode())
+    assert decoding.pod(body).status.phase == "Pending"
+
+
 def test_a_pod_whose_containers_are_null_can_be_read() -> None:
     assert decoding.pod(encoded({**pod(), "spec": {"containers": None}})).spec.containers == ()
 

@@ -37,6 +37,18 @@ TELLS = {
     "in another zone": (said(last_work_time="2026-11-22T14:30:00+01:00"), "2026-11-22T13:30:00Z"),
     "parts of a second are rounded up": (said(last_work_time="2026-11-22T13:30:00.001Z"), "2026-11-22T13:30:01Z"),
     "its clock is ahead of ours": (said(last_work_time="2026-11-22T18:00:00Z"), "2026-11-22T14:00:01Z"),
+    "its clock is behind ours": (
+        said(time="2026-11-22T13:00:00Z", last_work_time="2026-11-22T12:58:00Z"),
+        "2026-11-22T13:58:01Z",
+    ),
+    "its clock is ahead of ours, and says so": (
+        said(time="2026-11-22T18:00:00Z", last_work_time="2026-11-22T17:58:00Z"),
+        "2026-11-22T13:58:01Z",
+    ),
+    "its clock is right, and it took its time": (
+        said(time="2026-11-22T14:00:04Z", last_work_time="2026-11-22T13:30:00Z"),
+        "2026-11-22T13:30:00Z",
+    ),
     "at the end of time": (said(last_work_time="9999-12-31T23:59:59.999Z"), "2026-11-22T14:00:01Z"),
 }
 
@@ -52,6 +64,7 @@ def test_a_door_of_an_older_release_cannot_tell(body: bytes) -> None:
 
 
 UNREADABLE = {
+    "times that cannot be": said(time="0001-01-01T00:00:00Z", last_work_time="9999-12-31T23:59:59Z"),
     "nothing": b"",
     "a page": b"<html>Sign in</html>",
     "somebody else's JSON": b"{}",

@@ -2,8 +2,20 @@
 
 import pytest
 
-from amalthea.model.inquiry import NO_CONTAINER, NO_NODE, NO_POD, NO_VOLUME, Inquiry, inquire
+from amalthea.model.inquiry import (
+    CONTAINERS,
+    NO_CONTAINER,
+    NO_NODE,
+    NO_POD,
+    NO_VOLUME,
+    NODES,
+    VOLUMES,
+    Inquiry,
+    Topic,
+    inquire,
+)
 from amalthea.model.observed import Observed
+from amalthea.model.troubles.events import WORKLOAD_REASONS
 from amalthea.testing.builders import session
 from amalthea.testing.observations import (
     CLAIM_UID,
@@ -33,21 +45,29 @@ NO_CLAIM = unscheduled_pod("0/1 nodes are available: pod has unbound immediate P
 PENDING = claim("Pending")
 JOB, PAUSED = session().as_job(), session().hibernated()
 
+PODS, PODS_OF_JOBS = Topic("StatefulSet", WORKLOAD_REASONS), Topic("Job", WORKLOAD_REASONS)
+
 QUESTIONS = {
-    "there is no pod": (observed(None, statefulset()), Inquiry((WORKLOAD_UID,), NO_POD)),
-    "there is no pod of a job": (observed(JOB, job()), Inquiry((WORKLOAD_UID,), NO_POD)),
-    "no node takes it": (observed(None, statefulset(), NO_ROOM), Inquiry((POD_UID,), NO_NODE)),
+    "there is no pod": (
+        observed(None, statefulset()),
+        Inquiry(PODS, (WORKLOAD_UID,), NO_POD),
+    ),
+    "there is no pod of a job": (
+        observed(JOB, job()),
+        Inquiry(PODS_OF_JOBS, (WORKLOAD_UID,), NO_POD),
+    ),
+    "no node takes it": (observed(None, statefulset(), NO_ROOM), Inquiry(NODES, (POD_UID,), NO_NODE)),
     "no node takes it, so its volume waits": (
         with_claims(observed(None, statefulset(), NO_ROOM), PENDING),
-        Inquiry((POD_UID,), NO_NODE),
+        Inquiry(NODES, (POD_UID,), NO_NODE),
     ),
     "its volume is not there": (
         with_claims(observed(None, statefulset(), NO_CLAIM), PENDING),
-        Inquiry((CLAIM_UID,), NO_VOLUME),
+        Inquiry(VOLUMES, (CLAIM_UID,), NO_VOLUME),
     ),
     "it has a node and no container": (
         with_claims(observed(None, statefulset(), CREATING), claim()),
-        Inquiry((POD_UID,), NO_CONTAINER),
+        Inquiry(CONTAINERS, (POD_UID,), NO_CONTAINER),
     ),
 }
 
@@ -76,3 +96,10 @@ NO_QUESTIONS = {
 @pytest.mark.parametrize("seen", NO_QUESTIONS.values(), ids=NO_QUESTIONS)
 def test_a_session_that_explains_itself_is_not_asked_about(seen: Observed) -> None:
     assert inquire(seen) is None
+
+
+@pytest.mark.parametrize("topic", [NODES, CONTAINERS, VOLUMES])
+def test_a_list_leaves_out_nothing_that_is_read_and_all_that_every_start_writes(topic: Topic) -> None:
+    left_out = {term.partition("!=")[2] for term in topic.selector.split(",") if "!=" in term}
+    assert left_out.isdisjoint(topic.reasons)
+    assert left_out | set(topic.reasons) >= {"Scheduled", "FailedScheduling", "Pulling", "Pulled", "Created", "Started"}

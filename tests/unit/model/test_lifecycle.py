@@ -15,6 +15,7 @@ from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import condition, container, job, observed, pod, statefulset, waiting
 
 START = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
+NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
 RUN = str(ULID.from_datetime(START))
 UP, UNREADY = pod(container(ready=True)), pod(container())
 ALL = {
@@ -56,6 +57,24 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
     ),
     "what was said before it fell idle does not count": (
         seen(culled(**ALL, lastInteraction=at(13, 20)), UP),
+        status(**IDLE),
+        at(15),
+        Cause.IDLE,
+    ),
+    "somebody said it by a clock that is ahead": (
+        seen(culled(**ALL, lastInteraction=at(15, 20)), UP),
+        status(**IDLE),
+        at(16, 20),
+        Cause.IDLE,
+    ),
+    "what was said for the rest of time does not count": (
+        seen(culled(**ALL, lastInteraction="9999-12-30T23:59:59.9Z"), UP),
+        status(**IDLE),
+        at(15),
+        Cause.IDLE,
+    ),
+    "what was said for too long does not count": (
+        seen(culled(**ALL, lastInteraction=at(15, 31)), UP),
         status(**IDLE),
         at(15),
         Cause.IDLE,
@@ -138,7 +157,18 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
         None,
     ),
     "paused already": (seen(culled(**ALL).hibernated()), status("Hibernated"), None, None),
-    "nothing runs": (observed(culled(**ALL), statefulset(replicas=0)), status("Failed"), None, None),
+    "its workload cannot be woken": (
+        observed(culled(maxStartingDuration="10m"), statefulset(replicas=0)),
+        status("NotReady"),
+        at(13, 10),
+        Cause.STARTING_TOO_LONG,
+    ),
+    "its workload cannot be made": (
+        observed(culled(maxStartingDuration="10m"), None),
+        status("NotReady"),
+        at(13, 10),
+        Cause.STARTING_TOO_LONG,
+    ),
     "being deleted": (observed(culled(**ALL), statefulset(), UP, deleting=True), status("NotReady"), None, None),
     "a job is left to its own deadline": (observed(culled(**ALL).as_job(), job(), UP), status(), None, None),
 }
@@ -148,7 +178,7 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
 def test_a_session_is_paused_at_the_first_of_its_limits(
     found: Observed, told: Status, expected: str | None, cause: Cause | None
 ) -> None:
-    deadline = lifecycle.pause(found, told)
+    deadline = lifecycle.pause(found, told, NOW)
 
     assert (_text(deadline), deadline.cause if deadline else None) == (expected, cause)
 
@@ -227,7 +257,7 @@ DELETIONS: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
 def test_a_session_is_deleted_when_it_was_paused_ended_or_a_failed_job_for_its_limit(
     found: Observed, told: Status, expected: str | None, cause: Cause | None
 ) -> None:
-    deadline = lifecycle.deletion(found, told)
+    deadline = lifecycle.deletion(found, told, NOW)
 
     assert (_text(deadline), deadline.cause if deadline else None) == (expected, cause)
 

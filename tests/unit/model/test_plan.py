@@ -1,5 +1,7 @@
 """The wrong plan restarts a session, starts a job twice, or makes a second run of one."""
 
+from dataclasses import replace
+
 import pytest
 
 from amalthea.api.schema import Manifest
@@ -139,7 +141,12 @@ def test_a_paused_session_may_change_unless_it_never_may(strategy: str, may_chan
 
 
 STARTED_CONTAINERS = {
-    "no pod yet": (True, observed(None, statefulset())),
+    "no pod yet": (True, observed(None, {**statefulset(), "status": {}})),
+    "its pod is not seen": (False, observed(None, statefulset())),
+    "it may have a pod by now": (
+        False,
+        observed(None, {**statefulset(generation=2), "status": {"replicas": 0, "observedGeneration": 1}}),
+    ),
     "no node yet": (True, observed(None, statefulset(), unscheduled_pod("no room"))),
     "no image yet": (True, observed(None, statefulset(), pod(container(state=waiting("ImagePullBackOff"))))),
     "an init container runs": (False, observed(None, statefulset(), pod(init=[container("git-clone-0")]))),
@@ -167,6 +174,21 @@ def test_a_resumed_job_is_made_anew_since_its_template_is_fixed(strategy: str) -
 
     assert plan.recreate_job
     assert plan.make_workload
+
+
+AWAITED = {
+    "its pod is seen": ("demo-0", observed(JOB, job(suspend=True), pod(leaving=True))),
+    "its pod is not seen and still counted": ("", observed(JOB, job(suspend=True, status={"terminating": 1}))),
+    "nothing is heard of pods": ("", replace(observed(JOB, job(suspend=True)), unheard=frozenset({"Pod"}))),
+    "its pod has ended": (None, observed(JOB, job(suspend=True), pod(phase="Succeeded"))),
+    "it has no pod": (None, observed(JOB, job(suspend=True))),
+    "its first run": (None, replace(observed(JOB), unheard=frozenset({"Pod"}))),
+}
+
+
+@pytest.mark.parametrize(("awaited", "seen"), AWAITED.values(), ids=AWAITED)
+def test_two_runs_of_a_job_never_share_a_volume(awaited: str | None, seen: Observed) -> None:
+    assert plan_of(seen).awaited_pod == awaited
 
 
 ENDED = {

@@ -23,9 +23,12 @@ from amalthea.testing.observations import (
 
 NOW = datetime(2026, 11, 22, 13, 10, tzinfo=UTC)
 NOW_TEXT, EARLIER = "2026-11-22T13:10:00Z", "2026-11-22T12:00:00Z"
+LATER, FORMER = "9999-11-22T13:10:00Z", "01JC0000000000000000000000"
 AWAKE, ASLEEP = statefulset(ready=1), statefulset(replicas=0)
 PAUSED, JOB = session().hibernated(), session().as_job()
 READY, CRASHED = pod(container(ready=True)), pod(container(state=terminated(1)))
+
+UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 
 SINCE = {
     "enters Failed": (observed(None, statefulset(), CRASHED), "failingSince", NOW_TEXT),
@@ -45,6 +48,21 @@ SINCE = {
         "hibernatedSince",
         EARLIER,
     ),
+    "fails, which was told by a clock that was ahead": (
+        observed(None, statefulset(), CRASHED, status={"state": "Failed", "failingSince": LATER}),
+        "failingSince",
+        NOW_TEXT,
+    ),
+    "fails anew, in a run that nobody saw begin": (
+        observed(None, statefulset(), CRASHED, status={"state": "Failed", "failingSince": EARLIER, "runID": FORMER}),
+        "failingSince",
+        NOW_TEXT,
+    ),
+    "is paused, which was told by a clock that was ahead": (
+        observed(PAUSED, ASLEEP, status={"state": "Hibernated", "hibernatedSince": LATER}),
+        "hibernatedSince",
+        NOW_TEXT,
+    ),
     "leaves Hibernated": (
         observed(None, ASLEEP, status={"state": "Hibernated", "hibernatedSince": EARLIER}),
         "hibernatedSince",
@@ -61,9 +79,14 @@ SINCE = {
         STARTED,
     ),
     "its volume is on its way": (
-        observed(None, statefulset(), unscheduled_pod("pod has unbound immediate PersistentVolumeClaims")),
+        observed(None, statefulset(), unscheduled_pod(UNBOUND, "2026-11-22T13:09:46Z")),
         "failedSchedulingSince",
         None,
+    ),
+    "its volume does not come": (
+        observed(None, statefulset(), unscheduled_pod(UNBOUND, "2026-11-22T13:09:45Z")),
+        "failedSchedulingSince",
+        "2026-11-22T13:09:45Z",
     ),
     "a node took it": (
         observed(None, statefulset(), pod(), status={"failedSchedulingSince": EARLIER}),

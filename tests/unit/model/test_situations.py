@@ -52,7 +52,27 @@ READY = pod(container(ready=True))
 CREATING = pod(container(state=waiting("ContainerCreating")), phase="Pending")
 FULL = unscheduled_pod("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", ago(minutes=2))
 FULL_TOO_LONG = unscheduled_pod("0/2 nodes are available: 2 Insufficient memory.", ago(minutes=10))
-NO_CLAIM = unscheduled_pod("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.", ago(hours=1))
+UNBOUND = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+NO_CLAIM, NO_CLAIM_TOO_LONG = unscheduled_pod(UNBOUND, ago(minutes=9)), unscheduled_pod(UNBOUND, ago(minutes=10))
+NOT_THERE, REMOVED = (
+    'persistentvolumeclaim "data" not found',
+    'persistentvolumeclaim "demo" bound to non-existent persistentvolume "pv-1"',
+)
+TIMED_OUT = condition(
+    "PodScheduled",
+    "False",
+    ago(minutes=10),
+    reason="SchedulerError",
+    message='running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded',
+)
+GATED = condition(
+    "PodScheduled",
+    "False",
+    ago(hours=5),
+    reason="SchedulingGated",
+    message="Scheduling is blocked due to non-empty scheduling gates",
+)
+NO_SUCH_CLASS = event(CLAIM_UID, "ProvisioningFailed", 'storageclass "fast" not found')
 RUNNING: Manifest = {"state": "Running"}
 FAILED = condition("Failed", "True", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")
 QUOTA = (
@@ -62,6 +82,13 @@ STS_QUOTA = f"create Pod demo-0 in StatefulSet demo failed error: {QUOTA}"
 EMPTIED = pod(conditions=[condition("DisruptionTarget", "True", reason="DeletionByTaintManager")])
 RESIZE = condition("ControllerResizeError", "True", message="quota of the storage exceeded")
 ROUTED = session().with_ingress()
+
+
+def undecided(minutes: float) -> Manifest:
+    """Return a pod so old of which the scheduler has said nothing yet."""
+    body = pod(phase="Pending")
+    status = {"phase": "Pending", "conditions": [], "containerStatuses": [], "initContainerStatuses": []}
+    return {**body, "metadata": {**body["metadata"], "creationTimestamp": ago(minutes=minutes)}, "status": status}
 
 
 def gone(seconds: float, body: Manifest = READY) -> Manifest:
@@ -112,9 +139,12 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "evicted, and the next pod was ready": ("Running", None, after(READY)),
     "a pod of a former workload of that name was evicted": ("NotReady", None, after(None, owner="another")),
     "evicted, and paused since": ("Hibernated", None, replace(observed(PAUSED, ASLEEP), former_pod=after(None).former_pod)),
-    "waits for a claim that nobody made": ("NotReady", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod('persistentvolumeclaim "data" not found', ago(hours=1)))),
+    "waits for a claim that nobody made": ("NotReady", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod(NOT_THERE, ago(minutes=9)))),
+    "waits for a claim that nobody made, for too long": ("Failed", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod(NOT_THERE, ago(minutes=10)))),
     "waits for its own claim, which is being made": ("NotReady", None, observed(None, AWAKE, unscheduled_pod('persistentvolumeclaim "demo" not found', ago(seconds=1)))),
-    "its volume was removed": ("NotReady", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod('persistentvolumeclaim "demo" bound to non-existent persistentvolume "pv-1"', ago(hours=1)))),
+    "its volume was removed": ("NotReady", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod(REMOVED, ago(minutes=9)))),
+    "its volume was removed, long ago": ("Failed", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod(REMOVED, ago(minutes=10)))),
+    "its volume was removed, and it is paused": ("NotReady", None, observed(PAUSED, ASLEEP, unscheduled_pod(REMOVED, ago(minutes=10)))),
     "its containers have ended, and its pod does not go": ("NotReady", Failure.POD_STOPPED, observed(None, AWAKE, gone(90, pod(container(state=terminated(0)))))),
     "its session has ended, and its door not yet": ("NotReady", Failure.NODE_LOST, observed(None, AWAKE, gone(90, pod(container(state=terminated(0)), sidecars=[container("authproxy", ready=True)])))),
     "evicted": ("Failed", Failure.EVICTED, observed(None, AWAKE, pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."))),
@@ -135,6 +165,9 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "a node was coming, and did not": ("Failed", Failure.UNSCHEDULABLE, with_events(observed(None, AWAKE, FULL_TOO_LONG), event(POD_UID, "TriggeredScaleUp", last=ago(minutes=10)))),
     "a node was coming for the run before": ("Failed", Failure.UNSCHEDULABLE, with_events(observed(None, AWAKE, FULL_TOO_LONG), event("pod-before", "TriggeredScaleUp", last=ago(minutes=1)))),
     "no node because its volume is not there yet": ("NotReady", None, with_events(observed(None, AWAKE, NO_CLAIM))),
+    "no node because its volume has not been there for too long": ("Failed", Failure.VOLUME_PENDING, observed(None, AWAKE, NO_CLAIM_TOO_LONG)),
+    "no node because binding its volume took too long": ("Failed", Failure.VOLUME_PENDING, observed(None, AWAKE, pod(phase="Pending", conditions=[TIMED_OUT]))),
+    "no node because others hold it back": ("NotReady", None, observed(None, AWAKE, pod(phase="Pending", conditions=[GATED]))),
     # Quotas and admission: told by Events on the workload alone.
     "a quota leaves no room for the pod": ("Failed", Failure.QUOTA_EXCEEDED, refused(STS_QUOTA)),
     "a quota leaves no room for a job's pod": ("Failed", Failure.QUOTA_EXCEEDED, refused(f"Error creating: {QUOTA}", workload=job())),
@@ -145,7 +178,11 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "the pod is not allowed": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: violates PodSecurity "restricted"')),
     "the pod is not accepted at the moment": ("NotReady", Failure.POD_REFUSED, refused("Internal error occurred: failed calling webhook")),
     # Volumes: a session that waits for one is starting.
-    "a volume that cannot be made": ("NotReady", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), event(CLAIM_UID, "ProvisioningFailed", 'storageclass "fast" not found'))),
+    "a volume that cannot be made": ("NotReady", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), NO_SUCH_CLASS)),
+    "a volume that could not be made for too long": ("Failed", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, NO_CLAIM_TOO_LONG), claim("Pending")), NO_SUCH_CLASS)),
+    "a volume that cannot be made on its node": ("NotReady", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, undecided(minutes=9)), claim("Pending")), NO_SUCH_CLASS)),
+    "a volume that could not be made on its node for too long": ("Failed", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, undecided(minutes=10)), claim("Pending")), NO_SUCH_CLASS)),
+    "a scheduler that says nothing": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, undecided(minutes=10)), claim("Pending")))),
     "a volume that is being made": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), event(CLAIM_UID, "ExternalProvisioning"))),
     "a volume that was made in the end": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, CREATING), claim()), event(CLAIM_UID, "ProvisioningFailed"))),
     "a volume that is not attached": ("NotReady", Failure.VOLUME_NOT_ATTACHED, mounting(("FailedAttachVolume", "Multi-Attach error for volume"))),
@@ -196,7 +233,7 @@ def test_each_situation_is_told_as_what_it_is(state: str, failure: Failure | Non
 @pytest.mark.parametrize(("state", "failure", "seen"), SITUATIONS.values(), ids=SITUATIONS)
 def test_a_situation_that_lasts_is_told_once(state: str, failure: Failure | None, seen: Observed) -> None:
     first = told(seen)
-    later = told(again(seen, first), NOW + timedelta(seconds=20))
+    later = told(again(seen, first), NOW + timedelta(seconds=10))
 
     assert merge_patch(as_data(first), as_data(later)) == {}, (state, failure)
 
@@ -210,7 +247,11 @@ WAKE_UPS = {
     "its pod should have stopped": (NOW + timedelta(seconds=30), observed(None, AWAKE, gone(30))),
     "paused, its pod should have stopped": (NOW + timedelta(seconds=30), observed(PAUSED, ASLEEP, gone(30))),
     "it runs": (None, observed(None, AWAKE, READY)),
-    "it waits for a volume": (None, with_events(observed(None, AWAKE, NO_CLAIM))),
+    "it waits for a volume": (NOW + timedelta(minutes=1), with_events(observed(None, AWAKE, NO_CLAIM))),
+    "it waits for a volume since a moment": (
+        NOW + timedelta(seconds=5),
+        observed(None, AWAKE, unscheduled_pod(UNBOUND, ago(seconds=10))),
+    ),
     "its pod is lost": (None, observed(None, AWAKE, gone(90))),
     "no node for too long": (None, with_events(observed(None, AWAKE, FULL_TOO_LONG))),
 }

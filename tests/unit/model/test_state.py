@@ -100,6 +100,18 @@ STATES = {
         "NotReady",
         observed(PAUSED, ASLEEP, disowned(READY)),
     ),
+    "paused, its pod is not seen and still counted": (
+        "NotReady",
+        observed(PAUSED, {**ASLEEP, "status": {"replicas": 1}}),
+    ),
+    "paused, its controller has not heard of it": (
+        "NotReady",
+        observed(PAUSED, {**statefulset(replicas=0, generation=3), "status": {"observedGeneration": 2}}),
+    ),
+    "paused, its controller has heard of it": (
+        "Hibernated",
+        observed(PAUSED, {**statefulset(replicas=0, generation=3), "status": {"observedGeneration": 3}}),
+    ),
     "paused, never made": ("Hibernated", observed(PAUSED)),
 }
 JOB_STATES = {
@@ -121,6 +133,14 @@ JOB_STATES = {
     "bound to fail": ("Failed", observed(JOB, job(condition("FailureTarget", "True", reason="DeadlineExceeded")))),
     "suspended": ("Hibernated", observed(JOB.hibernated(), job(suspend=True))),
     "suspended, its pod is still there": ("NotReady", observed(JOB.hibernated(), job(suspend=True), READY)),
+    "suspended, its pod is not seen and still counted": (
+        "NotReady",
+        observed(JOB.hibernated(), job(suspend=True, status={"active": 1})),
+    ),
+    "suspended, its pod is not seen and being stopped": (
+        "NotReady",
+        observed(JOB.hibernated(), job(suspend=True, status={"active": 0, "terminating": 1})),
+    ),
     "paused, not suspended yet": ("NotReady", observed(JOB.hibernated(), job())),
     "paused after it ended well": ("Succeeded", observed(JOB.hibernated(), job(COMPLETE))),
     "paused after it failed": ("Failed", observed(JOB.hibernated(), job(FAILED), ENDED_BADLY)),

@@ -17,7 +17,7 @@ from amalthea.model.report import as_data
 from amalthea.operator.announce import Announcer
 from amalthea.operator.caches import Caches
 from amalthea.operator.observers import Living
-from amalthea.operator.pacer import PROGRESS, Pacer
+from amalthea.operator.pacer import SPACING, Pacer
 from amalthea.operator.recorder import Recorder
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
@@ -41,9 +41,7 @@ class Desk:
         queue = WorkQueue(self.clock, Backoff(random.Random(1)))
         recorder = Recorder(client, queue, self.clock, "operator")
         living = Living(self._metrics, self.clock)
-        self._announcer = Announcer(
-            client, Caches(lambda *_: None), recorder, Pacer(self.clock, queue, PROGRESS), living
-        )
+        self._announcer = Announcer(client, Caches(lambda *_: None), recorder, Pacer(self.clock, queue), living)
 
     @property
     def told(self) -> float:
@@ -55,7 +53,7 @@ class Desk:
         """Announce a status, as often as it takes to be written."""
         seen = observed(session(), status=as_data(former))
         await self._announcer.announce(seen, status)
-        await self.clock.advance(PROGRESS.of_a_session)
+        await self.clock.advance(SPACING)
         await self._announcer.announce(seen, status)
 
 

@@ -10,12 +10,13 @@ from amalthea.api.types import State
 from amalthea.kube.client import Client
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.report import Context, report
+from amalthea.operator.caches import BLIND_AFTER
 from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
-from tests.unit.operator.test_failed_writes import LIMITED, MINUTE, Life
+from tests.unit.operator.test_failed_writes import KEY, LIMITED, MINUTE, SECOND, Life
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 
@@ -30,12 +31,106 @@ async def test_a_session_whose_pod_is_not_seen_is_paused_only_when_pods_are_seen
     async with Client(api.config) as client:
         life = Life(api, client)
         await life.after(MINUTE)
-        life.loop.hear_of_pods(heard=False)
+        life.loop.hear_nothing_of("Pod")
         await life.after(30 * MINUTE)
         assert not life.object["spec"]["hibernated"]
-        life.loop.hear_of_pods(heard=True)
+        life.loop.hear_nothing_of()
         await life.after(MINUTE)
         assert life.object["spec"]["hibernated"]
+
+
+OF_A_SESSION = ("AmaltheaSession", "StatefulSet", "Pod", "PersistentVolumeClaim")
+
+
+@pytest.mark.parametrize("kind", OF_A_SESSION)
+async def test_what_hangs_on_a_kind_of_which_nothing_is_heard_waits_and_says_so(api: FakeApi, kind: str) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        await life.after(MINUTE)
+        life.loop.hear_nothing_of(kind)
+        await life.after(30 * MINUTE)
+        assert not life.object["spec"]["hibernated"]
+        soon = life.told["StoppingSoon"]
+        assert soon["reason"] == "StartingTooLong"
+        assert "That waits, since the operator does not hear at present how the session is" in soon["message"]
+
+
+async def test_what_has_nothing_to_do_with_a_session_holds_up_none_of_its_limits(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        await life.after(MINUTE)
+        life.loop.hear_nothing_of(*(set(PATHS) - set(OF_A_SESSION)))
+        await life.after(20 * MINUTE)
+        assert life.object["spec"]["hibernated"]
+
+
+class Unseen(Life):
+    """A session whose pod comes up while nothing is heard of pods, from the very beginning on."""
+
+    async def begin(self) -> None:
+        self.loop.hear_nothing_of("Pod")
+        await self.after(SECOND)
+        self.count_pods(1)
+        self.start_pod()
+
+    def count_pods(self, replicas: int) -> None:
+        """Play the controller, which writes what it sees into the StatefulSet's status."""
+        owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
+        status = {"replicas": replicas, "observedGeneration": owner["metadata"]["generation"]}
+        self.api.objects.update(PATHS["StatefulSet"], KEY, {**owner, "status": status}, "status")
+
+
+@pytest.mark.parametrize("silence", [SECOND, 10 * MINUTE], ids=["a moment", "minutes"])
+async def test_a_pod_that_is_not_seen_is_not_taken_for_gone(api: FakeApi, silence: timedelta) -> None:
+    async with Client(api.config) as client:
+        life = Unseen(api, client)
+        await life.begin()
+        await life.after(silence)
+        life.wish(hibernated=True)
+        await life.after(MINUTE)
+        assert api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["replicas"] == 0
+        assert life.object["status"].get("state", "NotReady") == "NotReady"
+        api.objects.delete(PATHS["Pod"], ("team", "demo-0"), {})
+        life.count_pods(0)
+        life.loop.hear_nothing_of()
+        await life.after(MINUTE)
+        assert life.object["status"]["state"] == "Hibernated"
+
+
+@pytest.mark.parametrize("silence", [SECOND, 10 * MINUTE], ids=["a moment", "minutes"])
+async def test_a_pod_that_is_not_seen_is_not_moved_to_another_node(api: FakeApi, silence: timedelta) -> None:
+    async with Client(api.config) as client:
+        life = Unseen(api, client)
+        await life.begin()
+        await life.after(silence)
+        template = api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["template"]
+        life.wish(nodeSelector={"gpu": "yes"})
+        await life.after(MINUTE)
+        assert api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["template"] == template
+
+
+async def test_a_pod_that_is_in_use_and_not_seen_is_not_starting_for_too_long(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Unseen(api, client)
+        await life.begin()
+        await life.after(timedelta(hours=2))
+        assert not life.object["spec"]["hibernated"]
+        life.loop.hear_nothing_of()
+        await life.after(MINUTE)
+        assert life.object["status"]["state"] == "Running"
+        assert not life.object["spec"]["hibernated"]
+
+
+async def test_what_was_not_told_while_nothing_was_heard_is_told_afterwards_without_another_word(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client, LIMITED.hibernated())
+        life.loop.hear_nothing_of("Pod")
+        await life.clock.advance(BLIND_AFTER + 1)
+        await life.after(MINUTE)
+        assert life.object["status"].get("state", "NotReady") == "NotReady"
+        life.loop.hear_nothing_of()
+        await life.after(MINUTE)
+        assert life.object["status"]["state"] == "Hibernated"
 
 
 async def test_a_session_is_deleted_only_when_pods_are_seen_again(api: FakeApi) -> None:
@@ -43,10 +138,10 @@ async def test_a_session_is_deleted_only_when_pods_are_seen_again(api: FakeApi) 
     async with Client(api.config) as client:
         life = Life(api, client, asleep)
         await life.after(MINUTE)
-        life.loop.hear_of_pods(heard=False)
+        life.loop.hear_nothing_of("Pod")
         await life.after(timedelta(hours=2))
         assert life.object
-        life.loop.hear_of_pods(heard=True)
+        life.loop.hear_nothing_of()
         await life.after(MINUTE)
     assert not api.objects.select(Choice(PATHS["AmaltheaSession"]))
 
@@ -57,7 +152,7 @@ def told(state: State, *, hibernated: bool = False, crashed: bool = False) -> St
     crash = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=found.terminated(1)))
     workload = None if hibernated else found.statefulset()
     seen = found.observed(builder, workload, *([crash] if crashed else []), status={"state": state})
-    seen = replace(seen, blind=True)
+    seen = replace(seen, unheard=frozenset({"Pod"}))
     plan = decide(seen, Fresh(lambda: RUN_ID))
     assert not plan.scheduling_may_change
     return report(seen, plan, (), Context("http://x/", NOW)).status.state

@@ -1,6 +1,7 @@
 """The caches wake a session for what others change, also where the news comes in the answer to our own write."""
 
 import msgspec
+import pytest
 from msgspec import Raw
 
 from amalthea.api import names
@@ -34,13 +35,15 @@ def service(version: int, port: int = 80, error: str = "") -> Raw:
 
 
 class Woken:
-    """The sessions that were woken."""
+    """The sessions that were woken, and how urgent each was."""
 
     def __init__(self) -> None:
         self.keys: list[Key] = []
+        self.priorities: list[Priority] = []
 
-    def __call__(self, key: Key, _: Priority) -> None:
+    def __call__(self, key: Key, priority: Priority) -> None:
         self.keys.append(key)
+        self.priorities.append(priority)
 
 
 def test_what_the_user_changed_while_the_status_was_written_is_not_missed() -> None:
@@ -49,6 +52,64 @@ def test_what_the_user_changed_while_the_status_was_written_is_not_missed() -> N
     caches.observe(names.KIND, session(1))
     woken.keys.clear()
     caches.observe(names.KIND, session(3, hibernated=True, state="Running"))
+    assert woken.keys == [KEY]
+
+
+def with_(body: Raw, **metadata: object) -> Raw:
+    """Return an object with more metadata."""
+    fields = msgspec.json.decode(body)
+    return raw(**{**fields, "metadata": {**fields["metadata"], **metadata}})
+
+
+LEAVING = {"deletionTimestamp": "2026-11-22T13:00:00Z"}
+
+NEWS: dict[str, tuple[Raw | None, Raw | None, Priority]] = {
+    "a session is created": (None, raw(**(msgspec.json.decode(session(1)) | {"status": {}})), Priority.USER),
+    "a session that starts is found": (None, session(1), Priority.USER),
+    "one that runs is found": (None, session(1, state="Running"), Priority.BACKGROUND),
+    "one that rests is found": (None, session(1, hibernated=True, state="Hibernated"), Priority.BACKGROUND),
+    "one that failed is found": (None, session(1, state="Failed"), Priority.BACKGROUND),
+    "one is found that is to be paused": (None, session(1, hibernated=True, state="Running"), Priority.USER),
+    "one is found that is to be resumed": (None, session(1, state="Hibernated"), Priority.USER),
+    "one is found that is to go": (None, with_(session(1, state="Running"), **LEAVING), Priority.USER),
+    "a session is paused": (session(1, state="Running"), session(2, hibernated=True, state="Running"), Priority.USER),
+    "one is resumed": (session(1, hibernated=True, state="Hibernated"), session(2, state="Hibernated"), Priority.USER),
+    "a session is deleted": (session(1, state="Running"), with_(session(2, state="Running"), **LEAVING), Priority.USER),
+    "a session is gone": (session(1, state="Running"), None, Priority.BACKGROUND),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "priority"), NEWS.values(), ids=NEWS)
+def test_what_a_user_does_is_urgent_and_what_is_as_it_should_be_is_not(
+    old: Raw | None, new: Raw | None, priority: Priority
+) -> None:
+    woken = Woken()
+    store = Caches(woken).stores[names.KIND]
+    if old is not None:
+        store.observe(decoding.session(old))
+        woken.priorities.clear()
+    if new is not None:
+        store.observe(decoding.session(new))
+    else:
+        store.observe_deleted(KEY, "s")
+    assert woken.priorities == [priority]
+
+
+def test_news_of_pods_come_after_what_users_do() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    caches.stores["Pod"].observe(pod_view(evicted(1)))
+    caches.stores["Service"].observe(decoding.child(service(2)))
+    assert woken.priorities == [Priority.NEWS, Priority.BACKGROUND]
+
+
+def test_a_term_begins_with_those_that_wait_for_something() -> None:
+    woken = Woken()
+    caches = Caches(woken)
+    caches.observe(names.KIND, with_(session(1, state="Running"), name="runs", uid="r"))
+    caches.observe(names.KIND, session(2, state="Hibernated"))
+    woken.keys.clear()
+    caches.begin_term()
     assert woken.keys == [KEY]
 
 
@@ -184,3 +245,21 @@ def test_a_pod_that_was_stopped_while_this_replica_stood_by_fails_no_later_start
     caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
     caches.begin_term()
     assert caches.former_pod(KEY) is None
+
+
+def test_a_child_with_a_record_that_nobody_can_read_still_wakes_its_session(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreadable(_: object) -> None:
+        raise ZeroDivisionError("a secret value")
+
+    woken = Woken()
+    caches = Caches(woken)
+    store = caches.stores["Service"]
+    store.observe(decoding.child(service(1)))
+    monkeypatch.setattr(applied, "read", unreadable)
+    edited = decoding.child(service(2, port=81))
+    edited.metadata.annotations[names.ANNOTATION_APPLIED] = "{}"
+    store.observe(edited)
+    assert woken.keys == [KEY, KEY]
+    assert [len(vars(record)["defect"]) for record in caplog.records] == [8]

@@ -12,6 +12,7 @@ from amalthea.operator.apply import Applier
 from amalthea.operator.caches import Caches
 from amalthea.operator.observers import Living
 from amalthea.operator.refusals import Refusal, Refusals
+from amalthea.operator.wars import Wars
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
@@ -34,7 +35,7 @@ async def applier(api: FakeApi) -> AsyncIterator[Applier]:
     clock = FakeClock()
     async with Client(api.config) as client:
         living = Living(OperatorMetrics(CollectorRegistry()), clock)
-        yield Applier(client, Caches(lambda *_: None), Refusals(clock), living)
+        yield Applier(client, Caches(lambda *_: None), Refusals(clock), Wars(clock), living)
 
 
 async def delete(applier: Applier, deletion: Delete) -> tuple[Refusal, ...]:

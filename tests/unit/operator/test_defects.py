@@ -1,5 +1,6 @@
 """One session that the operator fails on must be told so, and must not take the others with it."""
 
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
+from amalthea.engine.backoff import Backoff
 from amalthea.kube.client import Client
 from amalthea.model import spans
 from amalthea.model.door import NoAnswerError
@@ -92,11 +94,14 @@ BAD: dict[str, tuple[SessionBuilder, Manifest]] = {
 
 async def drifted(api: FakeApi, client: Client) -> set[tuple[str, str]]:
     """Look for drift as an operator does that has just started."""
-    caches = Caches(lambda *_: None)
+    woken: set[tuple[str, str]] = set()
+    caches = Caches(lambda session, _: woken.add(session))
     for kind, path in PATHS.items():
         for found in api.objects.select(Choice(path)):
             caches.stores[kind].observe(WATCHED[kind].decode(msgspec.json.encode(found)))
-    return await Audit(client, caches, Settings(namespace=None)).edited()
+    woken.clear()
+    await Audit(client, caches, Settings(namespace=None), FakeClock(START), Backoff(random.Random(1))).run()
+    return woken
 
 
 async def began(api: FakeApi, client: Client, *builders: SessionBuilder) -> None:

@@ -107,6 +107,55 @@ async def test_silence_is_counted_and_told_once_until_the_door_answers(
     assert desk.answers == ["none"] * 3 + ["told"]
 
 
+RUBBISH = (
+    b"",
+    b"[]",
+    b"\xff\xfe",
+    b'"\\ud800"',
+    b"[" * 100_000,
+    b'{"last_request_time": "", "version": 1e999}',
+    b'{"last_request_time": "", "version": 18446744073709551616}',
+    b'{"last_request_time": "", "version": 1, "last_work_time": "0000-01-01T00:00:00Z"}',
+    b'{"last_request_time": "", "version": 1, "last_work_time": "0001-01-01T00:00:00+14:00"}',
+    b'{"last_request_time": "", "version": 1, "last_work_time": "9999-12-31T23:59:59.9-14:00"}',
+)
+
+
+@pytest.mark.parametrize("answer", RUBBISH, ids=lambda answer: answer[:90].decode(errors="replace"))
+async def test_no_answer_of_a_door_keeps_the_next_from_being_asked(desk: Desk, answer: bytes) -> None:
+    good, desk.answer = desk.answer, answer
+    for _ in range(AT_ONCE + 1):
+        await desk.ask()
+    desk.answer = good
+    door = await desk.ask()
+    assert door is not None
+    assert isinstance(door.look, Told)
+
+
+async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock, rung = FakeClock(), []
+
+    async def ring(address: str) -> bytes:
+        rung.append(address)
+        raise ZeroDivisionError("a secret value")
+
+    doorman = Doorman(ring, clock, lambda _: None)
+    running = asyncio.create_task(doorman.run())
+    for _ in range(AT_ONCE + 1):
+        doorman.ask(ONE, HERE)
+        await clock.advance(1)
+    running.cancel()
+
+    door = doorman.door(SEEN)
+    assert door is not None
+    assert isinstance(door.look, Silent)
+    assert door.look.times == len(rung) == AT_ONCE + 1
+    assert "internal error" in str([vars(record)["error"] for record in caplog.records])
+    assert "a secret value" not in caplog.text
+
+
 async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     desk.open.clear()
     for number in range(3 * AT_ONCE):

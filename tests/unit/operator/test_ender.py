@@ -14,6 +14,7 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Stale
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
+from amalthea.kube.errors import Forbidden
 from amalthea.model import decoding
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.report import Report
@@ -110,12 +111,11 @@ async def test_each_end_is_one_line_with_the_words_of_all_decisions(
     assert ended_by_itself(JsonFormatter().format(record)) == [f"the operator has {message} ns/one: Idle"]
 
 
-async def test_who_may_not_delete_sessions_goes_on_with_the_others(
-    api: FakeApi, ender: Ender, deleted: list[str]
-) -> None:
+async def test_a_deletion_that_is_not_allowed_is_told_by_nobody(api: FakeApi, ender: Ender, deleted: list[str]) -> None:
     api.fail("delete", faults.refuse(403, "Forbidden"))
 
-    await ender.end(known(api), report(None, DUE), NOW)
+    with pytest.raises(Forbidden):
+        await ender.end(known(api), report(None, DUE), NOW)
     assert api.objects.get(KIND, KEY)
     assert deleted == []
 

@@ -10,8 +10,8 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.model.door import NoAnswerError
-from amalthea.operator.ender import FORBIDDEN_AGAIN
 from amalthea.testing import faults
+from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
@@ -69,6 +69,19 @@ class Life:
 
     async def after(self, span: timedelta) -> None:
         await self.loop.run(self.clock.now() + span)
+
+    def start_pod(self) -> None:
+        """Play the kubelet: the session's pod is there and ready."""
+        owner = self.api.objects.get(PATHS["StatefulSet"], KEY)
+        reference = {"kind": "StatefulSet", "name": "demo", "uid": owner["metadata"]["uid"], "controller": True}
+        metadata = {"name": "demo-0", "labels": owner["metadata"]["labels"], "ownerReferences": [reference]}
+        body = found.pod(found.container(ready=True))
+        self.api.objects.create(PATHS["Pod"], KEY[0], {**body, "metadata": metadata})
+
+    def wish(self, **spec: object) -> None:
+        """Change the spec, as a user does."""
+        held = self.object
+        self.api.objects.update(PATHS[names.KIND], KEY, {**held, "spec": {**held["spec"], **spec}})
 
     @property
     def object(self) -> Manifest:
@@ -219,7 +232,7 @@ async def test_a_secret_whose_deletion_failed_for_a_moment_is_not_left_behind(ap
     api.fail("delete", fault)
     async with Client(api.config) as client:
         life = Life(api, client, leaving("pull"))
-        await life.after(MINUTE)
+        await life.after(2 * MINUTE)
     assert not api.objects.select(Choice(PATHS[names.KIND]))
     assert not api.objects.select(Choice(PATHS["Secret"]))
 
@@ -244,5 +257,5 @@ async def test_a_deletion_that_was_not_allowed_once_is_tried_again(api: FakeApi)
         api.fail("delete", fault)
         await life.after(timedelta(hours=1) + SECOND)
         assert life.asked("delete", names.PLURAL) == 1
-        await life.after(FORBIDDEN_AGAIN)
+        await life.after(2 * MINUTE)
     assert not api.objects.select(Choice(PATHS[names.KIND]))

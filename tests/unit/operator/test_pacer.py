@@ -10,10 +10,9 @@ import pytest
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import WorkQueue
-from amalthea.operator.pacer import PROGRESS, Pacer
+from amalthea.operator.pacer import INTERVAL, PATIENCE, SPACING, Pacer
 from amalthea.testing.clock import FakeClock
 
-SPACING, INTERVAL = PROGRESS.of_a_session, PROGRESS.of_any
 ONE = ("ns", "one")
 
 
@@ -23,7 +22,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.queue = WorkQueue(self.clock, Backoff(random.Random(1)))
-        self.pacer = Pacer(self.clock, self.queue, PROGRESS)
+        self.pacer = Pacer(self.clock, self.queue)
         self.written: list[tuple[float, Key]] = []
 
     async def work(self) -> None:
@@ -93,3 +92,18 @@ async def test_progress_waits_while_there_is_work_to_do() -> None:
     working.cancel()
     assert waiting == []
     assert [key for _, key in desk.written] == [ONE]
+
+
+async def test_a_pass_that_is_always_under_way_cannot_silence_the_progress_of_others() -> None:
+    desk = Desk()
+    for number in range(5):
+        desk.look(("ns", str(number)))
+    desk.queue.add(("ns", "slow"))
+    await desk.queue.get()  # and is never done with: as one of many that take 30 s each
+    working = asyncio.create_task(desk.work())
+    await desk.clock.advance(PATIENCE)
+    too_early = list(desk.written)
+    await desk.clock.advance(SPACING + 5 * INTERVAL)
+    working.cancel()
+    assert too_early == []
+    assert [key[1] for _, key in desk.written] == ["0", "1", "2", "3", "4"]

@@ -100,6 +100,20 @@ async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written
     await eventually(exactly(api, "Hibernated"))
 
 
+async def test_an_event_that_cannot_even_be_encoded_holds_up_no_other(
+    api: FakeApi, recorder: Recorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
+    recorder.tell(OTHER, PAUSED)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Hibernated"))
+    recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
+    recorder.tell(OTHER, RUNNING)
+    await recorder.flush(1.0)
+    assert told(api) == ["Hibernated", "Running"]
+    assert [vars(record)["reason"] for record in caplog.records] == ["Failed", "Failed"]
+
+
 async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Recorder, clock: FakeClock) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"))
     recorder.tell(SESSION, RUNNING)

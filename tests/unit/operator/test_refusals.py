@@ -5,7 +5,7 @@ import pytest
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.model.findings import Finding
-from amalthea.operator.refusals import AGAIN_AFTER, FORBIDDEN_FOR, Refusals
+from amalthea.operator.refusals import FORBIDDEN_FOR, Refusals
 from amalthea.testing.clock import FakeClock
 
 CHILD = ("PersistentVolumeClaim", "one")
@@ -29,8 +29,20 @@ async def test_what_was_refused_is_known_for_a_while() -> None:
     known = refusals.of("ns", grow("2Gi"))
     assert known is not None
     assert known.finding == FULL
-    await clock.advance(AGAIN_AFTER[Reason.QUOTA_EXCEEDED].total_seconds())
+    await clock.advance(10)
     assert refusals.of("ns", grow("2Gi")) is None
+
+
+async def test_what_is_refused_again_and_again_is_tried_more_rarely_but_within_two_minutes() -> None:
+    clock = FakeClock()
+    refusals, denied = Refusals(clock), Finding(ConditionType.CHILDREN_IN_PLACE, Reason.REFUSED, "No.")
+    waits = []
+    for _ in range(4):
+        refusal = refusals.note("ns", grow("2Gi"), denied)
+        assert refusal is not None
+        waits.append((refusal.until - clock.now()).total_seconds())
+        await clock.advance(waits[-1])
+    assert waits == [10, 30, 100, 100]
 
 
 def test_that_somebody_else_wrote_the_child_changes_nothing() -> None:

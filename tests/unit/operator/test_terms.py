@@ -7,8 +7,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api.settings import Settings
+from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
-from amalthea.operator.run import Operator
+from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.objects import Choice
@@ -29,7 +30,7 @@ class Replica:
     def __init__(self, client: Client, identity: str) -> None:
         self.stop = asyncio.Event()
         self.operator = Operator(
-            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry())
+            client, Settings(namespace=None, identity=identity), OperatorMetrics(CollectorRegistry()), SystemClock()
         )
         self.running = asyncio.create_task(self.operator.run(self.stop, self.operator.elector(client)))
 
@@ -44,6 +45,10 @@ def holder(api: FakeApi) -> str:
     return str(leases[0]["spec"]["holderIdentity"]) if leases else ""
 
 
+def followed(api: FakeApi) -> bool:
+    return any(each.verb == "watch" and "leases" in each.path for each in api.asked)
+
+
 async def test_a_replica_that_stands_by_ends_within_a_second_and_takes_no_lease(api: FakeApi) -> None:
     async with Client(api.config) as one, Client(api.config) as two:
         leader = Replica(one, "a")
@@ -56,17 +61,53 @@ async def test_a_replica_that_stands_by_ends_within_a_second_and_takes_no_lease(
         assert holder(api) == ""
 
 
+async def test_the_next_leader_acts_within_a_second_after_the_end_of_the_last(api: FakeApi) -> None:
+    async with Client(api.config) as one, Client(api.config) as two:
+        leader = Replica(one, "a")
+        await eventually(lambda: holder(api) == "a")
+        standby = Replica(two, "b")
+        await eventually(lambda: followed(api))
+        await leader.ends_within(5)
+        async with asyncio.timeout(1):
+            await eventually(lambda: standby.operator._at_work)
+        await standby.ends_within(5)
+
+
+async def test_a_leader_that_is_told_to_stop_and_loses_the_lease_meanwhile_does_not_take_it_again(
+    api: FakeApi,
+) -> None:
+    async with Client(api.config) as client:
+        replica = Replica(client, "a")
+        await eventually(lambda: replica.operator._at_work)
+        slow = asyncio.Event()
+
+        async def reconcile(_: tuple[str, str]) -> None:
+            slow.set()
+            await asyncio.Event().wait()
+
+        replica.operator._controller._reconcile = reconcile  # type: ignore[assignment]
+        replica.operator.queue.add(("team", "slow"))
+        await slow.wait()
+        replica.stop.set()
+        stored = api.objects.select(Choice(LEASES))[0]
+        key = (stored["metadata"]["namespace"], stored["metadata"]["name"])
+        stored = stored | {"spec": stored["spec"] | {"holderIdentity": "b", "leaseDurationSeconds": 1}}
+        api.objects.update(LEASES, key, stored)
+        async with asyncio.timeout(10):
+            await replica.running
+        assert holder(api) == "b"
+
+
 async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leaves_the_lease(api: FakeApi) -> None:
     async with Client(api.config) as client:
         replica = Replica(client, "a")
         held = asyncio.Event()
 
-        async def edited() -> set[tuple[str, str]]:
+        async def audit() -> None:
             held.set()
             await asyncio.Event().wait()
-            return set()
 
-        replica.operator._audit.edited = edited  # type: ignore[method-assign]
+        replica.operator._audit.run = audit  # type: ignore[method-assign]
         await held.wait()
         await replica.ends_within(1)
         assert holder(api) == ""
@@ -75,6 +116,6 @@ async def test_a_leader_that_still_looks_for_drift_ends_within_a_second_and_leav
 async def test_a_term_begins_with_what_is_there_and_no_memory(api: FakeApi) -> None:
     async with Client(api.config) as client:
         replica = Replica(client, "a")
-        replica.operator.caches.distrust("a child of an earlier term")
+        replica.operator.caches._written["a child"] = "of an earlier term"
         await eventually(lambda: replica.operator.caches._written == {})
         await replica.ends_within(5)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -94,6 +94,16 @@ async def test_a_session_is_woken_when_its_use_is_not_known_any_more(api: FakeAp
     assert len(desk.polled) == 1
 
 
+async def test_a_measurement_from_a_clock_that_is_ahead_grows_old_like_any_other(api: FakeApi, desk: Desk) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    desk.measure(api, "10m", timestamp=rfc3339(desk.clock.now() + timedelta(days=365)))
+    await desk.look()
+    usage = desk.poller.of(ONE)
+    assert usage is not None
+    assert usage.at == desk.clock.now()
+    assert not usage.valid(desk.clock.now() + VALID)
+
+
 async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "10m", container="amalthea-session-helper")
@@ -116,12 +126,17 @@ async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeA
         {"containers": None},
         {"containers": [{"name": names.CONTAINER_SESSION, "usage": None}]},
         {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "much"}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "NaN"}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "1e" + "9" * 300}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": "9" * 5000}}]},
+        {"containers": [{"name": names.CONTAINER_SESSION, "usage": {"cpu": 7}}]},
+        {"timestamp": "0000-01-01T00:00:00Z"},
         {"metadata": {"name": "one-0", "labels": None}},
         {"timestamp": ""},
         {"timestamp": "2026-01-01T00:00:00"},
         {"timestamp": None},
     ],
-    ids=str,
+    ids=lambda spoilt: str(spoilt)[:90],
 )
 async def test_a_measurement_that_cannot_be_read_is_none_and_hides_no_other(
     api: FakeApi, desk: Desk, spoilt: dict[str, object]
@@ -155,7 +170,7 @@ async def test_no_answer_of_the_metrics_api_ends_the_operator(api: FakeApi, desk
 
 async def test_a_measurement_of_any_time_can_be_judged(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
-    for timestamp in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+    for timestamp in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
         desk.measure(api, "10m", timestamp=timestamp)
         await desk.look()
     assert desk.polled

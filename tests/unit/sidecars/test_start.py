@@ -7,7 +7,8 @@ from importlib import import_module
 
 import pytest
 
-from amalthea.sidecars.main import PROGRAMS, RESERVED, main
+from amalthea import __version__
+from amalthea.sidecars.main import PROGRAMS, main
 
 HEAVY = {
     ("gitproxy", "proxy"): ("aiohttp", "yaml", "prometheus_client", "kubernetes", "ulid"),
@@ -15,6 +16,8 @@ HEAVY = {
     ("tunnel", "listen"): ("aiohttp", "yaml", "prometheus_client", "cryptography"),
     ("cloner", "clone"): ("aiohttp", "msgspec", "yaml", "sentry_sdk", "asyncio"),
     ("cloner", "shellclone"): ("aiohttp", "msgspec", "yaml", "sentry_sdk", "asyncio"),
+    ("remote-session-controller", "run"): ("aiohttp", "msgspec", "yaml", "asyncio"),
+    ("rsc", "run"): ("aiohttp", "msgspec", "yaml", "asyncio"),
 }
 """What each program must not import at its start."""
 TIMES_BARE_PYTHON = 25.0
@@ -32,6 +35,11 @@ def test_an_unknown_program_ends_with_the_names_of_those_there_are(
     said = capsys.readouterr().err
     assert "is none of the programs here" in said
     assert all(" ".join(program) in said for program in PROGRAMS)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"sidecars {__version__}\n"
 
 
 @pytest.mark.parametrize("module", PROGRAMS.values())
@@ -60,12 +68,6 @@ def _cpu_seconds(code: str) -> float:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-@pytest.mark.parametrize("words", RESERVED, ids=" ".join)
-def test_a_name_kept_for_later_is_told_as_such(words: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*words, "--flag"]) == 2
-    assert capsys.readouterr().err == f"{' '.join(words)} is not in this image yet.\n"
 
 
 def test_the_git_proxy_takes_no_arguments(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,13 +25,18 @@ _DEPENDENCY = re.compile(r"(secret|configmap) .*not found|references non-existen
 _PROGRESS = ("Pulling", "Pulled", "Created", "Started")
 _MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
 
+WORKLOAD_REASONS = ("FailedCreate", "SuccessfulCreate")
+CLAIM_REASONS = ("ProvisioningFailed", "Provisioning", "ProvisioningSucceeded")
+POD_REASONS = (*_MOUNTS, *_PROGRESS)
+"""What is read of Events on workloads, claims and pods: what went wrong, and what says that it is over."""
+
 
 def refusal(observed: Observed) -> Trouble | None:
     """Return why the workload cannot make its pod, if it lacks one."""
     workload = observed.own_workload
     if workload is None or observed.pod is not None or not workload.awake:
         return None
-    event = latest(observed.events or (), workload.metadata.uid, "FailedCreate", "SuccessfulCreate")
+    event = latest(observed.events or (), workload.metadata.uid, *WORKLOAD_REASONS)
     if event is None or event.reason != "FailedCreate" or event.last < _beginning(workload):
         return None
     said = event.message.rpartition("failed error: ")[2].removeprefix("Error creating: ")
@@ -71,7 +76,7 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
     """Return what keeps the session's volumes from being there."""
     events = observed.events or ()
     for claim in filter(observed.owns, observed.claims):
-        event = latest(events, claim.metadata.uid, "ProvisioningFailed", "Provisioning", "ProvisioningSucceeded")
+        event = latest(events, claim.metadata.uid, *CLAIM_REASONS)
         if claim.pending and event is not None and event.reason == "ProvisioningFailed":
             source = data_sources.described(observed, claim)
             message = (
@@ -86,7 +91,7 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
 
 
 def _mounts(observed: Observed, pod: PodView) -> Iterator[Trouble]:
-    event = latest(observed.events or (), pod.metadata.uid, *_MOUNTS, *_PROGRESS)
+    event = latest(observed.events or (), pod.metadata.uid, *POD_REASONS)
     if readiness.has_begun(pod) or event is None or event.reason in _PROGRESS:
         return
     code, message = _mount(event, data_sources.named_in(observed, event.message))

@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Container, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Failure
+from amalthea.model import spans
 from amalthea.model.events import EventView, latest
 from amalthea.model.pods import PodView
 from amalthea.model.troubles.trouble import Trouble
 
 SCHEDULING_PATIENCE = timedelta(minutes=10)
 """How long no node can take a session before it is failed, counted anew when the cluster is about to get a node."""
+VOLUME_PATIENCE = timedelta(seconds=15)
+"""How long a pod may wait for a volume before that is told as a failure to schedule: most are made in seconds."""
 STOP_PATIENCE = timedelta(minutes=1)
 """How long a pod may outstay its deletion time, which has its grace period in it already."""
 
-_SCALE_UP = ("TriggeredScaleUp", "Nominated")
+SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
 _EVICTED = (
     (
@@ -73,8 +77,7 @@ def _stopped(reason: str, said: str) -> Trouble:
 
 def lost_at(pod: PodView) -> datetime | None:
     """Return when a pod that is being stopped counts as lost: its node should have reported its end long before."""
-    asked = pod.metadata.deletion_timestamp
-    return asked + STOP_PATIENCE if asked is not None else None
+    return spans.end(pod.metadata.deletion_timestamp, STOP_PATIENCE)
 
 
 def lost(pod: PodView) -> Trouble:
@@ -135,8 +138,19 @@ def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
     return None
 
 
-def unscheduled_too_long(pod: PodView) -> Trouble:
-    """Return the failure of a pod that no node could take for as long as we wait."""
+def unscheduled_too_long(pod: PodView, known: Trouble | None) -> Trouble:
+    """Return the failure of a pod that no node could take for as long as we wait; `known` is what was wrong till then.
+
+    What a volume is wanting for is told as it was before.
+    """
+    if known is not None and known.code is Failure.VOLUME_PENDING:
+        return replace(known, fatal=True)
+    if (waits := pod.without_volume) is not None:
+        message = (
+            "A volume of the session has not been made for too long. Check its class and its size, and ask an"
+            " administrator if they are as they should be."
+        )
+        return Trouble(Failure.VOLUME_PENDING, message, waits.message)
     said = pod.unschedulable.message if pod.unschedulable is not None else ""
     message = f"No node could take the session for too long{_short_of(said)}. Ask for less, or try again later."
     return Trouble(Failure.UNSCHEDULABLE, message, said)
@@ -148,12 +162,12 @@ def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime |
     if scheduled is None or scheduled.last_transition_time is None:
         return None
     scaled_up = scaled_up_at(pod, events)
-    return max(filter(None, (scheduled.last_transition_time, scaled_up))) + SCHEDULING_PATIENCE
+    return spans.end(max(filter(None, (scheduled.last_transition_time, scaled_up))), SCHEDULING_PATIENCE)
 
 
 def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
     """Return when the cluster was last told to get a node for a pod."""
-    event = latest(events, pod.metadata.uid, *_SCALE_UP)
+    event = latest(events, pod.metadata.uid, *SCALE_UP)
     return event.last if event is not None else None
 
 

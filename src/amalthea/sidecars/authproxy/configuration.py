@@ -182,6 +182,7 @@ def _meta(addresses: tuple[str, ...]) -> str:
         "websocket_bytes_in": "%[lua.websocket_bytes_in]",  # before the time of work, which it brings up to date
         "last_request_time": f'"%[var(proc.last_request),{_TIME}]"',
         "last_work_time": f'"%[lua.last_work,{_TIME}]"',
+        "time": f'"%[date,{_TIME}]"',  # the node's own, which may be wrong: what counts is how long ago the others are
         "open_connections": "%[fe_conn(door)]",
         "open_websockets": "%[be_conn(websockets)]",
     }

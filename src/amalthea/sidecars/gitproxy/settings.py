@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from amalthea.sidecars import clear_text
+from amalthea.sidecars import clear_text, lifetimes
 from amalthea.sidecars.clear_text import ClearText
-from amalthea.sidecars.gitproxy import lifetimes, matching
+from amalthea.sidecars.gitproxy import matching
 
 _PREFIX = "GIT_PROXY_"
 _TOKEN_PATH = "/api/data/internal/authentication/token"  # noqa: S105  (a path)

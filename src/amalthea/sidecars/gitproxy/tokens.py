@@ -1,7 +1,7 @@
 """The tokens: Renku's own pair, which opens the way to each provider's token. All of them live in memory only.
 
 A token is asked for when it is needed, kept until shortly before it expires, and asked for again when it was refused.
-`lifetimes.py` reads how long each is good for.
+`../lifetimes.py` reads how long each is good for.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from amalthea.sidecars.gitproxy import lifetimes
+from amalthea.sidecars import lifetimes
 from amalthea.sidecars.gitproxy.fetch import Answer, Fetch, FetchError, Question
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
 

@@ -11,7 +11,7 @@ from amalthea.sidecars.gitproxy.fetch import Answer, FetchError, Question
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
 from amalthea.sidecars.gitproxy.tokens import LEEWAY, NoToken, Tokens, TokensUnavailable
 from amalthea.testing.waiting import eventually
-from tests.unit.sidecars.gitproxy.test_lifetimes import jwt
+from tests.unit.sidecars.test_lifetimes import jwt
 
 NOW = 1_000_000.0
 

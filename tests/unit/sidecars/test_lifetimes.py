@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from amalthea.sidecars.gitproxy import lifetimes
+from amalthea.sidecars import lifetimes
 
 
 def jwt(payload: object) -> str:

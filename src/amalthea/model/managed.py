@@ -1,0 +1,36 @@
+"""Who changed a field of a session last, and when: the API server's own word of it, in the object's managed fields."""
+
+from msgspec import Struct, field
+
+from amalthea.model.views import Pause, Time
+
+
+class _Spec(Struct, frozen=True):
+    hibernated: object = field(name="f:hibernated", default=None)
+
+
+class _Fields(Struct, frozen=True):
+    spec: _Spec = field(name="f:spec", default=_Spec())
+
+
+class _Entry(Struct, frozen=True, rename="camel"):
+    manager: str = ""
+    time: Time | None = None
+    fields_v1: _Fields = field(name="fieldsV1", default=_Fields())
+
+
+class _Metadata(Struct, frozen=True, rename="camel"):
+    managed_fields: list[_Entry] = []
+
+
+class Managed(Struct, frozen=True):
+    """A session's managed fields, as far as they are read."""
+
+    metadata: _Metadata = _Metadata()
+
+    @property
+    def pause(self) -> Pause | None:
+        """Who set `hibernated` last, and when they last changed the session."""
+        entries = [each for each in self.metadata.managed_fields if each.fields_v1.spec.hibernated is not None]
+        last = max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)
+        return Pause(manager=last.manager, time=last.time) if last is not None else None

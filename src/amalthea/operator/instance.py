@@ -1,0 +1,192 @@
+"""One operator: caches that are kept up to date, and the work on sessions, under the Lease, until it shall stop."""
+
+import asyncio
+import logging
+import random
+import secrets
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, TypeAlias
+
+from ulid import ULID
+
+from amalthea.api import names
+from amalthea.api.settings import Settings
+from amalthea.build.secret import draw
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.controller import Controller, Reconcile
+from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.ports import Clock
+from amalthea.engine.queue import WorkQueue
+from amalthea.engine.reflector import Reflector
+from amalthea.engine.supervisor import Supervisor
+from amalthea.kube.client import Client
+from amalthea.kube.lease import KubeLease
+from amalthea.kube.resource import Selection
+from amalthea.kube.watch import KubeSource
+from amalthea.model.plan import Fresh
+from amalthea.operator import observers, process
+from amalthea.operator.announce import Announcer
+from amalthea.operator.apply import Applier
+from amalthea.operator.audit import Audit
+from amalthea.operator.caches import Caches
+from amalthea.operator.deletions import Deletions
+from amalthea.operator.doorbell import ring
+from amalthea.operator.doorman import Doorman
+from amalthea.operator.ender import Ender
+from amalthea.operator.finalize import Finalizer
+from amalthea.operator.first_poll import FirstPoll
+from amalthea.operator.hands import Chance, Hands
+from amalthea.operator.inquirer import Inquirer
+from amalthea.operator.kinds import WATCHED
+from amalthea.operator.pacer import Pacer
+from amalthea.operator.reconcile import Reconciler
+from amalthea.operator.recorder import Recorder
+from amalthea.operator.refusals import Refusals
+from amalthea.operator.usage import UsagePoller
+from amalthea.operator.wars import Wars
+from amalthea.telemetry.metrics import OperatorMetrics
+
+STOP_GRACE = 5.0
+"""Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
+FLUSH_GRACE = 1.0
+"""Seconds for the Events that wait at that time."""
+ROOM = 6
+"""Passes per worker that may be under way, with those that hang: each holds some memory and a connection or more."""
+
+Trace: TypeAlias = Callable[[Reconcile], Reconcile]
+
+_log = logging.getLogger("amalthea.operator")
+
+
+class Operator:
+    """The caches with their reflectors, the queue, and the controller that works it off."""
+
+    def __init__(
+        self, client: Client, settings: Settings, metrics: OperatorMetrics, clock: Clock, trace: Trace | None = None
+    ) -> None:
+        self.clock = clock
+        self._random = random.SystemRandom()
+        self._settings = settings
+        self._metrics = metrics
+        backoff = Backoff(self._random)
+        self.queue = WorkQueue(self.clock, backoff, ROOM * settings.workers)
+        self.caches = Caches(self.queue.add)
+        self._at_work = False
+        self._reflectors = [
+            Reflector(
+                KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
+                self.caches.stores[kind],
+                self.clock,
+                backoff,
+                observers.Watching(metrics),
+            )
+            for kind, watched in WATCHED.items()
+        ]
+        reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
+        self.caches.silent_for = lambda kind: reflectors[kind].silent_for
+        self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
+        self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
+        self._inquirer = Inquirer(client, self.clock, self.queue)
+        interval = settings.usage_interval.total_seconds()
+        self._usage = UsagePoller(client, self._selection("Pod"), self.clock, interval, metrics.usage_polled)
+        self._usage.wake = self.queue.add
+        self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
+        self._doorman.wake = self.queue.add
+        metrics.usage_followed.set_function(lambda: self._usage.followed)
+        chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
+        self._audit = Audit(client, self.caches, settings, self.clock, backoff)
+        self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
+        self._reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
+        reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
+        reconcile = self._first_poll.before(reconcile)
+        self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
+
+    def missing(self) -> str:
+        """Name the kinds that have not been listed yet; empty when the operator is ready."""
+        unsynced = [reflector.name for reflector in self._reflectors if not reflector.synced.is_set()]
+        return f"waiting for lists of: {', '.join(unsynced)}" if unsynced else ""
+
+    def elector(self, client: Client) -> Elector:
+        """Return the elector that decides whether this instance may act."""
+        candidate = Candidate(self._settings.identity)
+        store = KubeLease(client, (self._settings.lease_namespace, names.LEASE))
+        observer = observers.Leading(self._metrics, candidate.identity)
+        return Elector(store, candidate, self.clock, self._random, observer)
+
+    async def run(self, stop: asyncio.Event, elector: Elector | None) -> None:
+        """Watch, and work while leading, until `stop`."""
+        async with asyncio.TaskGroup() as tasks:
+            watches = [tasks.create_task(reflector.run()) for reflector in self._reflectors]
+            stopping = tasks.create_task(self._stop_when(stop, elector))
+            await self._synced(stop)
+            if not stop.is_set():
+                work = elector.run(partial(self._work, elector)) if elector is not None else self._work()
+                await self._until(stop, work)
+            for task in (*watches, stopping):
+                task.cancel()
+
+    async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+        """Do all the work; one that has not begun when `stop` comes, since another leads, ends at once."""
+        working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set() and not self._at_work:
+                working.cancel()
+            await asyncio.wait({working})
+        finally:
+            working.cancel()
+            stopped.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
+        if not working.cancelled():
+            working.result()
+
+    async def _work(self, elector: Elector | None = None) -> None:
+        self.queue.demote()
+        self._reconciler.begin_term(elector.led_until if elector is not None else None)
+        self._first_poll.begin_term()
+        async with asyncio.TaskGroup() as tasks:
+            self._at_work = True
+            works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
+            works |= {"inquirer": self._inquirer.run, "first poll": self._first_poll.run, "audit": self._audit.run}
+            beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
+            try:
+                await self._controller.run()
+            finally:
+                self._at_work = False
+            for task in beside:
+                task.cancel()
+        await self._recorder.flush(FLUSH_GRACE)
+
+    async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:
+        await stop.wait()
+        _log.info("stopping")
+        if elector is not None:
+            elector.resign()
+        self._controller.stop(STOP_GRACE)
+
+    async def _synced(self, stop: asyncio.Event) -> None:
+        stopped = asyncio.ensure_future(stop.wait())
+        for reflector in self._reflectors:
+            synced = asyncio.ensure_future(reflector.synced.wait())
+            await asyncio.wait({synced, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            synced.cancel()
+        stopped.cancel()
+        process.calm_the_garbage_collector()
+
+    def _hands(self, client: Client) -> Hands:
+        living = observers.Living(self._metrics, self.clock)
+        deletions, refusals = Deletions(self._metrics.deleted), Refusals(self.clock)
+        return Hands(
+            Applier(client, self.caches, refusals, Wars(self.clock), living),
+            refusals,
+            Finalizer(client, self.caches),
+            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
+            Ender(client, self.caches, self._recorder, deletions),
+            deletions,
+            self._inquirer,
+            self._doorman,
+        )
+
+    def _selection(self, kind: str) -> Selection:
+        return Selection(self._settings.namespace, labels="" if kind == names.KIND else names.CHILD_SELECTOR)

@@ -1,0 +1,24 @@
+"""What can go wrong on the way to another machine. Each message is for the session's user and holds no secret.
+
+RemoteError
+├── Unavailable     nobody could be asked, or the answer cannot be read: the same question later
+└── Refused         the answer is no, and will be: the user has to change something
+    └── NotFound    what was asked for is not there
+"""
+# ruff: noqa: N818 an exception is named by what happened
+
+
+class RemoteError(Exception):
+    """There is no answer that helps."""
+
+
+class Unavailable(RemoteError):
+    """Nobody could be asked now. That says nothing about the job."""
+
+
+class Refused(RemoteError):
+    """The answer is no, and the same question will have the same answer."""
+
+
+class NotFound(Refused):
+    """What was asked for is not there."""

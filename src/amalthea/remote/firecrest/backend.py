@@ -1,0 +1,247 @@
+"""A session's job on a cluster behind FirecREST: implements `port.RemoteBackend`."""
+
+import asyncio
+import logging
+import posixpath
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from amalthea.remote import retry
+from amalthea.remote.clock import time_limit
+from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
+from amalthea.remote.firecrest import states
+from amalthea.remote.firecrest.answers import Metadata
+from amalthea.remote.firecrest.client import Client, Order
+from amalthea.remote.firecrest.logs import Logs, Stream
+from amalthea.remote.firecrest.preparing import Preparation
+from amalthea.remote.journal import JournalError, State
+from amalthea.remote.port import Phase, Report, Surroundings
+from amalthea.remote.submission import LOOKS, Submission
+
+_ON_ITS_WAY = 10.0
+"""Seconds that a submission which is on its way has to end, before its job is looked for by its name."""
+_ACCOUNTING = 60.0
+"""Seconds in which a new job may be unknown to accounting."""
+_MISSED = 3
+"""So often in a row a job has to be unknown before it is lost."""
+_BETWEEN_CANCELS = 5.0
+_TOO_LONG = "PartitionTimeLimit"
+"""Why a job waits for ever that asks for more time than its partition gives."""
+
+_NOTHING = Stream("", "")
+
+log = logging.getLogger("remote.firecrest")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the backend is put together from. `tend` keeps the tokens alive."""
+
+    client: Client
+    preparation: Preparation
+    submission: Submission
+    tend: Callable[[], Awaitable[None]]
+
+
+class FirecrestBackend:
+    """One session's job. The journal says which; what is kept here only saves reading it."""
+
+    def __init__(self, parts: Parts, around: Surroundings) -> None:
+        self._parts = parts
+        self._client = parts.client
+        self._clock, self._chance, self._journal = around.clock, around.chance, around.journal
+        self._logs = Logs(parts.client, around.print_lines)
+        self._job_id = ""
+        self._folder = ""
+        self._walltime = parts.preparation.settings.walltime > 0
+        self._submitting: asyncio.Task[None] | None = None
+        self._known_from = 0.0
+        self._missed = 0
+        self._ended = False
+        self._replacing = False
+
+    async def tend(self) -> None:
+        await self._parts.tend()
+
+    async def recover(self) -> bool:
+        state = await self._journal.read()
+        job_id = await self._number(state)
+        if not job_id:
+            return False
+        if await self._has_ended(job_id):
+            log.info("the job of an earlier start has ended", extra={"jobID": job_id})
+            await self._journal.write(State())
+            return False
+        log.info("recovered job ID", extra={"jobID": job_id})
+        if not state.job_id:
+            await self._journal.write(State(job_id=job_id))
+        self._adopt(job_id, state)
+        return True
+
+    async def start(self) -> None:
+        self._folder = await self._parts.preparation.lay_out()
+        # Whoever breaks the start off has to learn of a job whose number is on its way.
+        self._submitting = asyncio.create_task(self._submit())
+        await asyncio.shield(self._submitting)
+
+    async def poll(self) -> Report:
+        if self._replacing:  # a replacement was broken off
+            await self._replace()
+        try:
+            job = await self._client.job(self._job_id, attempts=2)
+        except NotFound:
+            return self._unknown()
+        self._missed = 0
+        self._ended = states.has_ended(job)
+        if self._ended:
+            await self.logs()  # the end of the output says why
+        report = states.report(job, self._logs.last_lines)
+        if report.reason == _TOO_LONG and self._walltime:
+            log.warning("the partition's time limit is shorter than the session's; submitting without one")
+            self._walltime, self._replacing = False, True
+            await self._replace()
+        return report
+
+    async def logs(self) -> bool:
+        if not self._logs.streams:
+            self._logs.streams = await self._outputs()
+            await self._journal.write(self._state())
+        before = [stream.offset for stream in self._logs.streams]
+        drained = await self._logs.follow(last=self._ended)
+        if before != [stream.offset for stream in self._logs.streams]:
+            await self._journal.write(self._state())
+        return drained
+
+    async def stop(self) -> None:
+        await self._settle()
+        job_id = await self._latest()
+        if job_id:
+            log.info("cancelling job", extra={"jobID": job_id})
+            await self._cancel(job_id)
+            await self._logs.follow(last=True)
+        else:
+            log.info("no job to cancel")
+        await self._journal.forget()
+
+    async def _submit(self) -> None:
+        try:
+            job_id = await self._submit_once()
+        except Refused as error:
+            if not self._walltime or "time limit" not in str(error).lower():
+                raise
+            log.warning("the cluster refuses the session's time limit; submitting without one")
+            self._walltime = False
+            job_id = await self._submit_once()
+        self._adopt(job_id, State())
+
+    async def _submit_once(self) -> str:
+        script = await self._parts.preparation.upload_script(self._folder, walltime=self._walltime)
+        account = self._parts.preparation.settings.account
+        order = partial(Order, self._folder, script, account)
+        return await self._parts.submission.submit(lambda name: self._client.submit(order(name)))
+
+    def _adopt(self, job_id: str, state: State) -> None:
+        self._job_id, self._ended, self._missed = job_id, False, 0
+        self._known_from = self._clock.monotonic()
+        self._logs.streams = _streams(state) if state.stdout_path else []
+
+    async def _outputs(self) -> list[Stream]:
+        """Return what the job writes to: where nobody can say, Slurm's default; nothing if the folder is not known."""
+        try:
+            found = await self._client.outputs(self._job_id)
+        except RemoteError as error:
+            log.warning("could not ask where the job writes to", extra={"error": str(error)})
+            found = Metadata()
+            if not self._folder:
+                return []
+        out = posixpath.join(self._folder, found.standard_output or f"slurm-{self._job_id}.out")
+        err = posixpath.join(self._folder, found.standard_error or out)
+        return _streams(State(stdout_path=out, stderr_path="" if err == out else err))
+
+    async def _number(self, state: State) -> str:
+        """Return the job's number, where need be by its name; empty if there is no job."""
+        if state.job_id or not state.intent:
+            return state.job_id
+        return await self._parts.submission.find(state.intent)
+
+    async def _latest(self) -> str:
+        """Return the number of the job that there is or may be: the journal knows of one that was begun since."""
+        try:
+            return await self._number(await self._journal.read()) or self._job_id
+        except JournalError:
+            return self._job_id
+
+    async def _replace(self) -> None:
+        """Submit another job in place of one that will never start."""
+        await self._cancel(self._job_id)
+        await self._journal.write(State())
+        await self.start()
+        self._replacing = False
+
+    async def _has_ended(self, job_id: str) -> bool:
+        """Tell whether a job has ended; one that is unknown for a while has."""
+        for pause in LOOKS:
+            await self._clock.sleep(pause)
+            try:
+                return states.has_ended(await self._client.job(job_id))
+            except NotFound:
+                continue
+        return True
+
+    def _unknown(self) -> Report:
+        if self._clock.monotonic() - self._known_from < _ACCOUNTING:
+            return Report(Phase.NOT_READY)
+        self._missed += 1
+        if self._missed < _MISSED:
+            raise Unavailable("The cluster does not know the job; it is asked again.")
+        return Report(Phase.FAILED, cause="The cluster has lost the job. Resume the session to submit a new one.")
+
+    async def _settle(self) -> None:
+        """Let a submission that is on its way end, for a while."""
+        if self._submitting is None or self._submitting.done():
+            return
+        try:
+            async with time_limit(self._clock, _ON_ITS_WAY):
+                await asyncio.wait([self._submitting])
+        except TimeoutError:
+            self._submitting.cancel()
+            await asyncio.wait([self._submitting])
+
+    async def _cancel(self, job_id: str) -> None:
+        """Cancel a job until the cluster says that it is gone."""
+        attempts = 0
+        while not await self._is_gone(job_id):
+            attempts += 1
+            await self._clock.sleep(min(_BETWEEN_CANCELS, retry.delay(attempts, self._chance.random())))
+
+    async def _is_gone(self, job_id: str) -> bool:
+        """Cancel a job once, and tell whether it is gone; one that accounting does not know yet may still be there."""
+        had_question = False
+        try:
+            had_question = await self._client.cancel(job_id)
+            return states.is_gone(await self._client.job(job_id, attempts=1))
+        except NotFound:
+            return had_question
+        except RemoteError as error:
+            log.warning("could not cancel the job yet", extra={"jobID": job_id, "error": str(error)})
+            return False
+
+    def _state(self) -> State:
+        streams = {stream.name: stream for stream in self._logs.streams}
+        out, err = streams.get("stdout", _NOTHING), streams.get("stderr", _NOTHING)
+        return State(
+            job_id=self._job_id,
+            stdout_path=out.path,
+            stderr_path=err.path,
+            stdout_offset=out.offset,
+            stderr_offset=err.offset,
+        )
+
+
+def _streams(state: State) -> list[Stream]:
+    """Return the files that the job writes to: one where both outputs go to the same."""
+    found = [Stream("stdout", state.stdout_path, state.stdout_offset)]
+    if state.stderr_path and state.stderr_path != state.stdout_path:
+        found.append(Stream("stderr", state.stderr_path, state.stderr_offset))
+    return found

@@ -1,0 +1,16 @@
+"""How enroot spells an image: `#` ends the domain, Docker Hub goes without saying, a digest drops the tag. Pure."""
+
+from amalthea.api.references import DOCKER_HUB, parse
+
+
+def enroot(image: str) -> str:
+    """Return the image as enroot spells it; a text that is no reference passes unchanged."""
+    reference = parse(image)
+    if reference is None:
+        return image
+    version = f"@{reference.digest}" if reference.digest else f":{reference.tag}"
+    if reference.domain != DOCKER_HUB:
+        return f"{reference.domain}#{reference.path}{version}"
+    path = reference.path
+    official = path.startswith("library/") and path.count("/") == 1
+    return (path.removeprefix("library/") if official else path) + version

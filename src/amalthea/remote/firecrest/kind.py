@@ -1,0 +1,37 @@
+"""FirecREST as a kind of machine room: see `kinds.py`."""
+
+import secrets
+
+from amalthea.remote import auth
+from amalthea.remote.caller import Caller
+from amalthea.remote.firecrest import folder, settings
+from amalthea.remote.firecrest.backend import FirecrestBackend, Parts
+from amalthea.remote.firecrest.client import Client
+from amalthea.remote.firecrest.preparing import Preparation
+from amalthea.remote.port import RemoteBackend, Surroundings
+from amalthea.remote.settings import Options
+from amalthea.remote.submission import Submission
+from amalthea.remote.tokens import Tokens
+
+
+def problem(options: Options) -> str:
+    """Return what is wrong with the settings, with the remedy; empty if nothing is."""
+    return settings.problem(options)
+
+
+async def make(options: Options, around: Surroundings) -> RemoteBackend:
+    """Put the backend together for settings without a problem; raise SettingsError or JournalError."""
+    read = settings.read(options)
+    access = await auth.access(options, around.exchange, around.clock, around.journal)
+    caller = Caller(around.exchange, Tokens(access.give, around.clock), around.clock, around.chance)
+    client = Client(caller, read.url, read.system)
+    session = folder.session_name(around.env)
+    submission = Submission(
+        client.named, around.journal, around.clock, around.chance, lambda: f"amalthea-{session}-{secrets.token_hex(4)}"
+    )
+    tend = access.renku.keep if access.renku is not None else _nothing
+    return FirecrestBackend(Parts(client, Preparation(client, read, around.env), submission, tend), around)
+
+
+async def _nothing() -> None:
+    """Do nothing: a client's own tokens are asked for when they are needed."""

@@ -1,0 +1,76 @@
+"""Lays the session's folder out on the cluster, before its job is submitted. All of it may be repeated."""
+
+import asyncio
+import logging
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from amalthea.remote.errors import Refused
+from amalthea.remote.firecrest import directives, environment, folder, repositories, script
+from amalthea.remote.firecrest.answers import FileSystem
+from amalthea.remote.firecrest.client import Client
+from amalthea.remote.firecrest.settings import FirecrestSettings
+from amalthea.sidecars import trust
+
+log = logging.getLogger("remote.preparing")
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is laid out, from the controller's own environment `env`."""
+
+    client: Client
+    settings: FirecrestSettings
+    env: Mapping[str, str] = field(repr=False)
+
+    async def lay_out(self) -> str:
+        """Make the folder with all that the job needs but its script, and return its path. Raise RemoteError."""
+        file_systems = await self._file_systems()
+        user = await self.client.user()
+        if not user:
+            raise Refused("FirecREST does not tell the user's name on the cluster; ask its admins.")
+        log.info("got username", extra={"username": user})
+        path = folder.session_folder(folder.scratch(file_systems), user, self.env)
+        log.info("determined session path", extra={"sessionPath": path})
+        secrets = posixpath.join(path, script.SECRETS)
+        await self.client.make_folder(secrets)
+        await self.client.set_mode(path, "700")  # before anything that is secret
+        await self.client.make_folder(posixpath.join(path, script.EMPTY))
+        if secret := self.env.get("RSC_WSTUNNEL_SECRET"):
+            await self.client.upload(secrets, script.SECRET, secret.encode())
+        found = await self._lay_out_repositories(path)
+        values = environment.variables(self.env, [each.repository for each in found])
+        if left_out := environment.left_out(self.env):
+            log.warning("variables with these names cannot be passed on", extra={"names": left_out})
+        await self.client.upload(secrets, script.VARIABLES, environment.env_file(values))
+        container = script.container(values.get("REMOTE_SESSION_IMAGE", ""), path, file_systems)
+        await self.client.upload(path, script.CONTAINER, container)
+        await self.client.upload(path, script.TUNNEL_CLIENT, script.tunnel_client())
+        if any(self.env.get(name) for name in trust.VARIABLES):
+            authorities = await asyncio.to_thread(trust.mounted, self.env)
+            await self.client.upload(path, script.TUNNEL_AUTHORITIES, authorities)
+        return path
+
+    async def upload_script(self, path: str, *, walltime: bool) -> str:
+        """Write the job's script and return its path; with the session's own time limit or not."""
+        lines = directives.directives(self.settings, walltime=walltime)
+        await self.client.upload(path, script.SCRIPT, script.render(lines))
+        return posixpath.join(path, script.SCRIPT)
+
+    async def _file_systems(self) -> tuple[FileSystem, ...]:
+        systems = await self.client.systems()
+        system = next((each for each in systems if each.name == self.client.system), None)
+        if system is None:
+            names = ", ".join(each.name for each in systems) or "none"
+            raise Refused(f"system '{self.client.system}' not found; FirecREST has: {names}.")
+        return system.file_systems or ()
+
+    async def _lay_out_repositories(self, path: str) -> list[repositories.Found]:
+        working = self.env.get("RENKU_WORKING_DIR", "")
+        found = await asyncio.to_thread(repositories.find, working) if working else []
+        for each in found:
+            git = posixpath.join(path, "work", each.repository.name, ".git")
+            await self.client.make_folder(git)
+            await self.client.upload(git, "config", each.config)
+        return found

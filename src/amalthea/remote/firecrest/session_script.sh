@@ -1,0 +1,152 @@
+#!/bin/bash
+# The job of a session: it opens the tunnel to the session's address, fetches the repositories through it, and runs the
+# session's program. It ends when the program ends, with its exit code. It comes with the lines for Slurm above, from
+# Amalthea's remote session controller, which also puts these files beside it:
+#   secrets/environment.sh   the session's variables; deleted once they are read
+#   secrets/wstunnel_secret  what opens the tunnel; the tunnel's client deletes it
+#   tunnel_client.py         the tunnel's client
+#   environment.toml         what the container engine is told
+set -e -o pipefail
+umask 077
+
+fail() {
+    echo "session: $1" >&2
+    exit 1
+}
+
+cd "${SESSION_DIR:-$PWD}"
+mkdir -p work secrets logs
+
+[ -f secrets/environment.sh ] || fail "secrets/environment.sh is missing: this job ran before; resume the session."
+nodes_path="$PATH"
+# shellcheck source=/dev/null
+. secrets/environment.sh
+sessions_path="$PATH"
+PATH="$nodes_path" # a PATH of the session's is for its container
+rm -f secrets/environment.sh
+SESSION_DIR="$PWD"
+SESSION_WORK_DIR="$SESSION_DIR/work"
+echo "SESSION_DIR: $SESSION_DIR"
+echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
+
+[ -n "$REMOTE_SESSION_IMAGE" ] || fail "REMOTE_SESSION_IMAGE is not set."
+[ -n "$WSTUNNEL_SERVICE_ADDRESS" ] || fail "RENKU_BASE_URL is not set, so nobody could open the session."
+for tool in python3 srun; do
+    command -v "$tool" >/dev/null || fail "$tool is missing on $HOSTNAME."
+done
+if ! nvidia-smi >/dev/null 2>&1; then
+    export NVIDIA_VISIBLE_DEVICES=void
+fi
+
+# The first port from a place of this job's own on that nobody listens at: jobs that start together do not meet.
+free_port() {
+    python3 -I - "${SLURM_JOB_ID:-$$}" <<'PYTHON'
+import socket, sys
+first, count = 20000, 12000
+start = int(sys.argv[1]) * 7 % count
+for step in range(count):
+    port = first + (start + step) % count
+    with socket.socket() as tried:
+        try:
+            tried.bind(("", port))
+        except OSError:
+            continue
+    print(port)
+    break
+PYTHON
+}
+
+RENKU_SESSION_PORT="$(free_port)"
+[ -n "$RENKU_SESSION_PORT" ] || fail "no port is free on $HOSTNAME."
+export RENKU_SESSION_PORT RENKU_SESSION_REMOTE_PORT
+export RENKU_SESSION_IP=127.0.0.1
+export RENKU_MOUNT_DIR="$SESSION_WORK_DIR" RENKU_WORKING_DIR="$SESSION_WORK_DIR"
+
+authorities=()
+if [ -f tunnel_ca.pem ]; then
+    authorities=(--ca-file tunnel_ca.pem)
+fi
+rm -f logs/ports
+python3 -I tunnel_client.py "${authorities[@]}" \
+    --secret-file secrets/wstunnel_secret --ports-file logs/ports \
+    --reverse "$RENKU_SESSION_REMOTE_PORT:$RENKU_SESSION_PORT" --forward 0:65480 --forward 0:65481 \
+    "$WSTUNNEL_SERVICE_SCHEME://$WSTUNNEL_SERVICE_ADDRESS:$WSTUNNEL_SERVICE_PORT/${WSTUNNEL_PATH_PREFIX#/}" \
+    >logs/wstunnel.logs 2>&1 &
+tunnel=$!
+
+# shellcheck disable=SC2329  # the trap calls it
+leave() {
+    local running
+    trap - EXIT TERM INT
+    mapfile -t running < <(jobs -p)
+    kill -TERM "${running[@]}" 2>/dev/null || true
+    wait || true
+}
+trap leave EXIT
+trap 'exit 143' TERM INT
+
+for _ in $(seq 100); do
+    [ ! -s logs/ports ] || break
+    kill -0 "$tunnel" 2>/dev/null || fail "the tunnel could not be opened: $(tail -n 3 logs/wstunnel.logs)"
+    sleep 0.1
+done
+[ -s logs/ports ] || fail "the tunnel's client did not start within 10 seconds."
+while read -r far near; do
+    case "$far" in
+        65480) export GIT_PROXY_REMOTE_PORT="$far" GIT_PROXY_PORT="$near" ;;
+        65481) export GIT_PROXY_HEALTH_REMOTE_PORT="$far" GIT_PROXY_HEALTH_PORT="$near" ;;
+    esac
+done <logs/ports
+
+answers() {
+    python3 -I -c 'import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=10)' "$1"
+}
+
+# One repository, in its folder; what fails is told in a file ERROR there.
+fetch() {
+    local branch="$1"
+    rm -f ERROR
+    git init || { echo "Error: could not run git init" >ERROR; return; }
+    git config http.proxy "http://localhost:$GIT_PROXY_PORT" || { echo "Error: could not set git http.proxy" >ERROR; return; }
+    git config http.sslVerify false || { echo "Error: could not set git http.sslVerify" >ERROR; return; }
+    git fetch || { echo "Error: could not run git fetch" >ERROR; return; }
+    if [ -n "$branch" ]; then
+        git checkout "$branch" || { echo "Error: could not run git checkout" >ERROR; return; }
+        git pull --ff-only || { echo "Error: could not run git pull" >ERROR; return; }
+    fi
+}
+
+fetch_all() {
+    local reached="" repository branch
+    for _ in $(seq "${GIT_PROXY_WAIT_RETRIES:-10}"); do
+        if answers "http://localhost:$GIT_PROXY_HEALTH_PORT/health"; then
+            reached=yes
+            break
+        fi
+        sleep "${GIT_PROXY_WAIT_SLEEP_SECONDS:-10}"
+    done
+    while IFS=$'\t' read -r repository branch; do
+        [ -n "$repository" ] || continue
+        mkdir -p "work/$repository"
+        if [ -n "$reached" ]; then
+            (cd "work/$repository" && fetch "$branch")
+        else
+            echo "Error: could not contact the git proxy" >"work/$repository/ERROR"
+        fi
+    done <<<"$GIT_REPOSITORIES"
+}
+if [ -n "$GIT_REPOSITORIES" ]; then
+    fetch_all >logs/git.logs 2>&1 &
+fi
+
+# /etc/rc starts what the image is for, as enroot does.
+srun="$(command -v srun)"
+PATH="$sessions_path" "$srun" --environment "$SESSION_DIR/environment.toml" --no-container-entrypoint sh /etc/rc &
+program=$!
+code=0
+wait -n "$program" "$tunnel" || code=$?
+if kill -0 "$program" 2>/dev/null; then
+    fail "the tunnel's client ended: $(tail -n 3 logs/wstunnel.logs)"
+fi
+echo "session: the program has ended with exit code $code"
+exit "$code"

@@ -1,0 +1,76 @@
+"""From Slurm's words to ours, and from the end of a job to its cause. Pure."""
+
+from amalthea.remote.firecrest.answers import Job, Time
+from amalthea.remote.port import Phase, Report
+
+_WAITING = frozenset(("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESIZING", "RESV_DEL_HOLD"))
+_CAUSES = {
+    "BOOT_FAIL": ("The node did not come up", "Resume the session to submit a new job."),
+    "CANCELLED": ("The job was cancelled on the cluster", "Resume the session to submit a new job."),
+    "DEADLINE": ("The cluster ended the job at its deadline", "Resume the session to submit a new job."),
+    "FAILED": ("The session's program ended with an error", "Look at the last lines of its output."),
+    "NODE_FAIL": ("The node that the session ran on failed", "Resume the session to submit a new job."),
+    "OUT_OF_MEMORY": ("The job needed more memory than it asked for", "Ask for more memory, then resume the session."),
+    "PREEMPTED": (
+        "Another job took the session's place",
+        "Resume the session, or choose a partition without preemption.",
+    ),
+    "TIMEOUT": ("The job reached its time limit", "Resume the session to submit a new job."),
+}
+_GOING = frozenset(("COMPLETING",))
+
+
+def first_word(job: Job) -> str:
+    """Return the state's first word: `CANCELLED by 1001` is CANCELLED."""
+    words = (job.status.state or "").upper().split()
+    return words[0].rstrip("+") if words else ""
+
+
+def phase(word: str) -> Phase | None:
+    """Return what a state's first word means; None where it says nothing new (SUSPENDED, STAGE_OUT, a word to come)."""
+    if word in _WAITING:
+        return Phase.NOT_READY
+    if word == "RUNNING":
+        return Phase.RUNNING
+    if word == "COMPLETED":
+        return Phase.COMPLETED
+    return Phase.FAILED if word in _CAUSES else None
+
+
+def has_ended(job: Job) -> bool:
+    """Tell whether a job will do nothing any more."""
+    found = phase(first_word(job))
+    return found is not None and found.ended
+
+
+def is_gone(job: Job) -> bool:
+    """Tell whether a job that was cancelled is on its way out."""
+    return has_ended(job) or first_word(job) in _GOING
+
+
+def report(job: Job, last_lines: str) -> Report:
+    """Return what is told of a job, `last_lines` being the end of its output."""
+    word, time = first_word(job), job.time or Time()
+    reason = job.status.state_reason or ""
+    return Report(
+        phase=phase(word),
+        word=word,
+        reason="" if reason == "None" else reason,
+        starts=time.start or None,
+        limit=time.limit,
+        elapsed=time.elapsed,
+        cause=_cause(word, job, last_lines),
+    )
+
+
+def _cause(word: str, job: Job, last_lines: str) -> str:
+    if word not in _CAUSES:
+        return ""
+    what, remedy = _CAUSES[word]
+    details = [word]
+    if job.status.exit_code:
+        details.append(f"exit code {job.status.exit_code}")
+    if job.status.interrupt_signal:
+        details.append(f"signal {job.status.interrupt_signal}")
+    output = f" Its output ends with: {last_lines}" if last_lines else ""
+    return f"{what} ({', '.join(details)}). {remedy}{output}"

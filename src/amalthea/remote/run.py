@@ -1,0 +1,98 @@
+"""The remote session controller: put together, and run until the pod is stopped."""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from amalthea.remote import kinds, output, settings
+from amalthea.remote.clock import SystemClock
+from amalthea.remote.controller import START, Controller
+from amalthea.remote.errors import RemoteError
+from amalthea.remote.http import HttpExchange
+from amalthea.remote.journal import FileJournal, JournalError
+from amalthea.remote.kinds import Kind
+from amalthea.remote.port import RemoteBackend, Surroundings
+from amalthea.remote.pretence import Pretence
+from amalthea.remote.server import Server
+from amalthea.remote.settings import Options, Settings, SettingsError
+from amalthea.sidecars import last_words, trust
+
+_AT_ONCE = 128 + signal.SIGTERM
+
+log = logging.getLogger("remote")
+
+
+def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
+    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is not, or cannot be submitted.
+
+    `early` gets signals that came before the controller could listen to them.
+    """
+    try:
+        output.set_up(os.environ.get("LOG_LEVEL") or "info")
+        options = settings.read(arguments, os.environ)
+        common = settings.common(options)
+        kind = kinds.choose(options)
+        believed = trust.context(os.environ)
+    except ValueError as error:
+        return _refuse(str(error))
+    log.info("configuration", extra={"settings": options.shown()})
+    for flag in settings.URLS:
+        if options.get(flag).startswith("http://"):
+            log.warning(
+                "tokens could be read on the way; write https://", extra={"variable": settings.variable_of(flag)}
+            )
+    log.info("using remote kind", extra={"kind": kind.name})
+    try:
+        trouble = asyncio.run(_run(options, common, kind, believed, early))
+    except SettingsError as error:
+        return _refuse(str(error))
+    except (RemoteError, JournalError) as error:
+        return _fail("could not start session", str(error))
+    except TimeoutError:
+        return _fail("could not start session", f"The cluster did not take the job within {START:g} s.")
+    except OSError as error:
+        return _refuse(f"The controller cannot listen on port {common.server_port} ({error.strerror}).")
+    return _fail("could not cancel the job", trouble) if trouble else 0
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"{message}\n")
+    last_words.leave(message)
+    return 1
+
+
+def _fail(what: str, error: str) -> int:
+    log.error(what, extra={"error": error})
+    last_words.leave(error)
+    return 1
+
+
+async def _run(options: Options, common: Settings, kind: Kind, believed: ssl.SSLContext, early: Sequence[int]) -> str:
+    """Run until SIGTERM or SIGINT; return why the job could not be cancelled, or empty."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stopped)
+    if early:
+        stopped.set()
+    clock, chance = SystemClock(), random.Random()  # noqa: S311  (for the distance between attempts)
+    journal = FileJournal(Path(common.mount_dir or "/") / ".rsc")
+    printer = output.Printer(sys.stdout.buffer)
+    async with HttpExchange(believed) as exchange:
+        around = Surroundings(exchange, clock, chance, journal, printer, os.environ)
+        backend: RemoteBackend = Pretence() if common.fake_start else await kind.make(options, around)
+        controller = Controller(backend, clock, chance)
+        async with Server(common, lambda: controller.standing, clock):
+            return await controller.run(stopped)
+
+
+def _stop(stopped: asyncio.Event) -> None:
+    """End in good order at the first signal, and at once at the second (as process 1, which has no default action)."""
+    if stopped.is_set():
+        os._exit(_AT_ONCE)
+    stopped.set()

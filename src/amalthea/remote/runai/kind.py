@@ -1,0 +1,128 @@
+"""A session's workspace in Run:ai: implements `port.RemoteBackend`; and Run:ai as a kind of machine room."""
+
+import asyncio
+import logging
+import secrets
+
+from amalthea.remote import retry
+from amalthea.remote.caller import Caller
+from amalthea.remote.errors import NotFound, RemoteError
+from amalthea.remote.journal import State
+from amalthea.remote.port import Phase, RemoteBackend, Report, Surroundings
+from amalthea.remote.runai import workspace
+from amalthea.remote.runai.client import Client, RunaiTokens
+from amalthea.remote.settings import Options
+from amalthea.remote.submission import Submission
+from amalthea.remote.tokens import Tokens
+
+_CLIENT = ("runai-base-url", "auth-runai-client-id", "auth-runai-client-secret")
+_BETWEEN_CANCELS = 5.0
+
+log = logging.getLogger("remote.runai")
+
+
+def problem(options: Options) -> str:
+    """Return what is wrong with the settings, with the remedy; empty if nothing is."""
+    if options.get("auth-kind") != "client_credentials":
+        return "RSC_AUTH_KIND is not client_credentials, which is the only kind that Run:ai knows; set it."
+    if missing := options.missing(*_CLIENT):
+        return f"{missing} is not set; name the Run:ai server and its client."
+    if options.missing("runai-project"):
+        return "project is not set; set RSC_RUNAI_PROJECT to one of Run:ai's projects."
+    return ""
+
+
+async def make(options: Options, around: Surroundings) -> RemoteBackend:
+    """Put the backend together for settings without a problem."""
+    url, client_id, secret = (options.get(flag) for flag in _CLIENT)
+    url = url.rstrip("/")
+    tokens = Tokens(RunaiTokens(around.exchange, around.clock, url, client_id, secret), around.clock)
+    client = Client(Caller(around.exchange, tokens, around.clock, around.chance), url)
+    return RunaiBackend(client, options.get("runai-project"), around)
+
+
+class RunaiBackend:
+    """One session's workspace."""
+
+    def __init__(self, client: Client, project: str, around: Surroundings) -> None:
+        self._client = client
+        self._project = project
+        self._around = around
+        self._number = ""
+        self._submitting: asyncio.Task[str] | None = None
+        self._submission = Submission(
+            client.named,
+            around.journal,
+            around.clock,
+            around.chance,
+            lambda: workspace.name(project, around.clock.now(), secrets.token_hex(2)),
+        )
+
+    async def tend(self) -> None:
+        """Do nothing: a client's own tokens are asked for when they are needed."""
+
+    async def recover(self) -> bool:
+        state = await self._around.journal.read()
+        number = await self._of(state)
+        if not number:
+            return False
+        try:
+            ended = workspace.has_ended(await self._client.workload(number))
+        except NotFound:
+            ended = True
+        if ended:
+            await self._around.journal.write(State())
+            return False
+        log.info("recovered job ID", extra={"jobID": number})
+        self._number = number
+        await self._around.journal.write(State(job_id=number, job_name=state.job_name or state.intent))
+        return True
+
+    async def start(self) -> None:
+        project = await self._client.project(self._project)
+        env = self._around.env
+        # Whoever breaks the start off has to learn of a workspace whose ID is on its way.
+        self._submitting = asyncio.create_task(
+            self._submission.submit(lambda name: self._client.submit(workspace.request(name, project, env)))
+        )
+        self._number = await asyncio.shield(self._submitting)
+
+    async def poll(self) -> Report:
+        try:
+            return workspace.report(await self._client.workload(self._number, attempts=2))
+        except NotFound:
+            return Report(Phase.FAILED, cause="Run:ai has lost the workspace. Resume the session to submit a new one.")
+
+    async def logs(self) -> bool:
+        """Do nothing: Run:ai's API has no output; it is in Run:ai's own interface."""
+        return True
+
+    async def stop(self) -> None:
+        if self._submitting is not None:
+            await asyncio.wait([self._submitting])
+        number = await self._of(await self._around.journal.read())
+        if number:
+            log.info("cancelling job", extra={"jobID": number})
+            await self._delete(number)
+        else:
+            log.info("no job to cancel")
+        await self._around.journal.forget()
+
+    async def _of(self, state: State) -> str:
+        """Return the ID of the session's workspace, where need be by its name: the Go controller reads only that."""
+        name = state.intent or state.job_name
+        return state.job_id or (await self._submission.find(name) if name else "")
+
+    async def _delete(self, number: str) -> None:
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                await self._client.delete(number)
+                if workspace.is_gone(await self._client.workload(number, attempts=1)):
+                    return
+            except NotFound:
+                return
+            except RemoteError as error:
+                log.warning("could not cancel the job yet", extra={"jobID": number, "error": str(error)})
+            await self._around.clock.sleep(min(_BETWEEN_CANCELS, retry.delay(attempts, self._around.chance.random())))

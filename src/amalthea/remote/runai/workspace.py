@@ -1,0 +1,82 @@
+"""What is submitted to Run:ai for a session, and what its phases mean. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from amalthea.remote import entry
+from amalthea.remote.port import Phase, Report
+from amalthea.remote.runai.client import Project, Workload
+
+_USERS = "USER_ENV_"
+_WAITING = frozenset(("Creating", "Initializing", "Pending", "Resuming"))
+_CAUSES = {
+    "Failed": "The session's program ended with an error",
+    "Stopped": "The workspace was stopped in Run:ai",
+    "Stopping": "The workspace was stopped in Run:ai",
+    "Deleting": "The workspace was deleted in Run:ai",
+    "Terminating": "The workspace was deleted in Run:ai",
+    "Degraded": "The workspace lost a part of what it runs on",
+}
+
+
+def name(project: str, now: datetime, suffix: str) -> str:
+    """Return the name of a workspace that is submitted now; `suffix` tells it from another of the same second."""
+    return f"amalthea-{project}-{now:%Y%m%d-%H-%M-%S}-{suffix}"
+
+
+def request(title: str, project: Project, env: Mapping[str, str]) -> dict[str, object]:
+    """Return the body that submits a session, from the controller's own environment."""
+    listed = [{"name": key, "value": value} for key, value in sorted(variables(env).items())]
+    spec = {"image": env.get("REMOTE_SESSION_IMAGE", ""), "environmentVariables": listed}
+    return {"name": title, "projectId": str(project.id), "clusterId": project.cluster_id, "spec": spec}
+
+
+def variables(env: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the session's program: the user's own, and those that its image relies on.
+
+    The tunnel's secret is one of them: there is no script around the program, so the image has to dial by itself.
+    """
+    users = {key.removeprefix(_USERS): value for key, value in env.items() if key.startswith(_USERS)}
+    secret = {"WSTUNNEL_SECRET": env["RSC_WSTUNNEL_SECRET"]} if env.get("RSC_WSTUNNEL_SECRET") else {}
+    working = env.get("RENKU_WORKING_DIR") or "/home/renku/work"
+    return (
+        users
+        | entry.tunnel(env)
+        | secret
+        | {
+            "RENKU_PROJECT_PATH": env.get("RENKU_PROJECT_PATH") or "dev-project",
+            "RENKU_BASE_URL_PATH": env.get("RENKU_BASE_URL_PATH") or "/",
+            "HOME": working,
+            "RENKU_SESSION_PORT": env.get("RENKU_SESSION_PORT") or "8888",
+            "RENKU_MOUNT_DIR": env.get("RENKU_MOUNT_DIR") or working,
+            "RENKU_WORKING_DIR": working,
+        }
+    )
+
+
+def report(workload: Workload) -> Report:
+    """Return what is told of a workspace."""
+    word = workload.actual_phase or ""
+    cause = f"{_CAUSES[word]} ({word}). Resume the session to submit a new one." if word in _CAUSES else ""
+    return Report(_phase(word), word, cause=cause)
+
+
+def has_ended(workload: Workload) -> bool:
+    """Tell whether a workspace will do nothing any more."""
+    found = _phase(workload.actual_phase or "")
+    return found is not None and found.ended
+
+
+def is_gone(workload: Workload) -> bool:
+    """Tell whether a workspace that was deleted is on its way out."""
+    return (workload.actual_phase or "") in ("Deleting", "Terminating")
+
+
+def _phase(word: str) -> Phase | None:
+    if word in _WAITING:
+        return Phase.NOT_READY
+    if word == "Running":
+        return Phase.RUNNING
+    if word == "Completed":
+        return Phase.COMPLETED
+    return Phase.FAILED if word in _CAUSES else None

@@ -1,0 +1,68 @@
+"""What is known of a session, from its job's reports and from errors: what `/status` tells. Pure."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+from amalthea.remote.port import Phase, Report
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The latest of each. Times are in seconds since 1970."""
+
+    phase: Phase = Phase.NOT_READY
+    report: Report = field(default_factory=lambda: Report(None))
+    cause: str = ""
+    """Why the job failed, or could not be started."""
+    error: str = ""
+    """Why nobody could be asked, since `error_since`, so many times in a row."""
+    error_since: float = 0.0
+    errors: int = 0
+
+    def heard(self, report: Report) -> "Standing":
+        """Return what is known after a report."""
+        return Standing(report.phase or self.phase, report, report.cause)
+
+    def deaf(self, error: str, now: float) -> "Standing":
+        """Return what is known after an error: the same as before, and the error."""
+        since = self.error_since if self.errors else now
+        return replace(self, error=error, error_since=since, errors=self.errors + 1)
+
+    def failed(self, cause: str) -> "Standing":
+        """Return what is known where no job can be started."""
+        return Standing(Phase.FAILED, Report(None), cause)
+
+    @property
+    def well(self) -> bool:
+        """Whether the job runs and nothing is wrong."""
+        return self.phase is Phase.RUNNING and not self.trouble
+
+    @property
+    def trouble(self) -> str:
+        """Return what is wrong, empty if nothing is."""
+        return self.cause or self.error
+
+    def told(self, now: float) -> dict[str, object]:
+        """Return the body of `/status`: `status` and `error` as in the contract, the rest where it is known."""
+        report = self.report
+        details = {
+            "error": self.trouble,
+            "schedulerState": report.word,
+            "reason": report.reason if self.phase is Phase.NOT_READY else "",
+            "expectedStart": _whole(report.starts) if self.phase is Phase.NOT_READY else None,
+            "limitSeconds": _whole(report.limit),
+            "remainingSeconds": _whole(self._remaining()),
+            "errorCount": self.errors or None,
+            "errorAgeSeconds": _whole(now - self.error_since) if self.errors else None,
+        }
+        return {"status": self.phase.value} | {key: it for key, it in details.items() if it not in (None, "")}
+
+    def _remaining(self) -> float | None:
+        limit, elapsed = self.report.limit, self.report.elapsed
+        if self.phase is not Phase.RUNNING or limit is None or elapsed is None:
+            return None
+        return max(0.0, limit - elapsed)
+
+
+def _whole(seconds: float | None) -> int | None:
+    return math.floor(seconds) if seconds is not None else None

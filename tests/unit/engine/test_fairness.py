@@ -1,0 +1,221 @@
+"""Whoever shares the operator with a crowd, or with a webhook that hangs, must not wait for them."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.controller import Controller, Result
+from amalthea.engine.ports import Key, Unavailable
+from amalthea.engine.queue import Priority, WorkQueue
+from amalthea.engine.slots import PATIENCE
+from amalthea.testing.clock import FakeClock
+from tests.unit.engine.things import Half, WorkTold
+
+USER, NEWS, BACKGROUND = Priority
+WISH: Key = ("team", "new")
+
+
+def queue(room: float = float("inf")) -> WorkQueue:
+    return WorkQueue(FakeClock(), Backoff(Half()), room)
+
+
+async def served(queue: WorkQueue) -> Key:
+    """Hand out a key and look at it at once."""
+    key = await queue.get()
+    queue.done(key)
+    return key
+
+
+async def at_once(queue: WorkQueue) -> Key | None:
+    """Return what is handed out without any wait, or None."""
+    getting = asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    if getting.done():
+        return getting.result()
+    getting.cancel()
+    await asyncio.wait({getting})
+    return None
+
+
+@pytest.mark.parametrize("spaces", [1, 40], ids=["of one namespace", "of forty namespaces"])
+@pytest.mark.parametrize("others", [NEWS, BACKGROUND])
+async def test_a_users_wish_waits_for_one_pass_of_others_at_most(others: Priority, spaces: int) -> None:
+    """A node pool flaps, or a new leader looks at all sessions, while a user creates one."""
+    waiting = queue()
+    crowd = [(f"team-{number % spaces}", f"s{number}") for number in range(400)]
+    for key in crowd:
+        waiting.add(key, others)
+    for round_ in range(50):
+        wish = ("team", f"new-{round_}")
+        waiting.add(wish, USER)
+        first = [await served(waiting), await served(waiting)]
+        assert wish in first
+        for key in first:
+            waiting.add(key, others)
+
+
+@pytest.mark.parametrize("lower", [NEWS, BACKGROUND])
+async def test_what_nobody_waits_for_is_served_all_the_same(lower: Priority) -> None:
+    waiting = queue()
+    for number in range(10):
+        waiting.add(("team", f"s{number}"), USER)
+    waiting.add(("team", "quiet"), lower)
+    order = []
+    while ("team", "quiet") not in order:
+        order.append(await served(waiting))
+        waiting.add(order[-1], USER)
+        assert len(order) <= 22
+
+
+LOADS: dict[str, dict[str, list[Priority]]] = {
+    "a script toggles, another namespace starts": {"many": [USER] * 300, "few": [NEWS] * 3},
+    "all that waits is of one class": {f"team-{number}": [BACKGROUND] * (number + 1) ** 2 for number in range(10)},
+    "each class has its crowd": {"wishes": [USER] * 100, "pods": [NEWS] * 500, "rest": [BACKGROUND] * 900},
+    "one session among crowds": {"a": [USER] * 99, "b": [USER] * 99, "c": [USER] * 99, "one": [BACKGROUND]},
+}
+
+
+@pytest.mark.parametrize("load", LOADS.values(), ids=LOADS)
+async def test_no_namespace_gets_less_than_half_of_an_equal_share(load: dict[str, list[Priority]]) -> None:
+    waiting = queue()
+    priorities = {(space, f"s{n}"): given for space, all_ in load.items() for n, given in enumerate(all_)}
+    for key, priority in priorities.items():
+        waiting.add(key, priority)
+    turns, got = 200 * len(load), Counter[str]()
+    for _ in range(turns):
+        key = await served(waiting)
+        got[key[0]] += 1
+        waiting.add(key, priorities[key])
+    assert min(got[space] for space in load) >= turns / len(load) / 2
+
+
+async def test_any_mixture_is_fair_at_any_time() -> None:
+    """Namespaces come and go, as users do; none waits longer than two rounds of those that wait with it."""
+    chance, waiting = random.Random(1), queue()
+    since: dict[str, int] = {}  # turns since a namespace that waits was served last
+    most = 0
+    for _ in range(5000):
+        for _ in range(chance.choice([0, 0, 1, 3])):
+            key = (f"team-{int(chance.expovariate(0.3))}", f"s{chance.randrange(200)}")
+            waiting.add(key, chance.choice([USER, NEWS, NEWS, BACKGROUND]))
+            since.setdefault(key[0], 0)
+        most = max(most, len(since))
+        if not waiting.depth:
+            continue
+        space, _ = await served(waiting)
+        since = {each: turns + 1 for each, turns in since.items()}
+        since[space] = 0
+        if not any(key[0] == space for key in waiting._ready):
+            del since[space]
+        assert max(since.values(), default=0) <= 2 * most + 1
+
+
+async def test_what_waited_for_a_new_leader_makes_no_users_wish_wait() -> None:
+    waiting = queue()
+    for number in range(100):
+        waiting.add(("other", f"s{number}"), USER)  # created in the days before, while another replica led
+    waiting.demote()
+    waiting.add(WISH, USER)
+    assert WISH in [await served(waiting), await served(waiting)]
+    assert waiting.depth == 99
+
+
+async def test_a_wish_that_fails_is_tried_again_behind_fresh_ones_and_before_the_rest() -> None:
+    clock = FakeClock()
+    waiting = WorkQueue(clock, Backoff(Half(), base=1.0))
+    waiting.add(WISH, USER)
+    waiting.retry(await waiting.get())
+    waiting.done(WISH)
+    waiting.add(("team", "rest"), BACKGROUND)
+    await clock.advance(1)
+    waiting.add(("team", "fresh"), USER)
+    order = [waiting._urgent[priority].next(lambda _: True) for priority in Priority]
+    assert order == [("team", "fresh"), WISH, ("team", "rest")]
+
+
+@pytest.mark.parametrize("hanging", [1, 2, 5, 20])
+async def test_however_many_namespaces_hang_there_is_room_for_another(hanging: int) -> None:
+    waiting = queue(room=64)
+    for number in range(1000):
+        waiting.add((f"hangs-{number % hanging}", f"s{number}"), USER)
+    taken: list[Key] = []
+    while (key := await at_once(waiting)) is not None:
+        taken.append(key)
+    shares = Counter(space for space, _ in taken)
+    assert len(taken) < 64
+    assert min(shares.values()) >= max(shares.values()) / 2
+    waiting.add(WISH)
+    assert await at_once(waiting) == WISH
+    waiting.done(taken[0])  # one that hung has ended: another of the crowd has its place
+    waiting.done(WISH)
+    assert await at_once(waiting) is not None
+
+
+class TimedOut(Unavailable):
+    """A webhook did not answer."""
+
+
+@dataclass
+class World:
+    """A controller as in earnest, some of whose sessions hang for 30 s in each pass and fail then."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    looked_at: dict[Key, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), room=96)
+        controller = Controller(self.queue, self._work, 16, self.clock, WorkTold())
+        self.running = asyncio.create_task(controller.run())
+
+    async def _work(self, key: Key) -> Result:
+        if key[1].startswith("hangs"):
+            await self.clock.sleep(30)
+            raise TimedOut
+        await self.clock.sleep(0.05)
+        self.looked_at[key] = self.clock.monotonic()
+        return Result()
+
+    async def wait_of(self, key: Key) -> float:
+        """Return for how many seconds a user's wish waits, its own pass included."""
+        began = self.clock.monotonic()
+        self.queue.add(key, USER)
+        while self.looked_at.get(key, -1.0) < began:
+            await self.clock.advance(0.05)
+            assert self.clock.monotonic() - began < 300
+        return self.clock.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("spaces", "sessions", "turns"),
+    [(1, 16, 1), (1, 40, 1), (3, 300, 1), (10, 300, 2)],  # ten other users' wishes come before: a turn more
+)
+async def test_a_webhook_that_hangs_holds_up_nobody_elses_session(spaces: int, sessions: int, turns: int) -> None:
+    world = World()
+    for number in range(sessions):
+        world.queue.add((f"team-{number % spaces}", f"hangs-{number}"), USER)
+    waits = []
+    for number in range(30):
+        waits.append(await world.wait_of(("other", f"s{number}")))
+        await world.clock.advance(2.7)
+    assert max(waits) <= turns * PATIENCE + 0.11
+    world.running.cancel()
+    await asyncio.wait({world.running})
+
+
+async def test_a_session_that_hangs_holds_up_no_neighbour_of_its_namespace() -> None:
+    """The chart serves one namespace by default. Which sessions hang is known once each of them has been looked at."""
+    world = World()
+    for number in range(100):
+        world.queue.add(("team", f"hangs-{number}"), USER)
+    await world.clock.advance(100)
+    waits = []
+    for number in range(30):
+        waits.append(await world.wait_of(("team", f"s{number}")))
+        await world.clock.advance(2.7)
+    assert max(waits) <= PATIENCE + 0.11
+    world.running.cancel()
+    await asyncio.wait({world.running})

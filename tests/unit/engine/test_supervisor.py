@@ -1,0 +1,57 @@
+"""Work that fails must come back, must not hammer what it fails on, and must take nothing with it."""
+
+import asyncio
+
+import pytest
+
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.supervisor import SOUND_AFTER, Supervisor
+from amalthea.testing.clock import FakeClock
+from tests.unit.engine.things import Half
+
+
+class Work:
+    """Lasts a while each time, then raises."""
+
+    def __init__(self, *lasting: float) -> None:
+        self.clock = FakeClock()
+        self.lasting = list(lasting)
+        self.told: list[tuple[str, str, float]] = []
+        self.supervisor = Supervisor(self.clock, Backoff(Half()), self._failed)
+
+    async def __call__(self) -> None:
+        if not self.lasting:
+            return
+        await self.clock.sleep(self.lasting.pop(0))
+        raise ZeroDivisionError(len(self.lasting))
+
+    def _failed(self, name: str, error: Exception, retry_in: float) -> None:
+        self.told.append((name, str(error), retry_in))
+
+
+async def test_what_fails_is_told_and_begun_again_ever_more_slowly_until_it_ends() -> None:
+    work = Work(1, 1, 1)
+    running = asyncio.create_task(work.supervisor.run("work", work))
+    await work.clock.advance(3 + 0.8 + 1.6 + 3.1)
+    assert not running.done()
+    await work.clock.advance(0.2)
+    assert running.done()
+    assert work.told == [("work", "2", 0.8), ("work", "1", 1.6), ("work", "0", 3.2)]
+
+
+async def test_what_was_sound_for_a_while_is_begun_again_soon() -> None:
+    work = Work(1, 1, SOUND_AFTER)
+    running = asyncio.create_task(work.supervisor.run("work", work))
+    await work.clock.advance(2 * SOUND_AFTER)
+    await running
+    assert [retry_in for _, _, retry_in in work.told] == [0.8, 1.6, 0.8]
+
+
+async def test_work_that_is_cancelled_is_not_begun_again() -> None:
+    work = Work(10)
+    running = asyncio.create_task(work.supervisor.run("work", work))
+    await work.clock.advance(1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert work.told == []

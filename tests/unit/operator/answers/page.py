@@ -1,0 +1,47 @@
+"""The page docs/design/answers.md: what a session tells, request by request and answer by answer.
+
+A line per request; for one of them the sentences, too, since they differ in the object's name only.
+"""
+
+from pathlib import Path
+
+from tests.unit.operator.answers.columns import ANSWERS
+from tests.unit.operator.answers.rows import ROWS
+
+PAGE = Path(__file__).parents[4] / "docs" / "design" / "answers.md"
+SPELLED_OUT = "create Ingress"
+
+Told = dict[str, tuple[str, str]]
+"""By answer: in a word or two, and in sentences."""
+
+
+def row(request: str, told: Told) -> str:
+    """Return the line of a request."""
+    return f"| {request} | {' | '.join(told[answer][0] for answer in ANSWERS)} |"
+
+
+def sentences(told: Told) -> list[str]:
+    """Return what is told after each answer, a line each."""
+    return [f"| {answer} | {told[answer][1]} |" for answer in ANSWERS]
+
+
+def lines() -> list[str]:
+    """Return the lines of the page."""
+    return PAGE.read_text().splitlines()
+
+
+def write(request: str, told: Told) -> None:
+    """Put what is told of a request in its place."""
+    text = PAGE.read_text().split("\n## ")
+    text[1] = _requests(text[1], row(request, told))
+    if request == SPELLED_OUT:
+        head = ["What is told of an Ingress that is not made", "", "| answer | what is told |", "| --- | --- |"]
+        text[2] = "\n".join([*head, *sentences(told), ""])
+    PAGE.write_text("\n## ".join(text))
+
+
+def _requests(former: str, new: str) -> str:
+    known = {line.split("|")[1].strip(): line for line in former.splitlines() if line.startswith("|")}
+    known[new.split("|")[1].strip()] = new
+    head = ["What is told", "", f"| | {' | '.join(ANSWERS)} |", f"| --- |{' --- |' * len(ANSWERS)}"]
+    return "\n".join([*head, *(known[each.name] for each in ROWS if each.name in known), ""])

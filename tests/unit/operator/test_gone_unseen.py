@@ -1,0 +1,79 @@
+"""A session that is gone while its watch is silent must not get children again, over and over, as they are deleted."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from amalthea.api import names
+from amalthea.engine.ports import Stale
+from amalthea.kube.client import Client
+from amalthea.model.door import NoAnswerError
+from amalthea.testing.api import FakeApi
+from amalthea.testing.builders import SessionBuilder, session
+from amalthea.testing.clock import FakeClock
+from amalthea.testing.objects import Choice
+from tests.support.loop import PATHS, Loop
+
+START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+LATER = START + timedelta(minutes=5)
+KEY = ("team", "demo")
+ADOPTS = {"enabled": True, "type": "token", "secretRef": {"name": "door", "key": "auth", "adopt": True}}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+async def nobody(_: str) -> bytes:
+    raise NoAnswerError("no door")
+
+
+def begin(api: FakeApi, client: Client, builder: SessionBuilder) -> Loop:
+    api.objects.create(PATHS[names.KIND], KEY[0], builder.manifest())
+    return Loop(api, client, FakeClock(START), KEY, nobody)
+
+
+def remove_everything(api: FakeApi, loop: Loop) -> None:
+    """Delete the session, unseen, and its children as the garbage collector does, seen."""
+    loop.hear_nothing_of(*PATHS)
+    for path in PATHS.values():
+        for found in api.objects.select(Choice(path)):
+            key = (found["metadata"]["namespace"], found["metadata"]["name"])
+            api.objects.update(path, key, {**found, "metadata": {**found["metadata"], "finalizers": []}})
+            api.objects.delete(path, key, {})
+    loop.hear_nothing_of(names.KIND)
+
+
+async def test_lost_children_of_a_session_that_is_gone_are_not_made_again(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        loop = begin(api, client, session("demo"))
+        await loop.run(LATER)
+        made = api.count("create")
+        assert made > 0
+        remove_everything(api, loop)
+        with pytest.raises(Stale, match="demo is gone"):
+            await loop._reconciler.reconcile(KEY)
+        assert api.count("create") == made
+
+
+async def test_a_session_that_is_gone_before_it_had_its_finalizer_gets_no_children(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        loop = begin(api, client, session("demo").with_spec(authentication=ADOPTS))
+        remove_everything(api, loop)
+        with pytest.raises(Stale):
+            await loop._reconciler.reconcile(KEY)
+        assert api.count("create") == 0
+
+
+async def test_lost_children_of_a_session_that_is_there_are_made_again(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        loop = begin(api, client, session("demo"))
+        await loop.run(LATER)
+        loop.hear_nothing_of("Service")
+        api.objects.delete(PATHS["Service"], KEY, {})
+        loop.hear_nothing_of()
+        await loop.run(LATER)
+        assert [found["metadata"]["name"] for found in api.objects.select(Choice(PATHS["Service"]))] == ["demo"]

@@ -1,0 +1,133 @@
+"""What deletes a user's files must not rest on one word that may be old, wrong, or from the end of time."""
+
+from collections.abc import AsyncIterator
+from copy import deepcopy
+from datetime import timedelta
+
+import pytest
+
+from amalthea.api.schema import Manifest
+from amalthea.kube.client import Client
+from amalthea.model.times import rfc3339
+from amalthea.testing.api import FakeApi
+from amalthea.testing.builders import SessionBuilder, session
+from amalthea.testing.objects import Choice
+from tests.support.loop import PATHS
+from tests.unit.operator.test_failed_writes import KEY, MINUTE, SECOND, Life
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+NEVER = "9999-12-30T23:59:59.9Z"
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+def culled(**limits: str) -> SessionBuilder:
+    return session("demo").with_spec(culling=limits)
+
+
+class Running(Life):
+    """A session that runs, and whose claim somebody may delete."""
+
+    async def begin(self) -> None:
+        await self.after(SECOND)
+        self.start_pod()
+        await self.after(SECOND)
+        assert self.object["status"]["state"] == "Running"
+
+    def delete_claim(self) -> None:
+        """Delete the claim of its files: the API server keeps it as long as a pod uses it."""
+        claims = PATHS["PersistentVolumeClaim"]
+        claim = deepcopy(self.api.objects.get(claims, KEY))
+        claim["metadata"]["finalizers"] = ["kubernetes.io/pvc-protection"]
+        self.api.objects.update(claims, KEY, claim)
+        self.api.objects.delete(claims, KEY, {})
+
+    @property
+    def workload(self) -> dict[str, object]:
+        spec: dict[str, object] = deepcopy(self.api.objects.get(PATHS["StatefulSet"], KEY))["spec"]
+        return spec
+
+
+LIMITS = {"maxAge": "3h", "maxIdleDuration": "1h", "maxFailedDuration": "1h", "maxStartingDuration": "1h"}
+
+
+async def test_a_claim_that_is_deleted_under_a_session_is_told_at_once_and_nothing_is_paused(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Running(api, client, culled(**LIMITS))
+        await life.begin()
+        assert "willHibernateAt" in life.object["status"]
+        life.delete_claim()
+        await life.after(SECOND)
+        told = life.told["ChildrenInPlace"]
+        assert "the files on it are gone for good as soon as this session stops. Copy what you need" in told["message"]
+        await life.after(DAY)
+        assert not life.object["spec"]["hibernated"]
+        assert "willHibernateAt" not in life.object["status"]
+        assert "StoppingSoon" not in life.told
+        life.wish(hibernated=True)
+        await life.after(SECOND)
+        assert life.workload["replicas"] == 0, "whoever says so may pause it"
+
+
+async def test_a_claim_that_is_deleted_under_a_session_lets_no_change_restart_it(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Running(api, client, culled(**LIMITS).with_spec(reconcileStrategy="always"))
+        await life.begin()
+        life.delete_claim()
+        before = life.workload
+        life.wish(session={**life.object["spec"]["session"], "image": "example.org/lab:2"}, nodeSelector={"gpu": "yes"})
+        await life.after(MINUTE)
+        assert life.workload == before
+        assert life.told["UpdatePending"]["reason"] == "SpecChanged"
+
+
+async def test_a_session_that_was_resumed_and_paused_again_unseen_is_kept_from_the_later_pause_on(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client, culled(maxHibernatedDuration="168h").hibernated())
+        await life.after(6 * DAY)
+        since = life.object["status"]["hibernatedSince"]
+        life.loop.hear_nothing_of("AmaltheaSession")
+        life.wish(hibernated=False)
+        paused = deepcopy(life.object)
+        paused["spec"]["hibernated"] = True
+        fields: Manifest = {"f:spec": {"f:hibernated": {}}}
+        entry = {"manager": "backend", "operation": "Update", "time": rfc3339(life.clock.now()), "fieldsV1": fields}
+        paused["metadata"]["managedFields"] = [entry]
+        api.objects.update(PATHS["AmaltheaSession"], KEY, paused)
+        life.loop.hear_nothing_of()
+        await life.after(6 * DAY)
+        assert life.object["status"]["hibernatedSince"] > since
+        await life.after(1 * DAY + MINUTE)
+    assert not api.objects.select(Choice(PATHS["AmaltheaSession"]))
+
+
+@pytest.mark.parametrize("limit", ["maxAge", "maxIdleDuration"])
+async def test_a_word_from_the_end_of_time_frees_no_session_of_its_limits(api: FakeApi, limit: str) -> None:
+    async with Client(api.config) as client:
+        limits = {"maxIdleDuration": "24h", limit: "1h", "lastInteraction": NEVER}
+        life = Running(api, client, culled(**limits))
+        await life.begin()
+        await life.after(HOUR - MINUTE)
+        assert not life.object["spec"]["hibernated"]
+        await life.after(2 * MINUTE)
+        assert life.object["spec"]["hibernated"]
+
+
+async def test_a_word_from_a_clock_that_is_ahead_counts_and_changes_no_status_all_the_time(api: FakeApi) -> None:
+    async with Client(api.config) as client:
+        life = Running(api, client, culled(maxIdleDuration="1h"))
+        await life.begin()
+        await life.after(30 * MINUTE)
+        ahead = life.clock.now() + 5 * MINUTE
+        life.wish(culling={"maxIdleDuration": "1h", "lastInteraction": rfc3339(ahead)})
+        await life.after(SECOND)
+        assert life.object["status"]["willHibernateAt"] == rfc3339(ahead + HOUR)
+        writes = life.asked("patch", "/status")
+        for _ in range(10):
+            life.loop.wake()
+            await life.after(MINUTE)
+        assert life.asked("patch", "/status") == writes

@@ -1,0 +1,147 @@
+"""A session in Run:ai: submitted once, found again, followed, deleted; its secrets in no log."""
+
+import logging
+import random
+
+import pytest
+
+from amalthea.remote import kinds, settings
+from amalthea.remote.controller import Controller
+from amalthea.remote.errors import Refused
+from amalthea.remote.journal import State
+from amalthea.remote.port import Phase, RemoteBackend, Surroundings
+from amalthea.testing.runai import FakeRunai
+from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site
+
+RUNAI = {
+    "RSC_RUNAI_BASE_URL": "https://runai.example.org/",
+    "RSC_RUNAI_PROJECT": "lab",
+    "RSC_AUTH_KIND": "client_credentials",
+    "RSC_AUTH_RUNAI_CLIENT_ID": "client",
+    "RSC_AUTH_RUNAI_CLIENT_SECRET": "client's secret",
+    "RSC_WSTUNNEL_SECRET": "the tunnel's secret",
+    "REMOTE_SESSION_IMAGE": "registry.example.org/group/lab:1",
+    "RENKU_BASE_URL": "https://renku.example.org",
+    "RENKU_BASE_URL_PATH": "/sessions/mine",
+    "USER_ENV_MINE": "a,b",
+}
+
+
+class Runai(Site):
+    """A site whose machine room is Run:ai."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runai = FakeRunai()
+        self.env = dict(RUNAI)
+
+    async def backend(self, fuse: Fuse | None = None) -> RemoteBackend:
+        async def print_lines(lines: list[str]) -> None:
+            self.printed += lines
+
+        journal = MemoryJournal(self.volume, fuse or Fuse())
+        around = Surroundings(self.runai, self.clock, random.Random(1), journal, print_lines, self.env)
+        options = settings.read([], self.env)
+        return await kinds.choose(options).make(options, around)
+
+    async def session(self) -> Running:
+        return Running(self, Controller(await self.backend(), self.clock, random.Random(1)))
+
+
+async def test_a_workspace_is_submitted_with_the_image_as_it_is_and_the_users_variables() -> None:
+    site = Runai()
+    session = await site.session()
+    await site.clock.advance(1)
+    [made] = site.runai.workspaces.values()
+    assert made.request["name"].startswith("amalthea-lab-20260101-12-00-0")
+    assert (made.request["projectId"], made.request["clusterId"]) == ("11", "c1")
+    assert made.request["spec"]["image"] == "registry.example.org/group/lab:1"
+    assert made.variables == {
+        "MINE": "a,b",
+        "HOME": "/home/renku/work",
+        "RENKU_PROJECT_PATH": "dev-project",
+        "RENKU_BASE_URL_PATH": "/sessions/mine",
+        "RENKU_SESSION_PORT": "8888",
+        "RENKU_MOUNT_DIR": "/home/renku/work",
+        "RENKU_WORKING_DIR": "/home/renku/work",
+        "WSTUNNEL_SERVICE_ADDRESS": "renku.example.org",
+        "WSTUNNEL_SERVICE_PORT": "443",
+        "WSTUNNEL_SERVICE_SCHEME": "https",
+        "WSTUNNEL_PATH_PREFIX": "/sessions/mine/__amalthea__/tunnel",
+        "WSTUNNEL_SECRET": "the tunnel's secret",
+    }
+    assert await session.stop() == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "phase"),
+    [
+        *((word, Phase.NOT_READY) for word in ("Pending", "Creating", "Initializing", "Resuming")),
+        *((word, Phase.FAILED) for word in ("Failed", "Stopped", "Deleting", "Terminating", "Degraded")),
+        ("Running", Phase.RUNNING),
+        ("Completed", Phase.COMPLETED),
+        ("Updating", Phase.NOT_READY),
+    ],
+)
+async def test_the_phase_is_the_sessions(word: str, phase: Phase) -> None:
+    site = Runai()
+    session = await site.session()
+    await site.clock.advance(1)
+    next(iter(site.runai.workspaces.values())).phase = word
+    await site.clock.advance(6)
+    assert session.controller.standing.phase is phase
+    assert bool(session.controller.standing.trouble) is (phase is Phase.FAILED)
+    assert await session.stop() == ""
+
+
+async def test_a_workspace_is_deleted_when_the_pod_stops() -> None:
+    site = Runai()
+    session = await site.session()
+    await site.clock.advance(1)
+    assert await session.stop() == ""
+    assert [each.phase for each in site.runai.workspaces.values()] == ["Deleting"]
+    assert site.volume.state == State()
+
+
+async def test_a_submission_whose_answer_is_lost_is_made_once() -> None:
+    site = Runai()
+    site.runai.lost = 1
+    session = await site.session()
+    await site.clock.advance(30)
+    assert len(site.runai.workspaces) == 1
+    assert site.volume.state.job_id == "w1"
+    assert await session.stop() == ""
+
+
+@pytest.mark.parametrize("go", [False, True], ids=["ours", "the Go controller's"])
+async def test_a_workspace_of_an_earlier_start_is_found_again(*, go: bool) -> None:
+    site = Runai()
+    first = await site.session()
+    await site.clock.advance(1)
+    first.task.cancel()
+    await site.clock.advance(0)
+    if go:
+        site.volume.state = State(job_name=site.runai.workspaces["w1"].request["name"])
+    second = await site.session()
+    await site.clock.advance(1)
+    assert list(site.runai.workspaces) == ["w1"]
+    assert await second.stop() == ""
+    assert site.runai.workspaces["w1"].phase == "Deleting"
+
+
+async def test_a_project_that_there_is_not_is_told() -> None:
+    site = Runai()
+    site.env["RSC_RUNAI_PROJECT"] = "nowhere"
+    with pytest.raises(Refused, match="project nowhere not found"):
+        await site.finish((await site.backend()).start())
+
+
+async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    site = Runai()
+    session = await site.session()
+    await site.clock.advance(90)
+    assert await session.stop() == ""
+    said = "".join(f"{vars(record)}" for record in caplog.records)
+    assert said
+    assert "secret" not in said
