@@ -119,6 +119,7 @@ class FirecrestBackend:
         if job_id:
             log.info("cancelling job", extra={"jobID": job_id})
             await self._cancel(job_id)
+            log.info("the job is gone", extra={"jobID": job_id})
             await self._logs.follow(last=True)
         else:
             log.info("no job to cancel")
