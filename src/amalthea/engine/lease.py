@@ -5,7 +5,7 @@ the leader counts from the moment it *sent* its last successful renewal, the oth
 record change, which is later. So the leader's ``renew_deadline`` ends before anybody else's ``duration`` does.
 
 A candidate that stands by follows the record by a watch (``lease_watch.py``) and looks as soon as it is released. Where
-it cannot watch it looks every ``retry`` seconds, and where a watch is silent after two of them.
+it cannot watch, it looks every ``retry`` seconds; where the watch is silent, after twice that time.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """The earliest moment that a session's idle time may begin at: time in which nobody looked is not idle time.
 
-A short gap, as between two leaders, is left out of the idle time; after a longer one idleness starts anew.
+A gap of up to three minutes, as between two leaders, is left out of the idle time; after a longer one idleness starts
+anew.
 """
 
 from collections.abc import Iterable

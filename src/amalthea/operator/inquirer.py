@@ -1,8 +1,9 @@
 """Asks for the Events on sessions' objects, when `model/inquiry.py` finds that nothing else explains how a session is.
 
 Events are not watched: there are far too many. For the same reason a question is costly: the API server looks through
-all Events of the namespace. So one list answers all sessions there with the same question. It waits a while, longer
-each time, and for a moment without other work. What was learned is kept while the question stands.
+all Events of the namespace. So one list answers all sessions there with the same question. Each list waits a while, a
+repeated one longer each time, and then for a moment without other work, though not for ever. What was learned is kept
+while the question stands.
 """
 
 import asyncio

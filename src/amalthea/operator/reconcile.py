@@ -107,7 +107,7 @@ class Reconciler:
         return await self._hands.refusals.attempt_own(key, part, act)
 
     async def _release(self, key: Key, observed: Observed, plan: Plan) -> Result:
-        """Let a session go that is being deleted. That it cannot be told of is no reason to hold it."""
+        """Let a session go that is being deleted, also if that cannot be told."""
         untold: Exception | None = None
         own: tuple[Refusal, ...] = ()
         held = self._hands.refusals.of_own(key, FINALIZER)

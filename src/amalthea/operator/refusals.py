@@ -1,7 +1,7 @@
 """Remembers which writes failed, so that the API server is not asked the same at each look at a session.
 
-Nothing that is watched tells when a quota has room again, a stranger's object is gone or a webhook is back: that alone
-takes time, and is tried again after some. Whatever changes the write itself is tried at once.
+Nothing that is watched tells when a quota has room again, a stranger's object is gone or a webhook is back. So the same
+write is tried again after some time (docs/design/answers.md has all waits), and another write at once.
 """
 
 import logging

@@ -1,7 +1,8 @@
 """Notices that somebody else undoes our writes to a child again and again, and makes them ever more rarely then.
 
 A policy engine, a second operator or a tool that keeps a cluster as a repository has it answers each write of ours
-within milliseconds. Without pauses, one such child would cost a hundred writes a second.
+within milliseconds. Without pauses, one such child would cost a hundred writes a second. What is told of it, and what
+an admin does about it: docs/design/answers.md.
 """
 
 from collections.abc import Collection, Iterable
