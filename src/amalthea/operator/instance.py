@@ -148,7 +148,7 @@ class Operator:
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
-            works |= {"inquirer": self._inquirer.run, "first poll": self._first_poll.run, "audit": self._audit.run}
+            works |= {"inquirer": self._inquirer.run, "first_poll": self._first_poll.run, "audit": self._audit.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
