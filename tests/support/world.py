@@ -139,9 +139,9 @@ class World:
                 raise AssertionError(f"{left} are left of {session} after {within} s\n{self._explain(session)}")
             time.sleep(POLL_INTERVAL)
 
-    def make_pod_ready(self, name: str) -> Object:
+    def make_pod_ready(self, name: str, within: float = WITHIN) -> Object:
         """Play the kubelet: all containers of the session's pod run and are ready."""
-        pod = self.wait_for("Pod", f"{name}-0", lambda pod: "deletionTimestamp" not in pod["metadata"])
+        pod = self.wait_for("Pod", f"{name}-0", lambda pod: "deletionTimestamp" not in pod["metadata"], within)
         return self.set_pod_status(pod, ready_status(pod))
 
     def job_pod(self, name: str) -> Object:

@@ -62,8 +62,11 @@ async def test_a_session_is_paused_by_the_servers_time(
 ) -> None:
     async with operator(full_control_plane, world, SkewedClock(SystemClock(), skew)):
         await meanwhile(world.run, "one", culled(maxAge="6s"))
+        promised = await meanwhile(
+            world.wait_for, "AmaltheaSession", "one", lambda s: s["status"].get("willHibernateAt")
+        )
         session = await meanwhile(paused, world)
-    due = datetime.fromisoformat(session["status"]["willHibernateAt"]).timestamp()
+    due = datetime.fromisoformat(promised["status"]["willHibernateAt"]).timestamp()
     created = datetime.fromisoformat(session["metadata"]["creationTimestamp"]).timestamp()
     assert created + 6 <= due < created + 6 + abs(skew) / 2
     assert 0 <= changed_at(session, "amalthea") - due < LATE + 1  # the API server's times are whole seconds

@@ -106,7 +106,7 @@ def test_an_api_server_that_restarts_in_mid_flight_loses_no_session(
         own_control_plane.restart_api_server(down_for=1.0)
         world.session("after", PLAIN)
         for name in (*SESSIONS, "after"):
-            world.make_pod_ready(name)
+            world.make_pod_ready(name, within=40)  # watches are tried again after 25 s at most
             world.wait_for_state(name, "Running", within=40)
         assert world.wait_for_state("before", "Running")["status"]["runID"]
         assert len(world.all("StatefulSet")) == len(SESSIONS) + 2
