@@ -58,9 +58,9 @@ class Applier:
         """Forget what was undone in an earlier term."""
         self._wars.forget()
 
-    def truce(self, session: Key) -> Truce:
+    def truce(self, uid: str) -> Truce:
         """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
-        return self._wars.truce(session)
+        return self._wars.truce(uid)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
@@ -70,7 +70,7 @@ class Applier:
         Raises:
             Stale: something was not as it was thought to be; look again.
         """
-        writes, held = self._wars.part(session, writes)
+        writes, held = self._wars.part(uid, writes)
         if made_again(self._caches.session(session), writes):
             await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
@@ -79,9 +79,9 @@ class Applier:
         outcomes += await self._side_by_side(session[0], uid, others)
         made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
         done = tuple(each for write in made for each in self._done(session[0], write))
-        self._wars.made(session, done)
+        self._wars.made(uid, done)
         self._living.wrote(session, plan, done)
-        await self._tell_of(session, held)
+        await self._tell_of(session, uid, held)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
@@ -108,15 +108,15 @@ class Applier:
         written = (self._try(namespace, uid, write) for write in writes)
         return await asyncio.gather(*written, return_exceptions=True)
 
-    async def _tell_of(self, session: Key, held: Iterable[Write]) -> None:
+    async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
         """Look who undoes the writes that are held back, and in what, once per war."""
         for write in held:
-            if not self._wars.untold(session, write):
+            if not self._wars.untold(uid, write):
                 continue
             detail = ""
             if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
                 detail = contested.detail(live, write)
-            self._wars.tell(session, write, detail)
+            self._wars.tell(uid, write, detail)
             about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
             _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
 

@@ -96,8 +96,9 @@ class Reconciler:
         if plan.course is Course.DELETE:
             return await self._release(key, observed, plan)
         finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
-        refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(key)
+        uid = observed.session.metadata.uid
+        refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
+        failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(uid)
         findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
         due, own = await self._announce(key, plan, findings)
         _raise_for((*own, *failed))
