@@ -206,6 +206,8 @@ class Reconciler:
         self._hands.doorman.forget(key)
         self._hands.announcer.forget(key)
         self._hands.inquirer.forget(key)
+        for part in (FINALIZER, STATUS, END):
+            self._hands.refusals.forget_own(key, part)
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None
