@@ -90,7 +90,7 @@ class Reconciler:
         observed = self._gather(key)
         self._hands.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:
-            self._forget(key)
+            self.forget(key)
             return Result()
         plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
@@ -201,7 +201,9 @@ class Reconciler:
         elif told.ask_door_at <= now:
             self._hands.doorman.ask(key, observed.door.address)
 
-    def _forget(self, key: Key) -> None:
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone."""
+        self._hands.deletions.forget(key)
         self._usage.leave(key)
         self._hands.doorman.forget(key)
         self._hands.announcer.forget(key)
