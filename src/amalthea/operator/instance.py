@@ -153,6 +153,7 @@ class Operator:
         self.queue.demote()
         self._reconciler.begin_term(elector.led_until if elector is not None else None)
         self._first_poll.begin_term()
+        self._recorder.begin_term()
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
