@@ -5,6 +5,7 @@ by a crash at any moment too, one pass after the other brings it to what its spe
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -88,8 +89,9 @@ class Reconciler:
 
     async def _told(self, key: Key, error: Exception) -> defects.DefectError:
         defect = defects.identify(error)
-        if (session := self._caches.session(key)) is not None:
-            await self._hands.announcer.tell_defect(session, defect, self._clock.now())
+        with suppress(ApiError):  # the log has it all the same
+            if (session := self._caches.session(key)) is not None:
+                await self._hands.announcer.tell_defect(session, defect, self._clock.now())
         return defects.DefectError(f"internal error {defect}: {type(error).__name__}")
 
     async def _pass(self, key: Key) -> Result:
