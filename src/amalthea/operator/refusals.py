@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
+from amalthea.api.schema import Manifest
 from amalthea.build.applied import digest
 from amalthea.build.patches import Operation
 from amalthea.build.writes import Create, Delete, Patch, Write
@@ -177,13 +178,17 @@ def _asked(write: Write) -> str:
     """Return in short what a write asks for, whatever was drawn for it, or what version it was decided on."""
     match write:
         case Create():
-            drawn = {"data": sorted(write.manifest["data"]), "metadata": None} if "data" in write.manifest else {}
-            content: object = {**write.manifest, **drawn}
+            content: object = _undrawn(write.manifest) if "data" in write.manifest else write.manifest
         case Patch():
             content = _unguarded(write)
         case Delete():
             content = [write.uid, *map(_unguarded, write.otherwise or ())]
     return digest([type(write).__name__, write.child, content])
+
+
+def _undrawn(secret: Manifest) -> Manifest:
+    owners = secret["metadata"].get("ownerReferences")
+    return {**secret, "data": sorted(secret["data"]), "metadata": owners}
 
 
 def _unguarded(patch: Patch) -> list[Operation]:

@@ -92,6 +92,8 @@ def test_a_secret_that_is_drawn_anew_is_the_same_write() -> None:
     refusals.note("ns", Create(child, {"metadata": {"a": 1}, "data": {"key": "x"}}), FULL)
     assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"key": "y"}})) is not None
     assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"other": "y"}})) is None
+    another = {"ownerReferences": [{"uid": "of the next session of that name"}]}
+    assert refusals.of("ns", Create(child, {"metadata": another, "data": {"key": "y"}})) is None
 
 
 async def test_a_conflict_long_after_another_one_is_the_first_again() -> None:
