@@ -1,4 +1,4 @@
-"""Keys that wait, in an order that is fair to namespaces and to their flows. Part of ``queue.py``."""
+"""Keys that wait, in an order that is fair to the flows that they come in. Part of ``queue.py``."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -53,10 +53,13 @@ class Applier:
         self._refusals = refusals
         self._wars = wars
         self._living = living
+        self._going: set[str] = set()
+        """Namespaces that are being deleted, where nothing can be made: nobody undoes anything there."""
 
     def begin_term(self) -> None:
         """Forget what was undone in an earlier term."""
         self._wars.forget()
+        self._going.clear()
 
     def truce(self, uid: str) -> Truce:
         """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
@@ -110,7 +113,7 @@ class Applier:
 
     async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
         """Look who undoes the writes that are held back, and in what, once per war."""
-        for write in held:
+        for write in held if session[0] not in self._going else ():
             if not self._wars.untold(uid, write):
                 continue
             detail = ""
@@ -149,7 +152,9 @@ class Applier:
         except Forbidden as error:
             if error.kind_unknown:
                 raise  # that passes
-            return forbidden(write.child, error)
+            if (finding := forbidden(write.child, error)) is None:
+                self._going.add(namespace)
+            return finding
         except Invalid as error:
             return refused(write.child, error.message)
 
@@ -159,6 +164,7 @@ class Applier:
             body = await self._client.create(CHILD_KINDS[kind].resource, namespace, write.manifest, Raw)
         except AlreadyExists:
             return await self._look_who_has_it(namespace, uid, write)
+        self._going.discard(namespace)
         self._caches.observe(kind, body)
         return None
 

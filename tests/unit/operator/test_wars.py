@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import web
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
@@ -15,6 +16,7 @@ from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.kube.client import Client
 from amalthea.model.door import NoAnswerError
 from amalthea.operator.wars import PEACE, WAITS, Wars
+from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
@@ -251,3 +253,17 @@ async def test_whoever_makes_a_session_of_the_same_name_again_and_again_waits_fo
         await life.loop.run(life.clock.now() + 20 * SECOND)
         assert "Contested" not in str(life.place())
         assert any(each["metadata"]["name"] == "demo" for each in life.api.objects.select(Choice(PATHS["Service"])))
+
+
+async def test_in_a_namespace_that_is_being_deleted_nobody_is_blamed() -> None:
+    async def goes(_: web.Request) -> web.StreamResponse:
+        said = "unable to create new content in namespace team because it is being terminated"
+        return web.json_response(faults.describe(403, "Forbidden", said), status=403)
+
+    async with FakeApi() as api, Client(api.config) as client:
+        api.fail("create", goes)
+        life = Life(api, client)
+        for _ in range(20):
+            life.loop.wake()
+            await life.loop.run(life.clock.now() + 5 * SECOND)
+        assert "Contested" not in str(api.objects.get(PATHS[names.KIND], KEY)["status"])
