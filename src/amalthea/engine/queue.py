@@ -93,6 +93,17 @@ class WorkQueue:
         elif priority < waiting.priority:
             self._move(key, priority)
 
+    def drop(self, key: Key) -> None:
+        """Forget a key that is not in work: what it stood for is gone, and nobody has to look."""
+        if (waiting := self._ready.pop(key, None)) is not None:
+            self._urgent[waiting.priority].remove(waiting.flow, key)
+            self._all.remove(waiting.flow, key)
+        self._timers.cancel(key)
+        self._failures.pop(key, None)
+        self._slow.discard(key)
+        if not self._in_work and not self.depth:
+            self._resting.set()
+
     def demote(self) -> None:
         """Count all that waits as BACKGROUND: it was added while nobody worked, and who waited for it has waited."""
         for key in self._ready:

@@ -8,39 +8,40 @@ from amalthea.engine.ports import Key
 
 
 class Flow(NamedTuple):
-    """Those who share a turn: the keys of a namespace, but for those that took long when they were looked at last."""
+    """Those who wait for each other: the keys of a namespace, but for those that took long when last looked at."""
 
     namespace: str
     slow: bool
 
 
 class Turns:
-    """Flows take turns; the keys of one come in the order in which they were added.
+    """Namespaces take turns, and so do the flows of one; the keys of a flow come in the order in which they were added.
 
     Ordered dicts, since the first key of a plain dict takes longer to find the more keys were removed before it.
     """
 
     def __init__(self) -> None:
-        self._flows: OrderedDict[Flow, OrderedDict[Key, None]] = OrderedDict()
+        self._namespaces: OrderedDict[str, OrderedDict[Flow, OrderedDict[Key, None]]] = OrderedDict()
 
     def add(self, flow: Flow, key: Key) -> None:
-        """Add a key that does not wait yet; a flow of which none waited has the last turn."""
-        keys = self._flows.get(flow)
-        if keys is None:
-            keys = self._flows[flow] = OrderedDict()
-        keys[key] = None
+        """Add a key that does not wait yet; a namespace, or a flow, of which none waited has the last turn."""
+        flows = self._namespaces.setdefault(flow.namespace, OrderedDict())
+        flows.setdefault(flow, OrderedDict())[key] = None
 
     def remove(self, flow: Flow, key: Key) -> None:
         """Remove a key that waits; the turns stay as they are."""
-        keys = self._flows[flow]
-        del keys[key]
-        if not keys:
-            del self._flows[flow]
+        flows = self._namespaces[flow.namespace]
+        del flows[flow][key]
+        if not flows[flow]:
+            del flows[flow]
+        if not flows:
+            del self._namespaces[flow.namespace]
 
     def next(self, may: Callable[[Flow], bool]) -> Key | None:
         """Return the first key of the first flow that ``may``, whose next turn is the last; None if none may."""
-        flow = next(filter(may, self._flows), None)
-        if flow is None:
-            return None
-        self._flows.move_to_end(flow)
-        return next(iter(self._flows[flow]))
+        for namespace, flows in self._namespaces.items():
+            if (flow := next(filter(may, flows), None)) is not None:
+                self._namespaces.move_to_end(namespace)
+                flows.move_to_end(flow)
+                return next(iter(flows[flow]))
+        return None

@@ -28,6 +28,9 @@ from amalthea.engine.ports import Expired, Stale, Unavailable
 _LONGEST_TEXT = 300
 """Characters of an answer that is no Status (a proxy's page) that go into a message."""
 
+_LONGEST_MESSAGE = 2000
+"""Characters that are read of what a Status says: a webhook's denial may be longer than a session's status may be."""
+
 _NOT_SHOWN = "(not shown)"
 _IN_QUOTES = re.compile(r'(?<=Invalid value: )"(?=\{|[^"]{60})(?:[^"\\]|\\.)*"', re.DOTALL)
 """JSON in quotes, or a long text."""
@@ -187,7 +190,7 @@ def _without_values(message: str) -> str:
     message = _IN_QUOTES.sub(_NOT_SHOWN, message)
     # Beyond the last brace no value ends: to look for its end at each beginning would take quadratic time.
     end = message.rfind("}") + 1
-    return _IN_BRACES.sub(_NOT_SHOWN, message[:end]) + message[end:]
+    return (_IN_BRACES.sub(_NOT_SHOWN, message[:end]) + message[end:])[:_LONGEST_MESSAGE]
 
 
 def _kind_of(code: int, described: Status) -> type[ApiError]:

@@ -49,6 +49,8 @@ def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, 
         Cause.ENDED_LONG_AGO: ended_at(observed, status),
         Cause.FAILED_LONG_AGO: _failed_without_end(observed, status),
     }
+    for cause in DELETIONS:
+        begins[cause] = _of_this(observed, begins[cause], now)
     found = (_deadline(cause, since, limit(observed, cause)) for cause, since in begins.items())
     return {deadline.cause: deadline for deadline in found if deadline is not None}
 
@@ -155,6 +157,12 @@ def _quiet_since(status: Status, culling: Culling, now: datetime) -> datetime | 
 
 def _culling(observed: Observed) -> Culling | None:
     return observed.spec.culling if observed.spec is not None else None
+
+
+def _of_this(observed: Observed, since: datetime | None, now: datetime) -> datetime | None:
+    """Return since when something holds, not before the session was made: one from a backup may bring an old status."""
+    made = observed.session.metadata.creation_timestamp
+    return max(since, made) if since is not None and made is not None and made <= now else since
 
 
 def _deadline(cause: Cause, start: datetime | None, span: timedelta | None) -> Deadline | None:

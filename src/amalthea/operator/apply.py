@@ -53,14 +53,17 @@ class Applier:
         self._refusals = refusals
         self._wars = wars
         self._living = living
+        self._going: set[str] = set()
+        """Namespaces that are being deleted, where nothing can be made: nobody undoes anything there."""
 
     def begin_term(self) -> None:
         """Forget what was undone in an earlier term."""
         self._wars.forget()
+        self._going.clear()
 
-    def truce(self, session: Key) -> Truce:
+    def truce(self, uid: str) -> Truce:
         """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
-        return self._wars.truce(session)
+        return self._wars.truce(uid)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
@@ -70,7 +73,7 @@ class Applier:
         Raises:
             Stale: something was not as it was thought to be; look again.
         """
-        writes, held = self._wars.part(session, writes)
+        writes, held = self._wars.part(uid, writes)
         if made_again(self._caches.session(session), writes):
             await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
@@ -79,9 +82,9 @@ class Applier:
         outcomes += await self._side_by_side(session[0], uid, others)
         made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
         done = tuple(each for write in made for each in self._done(session[0], write))
-        self._wars.made(session, done)
+        self._wars.made(uid, done)
         self._living.wrote(session, plan, done)
-        await self._tell_of(session, held)
+        await self._tell_of(session, uid, held)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
@@ -108,15 +111,15 @@ class Applier:
         written = (self._try(namespace, uid, write) for write in writes)
         return await asyncio.gather(*written, return_exceptions=True)
 
-    async def _tell_of(self, session: Key, held: Iterable[Write]) -> None:
+    async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
         """Look who undoes the writes that are held back, and in what, once per war."""
-        for write in held:
-            if not self._wars.untold(session, write):
+        for write in held if session[0] not in self._going else ():
+            if not self._wars.untold(uid, write):
                 continue
             detail = ""
             if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
                 detail = contested.detail(live, write)
-            self._wars.tell(session, write, detail)
+            self._wars.tell(uid, write, detail)
             about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
             _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
 
@@ -149,7 +152,9 @@ class Applier:
         except Forbidden as error:
             if error.kind_unknown:
                 raise  # that passes
-            return forbidden(write.child, error)
+            if (finding := forbidden(write.child, error)) is None:
+                self._going.add(namespace)
+            return finding
         except Invalid as error:
             return refused(write.child, error.message)
 
@@ -159,6 +164,7 @@ class Applier:
             body = await self._client.create(CHILD_KINDS[kind].resource, namespace, write.manifest, Raw)
         except AlreadyExists:
             return await self._look_who_has_it(namespace, uid, write)
+        self._going.discard(namespace)
         self._caches.observe(kind, body)
         return None
 

@@ -165,7 +165,7 @@ class Caches:
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
         if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and pods.stopped(old):
-            self._stopped.update((session, old) for session in _sessions_of(old))
+            self._stopped.update((each, old) for each in _sessions_of(old) if self.session(each) is not None)
 
 
 def _written_by_us(old: ChildView, new: ChildView) -> bool:

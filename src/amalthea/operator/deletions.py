@@ -32,6 +32,11 @@ class Deletions:
         if stays and uid is not None:
             self._there[key] = uid
 
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone, and that was another's to count."""
+        self._there.pop(key, None)
+        self._ours.pop(key, None)
+
     def ours(self, session: SessionView, cause: Cause) -> None:
         """Note that we deleted a session."""
         key = key_of(session)

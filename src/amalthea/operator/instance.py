@@ -16,8 +16,8 @@ from amalthea.build.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.ports import Clock
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.ports import Clock, Key
+from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
@@ -71,7 +71,7 @@ class Operator:
         self._metrics = metrics
         backoff = Backoff(self._random)
         self.queue = WorkQueue(self.clock, backoff, ROOM * settings.workers)
-        self.caches = Caches(self.queue.add)
+        self.caches = Caches(self._wake)
         self._at_work = False
         self._reflectors = [
             Reflector(
@@ -101,6 +101,14 @@ class Operator:
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
         self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
+
+    def _wake(self, key: Key, priority: Priority) -> None:
+        """Have a session looked at. One that goes while another leads is forgotten: its key would wait for ever."""
+        if self._at_work or self.caches.session(key) is not None:
+            self.queue.add(key, priority)
+        else:
+            self.queue.drop(key)
+            self._reconciler.forget(key)
 
     def missing(self) -> str:
         """Name the kinds that have not been listed yet; empty when the operator is ready."""
@@ -145,6 +153,7 @@ class Operator:
         self.queue.demote()
         self._reconciler.begin_term(elector.led_until if elector is not None else None)
         self._first_poll.begin_term()
+        self._recorder.begin_term()
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}

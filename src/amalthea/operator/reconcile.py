@@ -5,11 +5,15 @@ by a crash at any moment too, one pass after the other brings it to what its spe
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from amalthea.api.reasons import Reason
 from amalthea.api.settings import Settings
+from amalthea.api.types import Status
 from amalthea.build.changes import compare
 from amalthea.build.children import children
 from amalthea.build.limits import TooLargeError
@@ -53,6 +57,8 @@ class Reconciler:
         self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
+        self._untold: dict[Key, tuple[str, Status]] = {}
+        """Sessions whose status cannot be written, as it should be: limits count from what it should tell."""
 
     def begin_term(self, watched_until: datetime | None = None) -> None:
         """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
@@ -62,6 +68,7 @@ class Reconciler:
         self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
         self._hands.refusals.forget()
+        self._untold.clear()
         self._hands.applier.begin_term()
         self._hands.inquirer.begin_term()
 
@@ -82,22 +89,24 @@ class Reconciler:
 
     async def _told(self, key: Key, error: Exception) -> defects.DefectError:
         defect = defects.identify(error)
-        if (session := self._caches.session(key)) is not None:
-            await self._hands.announcer.tell_defect(session, defect, self._clock.now())
+        with suppress(ApiError):  # the log has it all the same
+            if (session := self._caches.session(key)) is not None:
+                await self._hands.announcer.tell_defect(session, defect, self._clock.now())
         return defects.DefectError(f"internal error {defect}: {type(error).__name__}")
 
     async def _pass(self, key: Key) -> Result:
         observed = self._gather(key)
         self._hands.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:
-            self._forget(key)
+            self.forget(key)
             return Result()
         plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
             return await self._release(key, observed, plan)
         finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
-        refusals = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(key)
+        uid = observed.session.metadata.uid
+        refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
+        failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(uid)
         findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
         due, own = await self._announce(key, plan, findings)
         _raise_for((*own, *failed))
@@ -158,16 +167,27 @@ class Reconciler:
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
         now, overdue = self._clock.now(), self._hands.refusals.of_own(key, END)
         told_too = (overdue.finding,) if overdue is not None and overdue.attempts else ()
-        told = report(after, plan, (*findings, *told_too), Context(url or NO_URL, now, self._lead))
+        context = Context(url or NO_URL, now, self._lead)
+        told = report(self._as_untold(key, after), plan, (*findings, *told_too), context)
         self._follow(key, after, told, now)
         self._mind_door(key, after, told, now)
         untold = await self._own(key, STATUS, lambda: self._hands.announcer.announce(after, told.status))
+        self._untold.pop(key, None)
         if untold is None:
             self._caches.told_former_pod(key)
+        else:
+            self._untold[key] = after.session.metadata.uid, told.status
         unended = await self._end(key, after, told, now)
         again = now if told_too and unended is None else None  # what was just told is not so any more
         failed = tuple(each for each in (untold, unended) if each is not None)
         return min(filter(None, (told.wake_at, silent_until, again)), default=None), failed
+
+    def _as_untold(self, key: Key, observed: Observed) -> Observed:
+        """Return a session as if all had been told that should have been."""
+        uid, status = self._untold.get(key, ("", observed.session.status))
+        if uid != observed.session.metadata.uid:
+            return observed
+        return replace(observed, session=structs.replace(observed.session, status=status))
 
     async def _end(self, key: Key, observed: Observed, told: Report, now: datetime) -> Refusal | None:
         session = self._caches.session(key)
@@ -200,11 +220,16 @@ class Reconciler:
         elif told.ask_door_at <= now:
             self._hands.doorman.ask(key, observed.door.address)
 
-    def _forget(self, key: Key) -> None:
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone."""
+        self._hands.deletions.forget(key)
+        self._untold.pop(key, None)
         self._usage.leave(key)
         self._hands.doorman.forget(key)
         self._hands.announcer.forget(key)
         self._hands.inquirer.forget(key)
+        for part in (FINALIZER, STATUS, END):
+            self._hands.refusals.forget_own(key, part)
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None

@@ -64,15 +64,21 @@ class Recorder:
         self._waiting.append(_Waiting(session.namespace, manifest, self._clock.monotonic() + PATIENCE))
         self._some.set()
 
+    def begin_term(self) -> None:
+        """Let go of what should have been written in an earlier term: it is no news, and may not be so any more."""
+        fresh = [each for each in self._waiting if self._clock.monotonic() < each.not_after]
+        self._waiting.clear()
+        self._waiting.extend(fresh)
+
     async def run(self) -> None:
         """Write Events until cancelled."""
         while True:
+            if not self._waiting:
+                self._some.clear()
             await self._some.wait()
             await self._until_calm(self._waiting[0].not_after)
             while self._waiting and (self._queue.resting or self._waiting[0].not_after <= self._clock.monotonic()):
                 await self._write(self._waiting.popleft())
-            if not self._waiting:
-                self._some.clear()
 
     async def flush(self, seconds: float) -> None:
         """Write all that waits, for so many seconds at most."""

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
+from amalthea.api.schema import Manifest
+from amalthea.build.applied import digest
+from amalthea.build.patches import Operation
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.backoff import LONGEST_ASKED
 from amalthea.engine.ports import Clock, Key, Stale
@@ -45,7 +48,8 @@ _log = logging.getLogger(__name__)
 class Refusal:
     """A write that failed, what there is to tell about it, and when it is worth another attempt."""
 
-    write: Write
+    asked: str
+    """What was asked for, in short: manifests would be much to keep for each session in an outage."""
     finding: Finding
     until: datetime
     since: datetime
@@ -61,6 +65,7 @@ class Refusals:
         self._clock = clock
         self._known: dict[tuple[str, ChildKey], Refusal] = {}
         self._forbidden: dict[tuple[str, str], datetime] = {}
+        self._tidy_at = clock.now()
 
     def forget(self) -> None:
         """Forget all."""
@@ -81,7 +86,7 @@ class Refusals:
         try:
             return self.note(namespace, write, await act())
         except Stale as error:
-            first = (namespace, write.child) not in self._known
+            first = self._recent((namespace, write.child)) is None
             refusal = self.failed(namespace, write, answers.unavailable(what, error), error)
             if first:
                 self._known[namespace, write.child] = replace(refusal, until=self._clock.now(), attempts=0)
@@ -100,7 +105,11 @@ class Refusals:
 
     def of_own(self, session: Key, part: str) -> Refusal | None:
         """Return how a write of a part of a session itself failed last."""
-        return self._known.get((session[0], _own(session, part).child))
+        return self._recent((session[0], _own(session, part).child))
+
+    def forget_own(self, session: Key, part: str) -> None:
+        """Forget a part of a session that is gone: there may be another one of its name."""
+        self._known.pop((session[0], _own(session, part).child), None)
 
     def forbid(self, namespace: str, kind: str) -> None:
         """Note that a kind may not be deleted in a namespace: the Go operator's Role lacks some rights."""
@@ -114,32 +123,44 @@ class Refusals:
     def of(self, namespace: str, write: Write) -> Refusal | None:
         """Return how this very write was refused a short while ago, or None if it is worth an attempt."""
         known = self._known.get((namespace, write.child))
-        if known is None or known.until <= self._clock.now() or not _same(known.write, write):
+        if known is None or known.until <= self._clock.now() or known.asked != _asked(write):
             return None
         return known
 
     def note(self, namespace: str, write: Write, finding: Finding | None) -> Refusal | None:
         """Remember how a write went; return it if it was refused."""
-        former = self._known.pop((namespace, write.child), None)
-        return self._keep(namespace, write, finding, former) if finding is not None else None
+        if finding is not None:
+            return self._keep(namespace, write, finding)
+        self._known.pop((namespace, write.child), None)
+        return None
 
     def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
         """Remember a write that failed in a way that may pass by itself."""
-        former = self._known.pop((namespace, write.child), None)
-        refusal = self._keep(namespace, write, finding, former)
+        refusal = self._keep(namespace, write, finding)
         asked = timedelta(seconds=min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED))
         refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))
         self._known[namespace, write.child] = refusal
         return replace(refusal, error=error)
 
-    def _keep(self, namespace: str, write: Write, finding: Finding, former: Refusal | None) -> Refusal:
-        now = self._clock.now()
-        self._known = {key: known for key, known in self._known.items() if now < known.until + _REMEMBERED}
+    def _keep(self, namespace: str, write: Write, finding: Finding) -> Refusal:
+        now, former = self._clock.now(), self._recent((namespace, write.child))
         again = former is not None and former.finding.reason == finding.reason
         since, attempts = (former.since, former.attempts + 1) if former is not None and again else (now, 1)
-        refusal = Refusal(write, finding, now + _wait(finding, attempts, now - since), since, attempts)
+        refusal = Refusal(_asked(write), finding, now + _wait(finding, attempts, now - since), since, attempts)
         self._known[namespace, write.child] = refusal
+        self._tidy(now)
         return refusal
+
+    def _recent(self, key: tuple[str, ChildKey]) -> Refusal | None:
+        """Return the last refusal, if another one now would be one more in a row."""
+        known = self._known.get(key)
+        return known if known is not None and self._clock.now() < known.until + _REMEMBERED else None
+
+    def _tidy(self, now: datetime) -> None:
+        """Let go of what is too old, now and then: in an outage there are thousands."""
+        if self._tidy_at <= now:
+            self._tidy_at = now + _REMEMBERED
+            self._known = {key: known for key, known in self._known.items() if now < known.until + _REMEMBERED}
 
 
 def _own(session: Key, part: str) -> Write:
@@ -153,22 +174,22 @@ def _wait(finding: Finding, attempts: int, lasted: timedelta) -> timedelta:
     return AGAIN_AFTER.get(finding.reason, timedelta(seconds=waits[min(attempts, len(waits)) - 1]))
 
 
-def _same(one: Write, other: Write) -> bool:
-    """Tell whether two writes ask for the same, whatever version of the child they were decided on."""
-    return _asked(one) == _asked(other)
-
-
-def _asked(write: Write) -> Write:
-    """Return a write without the version of the child that it was decided on, and without what was drawn for it."""
+def _asked(write: Write) -> str:
+    """Return in short what a write asks for, whatever was drawn for it, or what version it was decided on."""
     match write:
-        case Create() if "data" in write.manifest:
-            return replace(write, manifest={**write.manifest, "data": sorted(write.manifest["data"]), "metadata": None})
+        case Create():
+            content: object = _undrawn(write.manifest) if "data" in write.manifest else write.manifest
         case Patch():
-            return _unguarded(write)
-        case Delete() if write.otherwise:
-            return replace(write, otherwise=tuple(map(_unguarded, write.otherwise)))
-    return write
+            content = _unguarded(write)
+        case Delete():
+            content = [write.uid, *map(_unguarded, write.otherwise or ())]
+    return digest([type(write).__name__, write.child, content])
 
 
-def _unguarded(patch: Patch) -> Patch:
-    return replace(patch, operations=tuple(each for each in patch.operations if each["op"] != "test"))
+def _undrawn(secret: Manifest) -> Manifest:
+    owners = secret["metadata"].get("ownerReferences")
+    return {**secret, "data": sorted(secret["data"]), "metadata": owners}
+
+
+def _unguarded(patch: Patch) -> list[Operation]:
+    return [each for each in patch.operations if each["op"] != "test"]

@@ -17,7 +17,7 @@ from amalthea.engine.server_time import ServerClock
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.credentials import service_account
-from amalthea.operator import cluster, gauges, metrics_access, observers, web
+from amalthea.operator import cluster, gauges, metrics_access, observers, process, web
 from amalthea.operator.instance import Operator, Trace
 from amalthea.telemetry.metrics import OperatorMetrics
 
@@ -44,6 +44,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
         BindError: an address of the options cannot be listened on.
         ApiError: the API server refuses us from the start.
     """
+    process.spare_memory_of_connections()
     registry = CollectorRegistry()
     metrics = OperatorMetrics(registry)
     stop = asyncio.Event()

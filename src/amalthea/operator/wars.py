@@ -14,7 +14,7 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.build.applied import digest
 from amalthea.build.patches import Operation
 from amalthea.build.writes import Create, Delete, Write
-from amalthea.engine.ports import Clock, Key
+from amalthea.engine.ports import Clock
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
 
@@ -59,17 +59,20 @@ class _War:
 
 
 class Wars:
-    """The last writes to the children of all sessions."""
+    """The last writes to the children of all sessions, which are named by their UIDs here.
+
+    Whoever deletes a session and makes one of its name has undone nothing.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[Key, dict[ChildKey, _War]] = {}  # the session that was written last stands last
+        self._known: dict[str, dict[ChildKey, _War]] = {}  # the session that was written last stands last
 
     def forget(self) -> None:
         """Forget all."""
         self._known.clear()
 
-    def part(self, session: Key, writes: Iterable[Write]) -> tuple[tuple[Write, ...], tuple[Write, ...]]:
+    def part(self, session: str, writes: Iterable[Write]) -> tuple[tuple[Write, ...], tuple[Write, ...]]:
         """Return the writes of a pass that are to be made now, and those that wait."""
         wars, now = self._known.get(session, {}), self._clock.now()
         for child, war in wars.items():
@@ -84,7 +87,7 @@ class Wars:
                 held.append(write)
         return tuple(free), tuple(held)
 
-    def made(self, session: Key, writes: Collection[Write]) -> None:
+    def made(self, session: str, writes: Collection[Write]) -> None:
         """Note writes that were made."""
         if not writes:
             return
@@ -98,18 +101,18 @@ class Wars:
         self._known[session] = wars
         self._forget_the_oldest(now)
 
-    def untold(self, session: Key, write: Write) -> bool:
+    def untold(self, session: str, write: Write) -> bool:
         """Tell whether a write that is held back has to be told of, and was not."""
         war = self._known.get(session, {}).get(write.child)
         return war is not None and war.times >= len(WAITS) and war.finding is None
 
-    def tell(self, session: Key, write: Write, detail: str) -> None:
+    def tell(self, session: str, write: Write, detail: str) -> None:
         """Tell from now on that somebody fights over a child; `detail` says what they change and who they are."""
         wars = self._known.get(session, {})
         if (war := wars.get(write.child)) is not None:  # forgotten, if it took long to look
             wars[write.child] = replace(war, finding=_finding(write, detail))
 
-    def truce(self, session: Key) -> Truce:
+    def truce(self, session: str) -> Truce:
         """Return what is to be told of a session, and when that may change by itself."""
         wars, now = self._known.get(session, {}), self._clock.now()
         going_on = [war for war in wars.values() if now < war.over_at]

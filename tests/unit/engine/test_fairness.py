@@ -219,3 +219,25 @@ async def test_a_session_that_hangs_holds_up_no_neighbour_of_its_namespace() -> 
     assert max(waits) <= PATIENCE + 0.11
     world.running.cancel()
     await asyncio.wait({world.running})
+
+
+async def test_slow_sessions_give_their_namespaces_no_second_share() -> None:
+    clock = FakeClock()
+    waiting = WorkQueue(clock, Backoff(Half()))
+    slow = [(f"team-{number % 9}", f"slow-{number}") for number in range(90)]
+    for key in slow:
+        waiting.add(key)
+    taken = [await waiting.get() for _ in slow]
+    await clock.advance(PATIENCE)
+    for key in taken:
+        waiting.done(key)
+    for key in (*slow, *((space, f"quick-{name}") for space, name in slow), *(("quiet", str(n)) for n in range(90))):
+        waiting.add(key, BACKGROUND if key[0] == "quiet" else USER)
+    served_spaces: Counter[str] = Counter()
+    for _ in range(180):
+        key = await waiting.get()
+        served_spaces[key[0]] += 1
+        waiting.done(key)
+        waiting._slow |= {key} & set(slow)
+        waiting.add(key, BACKGROUND if key[0] == "quiet" else USER)
+    assert served_spaces["quiet"] >= 180 / 10 / 2

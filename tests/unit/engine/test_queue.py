@@ -39,6 +39,17 @@ async def test_a_key_added_twice_is_handed_out_once(queue: WorkQueue) -> None:
     assert await taken(queue) == ["a", "b"]
 
 
+async def test_a_key_that_is_dropped_is_not_handed_out(queue: WorkQueue, clock: FakeClock) -> None:
+    for key in (A, B):
+        queue.add_after(key, 5)
+        queue.add(key)
+    queue.drop(A)
+    assert await taken(queue) == ["b"]
+    queue.done(B)
+    await clock.advance(5)
+    assert queue.resting
+
+
 async def test_a_key_in_work_is_not_given_to_a_second_worker(queue: WorkQueue) -> None:
     queue.add(A)
     await queue.get()

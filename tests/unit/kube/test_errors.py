@@ -30,3 +30,10 @@ def test_a_page_of_beginnings_of_values_is_read_in_linear_time(said: str) -> Non
     began = time.process_time()
     message(said * 60_000)
     assert time.process_time() - began < 1
+
+
+def test_of_a_denial_of_any_length_no_more_is_told_than_a_status_holds() -> None:
+    denied = 'admission webhook "policy.example.org" denied the request: '
+    told = message(denied + "no " * 700_000)
+    assert told.startswith(denied)
+    assert len(told) <= 2000

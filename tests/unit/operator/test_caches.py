@@ -174,8 +174,9 @@ def evicted(version: int) -> Manifest:
 
 def test_a_pod_that_is_stopped_and_replaced_before_anybody_looks_is_not_missed() -> None:
     caches = Caches(Woken())
+    caches.observe(names.KIND, session(1))
     store = caches.stores["Pod"]
-    store.observe(pod_view(evicted(1)))
+    store.observe(pod_view(evicted(2)))
     assert caches.former_pod(KEY) is None
     store.observe_deleted((KEY[0], "demo-0"), "p")
 
@@ -200,6 +201,15 @@ def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
     caches.stores["Pod"].observe(pod_view(evicted(2)))
     caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
     caches.stores[names.KIND].observe_deleted(KEY, "s")
+    assert caches.former_pod(KEY) is None
+
+
+def test_what_becomes_of_a_pod_that_outlives_its_session_is_not_kept() -> None:
+    caches = Caches(Woken())
+    caches.observe(names.KIND, session(1))
+    caches.stores["Pod"].observe(pod_view(evicted(2)))
+    caches.stores[names.KIND].observe_deleted(KEY, "s")
+    caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
     assert caches.former_pod(KEY) is None
 
 
@@ -241,7 +251,8 @@ def test_what_others_did_while_this_replica_stood_by_is_no_edit() -> None:
 
 def test_a_pod_that_was_stopped_while_this_replica_stood_by_fails_no_later_start() -> None:
     caches = Caches(Woken())
-    caches.stores["Pod"].observe(pod_view(evicted(1)))
+    caches.observe(names.KIND, session(1))
+    caches.stores["Pod"].observe(pod_view(evicted(2)))
     caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
     caches.begin_term()
     assert caches.former_pod(KEY) is None

@@ -20,6 +20,7 @@ from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
 from amalthea.operator.defects import DefectError, identify
 from amalthea.operator.kinds import WATCHED
+from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
@@ -76,6 +77,19 @@ async def test_a_defect_is_told_with_its_id_once_and_forgotten_when_it_is_gone(
         operator.wake()
         await operator.run(START + timedelta(seconds=1))
         assert "Healthy" not in conditions(api)
+
+
+async def test_a_defect_is_logged_also_where_it_cannot_be_told(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with Client(api.config) as client:
+        api.objects.create(PATHS[names.KIND], KEY[0], session("demo").manifest())
+        operator = loop(api, client, FakeClock(START))
+        monkeypatch.setattr(reconcile, "report", defective)
+        api.fail("patch", faults.refuse(500))
+        with pytest.raises(DefectError):
+            await operator.run(START)
 
 
 def status_writes(api: FakeApi) -> int:

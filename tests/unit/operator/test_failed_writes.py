@@ -64,6 +64,7 @@ class Life:
     def __init__(self, api: FakeApi, client: Client, builder: SessionBuilder = LIMITED) -> None:
         self.api = api
         self.clock = FakeClock(START)
+        api.objects._now = self.clock.now
         api.objects.create(PATHS[names.KIND], KEY[0], builder.manifest())
         self.loop = Loop(api, client, self.clock, KEY, nobody)
 

@@ -162,3 +162,34 @@ async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: Recorder
     recorder.tell(SESSION, FAILED)
     await recorder.flush(1.0)
     assert told(api) == ["Running", "Failed"]
+
+
+async def test_a_term_that_ends_while_an_event_is_written_leaves_the_next_one_sound(
+    api: FakeApi, queue: WorkQueue, clock: FakeClock
+) -> None:
+    api.fail("create", faults.silence(after_headers=False), times=1)
+    async with Client(api.config) as client:
+        recorder = Recorder(client, queue, clock, "operator-1")
+        first = asyncio.create_task(recorder.run())
+        recorder.tell(SESSION, RUNNING)
+        await clock.advance(CALM)
+        await eventually(lambda: bool(api.asked))
+        first.cancel()
+        recorder.begin_term()
+        second = asyncio.create_task(recorder.run())
+        await clock.advance(CALM)
+        assert not second.done()
+        second.cancel()
+
+
+async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
+    api: FakeApi, queue: WorkQueue, clock: FakeClock
+) -> None:
+    async with Client(api.config) as client:
+        recorder = Recorder(client, queue, clock, "operator-1")
+        recorder.tell(SESSION, PAUSED)
+        await clock.advance(PATIENCE)
+        recorder.tell(SESSION, RUNNING)
+        recorder.begin_term()
+        await recorder.flush(1.0)
+        assert told(api) == ["Running"]

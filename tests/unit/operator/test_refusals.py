@@ -1,9 +1,14 @@
 """What is refused must not be asked at each look, and must be tried at once when something about it has changed."""
 
+import time
+import tracemalloc
+from copy import deepcopy
+
 import pytest
 
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.engine.ports import Stale
 from amalthea.model.findings import Finding
 from amalthea.operator.refusals import FORBIDDEN_FOR, Refusals
 from amalthea.testing.clock import FakeClock
@@ -87,3 +92,43 @@ def test_a_secret_that_is_drawn_anew_is_the_same_write() -> None:
     refusals.note("ns", Create(child, {"metadata": {"a": 1}, "data": {"key": "x"}}), FULL)
     assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"key": "y"}})) is not None
     assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"other": "y"}})) is None
+    another = {"ownerReferences": [{"uid": "of the next session of that name"}]}
+    assert refusals.of("ns", Create(child, {"metadata": another, "data": {"key": "y"}})) is None
+
+
+async def test_a_conflict_long_after_another_one_is_the_first_again() -> None:
+    clock = FakeClock()
+    refusals = Refusals(clock)
+
+    async def conflict() -> None:
+        raise Stale("it was changed")
+
+    for _ in range(2):
+        with pytest.raises(Stale):
+            await refusals.attempt("ns", grow("2Gi"), "volume", conflict)
+        await clock.advance(3600)
+    for wait in (10, 10):
+        refusal = refusals.note("ns", grow("2Gi"), FULL)
+        assert refusal is not None
+        assert (refusal.until - clock.now()).total_seconds() == wait
+        await clock.advance(3600)
+
+
+def test_what_failed_of_a_session_that_is_gone_says_nothing_of_the_next_one() -> None:
+    refusals, session = Refusals(FakeClock()), ("ns", "demo")
+    refusals.note("ns", Patch(("status", "demo"), ()), FULL)
+    assert refusals.of_own(session, "status") is not None
+    refusals.forget_own(session, "status")
+    assert refusals.of_own(session, "status") is None
+
+
+def test_thousands_of_refusals_in_an_outage_take_little_memory_and_time() -> None:
+    refusals, manifest = Refusals(FakeClock()), {"metadata": {}, "spec": {str(key): "x" * 100 for key in range(100)}}
+    tracemalloc.start()
+    began = time.process_time()
+    for number in range(5000):
+        refusals.note("ns", Create(("Ingress", str(number)), deepcopy(manifest)), FULL)
+    spent, (kept, _) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 5000 * 2000
+    assert spent < 5

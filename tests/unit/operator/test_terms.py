@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
+from amalthea.api import names
 from amalthea.api.settings import Settings
 from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
+from amalthea.testing.builders import session
 from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
+from tests.support.loop import PATHS
 
+KEY = ("team", "demo")
 LEASES = "coordination.k8s.io/v1/leases"
 
 
@@ -119,3 +123,17 @@ async def test_a_term_begins_with_what_is_there_and_no_memory(api: FakeApi) -> N
         replica.operator.caches._written["a child"] = "of an earlier term"
         await eventually(lambda: replica.operator.caches._written == {})
         await replica.ends_within(5)
+
+
+async def test_who_stands_by_keeps_nothing_of_sessions_that_are_gone(api: FakeApi) -> None:
+    async with Client(api.config) as one, Client(api.config) as two:
+        leader = Replica(one, "a")
+        await eventually(lambda: holder(api) == "a")
+        standby = Replica(two, "b")
+        await eventually(lambda: standby.operator.missing() == "")
+        api.objects.create(PATHS[names.KIND], KEY[0], session("demo").manifest())
+        await eventually(lambda: standby.operator.queue.depth == 1)
+        api.objects.delete(PATHS[names.KIND], KEY, {})
+        await eventually(lambda: not standby.operator.caches.sessions() and standby.operator.queue.depth == 0)
+        await standby.ends_within(5)
+        await leader.ends_within(5)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import web
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
@@ -15,13 +16,14 @@ from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.kube.client import Client
 from amalthea.model.door import NoAnswerError
 from amalthea.operator.wars import PEACE, WAITS, Wars
+from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Happened
+from amalthea.testing.objects import Choice, Happened
 from tests.support.loop import PATHS, Loop
 
-KEY = ("team", "demo")
+KEY, UID = ("team", "demo"), "uid-of-demo"
 SERVICE, INGRESS = ("Service", "demo"), ("Ingress", "demo")
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -51,12 +53,12 @@ class Pass:
 
     def want(self, *writes: Write) -> bool:
         """Return whether all of them were made."""
-        free, held = self.wars.part(KEY, writes)
-        self.wars.made(KEY, free)
+        free, held = self.wars.part(UID, writes)
+        self.wars.made(UID, free)
         self.made += [self.clock.monotonic()] * len(free)
         for write in held:
-            if self.wars.untold(KEY, write):
-                self.wars.tell(KEY, write, " (spec.ports)")
+            if self.wars.untold(UID, write):
+                self.wars.tell(UID, write, " (spec.ports)")
         return not held
 
     async def fight(self, seconds: float, *writes: Write) -> None:
@@ -65,7 +67,7 @@ class Pass:
         while self.clock.monotonic() < end:
             if self.want(*writes):
                 continue
-            again = self.wars.truce(KEY).again
+            again = self.wars.truce(UID).again
             assert again is not None
             await self.clock.advance((again - self.clock.now()).total_seconds())
 
@@ -112,10 +114,10 @@ async def test_a_child_that_is_left_alone_for_two_minutes_is_put_back_at_once_ag
 async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None:
     war = Pass()
     await war.fight(WAITS[0] + WAITS[1] + WAITS[2], patch())
-    assert war.wars.truce(KEY).findings == ()
+    assert war.wars.truce(UID).findings == ()
     war.want(patch())
     war.want(patch())
-    (finding,) = war.wars.truce(KEY).findings
+    (finding,) = war.wars.truce(UID).findings
     assert (finding.condition, finding.reason, finding.fatal) == (
         ConditionType.CHILDREN_IN_PLACE,
         Reason.CONTESTED,
@@ -123,18 +125,18 @@ async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None
     )
     assert "Somebody else changes the Service demo again and again (spec.ports)." in finding.message
     war.want()
-    assert war.wars.truce(KEY).again == war.clock.now() + PEACE
+    assert war.wars.truce(UID).again == war.clock.now() + PEACE
     await war.clock.advance(PEACE.total_seconds())
-    assert war.wars.truce(KEY).findings == ()
-    assert war.wars.truce(KEY).again is None
+    assert war.wars.truce(UID).findings == ()
+    assert war.wars.truce(UID).again is None
 
 
 async def test_what_was_written_long_ago_is_not_kept_in_memory() -> None:
     war = Pass()
     for number in range(100):
-        war.wars.made(("team", str(number)), (patch(),))
+        war.wars.made(str(number), (patch(),))
     await war.clock.advance(PEACE.total_seconds())
-    war.wars.made(KEY, (patch(),))
+    war.wars.made(UID, (patch(),))
     assert len(war.wars._known) == 1
 
 
@@ -240,3 +242,28 @@ async def test_a_child_that_is_always_deleted_is_made_once_a_minute(life: Life) 
     told = life.place()
     assert told is not None
     assert "Somebody else deletes the Service demo again and again." in told["message"]
+
+
+async def test_whoever_makes_a_session_of_the_same_name_again_and_again_waits_for_nothing(life: Life) -> None:
+    for _ in range(2 * len(WAITS)):
+        life.api.objects.delete(PATHS[names.KIND], KEY, {})
+        life.api.objects.delete(PATHS["Service"], KEY, {})  # as the garbage collector does
+        life.api.objects.create(PATHS[names.KIND], KEY[0], session("demo").with_ingress().manifest())
+        life.loop.wake()
+        await life.loop.run(life.clock.now() + 20 * SECOND)
+        assert "Contested" not in str(life.place())
+        assert any(each["metadata"]["name"] == "demo" for each in life.api.objects.select(Choice(PATHS["Service"])))
+
+
+async def test_in_a_namespace_that_is_being_deleted_nobody_is_blamed() -> None:
+    async def goes(_: web.Request) -> web.StreamResponse:
+        said = "unable to create new content in namespace team because it is being terminated"
+        return web.json_response(faults.describe(403, "Forbidden", said), status=403)
+
+    async with FakeApi() as api, Client(api.config) as client:
+        api.fail("create", goes)
+        life = Life(api, client)
+        for _ in range(20):
+            life.loop.wake()
+            await life.loop.run(life.clock.now() + 5 * SECOND)
+        assert "Contested" not in str(api.objects.get(PATHS[names.KIND], KEY)["status"])

@@ -131,3 +131,27 @@ async def test_a_word_from_a_clock_that_is_ahead_counts_and_changes_no_status_al
             life.loop.wake()
             await life.after(MINUTE)
         assert life.asked("patch", "/status") == writes
+
+
+OLD = "2020-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("builder", "told"),
+    [
+        (culled(maxHibernatedDuration="168h").hibernated(), {"state": "Hibernated", "hibernatedSince": OLD}),
+        (culled(maxHibernatedDuration="168h").as_job(), {"state": "Succeeded", "idleSince": OLD}),
+        (culled(maxHibernatedDuration="168h").as_job(), {"state": "Failed", "idleSince": OLD, "failingSince": OLD}),
+    ],
+    ids=["paused", "job that ended", "job that failed"],
+)
+async def test_a_session_that_was_just_restored_with_its_old_status_is_not_deleted(
+    api: FakeApi, builder: SessionBuilder, told: Manifest
+) -> None:
+    async with Client(api.config) as client:
+        life = Life(api, client, builder)
+        api.objects.update(PATHS["AmaltheaSession"], KEY, {**deepcopy(life.object), "status": told}, "status")
+        await life.after(6 * DAY)
+        assert api.objects.select(Choice(PATHS["AmaltheaSession"]))
+        await life.after(1 * DAY + MINUTE)
+        assert not api.objects.select(Choice(PATHS["AmaltheaSession"]))
