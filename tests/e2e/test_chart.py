@@ -144,11 +144,16 @@ def operator_pods(world: World) -> set[str]:
 
 
 def explained(cluster: Admin, world: World, name: str) -> Object:
-    """Return what `amalthea explain` tells of a session, but for when it was asked."""
+    """Return what `amalthea explain` tells of a session, but for when it was asked, and how often a thing was told.
+
+    The scheduler counts its own Events some seconds later.
+    """
     place = ("--kubeconfig", str(cluster.kubeconfig), "--namespace", world.namespace)
     command = (sys.executable, "-m", "amalthea.main", "explain", name, "--output", "json", *place)
     told: Object = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     del told["explainedAt"]
+    for event in told["happened"]:
+        del event["count"]
     return told
 
 

@@ -38,7 +38,7 @@ def test_who_rests_is_paused_and_who_computes_is_not(world: World, name: str, na
 
 
 def test_a_session_is_paused_at_its_time_and_deleted_at_its_time(world: World, name: str) -> None:
-    limits = {"culling": {"maxAge": "12s", "maxHibernatedDuration": "4s"}}
+    limits = {"culling": {"maxAge": "25s", "maxHibernatedDuration": "4s"}}
     world.session(name, {**opened_at(name), **limits})
     running = world.wait_for_state(name, "Running", STARTS)
     due = datetime.fromisoformat(running["status"]["willHibernateAt"])
