@@ -42,7 +42,7 @@ def test_a_session_is_paused_at_its_time_and_deleted_at_its_time(world: World, n
     world.session(name, {**opened_at(name), **limits})
     running = world.wait_for_state(name, "Running", STARTS)
     due = datetime.fromisoformat(running["status"]["willHibernateAt"])
-    paused = world.wait_for("AmaltheaSession", name, lambda s: s["spec"]["hibernated"])
+    paused = world.wait_for("AmaltheaSession", name, lambda s: s["spec"]["hibernated"], STARTS)
     by_us = [
         e["time"]
         for e in paused["metadata"]["managedFields"]
