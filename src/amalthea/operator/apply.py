@@ -40,7 +40,7 @@ ONCE = frozenset({"StatefulSet", "Service", CLAIM, "Secret"})
 
 def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
     """Tell whether children are made that should be there: they may have been deleted with their session."""
-    known = session is not None and bool(session.status.state)
+    known = session is not None and bool(session.status.conditions)  # the CRD gives each a state
     return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
 
 
