@@ -16,7 +16,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.engine.ports import Key, Unavailable
 from amalthea.kube.client import Client
-from amalthea.kube.errors import AlreadyExists, NotFound
+from amalthea.kube.errors import AlreadyExists, NotFound, NotServed
 from amalthea.model.usage import VALID
 from amalthea.operator.kinds import SECRETS, SESSIONS
 from amalthea.operator.usage import POD_METRICS
@@ -83,7 +83,7 @@ async def _insist(act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await act()
-        except (AlreadyExists, NotFound):
+        except (AlreadyExists, NotFound, NotServed):
             return
         except Unavailable:
             await asyncio.sleep(_RETRY)
