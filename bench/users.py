@@ -83,9 +83,9 @@ async def _insist(act: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await act()
-        except (AlreadyExists, NotFound, NotServed):
+        except (AlreadyExists, NotFound):
             return
-        except Unavailable:
+        except (Unavailable, NotServed):
             await asyncio.sleep(_RETRY)
         else:
             return
