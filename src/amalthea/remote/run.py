@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
         kind = kinds.choose(options)
         believed = trust.context(os.environ)
     except ValueError as error:
-        return _refuse(str(error))
+        return last_words.end(str(error), 1)
     log.info("configuration", extra={"settings": options.shown()})
     for flag in settings.URLS:
         if options.get(flag).startswith("http://"):
@@ -51,20 +51,14 @@ def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
     try:
         trouble = asyncio.run(_run(options, common, kind, believed, early))
     except SettingsError as error:
-        return _refuse(str(error))
+        return last_words.end(str(error), 1)
     except (RemoteError, JournalError) as error:
         return _fail("could not start session", str(error))
     except TimeoutError:
         return _fail("could not start session", f"The cluster did not take the job within {START:g} s.")
     except OSError as error:
-        return _refuse(f"The controller cannot listen on port {common.server_port} ({error.strerror}).")
+        return last_words.end(f"The controller cannot listen on port {common.server_port} ({error.strerror}).", 1)
     return _fail("could not cancel the job", trouble) if trouble else 0
-
-
-def _refuse(message: str) -> int:
-    sys.stderr.write(f"{message}\n")
-    last_words.leave(message)
-    return 1
 
 
 def _fail(what: str, error: str) -> int:

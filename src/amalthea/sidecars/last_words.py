@@ -1,6 +1,7 @@
 """A container's last words: a sentence that Kubernetes keeps, and that so comes into the session's status."""
 
 import contextlib
+import sys
 from pathlib import Path
 
 PATH = Path("/dev/termination-log")
@@ -12,3 +13,10 @@ def leave(message: str) -> None:
     with contextlib.suppress(OSError), PATH.open("r+", encoding="utf-8") as file:
         file.write(message)
         file.truncate()
+
+
+def end(message: str, code: int) -> int:
+    """Say in the log, and leave, why a program ends; return its exit code."""
+    sys.stderr.write(f"{message}\n")
+    leave(message)
+    return code

@@ -37,13 +37,15 @@ def main(arguments: Sequence[str]) -> int:
         ports = listening.addresses(wanted.port), listening.addresses(wanted.meta_port)
         _become(configuration.render(wanted, configuration.Place(*ports, _log(), str(_LUA))))
     except SettingsError as error:
-        return _end(str(error), 2)
+        return last_words.end(str(error), 2)
     except listening.PortTaken as error:
-        return _end(str(error), 3)
+        return last_words.end(str(error), 3)
     except listening.UnknownHost as error:
-        return _end(str(error), 1)
+        return last_words.end(str(error), 1)
     except OSError as error:
-        return _end(f"HAProxy cannot be started ({error.strerror}); use the image of the sidecars as it is.", 1)
+        return last_words.end(
+            f"HAProxy cannot be started ({error.strerror}); use the image of the sidecars as it is.", 1
+        )
     finally:
         signal.signal(signal.SIGTERM, former)
 
@@ -88,9 +90,3 @@ def _become(text: str) -> NoReturn:
 def _stopped(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as HAProxy ends that nobody has asked anything: the session is stopped while its door still starts."""
     sys.exit(0)
-
-
-def _end(message: str, code: int) -> int:
-    sys.stderr.write(f"{message}\n")
-    last_words.leave(message)
-    return code

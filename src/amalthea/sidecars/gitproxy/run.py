@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import ssl
-import sys
 import time
 from collections.abc import Sequence
 
@@ -28,24 +27,18 @@ log = logging.getLogger("gitproxy")
 def main(arguments: Sequence[str]) -> int:
     """Run the proxy; return the exit code: 0 after SIGTERM, 2 if it cannot start as it is configured."""
     if arguments:
-        return _refuse("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.")
+        return last_words.end("gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*.", 2)
     try:
         logs.set_up(os.environ.get("LOG_LEVEL") or "info")
         settings, believed = from_environment(os.environ), trust.context(os.environ)
         way_out = network.from_environment(os.environ)
     except ValueError as error:
-        return _refuse(str(error))
+        return last_words.end(str(error), 2)
     try:
         asyncio.run(_run(settings, believed, way_out))
     except OSError as error:
-        return _refuse(f"The git proxy cannot listen ({error}); is another one running here?")
+        return last_words.end(f"The git proxy cannot listen ({error}); is another one running here?", 2)
     return 0
-
-
-def _refuse(message: str) -> int:
-    sys.stderr.write(f"{message}\n")
-    last_words.leave(message)
-    return 2
 
 
 async def _run(settings: Settings, believed: ssl.SSLContext, way_out: network.Network) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Sequence
 
 from amalthea.sidecars import last_words
@@ -18,20 +17,16 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = read(arguments, os.environ)
     except ValueError as error:
-        return _refuse(str(error))
+        return last_words.end(str(error), 2)
     memory.keep()
     logs.set_up(settings.log_level)
     try:
         asyncio.run(_run(settings))
     except OSError as error:
-        return _refuse(f"The tunnel cannot listen at port {settings.port} ({error.strerror}); write another one.")
+        return last_words.end(
+            f"The tunnel cannot listen at port {settings.port} ({error.strerror}); write another one.", 2
+        )
     return 0
-
-
-def _refuse(message: str) -> int:
-    sys.stderr.write(f"{message}\n")
-    last_words.leave(message)
-    return 2
 
 
 async def _run(settings: Settings) -> None:
