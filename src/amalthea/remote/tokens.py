@@ -7,9 +7,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-import msgspec
-
-from amalthea.remote import exchange, retry
+from amalthea.remote import exchange, replies, retry
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
 from amalthea.remote.exchange import Answer
@@ -96,7 +94,4 @@ def read(answer: Answer, kind: type[_T], giver: str, remedy: str) -> _T:
         raise Unavailable(f"{giver} cannot give a token now (answer {answer.status}).")
     if not answer.ok:
         raise Refused(f"{giver} refuses to give a token (answer {answer.status}). {remedy}")
-    try:
-        return msgspec.json.decode(answer.body, type=kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeError):
-        raise exchange.unreadable(giver) from None
+    return replies.decode(answer, kind, giver)

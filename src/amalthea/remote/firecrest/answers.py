@@ -4,11 +4,13 @@ from typing import TypeVar
 
 import msgspec
 
-from amalthea.remote import exchange, retry
-from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
+from amalthea.remote import replies
+from amalthea.remote.errors import RemoteError
 from amalthea.remote.exchange import Answer
 
 _T = TypeVar("_T")
+_API = "FirecREST"
+_SIGN_IN = "Pause the session and resume it, which gives it new tokens."
 
 
 class FileSystem(msgspec.Struct, rename="camel", frozen=True):
@@ -120,41 +122,11 @@ class View(msgspec.Struct, frozen=True):
     output: str | None = None
 
 
-class _Error(msgspec.Struct, frozen=True):
-    message: str | None = None
-
-
 def read(answer: Answer, kind: type[_T]) -> _T:
-    """Return an answer's content.
-
-    Raises:
-        RemoteError: it is an error, or cannot be read.
-    """
-    if not answer.ok:
-        raise error(answer)
-    try:
-        return msgspec.json.decode(answer.body, type=kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise exchange.unreadable("FirecREST") from None
+    """Return an answer's content; raise RemoteError if it is an error, or cannot be read."""
+    return replies.read(answer, kind, _API, _SIGN_IN)
 
 
 def error(answer: Answer) -> RemoteError:
     """Return what an answer that is not a 2xx means."""
-    said = message(answer)
-    text = f"FirecREST answers {answer.status}: {said}" if said else f"FirecREST answers {answer.status}."
-    if answer.status == 404:
-        return NotFound(text)
-    if answer.status in retry.RETRIED or answer.status >= 500:
-        return Unavailable(text)
-    if answer.status == 401:
-        return Refused(f"{text} Pause the session and resume it, which gives it new tokens.")
-    return Refused(text)
-
-
-def message(answer: Answer) -> str:
-    """Return FirecREST's own words; empty where a server before it has answered, with a page of HTML perhaps."""
-    try:
-        said = msgspec.json.decode(answer.body, type=_Error).message or ""
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""
-    return " ".join(said.split())[:1000]
+    return replies.error(answer, _API, _SIGN_IN)

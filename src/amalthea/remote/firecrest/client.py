@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from amalthea.remote import exchange
+from amalthea.remote import exchange, replies
 from amalthea.remote.caller import ATTEMPTS, Caller
 from amalthea.remote.errors import Refused
 from amalthea.remote.exchange import Question
@@ -81,7 +81,7 @@ class Client:
     async def submit(self, order: Order) -> str:
         """Submit a job and return its number. Asked once: the answer may be lost although the job is there."""
         answer = await self.caller.once(Question("POST", self._jobs(), body=exchange.as_json(order.encode())))
-        if answer.status == 500 and (said := answers.message(answer)):
+        if answer.status == 500 and (said := replies.message(answer)):
             raise Refused(f"The cluster does not take the job: {said}")
         return str(answers.read(answer, answers.Submitted).job_id)
 
@@ -95,7 +95,7 @@ class Client:
     async def job(self, job_id: str, attempts: int = ATTEMPTS) -> Job:
         """Return a job; raise NotFound only if the cluster does not know it."""
         answer = await self.caller.repeatedly(Question("GET", self._jobs(job_id)), attempts)
-        if answer.status == 404 and "job" not in answers.message(answer).lower():
+        if answer.status == 404 and "job" not in replies.message(answer).lower():
             raise Refused(f"{answers.error(answer)}")  # a wrong address, or a server before it: no word about the job
         jobs = answers.read(answer, answers.Jobs).jobs or ()
         if not jobs:

@@ -1,19 +1,18 @@
 """The calls of Run:ai's API that a session needs, and the tokens for them."""
 
 from dataclasses import dataclass, field
-from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
-from amalthea.remote import exchange, retry, tokens
+from amalthea.remote import exchange, replies, tokens
 from amalthea.remote.caller import ATTEMPTS, Caller
 from amalthea.remote.clock import Clock
-from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
-from amalthea.remote.exchange import Answer, Exchange, Question
+from amalthea.remote.errors import Refused
+from amalthea.remote.exchange import Exchange, Question
 from amalthea.remote.tokens import Token
 
-_T = TypeVar("_T")
+_API = "Run:ai"
 
 
 class _Given(msgspec.Struct, rename="camel"):
@@ -70,10 +69,6 @@ class _Workloads(msgspec.Struct, frozen=True):
     workloads: tuple[Workload, ...] | None = None
 
 
-class _Error(msgspec.Struct, frozen=True):
-    message: str | None = None
-
-
 @dataclass(frozen=True)
 class Client:
     """Asks the Run:ai at `url`. Every method may raise RemoteError."""
@@ -85,7 +80,7 @@ class Client:
         """Return a project; raise Refused if there is none of this name."""
         query = (("filterBy", f"name=={name}"),)
         answer = await self.caller.repeatedly(Question("GET", f"{self.url}/api/v1/org-unit/projects", query))
-        found = _read(answer, _Projects).projects or ()
+        found = replies.read(answer, _Projects, _API).projects or ()
         if not found:
             raise Refused(f"project {name} not found; set RSC_RUNAI_PROJECT to one of Run:ai's.")
         return found[0]
@@ -94,48 +89,26 @@ class Client:
         """Submit a workspace and return its ID. Asked once: the answer may be lost although it is there."""
         body = exchange.as_json(workspace)
         answer = await self.caller.once(Question("POST", self._workspaces(), body=body))
-        return _read(answer, Workload).number
+        return replies.read(answer, Workload, _API).number
 
     async def named(self, name: str) -> str:
         """Return the ID of the workspace of this name, empty if there is none."""
         query = (("filterBy", f"name=={name}"),)
         answer = await self.caller.repeatedly(Question("GET", f"{self.url}/api/v1/workloads", query))
-        found = [each for each in _read(answer, _Workloads).workloads or () if each.name == name]
+        found = [each for each in replies.read(answer, _Workloads, _API).workloads or () if each.name == name]
         return found[-1].number if found else ""
 
     async def workload(self, number: str, attempts: int = ATTEMPTS) -> Workload:
         """Return a workspace; raise NotFound if there is none."""
         answer = await self.caller.repeatedly(Question("GET", self._workspaces(number)), attempts)
-        return _read(answer, Workload)
+        return replies.read(answer, Workload, _API)
 
     async def delete(self, number: str) -> None:
         """Delete a workspace; raise NotFound if there is none."""
         answer = await self.caller.once(Question("DELETE", self._workspaces(number)))
         if not answer.ok:
-            raise _error(answer)
+            raise replies.error(answer, _API)
 
     def _workspaces(self, number: str = "") -> str:
         path = f"{self.url}/api/v1/workloads/workspaces"
         return path + (f"/{quote(number, safe='')}" if number else "")
-
-
-def _read(answer: Answer, kind: type[_T]) -> _T:
-    if not answer.ok:
-        raise _error(answer)
-    try:
-        return msgspec.json.decode(answer.body, type=kind, strict=False)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise exchange.unreadable("Run:ai") from None
-
-
-def _error(answer: Answer) -> RemoteError:
-    try:
-        said = " ".join((msgspec.json.decode(answer.body, type=_Error).message or "").split())[:1000]
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        said = ""
-    text = f"Run:ai answers {answer.status}: {said}" if said else f"Run:ai answers {answer.status}."
-    if answer.status == 404:
-        return NotFound(text)
-    if answer.status in retry.RETRIED or answer.status >= 500:
-        return Unavailable(text)
-    return Refused(text)
