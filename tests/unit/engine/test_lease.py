@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -11,20 +10,6 @@ from amalthea.engine.lease import Candidate, Elector
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.lease_fakes import Lease, Network, Process
 from tests.unit.engine.things import Half, LeaseTold
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def lease() -> AsyncIterator[Lease]:
-    made = Lease()
-    yield made
-    for process in made.processes:
-        process.kill()
-    await asyncio.gather(*(process.task for process in made.processes), return_exceptions=True)
 
 
 async def test_the_first_leads_and_the_second_waits(clock: FakeClock, lease: Lease) -> None:

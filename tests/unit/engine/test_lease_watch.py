@@ -1,7 +1,6 @@
 """A standby that waits for its next look leaves all sessions alone that long; one that cannot watch must look still."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -13,20 +12,6 @@ from tests.unit.engine.lease_fakes import Lease, Network, Process
 from tests.unit.engine.things import Half, LeaseTold
 
 MINUTE = 60.0
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def lease() -> AsyncIterator[Lease]:
-    made = Lease()
-    yield made
-    for process in made.processes:
-        process.kill()
-    await asyncio.gather(*(process.task for process in made.processes), return_exceptions=True)
 
 
 async def two(lease: Lease, clock: FakeClock, watches: str = "ok") -> tuple[Process, Process]:
