@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from amalthea.api.settings import Settings
 from bench.figures import Phase, Report
 
-REQUESTS_PER_SESSION = {"create": 9.0, "hibernate": 5.0, "resume": 5.0, "delete": 3.0}
+REQUESTS_PER_SESSION = {"create": 9.0, "hibernate": 4.0, "resume": 5.0, "delete": 3.0}
 """Requests of the operator, Events, Leases and watches left out."""
 SLACK = 0.05
 """So many more are let pass: one session in twenty may meet a conflict, and be looked at again."""

@@ -91,6 +91,12 @@ class Observed:
         return self.workload if self.workload is not None and self.owns(self.workload) else None
 
     @property
+    def pod_unseen(self) -> bool:
+        """Whether the session's workload counts a pod, and none is seen: what is not seen need not be gone."""
+        workload = self.own_workload
+        return workload is not None and workload.has_pods and not self.pods
+
+    @property
     def pod(self) -> PodView | None:
         """The pod of the session's own workload: the one that is not going away, else the one that is."""
         workload = self.own_workload

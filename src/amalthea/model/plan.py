@@ -104,7 +104,7 @@ def _awaited_pod(observed: Observed) -> str | None:
     workload = observed.own_workload
     if observed.interactive or observed.ended or (workload is not None and workload.awake):
         return None
-    unseen = workload is not None and (observed.blind or (workload.has_pods and not observed.pods))
+    unseen = workload is not None and (observed.blind or observed.pod_unseen)
     return next((pod.metadata.name for pod in observed.pods if not pod.over), "" if unseen else None)
 
 
@@ -158,8 +158,7 @@ def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
 
 
 def _no_container_has_started(observed: Observed) -> bool:
-    workload = observed.own_workload
-    if observed.files_at_risk or observed.blind or (workload is not None and workload.has_pods and not observed.pods):
+    if observed.files_at_risk or observed.blind or observed.pod_unseen:
         return False  # a restart would delete the files for good; or there may be a pod that is not seen
     statuses = [
         status

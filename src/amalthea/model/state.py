@@ -39,7 +39,7 @@ def judge(observed: Observed) -> Verdict:
 def _asleep(observed: Observed) -> bool:
     """Tell whether a session that is to be paused has no pod any more, by all that is known of it."""
     workload = observed.own_workload
-    return not observed.pods and (workload is None or not (workload.awake or workload.has_pods))
+    return not observed.pods and not observed.pod_unseen and (workload is None or not workload.awake)
 
 
 def _end_is_told(observed: Observed) -> bool:
@@ -68,12 +68,12 @@ def _judge_run(observed: Observed) -> Verdict:
 
 
 def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
-    """Return the counts of containers and init containers: those to come, before the pod is there to be counted.
+    """Return the counts of containers and init containers: the workload's own while it has a pod that is not seen.
 
-    So a start that nothing delays is told in two writes of the status, its begin and its end.
+    So a start or a pause that nothing delays is told in two writes of the status, its begin and its end.
     """
     workload, pod = observed.own_workload, observed.pod
-    if pod is None and workload is not None and workload.awake and not workload.finished:
+    if pod is None and workload is not None and not workload.finished and (workload.awake or observed.pod_unseen):
         return ContainerCounts(total=workload.containers), ContainerCounts(total=workload.init_containers)
     return readiness.counts(pod), readiness.init_counts(pod)
 
@@ -112,7 +112,7 @@ def _only_beside(observed: Observed) -> tuple[str, ...]:
 
 def _stopping(observed: Observed) -> Verdict:
     """Return the verdict on a session that is being stopped: none of its containers counts as ready any more."""
-    containers, init_containers = readiness.counts(observed.pod), readiness.init_counts(observed.pod)
+    containers, init_containers = _counts(observed)
     return Verdict(
         "NotReady",
         containers=ContainerCounts(total=containers.total),

@@ -163,6 +163,14 @@ def test_a_job_is_never_told_to_be_what_it_is_not(state: str, seen: Observed) ->
     assert judge(seen).state == state
 
 
+def test_a_pause_is_not_told_once_more_while_the_workload_still_counts_the_pod_that_has_gone() -> None:
+    template = {"metadata": {}, "spec": {"containers": [{"name": "amalthea-session"}]}}
+    stops = {**ASLEEP, "spec": {"replicas": 0, "template": template}, "status": {"replicas": 1}}
+    seen, gone = observed(PAUSED, stops, READY), observed(PAUSED, stops)
+    assert judge(seen).containers == ContainerCounts(total=1)
+    assert judge(gone) == judge(seen)
+
+
 def test_a_job_keeps_the_better_words_of_its_failure_after_its_pod_is_gone() -> None:
     told = judge(observed(JOB, job(FAILED), ENDED_BADLY)).error
     seen = observed(JOB, job(FAILED), status={"state": "Failed", "error": told})
