@@ -48,6 +48,7 @@ class Announcer:
         try:
             body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
         except NotFound:
+            self._caches.observe_absent(observed.session)
             return
         self._caches.observe(names.KIND, body)
         if progress:

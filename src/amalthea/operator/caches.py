@@ -115,6 +115,10 @@ class Caches:
         """Take in that one of our own deletions left nothing behind: its session looks what comes next."""
         self.stores[kind].observe_deleted(key, uid)
 
+    def observe_absent(self, session: SessionView) -> None:
+        """Take in that the API server has no such session any more, which the watch has yet to tell."""
+        self.stores[names.KIND].observe_deleted(key_of(session), session.metadata.uid)
+
     def distrust(self, child: ChildView) -> None:
         """Note that a child is not as we would have written it, whatever its fingerprint is, and wake its session."""
         self._written[child.metadata.uid] = ""

@@ -49,7 +49,7 @@ class Ender:
             elif report.pause is not None and report.pause.at <= now and not report.pause_waits:
                 await self._pause(session, report.pause)
         except NotFound:
-            pass
+            self._caches.observe_absent(session)
 
     async def _pause(self, session: SessionView, deadline: Deadline) -> None:
         patch = {"metadata": {"resourceVersion": session.metadata.resource_version}, "spec": {"hibernated": True}}

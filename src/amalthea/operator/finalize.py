@@ -41,7 +41,8 @@ class Finalizer:
         try:
             await self._write(observed, present=not observed.has_finalizer)
         except NotFound as error:
-            raise Stale(str(error)) from error  # gone, and not known to be: children of it would be made over and over
+            self._caches.observe_absent(observed.session)  # else children of it would be made over and over
+            raise Stale(str(error)) from error
 
     async def release(self, observed: Observed) -> None:
         """Delete what the session adopted, then let it go.

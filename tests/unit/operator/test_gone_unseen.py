@@ -1,11 +1,13 @@
 """A session that is gone while its watch is silent must not get children again, over and over, as they are deleted."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from amalthea.api import names
+from amalthea.engine.controller import Result
 from amalthea.engine.ports import Stale
 from amalthea.kube.client import Client
 from amalthea.model.door import NoAnswerError
@@ -66,6 +68,21 @@ async def test_a_session_that_is_gone_before_it_had_its_finalizer_gets_no_childr
         with pytest.raises(Stale):
             await loop._reconciler.reconcile(KEY)
         assert api.count("create") == 0
+
+
+@pytest.mark.parametrize("spec", [{"authentication": ADOPTS}, {}], ids=["with a finalizer to set", "without"])
+async def test_a_session_that_is_gone_unseen_is_not_made_children_over_and_over(
+    api: FakeApi, spec: dict[str, object]
+) -> None:
+    async with Client(api.config) as client:
+        loop = begin(api, client, session("demo").with_spec(**spec))
+        remove_everything(api, loop)
+        with suppress(Stale):
+            await loop._reconciler.reconcile(KEY)
+        made = api.count("create")
+        remove_everything(api, loop)
+        assert await loop._reconciler.reconcile(KEY) == Result()
+        assert api.count("create") == made
 
 
 async def test_lost_children_of_a_session_that_is_there_are_made_again(api: FakeApi) -> None:
