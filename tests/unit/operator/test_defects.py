@@ -14,7 +14,6 @@ from amalthea.api.settings import Settings
 from amalthea.engine.backoff import Backoff
 from amalthea.kube.client import Client
 from amalthea.model import spans
-from amalthea.model.door import NoAnswerError
 from amalthea.operator import gauges, reconcile
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
@@ -25,7 +24,7 @@ from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Choice
-from tests.support.loop import PATHS, Loop
+from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 KEY = ("team", "demo")
@@ -35,10 +34,6 @@ KEY = ("team", "demo")
 async def api() -> AsyncIterator[FakeApi]:
     async with FakeApi() as started:
         yield started
-
-
-async def nobody(_: str) -> bytes:
-    raise NoAnswerError("no door")
 
 
 def loop(api: FakeApi, client: Client, clock: FakeClock) -> Loop:

@@ -9,7 +9,6 @@ from aiohttp import web
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.model.door import NoAnswerError
 from amalthea.testing import faults
 from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
@@ -17,7 +16,7 @@ from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.faults import Fault
 from amalthea.testing.objects import Choice
-from tests.support.loop import PATHS, Loop
+from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 KEY = ("team", "demo")
@@ -31,10 +30,6 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 async def api() -> AsyncIterator[FakeApi]:
     async with FakeApi() as started:
         yield started
-
-
-async def nobody(_: str) -> bytes:
-    raise NoAnswerError("no door")
 
 
 def at(part: str, code: int, message: str = "a fault") -> Fault:

@@ -10,12 +10,11 @@ from amalthea.api import names
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Stale
 from amalthea.kube.client import Client
-from amalthea.model.door import NoAnswerError
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Choice
-from tests.support.loop import PATHS, Loop
+from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 LATER = START + timedelta(minutes=5)
@@ -27,10 +26,6 @@ ADOPTS = {"enabled": True, "type": "token", "secretRef": {"name": "door", "key":
 async def api() -> AsyncIterator[FakeApi]:
     async with FakeApi() as started:
         yield started
-
-
-async def nobody(_: str) -> bytes:
-    raise NoAnswerError("no door")
 
 
 def begin(api: FakeApi, client: Client, builder: SessionBuilder) -> Loop:

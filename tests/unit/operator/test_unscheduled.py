@@ -8,7 +8,6 @@ from aiohttp import web
 
 from amalthea.api import names
 from amalthea.kube.client import Client
-from amalthea.model.door import NoAnswerError
 from amalthea.model.times import rfc3339
 from amalthea.operator.inquirer import UNANSWERED_FOR
 from amalthea.testing import faults
@@ -16,15 +15,11 @@ from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import unscheduled_pod
-from tests.support.loop import PATHS, Loop
+from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 KEY = ("team", "demo")
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-async def nobody(_: str) -> bytes:
-    raise NoAnswerError("no door")
 
 
 class Life:

@@ -14,14 +14,13 @@ from amalthea.api.schema import Manifest
 from amalthea.build.contested import detail
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.kube.client import Client
-from amalthea.model.door import NoAnswerError
 from amalthea.operator.wars import PEACE, WAITS, Wars
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Choice, Happened
-from tests.support.loop import PATHS, Loop
+from tests.support.loop import PATHS, Loop, nobody
 
 KEY, UID = ("team", "demo"), "uid-of-demo"
 SERVICE, INGRESS = ("Service", "demo"), ("Ingress", "demo")
@@ -165,10 +164,6 @@ def test_fields_and_culprit_are_named_and_no_value() -> None:
     write = Patch(SERVICE, tuple({"op": "add", "path": path, "value": value} for path, value in wanted.items()))
     assert detail(LIVE, write) == " (metadata.labels.x/y, spec.ports; the last to write it was policies)"
     assert detail({"metadata": {}}, Patch(SERVICE, ())) == ""
-
-
-async def nobody(_: str) -> bytes:
-    raise NoAnswerError("no door")
 
 
 class Life:
