@@ -108,7 +108,7 @@ class Reconciler:
         refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
         failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(uid)
         findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
-        due, own = await self._announce(key, plan, findings)
+        due, own = await self._announce(key, observed, plan, findings)
         _raise_for((*own, *failed))
         return self._next((due, truce.again), (*own, *failed), changes.findings)
 
@@ -121,7 +121,7 @@ class Reconciler:
         own: tuple[Refusal, ...] = ()
         held = self._hands.refusals.of_own(key, FINALIZER)
         try:
-            _, own = await self._announce(key, plan, (held.finding,) if held is not None else ())
+            _, own = await self._announce(key, observed, plan, (held.finding,) if held is not None else ())
         except Exception as error:  # noqa: BLE001 raised below
             untold = error
         # Looked up anew: the status that was just written has moved the session's resource version.
@@ -152,14 +152,14 @@ class Reconciler:
         return compare(observed, plan, children(subject, material), users_wish)
 
     async def _announce(
-        self, key: Key, plan: Plan, findings: tuple[Finding, ...]
+        self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]
     ) -> tuple[datetime | None, tuple[Refusal, ...]]:
-        """Tell how the session is now, and end what is due.
+        """Tell how the session is now, and end what is due. A user who asked for something else since has woken it.
 
         Return when time alone can change something, and the writes of this that failed: each hinders no other.
         """
         after = self._gather(key)
-        if after is None:
+        if after is None or not after.asks_the_same_as(before):
             return None, ()
         silent_until = self._hands.inquirer.follow(after)
         door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
