@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
+from amalthea.engine import slots
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, Stale, Unavailable
 from amalthea.engine.queue import WorkQueue
-from amalthea.engine.slots import Slot, Slots
+from amalthea.engine.slots import Slot
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """The least until a wake-up: one that lies in the past, and that looking does not move, must not become a hot loop."""
@@ -45,7 +46,7 @@ class ControllerObserver(Protocol):
 class Controller:
     """Runs ``reconcile`` on the queue's keys, ``workers`` at a time, not counting those that take long.
 
-    The queue's room bounds those: let it have more than ``workers``.
+    The queue bounds those that are known to take long, and ``amalthea.kube.transport`` the requests of all.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Controller:
     ) -> None:
         self._queue = queue
         self._reconcile = reconcile
-        self._slots = Slots(workers, clock)
+        self._slots = slots.Slots(workers, clock, slots.PATIENCE)
         self._clock = clock
         self._observer = observer
         self._in_flight: set[asyncio.Task[None]] = set()

@@ -3,14 +3,14 @@
 Filled by the stores' listeners and by timers, emptied by ``controller.py``. A key says *that* something may have
 changed, never what: whoever gets it looks at the whole.
 
-Every other key that is handed out is of the most urgent class. The one after goes to the namespace whose turn it is, to
-its key that has waited longest, whatever the class. So a namespace that waits gets half of an equal share at least, no
-class starves, and a user's wish waits for one key of others at most.
+Every other key that is handed out is of the most urgent class. The one after goes to the namespace whose turn it is:
+its news and its background by turns, and its users' wishes where nothing else of it waits. So a namespace that waits
+gets half of an equal share at least, no class starves, news do not wait until a crowd of wishes is through, and a
+user's wish waits for one key of others at most.
 
-Work that hangs takes up room. A namespace is handed another key only while it has fewer keys in work than there is room
-left (a dynamic threshold, as in network switches): alone it takes half of the room, and however many namespaces hang,
-they leave some for the others. Its keys that took long the last time count for themselves, so that they leave room for
-their neighbours, too.
+What took long the last time may hang again. There is room for so many of these keys, and a namespace is handed another
+one only while it has fewer of them in work than there is room left (a dynamic threshold, as in network switches). All
+other keys need no room: a worker is enough, and ``slots.py`` frees the workers of those that turn out to hang.
 """
 
 import asyncio
@@ -37,14 +37,8 @@ class Priority(enum.IntEnum):
     BACKGROUND = 2
 
 
-class _Waiting(NamedTuple):
-    flow: Flow
-    priority: Priority
-
-
 class _Working(NamedTuple):
     flow: Flow
-    priority: Priority
     since: float
 
 
@@ -55,19 +49,20 @@ class WorkQueue:
     """
 
     def __init__(self, clock: Clock, backoff: Backoff, room: float = math.inf) -> None:
-        """Make an empty queue; ``room`` is how many keys may be in work at once."""
+        """Make an empty queue; ``room`` is how many keys may be in work at once of those that took long before."""
         self._clock = clock
         self._backoff = backoff
         self._timers = Timers(clock)
         self._room = room
-        self._ready: dict[Key, _Waiting] = {}
+        self._ready: dict[Key, Flow] = {}
         self._urgent = tuple(Turns() for _ in Priority)
         self._all = Turns()
         self._all_next = False  # whether the next key is that of the flow whose turn it is
         self._changed = asyncio.Event()  # something was added or is done since nothing could be handed out
         self._in_work: dict[Key, _Working] = {}
-        self._places: dict[Flow, int] = {}  # how many keys of a flow are in work
         self._slow: set[Key] = set()
+        self._places: dict[str, int] = {}  # how many keys that took long before are in work, by namespace
+        self._taken = 0  # and in all
         self._again: dict[Key, Priority] = {}
         self._failures: dict[Key, int] = {}
         self._resting = asyncio.Event()
@@ -85,19 +80,15 @@ class WorkQueue:
         if key in self._in_work:
             self._again[key] = min(priority, self._again.get(key, priority))
         elif waiting is None:
-            flow = Flow(key[0], key in self._slow)
-            self._ready[key] = _Waiting(flow, priority)
-            self._urgent[priority].add(flow, key)
-            self._all.add(flow, key)
+            self._enter(key, Flow(key[0], key in self._slow, priority))
             self._changed.set()
         elif priority < waiting.priority:
             self._move(key, priority)
 
     def drop(self, key: Key) -> None:
         """Forget a key that is not in work: what it stood for is gone, and nobody has to look."""
-        if (waiting := self._ready.pop(key, None)) is not None:
-            self._urgent[waiting.priority].remove(waiting.flow, key)
-            self._all.remove(waiting.flow, key)
+        if key in self._ready:
+            self._leave(key)
         self._timers.cancel(key)
         self._failures.pop(key, None)
         self._slow.discard(key)
@@ -110,10 +101,22 @@ class WorkQueue:
             self._move(key, Priority.BACKGROUND)
 
     def _move(self, key: Key, priority: Priority) -> None:
-        flow, former = self._ready[key]
-        self._urgent[former].remove(flow, key)
-        self._urgent[priority].add(flow, key)
-        self._ready[key] = _Waiting(flow, priority)
+        if (former := self._ready[key]).priority != priority:
+            self._enter(key, former._replace(priority=priority))  # first, so that its namespace keeps its turn
+            self._remove(key, former)
+
+    def _enter(self, key: Key, flow: Flow) -> None:
+        self._ready[key] = flow
+        self._urgent[flow.priority].add(flow, key)
+        self._all.add(flow, key)
+
+    def _leave(self, key: Key) -> Flow:
+        self._remove(key, flow := self._ready.pop(key))
+        return flow
+
+    def _remove(self, key: Key, flow: Flow) -> None:
+        self._urgent[flow.priority].remove(flow, key)
+        self._all.remove(flow, key)
 
     def add_at(self, key: Key, due: datetime, priority: Priority = Priority.BACKGROUND) -> None:
         """Add ``key`` at ``due`` by the wall clock, unless its timer is due earlier."""
@@ -132,12 +135,10 @@ class WorkQueue:
         while (key := self._next()) is None:
             self._changed.clear()
             await self._changed.wait()
-        flow, priority = self._ready.pop(key)
-        self._urgent[priority].remove(flow, key)
-        self._all.remove(flow, key)
+        flow = self._leave(key)
         self._all_next = not self._all_next
-        self._in_work[key] = _Working(flow, priority, self._clock.monotonic())
-        self._places[flow] = self._places.get(flow, 0) + 1
+        self._in_work[key] = _Working(flow, self._clock.monotonic())
+        self._take(flow, 1)
         self._timers.cancel(key)
         return key
 
@@ -147,14 +148,19 @@ class WorkQueue:
 
     def _may(self, flow: Flow) -> bool:
         """Tell whether another key of a flow may be in work."""
-        return self._places.get(flow, 0) < self._room - len(self._in_work)
+        return not flow.slow or self._places.get(flow.namespace, 0) < self._room - self._taken
+
+    def _take(self, flow: Flow, places: int) -> None:
+        if flow.slow:
+            self._taken += places
+            self._places[flow.namespace] = self._places.get(flow.namespace, 0) + places
+            if not self._places[flow.namespace]:
+                del self._places[flow.namespace]
 
     def done(self, key: Key) -> None:
         """Say that the work on ``key`` has ended, well or not."""
-        flow, _, since = self._in_work.pop(key)
-        self._places[flow] -= 1
-        if not self._places[flow]:
-            del self._places[flow]
+        flow, since = self._in_work.pop(key)
+        self._take(flow, -1)
         if self._clock.monotonic() - since < PATIENCE:
             self._slow.discard(key)
         else:
@@ -197,4 +203,4 @@ class WorkQueue:
         self._failures.pop(key, None)
 
     def _priority(self, key: Key) -> Priority:
-        return self._in_work[key].priority if key in self._in_work else Priority.BACKGROUND
+        return Priority(self._in_work[key].flow.priority) if key in self._in_work else Priority.BACKGROUND

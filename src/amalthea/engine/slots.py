@@ -1,7 +1,7 @@
 """So many at a time, and none holds up the others for long: what takes too long gives its place away and goes on.
 
 Used for passes over sessions (``controller.py``) and for requests (``amalthea.kube.transport``): a webhook that hangs
-for half a minute must not leave the others without a worker or a connection. The queue bounds how many go on.
+for half a minute must not leave the others without a worker or a connection. The transport bounds how many go on.
 """
 
 import asyncio
@@ -11,21 +11,22 @@ from contextlib import asynccontextmanager
 from amalthea.engine.ports import Cancellable, Clock
 
 PATIENCE = 1.0
-"""Seconds after which a place is given away. A pass with all its writes takes a tenth of that where all is well."""
+"""Seconds after which a pass gives its place away. One with all its writes takes a tenth of that where all is well."""
 
 
 class Slot:
     """A place that was taken."""
 
-    def __init__(self, free: asyncio.Semaphore, clock: Clock) -> None:
+    def __init__(self, free: asyncio.Semaphore, clock: Clock, patience: float) -> None:
         self._free = free
         self._clock = clock
+        self._patience = patience
         self._held = True
         self._alarm: Cancellable | None = None
 
     def begin(self) -> None:
         """Begin what the place is for: its time runs."""
-        self._alarm = self._clock.call_at(self._clock.monotonic() + PATIENCE, self.give_back)
+        self._alarm = self._clock.call_at(self._clock.monotonic() + self._patience, self.give_back)
 
     def give_back(self) -> None:
         """Give the place back, unless that has been done."""
@@ -37,16 +38,17 @@ class Slot:
 
 
 class Slots:
-    """So many places."""
+    """So many places, each for ``patience`` seconds at most."""
 
-    def __init__(self, count: int, clock: Clock) -> None:
+    def __init__(self, count: int, clock: Clock, patience: float) -> None:
         self._free = asyncio.Semaphore(count)
         self._clock = clock
+        self._patience = patience
 
     async def take(self) -> Slot:
         """Wait for a place."""
         await self._free.acquire()
-        return Slot(self._free, self._clock)
+        return Slot(self._free, self._clock, self._patience)
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 The lower half of ``client.py``, which knows what to ask; also used by ``watch.py``, whose answers do not end.
 """
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -26,6 +27,16 @@ from amalthea.kube.config import Config
 
 TIME_LIMIT = 30.0
 """Seconds for a request and its whole answer."""
+
+PATIENCE = 0.25
+"""Seconds after which a request gives its place in the pool away. Shorter than that of a pass, which may make half a
+dozen requests: if all of them hang, those of other sessions find a place all the same."""
+
+MOST = 256
+"""Requests under way at once, those that hang included: each takes a tenth of a MiB. Beyond that the oldest one is
+given up as if its time were over, so that a crowd that hangs takes neither the memory nor the place of anybody else."""
+
+_NO_LIMITS = aiohttp.ClientTimeout(total=None)
 
 _KEEP_ALIVE = 60.0
 """Seconds for which an idle connection is kept: less than servers and balancers do, more than the next write takes."""
@@ -79,7 +90,8 @@ class Transport:
         self._config = config
         self._observer = observer
         self._date_observer = date_observer
-        self._slots = Slots(pool, SystemClock())
+        self._slots = Slots(pool, SystemClock(), PATIENCE)
+        self._under_way: dict[asyncio.Timeout, None] = {}  # the oldest first
         self._requests: aiohttp.ClientSession
         self._streams: aiohttp.ClientSession
 
@@ -93,14 +105,35 @@ class Transport:
         await self._streams.close()
 
     async def send(self, request: Request) -> bytes:
-        """Return the answer's body, within TIME_LIMIT once it is sent; raise ``errors.ApiError``.
+        """Return the answer's body, within TIME_LIMIT once it is sent, or sooner in a crowd; raise ``errors.ApiError``.
 
         Not sent twice, but for two cases: a 401 that another token may cure, and (aiohttp does that) a GET, PUT or
         DELETE whose connection broke before any answer.
         """
-        limits = aiohttp.ClientTimeout(total=TIME_LIMIT)
-        async with self._slots.one(), self._exchange(self._requests, request, limits) as response:
-            return await response.read()
+        try:
+            async with (
+                self._slots.one(),
+                self._in_time(),
+                self._exchange(self._requests, request, _NO_LIMITS) as response,
+            ):
+                return await response.read()
+        except TimeoutError as error:
+            raise errors.unreachable(str(request), error) from None
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise TimeoutError in the body after TIME_LIMIT, or once it is the oldest of too many."""
+        async with asyncio.timeout(TIME_LIMIT) as limit:
+            self._under_way[limit] = None
+            if len(self._under_way) > MOST:
+                oldest = next(iter(self._under_way))
+                del self._under_way[oldest]
+                if not oldest.expired():
+                    oldest.reschedule(asyncio.get_running_loop().time())
+            try:
+                yield
+            finally:
+                self._under_way.pop(limit, None)
 
     @asynccontextmanager
     async def stream(self, request: Request, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -126,6 +159,9 @@ class Transport:
                     body = await response.read()
                     raise errors.from_answer(str(request), status, body, response.headers.get("Retry-After"))
                 yield response
+        except asyncio.CancelledError:
+            status = 0
+            raise
         except (aiohttp.ClientError, OSError) as error:  # OSError includes TimeoutError
             status = 0
             raise errors.unreachable(str(request), error) from None

@@ -23,6 +23,7 @@ from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
+from amalthea.kube.transport import MOST
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
 from amalthea.operator import observers, process
@@ -51,8 +52,8 @@ STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
-ROOM = 6
-"""Passes per worker that may be under way, with those that hang: each holds some memory and a connection or more."""
+ROOM = MOST // 6
+"""Passes at a time over sessions that took long before: each may have half a dozen requests under way."""
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -70,7 +71,7 @@ class Operator:
         self._settings = settings
         self._metrics = metrics
         backoff = Backoff(self._random)
-        self.queue = WorkQueue(self.clock, backoff, ROOM * settings.workers)
+        self.queue = WorkQueue(self.clock, backoff, ROOM)
         self.caches = Caches(self._wake)
         self._at_work = False
         self._reflectors = [

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -17,6 +18,8 @@ from tests.unit.engine.things import Half, WorkTold
 
 USER, NEWS, BACKGROUND = Priority
 WISH: Key = ("team", "new")
+WORKERS, ROOM = 16, 42
+"""As in earnest."""
 
 
 def queue(room: float = float("inf")) -> WorkQueue:
@@ -114,6 +117,22 @@ async def test_any_mixture_is_fair_at_any_time() -> None:
         assert max(since.values(), default=0) <= 2 * most + 1
 
 
+@pytest.mark.parametrize("rest", [0, 500])
+async def test_news_do_not_wait_until_a_crowd_of_wishes_is_through(rest: int) -> None:
+    """A course begins: a hundred sessions are created at once, and the first of them are up."""
+    waiting = queue()
+    for number in range(100):
+        waiting.add(("team", f"new-{number}"), USER)
+    for number in range(rest):
+        waiting.add(("team", f"rest-{number}"), BACKGROUND)
+    news = [("team", f"pod-{number}") for number in range(10)]
+    for key in news:
+        waiting.add(key, NEWS)
+    order = [await served(waiting) for _ in range(100)]
+    assert max(order.index(key) for key in news) <= (40 if rest else 20)
+    assert sum(key[1].startswith("new") for key in order) >= 50
+
+
 async def test_what_waited_for_a_new_leader_makes_no_users_wish_wait() -> None:
     waiting = queue()
     for number in range(100):
@@ -137,14 +156,33 @@ async def test_a_wish_that_fails_is_tried_again_behind_fresh_ones_and_before_the
     assert order == [("team", "fresh"), WISH, ("team", "rest")]
 
 
-@pytest.mark.parametrize("hanging", [1, 2, 5, 20])
-async def test_however_many_namespaces_hang_there_is_room_for_another(hanging: int) -> None:
-    waiting = queue(room=64)
-    for number in range(1000):
-        waiting.add((f"hangs-{number % hanging}", f"s{number}"), USER)
+async def took_long(queue: WorkQueue, clock: FakeClock, keys: Iterable[Key]) -> None:
+    """Have keys looked at, each for longer than most take."""
+    for key in keys:
+        queue.add(key)
+    taken = [await queue.get() for _ in range(queue.depth)]
+    await clock.advance(PATIENCE)
+    for key in taken:
+        queue.done(key)
+
+
+async def all_at_once(queue: WorkQueue) -> list[Key]:
+    """Hand out all keys that need not wait."""
     taken: list[Key] = []
-    while (key := await at_once(waiting)) is not None:
+    while (key := await at_once(queue)) is not None:
         taken.append(key)
+    return taken
+
+
+@pytest.mark.parametrize("hanging", [1, 2, 5, 20])
+async def test_however_many_namespaces_hang_there_is_room_for_another_that_may_hang(hanging: int) -> None:
+    clock = FakeClock()
+    waiting = WorkQueue(clock, Backoff(Half()), room=64)
+    crowd = [(f"hangs-{number % hanging}", f"s{number}") for number in range(1000)]
+    await took_long(waiting, clock, (*crowd, WISH))
+    for key in crowd:
+        waiting.add(key, USER)
+    taken = await all_at_once(waiting)
     shares = Counter(space for space, _ in taken)
     assert len(taken) < 64
     assert min(shares.values()) >= max(shares.values()) / 2
@@ -153,6 +191,23 @@ async def test_however_many_namespaces_hang_there_is_room_for_another(hanging: i
     waiting.done(taken[0])  # one that hung has ended: another of the crowd has its place
     waiting.done(WISH)
     assert await at_once(waiting) is not None
+
+
+@pytest.mark.parametrize("hanging", [1, 96, 1000])
+async def test_no_crowd_that_hangs_takes_the_room_of_who_never_did(hanging: int) -> None:
+    clock = FakeClock()
+    waiting = WorkQueue(clock, Backoff(Half()), room=64)
+    crowd = [(f"hangs-{number % hanging}", f"s{number}") for number in range(1000)]
+    await took_long(waiting, clock, crowd)
+    for key in crowd:
+        waiting.add(key, USER)
+    assert len(await all_at_once(waiting)) <= 64
+    for key in (WISH, ("hangs-0", "new")):
+        waiting.add(key)
+        assert await at_once(waiting) == key
+    waiting.done(WISH)
+    waiting.add(WISH)
+    assert await at_once(waiting) == WISH  # it took no time, so it still needs no room
 
 
 class TimedOut(Unavailable):
@@ -167,8 +222,8 @@ class World:
     looked_at: dict[Key, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), room=96)
-        controller = Controller(self.queue, self._work, 16, self.clock, WorkTold())
+        self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), ROOM)
+        controller = Controller(self.queue, self._work, WORKERS, self.clock, WorkTold())
         self.running = asyncio.create_task(controller.run())
 
     async def _work(self, key: Key) -> Result:
@@ -191,7 +246,8 @@ class World:
 
 @pytest.mark.parametrize(
     ("spaces", "sessions", "turns"),
-    [(1, 16, 1), (1, 40, 1), (3, 300, 1), (10, 300, 2)],  # ten other users' wishes come before: a turn more
+    # Wishes of other namespaces that came before are looked at before, sixteen in a second, at most two of each.
+    [(1, 16, 1), (1, 40, 1), (1, 1000, 1), (3, 300, 1), (10, 300, 2), (96, 96, 7), (160, 480, 21)],
 )
 async def test_a_webhook_that_hangs_holds_up_nobody_elses_session(spaces: int, sessions: int, turns: int) -> None:
     world = World()
@@ -211,9 +267,9 @@ async def test_a_session_that_hangs_holds_up_no_neighbour_of_its_namespace() -> 
     world = World()
     for number in range(100):
         world.queue.add(("team", f"hangs-{number}"), USER)
-    await world.clock.advance(100)
+    assert await world.wait_of(("team", "first")) <= 100 / WORKERS * PATIENCE + 0.11  # behind all of them
     waits = []
-    for number in range(30):
+    for number in range(40):
         waits.append(await world.wait_of(("team", f"s{number}")))
         await world.clock.advance(2.7)
     assert max(waits) <= PATIENCE + 0.11
@@ -225,12 +281,7 @@ async def test_slow_sessions_give_their_namespaces_no_second_share() -> None:
     clock = FakeClock()
     waiting = WorkQueue(clock, Backoff(Half()))
     slow = [(f"team-{number % 9}", f"slow-{number}") for number in range(90)]
-    for key in slow:
-        waiting.add(key)
-    taken = [await waiting.get() for _ in slow]
-    await clock.advance(PATIENCE)
-    for key in taken:
-        waiting.done(key)
+    await took_long(waiting, clock, slow)
     for key in (*slow, *((space, f"quick-{name}") for space, name in slow), *(("quiet", str(n)) for n in range(90))):
         waiting.add(key, BACKGROUND if key[0] == "quiet" else USER)
     served_spaces: Counter[str] = Counter()
