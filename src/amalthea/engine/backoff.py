@@ -8,6 +8,10 @@ LONGEST_ASKED = 60.0
 """Seconds: the most that a server is given which asks to be left alone (Retry-After)."""
 
 
+KNOCK = 1.5
+"""Seconds between attempts at a connection that nobody takes: that costs the server nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Exponential backoff with jitter: ``base`` seconds, ``factor`` times more per failure up to ``cap``.
@@ -27,4 +31,11 @@ class Backoff:
         """
         # The exponent is bounded because a float overflows after a thousand failures, which takes one bad night.
         exponential = min(self.cap, self.base * self.factor ** min(failures - 1, 32))
-        return max(min(at_least or 0.0, LONGEST_ASKED), exponential * (0.75 + self.random.random() / 2))
+        return max(min(at_least or 0.0, LONGEST_ASKED), self._jittered(exponential))
+
+    def knock(self) -> float:
+        """Return seconds to wait while nobody takes the connection, however often that was tried."""
+        return self._jittered(KNOCK)
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (0.75 + self.random.random() / 2)

@@ -1,7 +1,7 @@
 """What the engine asks of the world: where objects come from, what time it is, what is left to chance.
 
 ``amalthea.kube`` implements ``Source`` over HTTP, ``clock.py`` implements ``Clock``, ``amalthea.testing`` fakes them.
-The three exceptions are all that the engine tells apart; ``amalthea.kube.errors`` derives its own from them.
+The four exceptions are all that the engine tells apart; ``amalthea.kube.errors`` derives its own from them.
 """
 # ruff: noqa: N818 an exception is named by what happened
 
@@ -108,6 +108,10 @@ class Unavailable(Exception):
     """The server cannot answer now: back off, for ``retry_after`` seconds where it named a time."""
 
     retry_after: float | None = None
+
+
+class Refused(Unavailable):
+    """Nobody took the connection: another attempt costs the server nothing."""
 
 
 class Stale(Exception):

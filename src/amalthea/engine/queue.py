@@ -198,6 +198,12 @@ class WorkQueue:
         self.add(key, self._priority(key))
         return 0.0
 
+    def hasten(self) -> None:
+        """Try again now whatever failed, since what it failed on is well: the next failures are the first again."""
+        failed, self._failures = self._failures, {}
+        for key in failed:
+            self.add(key, Priority.NEWS)
+
     def forget(self, key: Key) -> None:
         """After a success: the next failure is the first again."""
         self._failures.pop(key, None)

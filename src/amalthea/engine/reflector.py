@@ -9,7 +9,7 @@ import math
 from typing import Generic, NoReturn, Protocol
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.ports import Clock, Expired, Source, T, Unavailable
+from amalthea.engine.ports import Clock, Expired, Refused, Source, T, Unavailable
 from amalthea.engine.store import Store
 
 WATCH_SPACING = 1.0
@@ -34,7 +34,14 @@ class ReflectorObserver(Protocol):
         ...
 
     def failed(self, name: str, error: Exception, retry_in: float) -> None:
-        """A list or a watch failed; the next one starts in ``retry_in`` seconds."""
+        """A list or a watch failed; the next one starts in ``retry_in`` seconds.
+
+        Of connections that nobody takes, one after the other, only the first is told.
+        """
+        ...
+
+    def back(self, name: str) -> None:
+        """The server takes connections again."""
         ...
 
 
@@ -54,6 +61,7 @@ class Reflector(Generic[T]):
         self._heard_at: float | None = None
         self._version: str | None = None
         self._failures = 0
+        self._refused = False
 
     @property
     def silent_for(self) -> float:
@@ -74,6 +82,7 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> str:
         listed = await self._source.list()
+        self._reached()
         self._heard_at = self._clock.monotonic()
         self._store.replace(listed)
         self._version = listed.resource_version
@@ -88,6 +97,7 @@ class Reflector(Generic[T]):
         """
         moved = False
         async with self._source.watch(version) as events:
+            self._reached()
             async for event in events:
                 self._heard_at = self._clock.monotonic()
                 self._store.apply(event)
@@ -100,6 +110,9 @@ class Reflector(Generic[T]):
         return moved
 
     async def _recover(self, error: Exception) -> None:
+        if isinstance(error, Refused):
+            await self._knock(error)
+            return
         if isinstance(error, Expired):
             self._version = None
         self._failures += 1
@@ -107,6 +120,18 @@ class Reflector(Generic[T]):
         delay = self._backoff.delay(self._failures, at_least=asked)
         self._observer.failed(self.name, error, delay)
         await self._clock.sleep(delay)
+
+    async def _knock(self, error: Refused) -> None:
+        delay = self._backoff.knock()
+        if not self._refused:
+            self._refused = True
+            self._observer.failed(self.name, error, delay)
+        await self._clock.sleep(delay)
+
+    def _reached(self) -> None:
+        if self._refused:
+            self._refused = False
+            self._observer.back(self.name)
 
     async def _rest(self, started: float, *, moved: bool) -> None:
         """Wait before the next watch: a server that ends watches at once must not be asked without pause."""

@@ -12,6 +12,7 @@
     ├── TooManyRequests  429  back off, not less than asked (engine's Unavailable)
     ├── ServerError      5xx  back off (engine's Unavailable)
     └── Unreachable        -  no answer at all: whether a write was done is unknown; back off (engine's Unavailable)
+        └── NotConnected   -  nobody took the connection: nothing was done; knock again soon (engine's Refused)
 
 No message holds a request's body or a token: only the verb, the path, and what the server said, without the values
 that it quotes: of a refused patch that is the whole object, be it a Secret.
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from amalthea.engine.ports import Expired, Stale, Unavailable
+from amalthea.engine.ports import Expired, Refused, Stale, Unavailable
 
 _LONGEST_TEXT = 300
 """Characters of an answer that is no Status (a proxy's page) that go into a message."""
@@ -142,6 +143,10 @@ class Unreachable(ApiError, Unavailable):
     """No connection, a broken one, or no answer in time."""
 
 
+class NotConnected(Unreachable, Refused):
+    """The connection was refused, or reset before it was complete."""
+
+
 _BY_STATUS: dict[int, type[ApiError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -183,7 +188,9 @@ def from_status(request: str, described: Status, status: int = 0, retry_after: f
 def unreachable(request: str, error: Exception) -> Unreachable:
     """Return the error for a request that got no answer."""
     told = str(error) or type(error).__name__
-    return Unreachable(Failure(0, "Unreachable", told), request)
+    cause = getattr(error, "os_error", None)  # aiohttp's, of a connection that did not come about
+    kind = NotConnected if isinstance(cause, ConnectionError) else Unreachable
+    return kind(Failure(0, "Unreachable", told), request)
 
 
 def _without_values(message: str) -> str:

@@ -80,7 +80,7 @@ class Operator:
                 self.caches.stores[kind],
                 self.clock,
                 backoff,
-                observers.Watching(metrics),
+                observers.Watching(metrics, self.queue.hasten),
             )
             for kind, watched in WATCHED.items()
         ]

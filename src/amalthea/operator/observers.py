@@ -1,6 +1,7 @@
 """What the engine, the client and the sessions tell of themselves, as logs and metrics."""
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from amalthea.api.types import Status
@@ -20,8 +21,10 @@ _log = logging.getLogger("amalthea.operator")
 class Watching:
     """Told by the reflectors."""
 
-    def __init__(self, metrics: OperatorMetrics) -> None:
+    def __init__(self, metrics: OperatorMetrics, try_again: Callable[[], None]) -> None:
+        """Count; `try_again` has those looked at that failed while the API server was away."""
         self._metrics = metrics
+        self._try_again = try_again
 
     def listed(self, name: str, count: int) -> None:
         self._metrics.relists.labels(name).inc()
@@ -35,6 +38,10 @@ class Watching:
         _log.warning(
             "watch failed, trying again", extra={"kind": name, "error": str(error), "retry_in": round(retry_in, 1)}
         )
+
+    def back(self, name: str) -> None:
+        _log.info("the API server takes connections again", extra={"kind": name})
+        self._try_again()
 
 
 class Working:

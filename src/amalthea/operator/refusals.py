@@ -15,7 +15,7 @@ from amalthea.build.applied import digest
 from amalthea.build.patches import Operation
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.backoff import LONGEST_ASKED
-from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.engine.ports import Clock, Key, Refused, Stale
 from amalthea.kube.errors import ApiError
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
@@ -137,6 +137,8 @@ class Refusals:
     def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
         """Remember a write that failed in a way that may pass by itself."""
         refusal = self._keep(namespace, write, finding)
+        if isinstance(error, Refused):  # nobody was asked, so this is no attempt; the queue says when the next one is
+            refusal = replace(refusal, until=self._clock.now(), attempts=refusal.attempts - 1)
         asked = timedelta(seconds=min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED))
         refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))
         self._known[namespace, write.child] = refusal

@@ -171,6 +171,27 @@ async def test_failures_in_a_row_wait_longer_each_time(queue: WorkQueue, clock: 
     assert await taken(queue) == ["a"]
 
 
+async def test_what_failed_while_the_server_was_away_is_tried_as_soon_as_it_is_back(
+    queue: WorkQueue, clock: FakeClock
+) -> None:
+    for _ in range(5):
+        for key in (A, B):
+            queue.add(key)
+            queue.retry(await queue.get())
+            queue.done(key)
+    queue.add(B)
+    queue.add(C)
+    assert queue.depth == 2
+    assert await queue.get() == B
+    queue.hasten()
+    assert await taken(queue) == ["c", "a"]  # and B again, once it is done
+    queue.done(B)
+    assert await taken(queue) == ["b"]
+    assert queue.retry(B) == 1.0
+    await clock.advance(0.5)
+    assert queue.depth == 0
+
+
 async def test_a_conflict_comes_back_at_once_and_then_more_slowly(queue: WorkQueue) -> None:
     queue.add(A, Priority.USER)
     queue.add(B, Priority.USER)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.ports import Expired, Listed, WatchEvent
+from amalthea.engine.ports import Expired, Listed, Refused, WatchEvent
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.store import Store
 from amalthea.operator.caches import BLIND_AFTER
@@ -29,9 +29,16 @@ class Script:
     clock: FakeClock = field(default_factory=FakeClock)
     asked: list[str] = field(default_factory=list)
     name: str = "things"
+    away_from: float = math.inf
+    away_until: float = math.inf
+
+    def _connect(self, request: str) -> None:
+        self.asked.append(request)
+        if self.away_from <= self.clock.monotonic() < self.away_until:
+            raise Refused("refused")
 
     async def list(self) -> Listed[Thing]:
-        self.asked.append("list")
+        self._connect("list")
         answer = self.lists.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -39,7 +46,7 @@ class Script:
 
     @asynccontextmanager
     async def watch(self, resource_version: str) -> AsyncIterator[AsyncIterator[WatchEvent[Thing]]]:
-        self.asked.append(f"watch {resource_version}")
+        self._connect(f"watch {resource_version}")
         yield self._events()
 
     async def _events(self) -> AsyncIterator[WatchEvent[Thing]]:
@@ -150,6 +157,33 @@ async def test_a_server_that_sends_nothing_on_its_watches_is_listed_again_before
         for _ in range(60):
             await run.clock.advance(10)
             assert reflector.silent_for < BLIND_AFTER
+
+
+async def test_a_server_that_was_away_is_followed_again_within_two_seconds() -> None:
+    """However long it was away: nobody takes the connection, so trying costs nobody anything."""
+    for seconds in (3.0, 20.0, 60.0, 600.0):
+        run = Run(Script([listed(10)], [[changed("a", 11)]]))
+        run.script.away_from, run.script.away_until = 0.5, seconds
+        async with run.running():
+            await run.clock.advance(seconds)
+            tries = len(run.script.asked)
+            assert run.told.returns == 0
+            await run.clock.advance(2)
+            assert run.script.asked[-1] == "watch 11"
+            assert run.told.returns == 1
+        assert tries <= 3 + seconds
+        assert run.told.errors == ["things: refused"]  # a line, not thousands
+
+
+async def test_an_error_of_a_server_that_has_come_back_is_the_first_one() -> None:
+    run = Run(Script([listed(10)], [[RuntimeError("starting")], [RuntimeError("starting")]]))
+    run.script.away_from, run.script.away_until = 0.0, 60.0
+    run.script.lists = [listed(10)]
+    async with run.running():
+        await run.clock.advance(61)
+        assert run.told.delays == [1.5, 1.2]
+        await run.clock.advance(1)
+        assert run.told.delays == [1.5, 1.2, 4.8]
 
 
 async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest.LogCaptureFixture) -> None:

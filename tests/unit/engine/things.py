@@ -30,6 +30,7 @@ class Told:
     leads: list[bool] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     events: int = 0
+    returns: int = 0
 
     def reconciled(self, key: Key, seconds: float) -> None:
         self.seconds.append(seconds)
@@ -53,6 +54,10 @@ class WatchTold(Told):
     def failed(self, name: str, error: Exception, retry_in: float) -> None:
         self.errors.append(f"{name}: {error}")
         self.delays.append(retry_in)
+
+    def back(self, name: str) -> None:
+        assert name
+        self.returns += 1
 
 
 class WorkTold(Told):

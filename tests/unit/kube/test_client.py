@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from amalthea import __version__
-from amalthea.engine.ports import Expired, Stale, Unavailable
+from amalthea.engine.ports import Expired, Refused, Stale, Unavailable
 from amalthea.engine.server_time import Answer
 from amalthea.kube import errors, transport
 from amalthea.kube.client import Client, Deletion
@@ -201,8 +201,16 @@ async def test_a_server_that_never_answers_is_given_up(
 
 async def test_a_server_that_is_down_is_unreachable(api: FakeApi, client: Client) -> None:
     await api.down()
-    with pytest.raises(errors.Unreachable):
+    with pytest.raises(errors.NotConnected):
         await client.get(CONFIG_MAPS, KEY, dict)
+
+
+async def test_a_connection_that_breaks_may_have_reached_the_server(api: FakeApi, client: Client) -> None:
+    """Then it may have cost the server something, and a write may have been done."""
+    api.fail("create", faults.reset())
+    with pytest.raises(errors.Unreachable) as caught:
+        await client.create(CONFIG_MAPS, "ns", {}, dict)
+    assert not isinstance(caught.value, Refused)
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "../secrets/x", "a%2fb"])
