@@ -186,9 +186,10 @@ class Operator:
 
     def _hands(self, client: Client) -> Hands:
         living = observers.Living(self._metrics, self.clock)
-        deletions, refusals = Deletions(self._metrics.deleted), Refusals(self.clock)
+        deletions, refusals, wars = Deletions(self._metrics.deleted), Refusals(self.clock), Wars(self.clock)
+        self._metrics.contested.set_function(lambda: wars.sessions)
         return Hands(
-            Applier(client, self.caches, refusals, Wars(self.clock), living),
+            Applier(client, self.caches, refusals, wars, living),
             refusals,
             Finalizer(client, self.caches),
             Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),

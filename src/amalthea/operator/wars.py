@@ -68,6 +68,11 @@ class Wars:
         self._clock = clock
         self._known: dict[str, dict[ChildKey, _War]] = {}  # the session that was written last stands last
 
+    @property
+    def sessions(self) -> int:
+        """Count the sessions of which a war is told at present."""
+        return sum(bool(self.truce(session).findings) for session in self._known)
+
     def forget(self) -> None:
         """Forget all."""
         self._known.clear()

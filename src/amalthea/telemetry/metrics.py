@@ -165,6 +165,11 @@ class OperatorMetrics:
             registry=registry,
         )
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
+        self.contested = Gauge(
+            "amalthea_contested_sessions",
+            "Sessions of which somebody else changes an object again and again.",
+            registry=registry,
+        )
         self._usage_polled_at = Gauge(
             "amalthea_usage_poll_timestamp_seconds",
             "When the metrics API last told what sessions use, in Unix time; 0 if it never did.",

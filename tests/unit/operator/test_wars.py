@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
+from amalthea.api.settings import Settings
 from amalthea.build.contested import detail
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.kube.client import Client
+from amalthea.kube.config import Config
+from amalthea.operator.instance import Operator
 from amalthea.operator.wars import PEACE, WAITS, Wars
+from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
@@ -114,8 +119,10 @@ async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None
     war = Pass()
     await war.fight(WAITS[0] + WAITS[1] + WAITS[2], patch())
     assert war.wars.truce(UID).findings == ()
+    assert war.wars.sessions == 0
     war.want(patch())
     war.want(patch())
+    assert war.wars.sessions == 1
     (finding,) = war.wars.truce(UID).findings
     assert (finding.condition, finding.reason, finding.fatal) == (
         ConditionType.CHILDREN_IN_PLACE,
@@ -128,6 +135,14 @@ async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None
     await war.clock.advance(PEACE.total_seconds())
     assert war.wars.truce(UID).findings == ()
     assert war.wars.truce(UID).again is None
+    assert war.wars.sessions == 0
+
+
+def test_an_alert_can_tell_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wars, "sessions", 3)
+    client, registry = Client(Config(server="http://nowhere")), CollectorRegistry()
+    Operator(client, Settings(), OperatorMetrics(registry), FakeClock())
+    assert registry.get_sample_value("amalthea_contested_sessions") == 3
 
 
 async def test_what_was_written_long_ago_is_not_kept_in_memory() -> None:
