@@ -9,7 +9,7 @@ from amalthea.api import quantities
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.build import applied, data_source_claims, patches, workload
-from amalthea.build.obstacles import files_at_risk, name_taken, terminating
+from amalthea.build.obstacles import files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.build.writes import Changes, Create, Delete, Patch
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
@@ -43,7 +43,8 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
         at_risk = observed.files_at_risk and key == ("PersistentVolumeClaim", observed.name)
         return Changes(findings=(files_at_risk(key) if at_risk else terminating(key),))
     if not observed.owns(child):
-        return Changes(findings=(name_taken(key),))
+        given = isinstance(child, ClaimView) and child.metadata.controller is None
+        return Changes(findings=(made_beforehand(key) if given else name_taken(key),))
     if key[0] in WORKLOADS:
         return workload.compare(observed, plan, manifest, wish)
     return _existing(observed, plan, child, manifest)
@@ -72,14 +73,11 @@ def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manife
         and key not in observed.edited
         and not patches.metadata_differs(child, manifest)
     )
-    if in_order or not plan.children_may_change:
-        return Changes(findings=findings)
-    operations = (
-        patches.guard(child),
-        *patches.metadata(child, manifest, before, after),
-        *patches.sections(manifest),
-    )
-    return Changes((Patch(key, operations),), findings)
+    operations = patches.adopt(child, manifest)
+    if plan.children_may_change and not in_order:
+        operations += [*patches.metadata(child, manifest, before, after), *patches.sections(manifest)]
+    writes = (Patch(key, (patches.guard(child), *operations)),) if operations else ()
+    return Changes(writes, findings)
 
 
 def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Changes:

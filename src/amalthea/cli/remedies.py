@@ -183,6 +183,10 @@ REMEDIES: dict[str, Remedy] = {
     Failure.CLONE_FAILED: _clone,
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),
+    Failure.HELD_DOWN: _all(
+        _runs("See what holds it down, and since when:", "describe statefulset,job {name}"),
+        _says("If it should run now, pause and resume it."),
+    ),
     Failure.QUOTA_EXCEEDED: _all(
         _runs("See what the namespace may use and uses:", "describe quota"),
         _runs("See which sessions could be paused or deleted:", "get ams"),
@@ -212,7 +216,7 @@ REMEDIES: dict[str, Remedy] = {
         lambda _: iter([Advice(text="Read what each field means:", command="kubectl explain ams.spec")]),
     ),
     Reason.INTERNAL_ERROR: _says("Tell your admin the id: the operator's log has the details under it."),
-    Reason.NAME_TAKEN: _says("Delete what has its name, if nobody needs that, or make a new session of another name."),
+    Reason.NAME_TAKEN: _says("Make a new session of another name: what has this one's name belongs to somebody else."),
     Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
     Reason.UNAVAILABLE: _says("Wait: it is tried again by itself. If it lasts, ask your admin."),
     Reason.CONTESTED: _says("Ask your admin which program of the cluster changes it, and to stop that."),

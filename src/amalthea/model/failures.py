@@ -10,7 +10,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
-from amalthea.model.troubles import children, containers, doors, events, pods
+from amalthea.model.troubles import children, containers, doors, events, held_down, pods
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -30,7 +30,7 @@ def find(observed: Observed) -> Trouble | None:
 
 def _troubles(observed: Observed) -> Iterator[Trouble]:
     pod = observed.pod
-    yield from filter(None, [_stopped_before(observed)])
+    yield from filter(None, [held_down.trouble(observed), _stopped_before(observed)])
     if pod is not None and not readiness.completed(pod):
         yield from filter(None, (pods.stopped(pod), pods.unreachable(pod)))
         if not pod.leaving:

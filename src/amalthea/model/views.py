@@ -158,6 +158,10 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     """Native sidecars among them: init containers that keep running."""
     claims: tuple[str, ...] = ()
     """Names of the claims that its pod will mount."""
+    left_awake: bool = False
+    """Whether we meant it to have a pod when we last wrote that, by our record on it. Read while it is to have none."""
+    stilled_by: str = ""
+    """Who last set that it is to have none, as the API server knows it. Read while that is so."""
 
     @property
     def awake(self) -> bool:

@@ -37,6 +37,7 @@ SIDE_DOWN_AFTER_READY = pod(
     container(ready=True), UNREADY_SIDE, conditions=[condition("Ready", "False", "2026-11-22T13:05:00Z")]
 )
 NODE_LOST = pod(container(ready=True), conditions=[condition("Ready", "False", "2026-11-22T13:05:00Z")])
+THEIRS = [{"kind": "Deployment", "name": "demo", "uid": "else", "controller": True}]
 RUNNING: Manifest = {"state": "Running"}
 FAILING: Manifest = {"state": "Failed", "error": "It broke.", "failingSince": STARTED}
 
@@ -55,7 +56,7 @@ STATES = {
     "its pod is being evicted": ("NotReady", observed(None, AWAKE, pod(container(ready=True), leaving=True))),
     "its pod is of a StatefulSet that is not ours": (
         "NotReady",
-        observed(None, statefulset(ready=1, ownerReferences=[]), READY),
+        observed(None, statefulset(ready=1, ownerReferences=THEIRS), READY),
     ),
     "it crashes": ("Failed", observed(None, statefulset(), pod(container(state=terminated(1))))),
     "a pod crashes that is not of its StatefulSet": (
