@@ -91,6 +91,17 @@ DIFFERENCES = (
     *(
         Difference(
             session=name,
+            child=("Job" if name == "job" else "StatefulSet", name),
+            path=".spec.template.spec.securityContext.fsGroupChangePolicy",
+            ours="OnRootMismatch",
+            theirs=ABSENT,
+            reason="the modes of files stay as they are, those of SSH keys too, and large volumes are mounted at once",
+        )
+        for name in NAMES
+    ),
+    *(
+        Difference(
+            session=name,
             child=("Service", name),
             path=".metadata.annotations.traefik.ingress.kubernetes.io/service.nativelb",
             ours="true",

@@ -21,7 +21,7 @@ class ConditionType(StrEnum):
     UPDATE_PENDING = "UpdatePending"
     """True while a change waits for the session's next start, since it would restart it."""
     STORAGE_SIZED = "StorageSized"
-    """False while the volume does not have the size that the spec asks for, and will not get it."""
+    """False while the volume does not have the size or class that the spec asks for, and will not get it."""
     HEALTHY = "Healthy"
     """False while something is wrong with what the session consists of: its reason is one of `Failure`."""
     PROGRESSING = "Progressing"
@@ -103,6 +103,8 @@ class Reason(StrEnum):
     """All others say that nobody works; the proxy in front of the session is too old to tell."""
     SHRINK_REFUSED = "ShrinkRefused"
     """A volume never shrinks: nothing is lost, and nothing changes."""
+    CLASS_FIXED = "ClassFixed"
+    """A volume keeps the StorageClass that it was made with."""
     EXPANSION_REFUSED = "ExpansionRefused"
     """The StorageClass of the volume allows no expansion."""
 

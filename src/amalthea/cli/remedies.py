@@ -203,7 +203,7 @@ REMEDIES: dict[str, Remedy] = {
     Failure.VOLUME_PENDING: _all(
         _CLAIMS,
         _runs("See which kinds of volume there are:", "get storageclasses"),
-        _says("The kind of a volume is fixed: for another one, make a new session."),
+        _changes("As long as there is no volume, you may correct its class and its size (spec.session.storage):"),
     ),
     Failure.VOLUME_NOT_ATTACHED: _all(_says("Wait: it is tried again by itself."), _ASK_ABOUT_NODE),
     Failure.VOLUME_NOT_MOUNTED: _all(_data, _runs("See what the node says:", "describe pod {name}-0")),

@@ -89,7 +89,11 @@ class _Resources(Struct, frozen=True):
 
 
 class _ClaimStatus(Struct, frozen=True):
+    class _Capacity(Struct, frozen=True):
+        storage: str = ""
+
     phase: str = ""
+    capacity: _Capacity = _Capacity()
     conditions: list[ObjectCondition] = []
 
 
@@ -260,6 +264,7 @@ def claim(body: bytes | Raw) -> ClaimView:
     return ClaimView(
         faults=tuple(each.message or each.type for each in faulty),
         pending=status.phase == "Pending",
+        capacity=status.capacity.storage,
         metadata=parts.metadata,
         fingerprint=fingerprint(_resources(parts.spec).resources),
         spec=_claim_spec(parts.spec),

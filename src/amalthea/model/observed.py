@@ -158,7 +158,9 @@ class Observed:
     def files_at_risk(self) -> bool:
         """Whether somebody deleted the claim of the user's files, which are there only as long as the pod runs."""
         workload, own = self.own_workload, (claim for claim in self.claims if claim.metadata.name == self.name)
-        leaving = any(claim.metadata.deletion_timestamp is not None and self.owns(claim) for claim in own)
+        leaving = any(
+            claim.metadata.deletion_timestamp is not None and self.owns(claim) and not claim.pending for claim in own
+        )
         return leaving and workload is not None and workload.awake
 
     @property

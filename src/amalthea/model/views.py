@@ -215,6 +215,8 @@ class ClaimSpec(View, frozen=True, kw_only=True):
 
     access_modes: list[str] = []
     resources: ClaimResources = ClaimResources()
+    storage_class_name: str | None = None
+    """The class of its volume; the API server fills in the cluster's default where none is given."""
     volume_name: str = ""
     """The volume that it got: the kubelet speaks of that, not of the claim."""
 
@@ -225,6 +227,8 @@ class ClaimView(ChildView, frozen=True, kw_only=True):
     spec: ClaimSpec = ClaimSpec()
     pending: bool = False
     """Whether there is no volume for it yet."""
+    capacity: str = ""
+    """What its volume has, which may be less than it asks for; empty where there is none yet."""
 
 
 class SecretView(ChildView, frozen=True, kw_only=True):
