@@ -17,7 +17,7 @@ Object = dict[str, Any]
 
 SESSIONS = "/apis/amalthea.dev/v1alpha1/namespaces/{}/amaltheasessions"
 PODS = "/api/v1/namespaces/{}/pods"
-PATIENCE = 120.0
+PATIENCE = 90.0
 POLL = 0.02
 """Seconds between two looks at the program and at the page."""
 CONNECTS_WITHIN = 0.5
@@ -52,6 +52,8 @@ class Stopwatch:
         self._seen: dict[str, float] = {}
         self._began = time.monotonic()
         self._address = ""
+        self._answered: dict[str, int] = {}
+        """The last status of each page, 0 where nobody answered."""
         for path, read in ((SESSIONS, self._read_session), (PODS, self._read_pod)):
             threading.Thread(target=self._follow, args=(path, read), daemon=True).start()
 
@@ -76,7 +78,10 @@ class Stopwatch:
             thread.start()
         while lacking := [each for each in wanted if each not in seen]:
             if time.monotonic() - self._began > PATIENCE:
-                raise NotDoneError(f"{self._subject.name}: not seen within {PATIENCE:g} s: {', '.join(lacking)}")
+                told = ", ".join(
+                    f"{each} ({self._answered[each]})" if each in self._answered else each for each in lacking
+                )
+                raise NotDoneError(f"{self._subject.name}: not seen within {PATIENCE:g} s: {told}")
             time.sleep(POLL)
         return dict(seen)
 
@@ -112,6 +117,7 @@ class Stopwatch:
 
         def opens() -> bool:
             answer = ask(url, headers=headers)
+            self._answered[f"page, {ingress}"] = answer.status
             if is_waiting_page(answer):
                 self._mark(f"waiting page, {ingress}")
             return answer.is_success

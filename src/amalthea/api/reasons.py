@@ -188,6 +188,8 @@ class Failure(StrEnum):
     """Another program of the pod listens on a port of what checks who may open the session."""
     CLONE_FAILED = "CloneFailed"
     """A code repository could not be cloned."""
+    CLONE_INCOMPLETE = "CloneIncomplete"
+    """A code repository is there, without a submodule or some large files of its own."""
     JOB_FAILED = "JobFailed"
     """The job failed, and its pod does not tell why."""
     JOB_TOO_LONG = "JobTooLong"

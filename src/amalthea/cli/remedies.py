@@ -181,6 +181,9 @@ REMEDIES: dict[str, Remedy] = {
         _changes("Correct the port of the program, or take another image:"),
     ),
     Failure.CLONE_FAILED: _clone,
+    Failure.CLONE_INCOMPLETE: _says(
+        "Go on without, or follow what is said of each; the file ERROR in the repository's folder has it, too."
+    ),
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),
     Failure.HELD_DOWN: _all(

@@ -132,6 +132,10 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "out of memory": ("Failed", Failure.OUT_OF_MEMORY, observed(None, AWAKE, pod(container(state=terminated(137, "OOMKilled"))))),
     "out of disk": ("Failed", Failure.DISK_FULL, observed(None, AWAKE, pod(container(state=terminated(1, message="No space left on device"))))),
     "a clone that failed": ("Failed", Failure.CLONE_FAILED, observed(None, AWAKE, pod(init=[container("git-clone-0", terminated(128))]))),
+    "a clone without a submodule, while it starts": ("NotReady", Failure.CLONE_INCOMPLETE, observed(None, AWAKE, pod(init=[container("git-clone-0", terminated(0, message="Lacks x."))]))),
+    "a clone without a submodule": ("Running", Failure.CLONE_INCOMPLETE, observed(None, AWAKE, pod(container(ready=True), init=[container("git-clone-0", terminated(0, message="Lacks x."))]))),
+    "a clone with all of its parts": ("Running", None, observed(None, AWAKE, pod(container(ready=True), init=[container("git-clone-0", terminated(0))]))),
+    "another init container that has something to say": ("Running", None, observed(None, AWAKE, pod(container(ready=True), init=[container("mine", terminated(0, message="Hello."))]))),
     "stopped on purpose, with an exit code": ("NotReady", None, observed(None, AWAKE, gone(0, pod(container(state=terminated(143)))))),
     # Pods and nodes.
     "evicted, and its pod is gone already": ("Failed", Failure.EVICTED, after(None)),

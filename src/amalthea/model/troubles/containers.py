@@ -63,6 +63,7 @@ def troubles(pod: PodView, *, already_failed: bool) -> Iterator[Trouble]:
             yield from _waiting(pod, container, container.state.waiting, already_failed=already_failed)
         elif container.state.terminated is not None and container.state.terminated.exit_code != 0:
             yield _ended(pod, container.name, container.state.terminated)
+    yield from _incomplete_clones(pod)
 
 
 def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Iterator[Trouble]:
@@ -84,6 +85,15 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
         yield Trouble(Failure.NODE_NOT_READY, late, waiting.message, fatal=False)
     else:
         yield _not_started(container.name, reason, waiting.message)
+
+
+def _incomplete_clones(pod: PodView) -> Iterator[Trouble]:
+    """Return what is missing of repositories whose clones went well: the cloner's last words tell."""
+    for container in pod.preparing:
+        ended, policy = container.state.terminated, pod.spec_of(container.name).termination_message_policy
+        if container.name.startswith(CLONE_PREFIX) and ended is not None and policy != MESSAGE_IS_LOG:
+            if ended.exit_code == 0 and (said := ended.message.strip()):
+                yield Trouble(Failure.CLONE_INCOMPLETE, said, fatal=False)
 
 
 def _not_started(name: str, reason: str, said: str) -> Trouble:
