@@ -37,7 +37,7 @@ def sized(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) 
     """Keep the size that the claim has where it cannot have the wanted one; tell of that, or that its growth waits.
 
     A claim without a volume has its size until there is one: then it grows. One that asks for more than it got may ask
-    for less again, down to what it has: an expansion that failed is so taken back (Kubernetes 1.34 and later).
+    for less again, if that is still more than it has: so an expansion that failed is taken back (Kubernetes 1.34).
     """
     missing = _missing(claim, manifest)
     if missing > 0 and not plan.children_may_change:
@@ -49,17 +49,21 @@ def sized(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) 
     if missing >= 0:
         return kept if missing > 0 and claim.pending else manifest, told
     wanted, got = _size(manifest), claim.capacity
-    if got and quantities.parse(wanted) >= quantities.parse(got):
+    if got and quantities.parse(wanted) > quantities.parse(got):
         return manifest, told
     return kept, (_cannot_shrink(claim, wanted), *told) if of_the_files else ()
 
 
-def _cannot_shrink(claim: ClaimView, wanted: object) -> Finding:
-    has = claim.capacity or claim.spec.resources.requests.storage
+def _cannot_shrink(claim: ClaimView, wanted: str) -> Finding:
+    asked, has = claim.spec.resources.requests.storage, claim.capacity or claim.spec.resources.requests.storage
+    grows = quantities.parse(asked) > quantities.parse(has)
     return Finding(
         ConditionType.STORAGE_SIZED,
         Reason.SHRINK_REFUSED,
-        f"The volume {claim.metadata.name} has {has} and cannot shrink to {wanted}; nothing was changed. "
+        f"The volume {claim.metadata.name} has {has}, is to grow to {asked}, and that can be taken back only to more than "
+        f"it has, not to {wanted}. Set spec.session.storage.size to a little more than {has}."
+        if grows
+        else f"The volume {claim.metadata.name} has {has} and cannot shrink to {wanted}; nothing was changed. "
         f"Set spec.session.storage.size to at least {has}.",
     )
 

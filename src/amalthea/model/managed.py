@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from amalthea.api import names
 from amalthea.model.views import Pause, Time
 
 
@@ -40,8 +41,13 @@ class Managed(Struct, frozen=True):
 
     @property
     def stilled_by(self) -> str:
-        """Who set a workload's replicas or suspend last: its scale subresource counts, too."""
-        last = self._last(lambda spec: spec.replicas if spec.replicas is not None else spec.suspend)
+        """Who else set a workload's replicas or suspend last: its scale subresource counts, too. Empty: nobody did.
+
+        A manager that has set them keeps them in its list where another one sets them through that subresource.
+        """
+        entries = (each for each in self.metadata.managed_fields if each.manager != names.FIELD_MANAGER)
+        theirs = Managed(metadata=_Metadata(managed_fields=list(entries)))
+        last = theirs._last(lambda spec: spec.replicas if spec.replicas is not None else spec.suspend)
         return last.manager if last is not None else ""
 
     def _last(self, of: Callable[[_Spec], object]) -> _Entry | None:

@@ -91,9 +91,10 @@ def _incomplete_clones(pod: PodView) -> Iterator[Trouble]:
     """Return what is missing of repositories whose clones went well: the cloner's last words tell."""
     for container in pod.preparing:
         ended, policy = container.state.terminated, pod.spec_of(container.name).termination_message_policy
-        if container.name.startswith(CLONE_PREFIX) and ended is not None and policy != MESSAGE_IS_LOG:
-            if ended.exit_code == 0 and (said := ended.message.strip()):
-                yield Trouble(Failure.CLONE_INCOMPLETE, said, fatal=False)
+        if not container.name.startswith(CLONE_PREFIX) or ended is None or ended.exit_code or policy == MESSAGE_IS_LOG:
+            continue
+        if said := ended.message.strip():
+            yield Trouble(Failure.CLONE_INCOMPLETE, said, fatal=False)
 
 
 def _not_started(name: str, reason: str, said: str) -> Trouble:

@@ -1,6 +1,5 @@
 """A session that is to run and whose pod somebody else took: a queue, a downscaler, or an admin."""
 
-from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model.observed import Observed
 from amalthea.model.troubles.trouble import Trouble
@@ -11,8 +10,7 @@ def trouble(observed: Observed) -> Trouble | None:
     workload = observed.own_workload
     if workload is None or not observed.held_down:
         return None
-    known = workload.stilled_by not in ("", names.FIELD_MANAGER)
-    who = workload.stilled_by if known else "a webhook, maybe of a queue"
+    who = workload.stilled_by or "a webhook, maybe of a queue"
     done = "suspended" if workload.kind == "Job" else "scaled to 0"
     message = (
         f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs when they let it. "
