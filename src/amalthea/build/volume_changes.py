@@ -60,8 +60,8 @@ def _cannot_shrink(claim: ClaimView, wanted: str) -> Finding:
     return Finding(
         ConditionType.STORAGE_SIZED,
         Reason.SHRINK_REFUSED,
-        f"The volume {claim.metadata.name} has {has}, is to grow to {asked}, and that can be taken back only to more than "
-        f"it has, not to {wanted}. Set spec.session.storage.size to a little more than {has}."
+        f"The volume {claim.metadata.name} has {has} and is to grow to {asked}; that can be taken back only to more "
+        f"than it has, not to {wanted}. Set spec.session.storage.size to a little more than {has}."
         if grows
         else f"The volume {claim.metadata.name} has {has} and cannot shrink to {wanted}; nothing was changed. "
         f"Set spec.session.storage.size to at least {has}.",

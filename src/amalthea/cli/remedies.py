@@ -161,6 +161,10 @@ REMEDIES: dict[str, Remedy] = {
         _image("If the name of the image is wrong, correct it:"), _says("If it is right, ask your admin.")
     ),
     Failure.CRASHED: _log,
+    Failure.ENDED: _all(_says("Wait: it starts again by itself."), _log),
+    Failure.HELPER_GOES_ON: _says(
+        "Make a new session whose helper is an init container with restartPolicy: Always: it ends with the job."
+    ),
     Failure.OUT_OF_MEMORY: _memory,
     Failure.DISK_FULL: _all(
         _larger_volume,

@@ -36,6 +36,8 @@ def _troubles(observed: Observed) -> Iterator[Trouble]:
         if not pod.leaving:
             yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
+            if not observed.interactive:
+                yield from filter(None, [containers.after_the_work(pod)])
             yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
             yield from filter(None, [pods.lacks_claim(pod, _own_claims(observed))])
     yield from filter(None, [events.refusal(observed)])
