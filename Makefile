@@ -117,6 +117,10 @@ REPLICAS ?= 3
 failover: setup ## Measure how long a thousand sessions have no operator when the leader ends
 	$(BIN)/python -m bench.failover
 
+.PHONY: bench-start
+bench-start: setup ## Measure on real pods how long a session takes to open, step by step, against bounds
+	$(BIN)/python -m bench.start
+
 .PHONY: bench-gitproxy
 bench-gitproxy: setup ## Measure a large clone with and without the git proxy
 	$(BIN)/pytest -s tests/sidecars/gitproxy/bench_clone.py

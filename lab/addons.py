@@ -99,18 +99,23 @@ def as_list(objects: list[Manifest]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
 
-def traefik(program: Path, kubeconfig: Path, http_port: int) -> Daemon:
-    """Return the ingress controller, which listens on 127.0.0.1 only and passes requests straight to the pods."""
+def traefik(
+    program: Path, kubeconfig: Path, http_port: int, throttle: str = "100ms", ping_port: int = TRAEFIK_PING_PORT
+) -> Daemon:
+    """Return the ingress controller, which listens on 127.0.0.1 only.
+
+    `throttle` is how long it waits between two changes of its routes: two seconds by itself, in which a new session is
+    not found.
+    """
     flags = {
         "providers.kubernetesingress": "true",
         "providers.kubernetesingress.ingressclass": INGRESS_CLASS,
         "providers.kubernetesingress.ingressendpoint.ip": "127.0.0.1",
-        # Two seconds otherwise, in which a new session is not found.
-        "providers.providersthrottleduration": "100ms",
+        "providers.providersthrottleduration": throttle,
         "entrypoints.web.address": f"127.0.0.1:{http_port}",
         # An upload into a notebook may take longer than the minute that is allowed otherwise.
         "entrypoints.web.transport.respondingtimeouts.readtimeout": "0",
-        "entrypoints.ping.address": f"127.0.0.1:{TRAEFIK_PING_PORT}",
+        "entrypoints.ping.address": f"127.0.0.1:{ping_port}",
         "ping.entrypoint": "ping",
         "log.nocolor": "true",
         "global.checknewversion": "false",

@@ -3,6 +3,7 @@
 kubectl and helm against whatever is up: the cluster that `make kind_cluster` made, else the lab's own node.
 """
 
+import base64
 import json
 import shutil
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from lab import binaries, profiles, state
+from lab.api import Api
 from lab.layout import http_port
+from lab.pki import KeyPair, write_secret
 from lab.progress import Progress
 from lab.state import Profile
 
@@ -68,6 +71,20 @@ def up(progress: Progress) -> Admin:
     profile = wanted_profile()
     profiles.up(profile, profiles.DEFAULT_NODES, progress)
     return Admin(profile, _program("kubectl", profile, progress), _program("helm", profile, progress))
+
+
+def api_of(cluster: Admin, folder: Path) -> Api:
+    """Return a client with the certificates of the administrator's kubeconfig, written into `folder`."""
+    config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "--output=json"))
+    place, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    files = {
+        "ca.crt": place["certificate-authority-data"],
+        "user.crt": user["client-certificate-data"],
+        "user.key": user["client-key-data"],
+    }
+    for name, content in files.items():
+        write_secret(folder / name, base64.b64decode(content))
+    return Api(place["server"], folder / "ca.crt", KeyPair(folder / "user.crt", folder / "user.key"))
 
 
 def _program(name: str, profile: Profile, progress: Progress) -> Path:

@@ -64,7 +64,7 @@ def run(progress: Progress) -> tuple[Admin, DemoSession]:
     repository = git_server.up(progress) if cluster.profile == "full" else None
     session = DemoSession(cluster, NAMESPACE, SAMPLE, repository)
     session.apply()
-    with progress.step("Starting JupyterLab (half a minute: it must have answered five times in a row)") as step:
+    with progress.step("Starting JupyterLab") as step:
         session.wait_until_running(step)
     with progress.step("Waiting for its page to answer"):
         session.wait_for_page()

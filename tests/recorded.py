@@ -3,7 +3,7 @@
 `DIFFERENCES` lists every place where ours is meant to be otherwise. Used by tests/unit/build and tests/api.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -45,6 +45,8 @@ class Difference:
     ours: object
     theirs: object
     reason: str
+    stored: object = None
+    """What ours is with the API server's defaults, where they add to it."""
 
 
 _HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
@@ -58,10 +60,20 @@ _PROJECTED = {
     "sources": [{"secret": _DOOR}, {"secret": {**_DOOR, "items": [{"key": "auth", "path": "auth"}]}}],
     "defaultMode": 0o644,
 }
+_AT_ONCE = "behaviour.md 2, better: a session is ready when it first answers, not half a minute later"
+_EACH_SECOND: Manifest = {"periodSeconds": 1, "failureThreshold": 2**31 - 1}
+_HANDLER: Manifest = {"tcpSocket": {"port": 8888}}
 _NEEDED = [
     {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
     for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
 ]
+
+
+def _stored_probe(path: str, ours: object) -> object:
+    """Return what the API server makes of a probe, or of a member of one, for which it has defaults."""
+    if path == "startupProbe" and isinstance(ours, dict):
+        return {"timeoutSeconds": 1, "successThreshold": 1, **ours}
+    return 1 if path.endswith("successThreshold") else None
 
 
 def _usual_system_calls_only(container: str) -> Difference:
@@ -76,6 +88,52 @@ def _usual_system_calls_only(container: str) -> Difference:
 
 
 DIFFERENCES = (
+    *(
+        Difference(
+            session=name,
+            child=("Job" if name == "job" else "StatefulSet", name),
+            path=".spec.template.spec.securityContext.fsGroupChangePolicy",
+            ours="OnRootMismatch",
+            theirs=ABSENT,
+            reason="the modes of files stay as they are, those of SSH keys too, and large volumes are mounted at once",
+        )
+        for name in NAMES
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("Service", name),
+            path=".metadata.annotations.traefik.ingress.kubernetes.io/service.nativelb",
+            ours="true",
+            theirs=ABSENT,
+            reason="Traefik leads visitors to a pod that is not ready, and to one that is ready without a delay",
+        )
+        for name in ("minimal", "token", "oauth", "oidc", "remote", "asleep")
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[{names.CONTAINER_SESSION}].{path}",
+            ours=ours,
+            theirs=theirs,
+            reason=_AT_ONCE,
+            stored=_stored_probe(path, ours),
+        )
+        for name, handler in (
+            ("minimal", _HANDLER),
+            ("token", _HANDLER),
+            ("oauth", _HANDLER),
+            ("oidc", _HANDLER),
+            ("asleep", _HANDLER),
+            ("remote", None),
+        )
+        for path, ours, theirs in (
+            ("readinessProbe.initialDelaySeconds", ABSENT, 10),
+            ("readinessProbe.successThreshold", ABSENT, 5),
+            *((("startupProbe", {**handler, **_EACH_SECOND}, ABSENT),) if handler else ()),
+        )
+    ),
     _usual_system_calls_only(names.CONTAINER_SESSION),
     *(
         Difference(
@@ -176,6 +234,27 @@ DIFFERENCES = (
     _usual_system_calls_only(names.CONTAINER_TUNNEL),
     *(
         Difference(
+            session="remote",
+            child=("StatefulSet", "remote"),
+            path=f".spec.template.spec.containers[{names.CONTAINER_TUNNEL}].{path}",
+            ours=ours,
+            theirs=theirs,
+            reason=_AT_ONCE,
+            stored=_stored_probe(path, ours),
+        )
+        for path, ours, theirs in (
+            ("readinessProbe.initialDelaySeconds", ABSENT, 5),
+            ("readinessProbe.periodSeconds", 5, 1),
+            ("readinessProbe.successThreshold", ABSENT, 3),
+            (
+                "startupProbe",
+                {"tcpSocket": {"port": 65531}, **_EACH_SECOND},
+                ABSENT,
+            ),
+        )
+    ),
+    *(
+        Difference(
             session="token",
             child=("StatefulSet", "token"),
             path=f".spec.template.spec.initContainers[{container}].{field}",
@@ -273,10 +352,14 @@ class Recorded:
         """Return the random values that the recorded internal secret holds."""
         return material_from(self.children["Secret", names.internal_secret(self.name)].get("data"), FRESH)
 
-    def expected_differences(self, key: ChildKey) -> list[Found]:
-        """Return what is meant to differ in our child of that kind and name, as `differences` finds it."""
-        own = (each for each in DIFFERENCES if (each.session, each.child) == (self.name, key))
-        return [(each.path, each.ours, each.theirs) for each in own]
+    def expected_differences(self, key: ChildKey, *, stored: bool = False) -> list[Found]:
+        """Return what is meant to differ in our child of that kind and name, by path, as `differences` finds it.
+
+        `stored`: with what the API server fills in.
+        """
+        own = [each for each in DIFFERENCES if (each.session, each.child) == (self.name, key)]
+        ours = [each.stored if stored and each.stored is not None else each.ours for each in own]
+        return by_path((each.path, value, each.theirs) for each, value in zip(own, ours, strict=True))
 
     def _oauth2_proxy_image(self) -> str:
         workload = self.children.get(("StatefulSet", self.name))
@@ -339,6 +422,11 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Found]:  # n
             yield from differences(one.get(label, ABSENT), other.get(label, ABSENT), f"{path}[{label}]")
     elif ours != theirs:
         yield path, ours, theirs
+
+
+def by_path(found: Iterable[Found]) -> list[Found]:
+    """Return differences in the order of their paths."""
+    return sorted(found, key=lambda each: each[0])
 
 
 def _in_order(ours: list[str], theirs: list[str]) -> bool:

@@ -1,32 +1,14 @@
 """Ways into the cluster for the tests: the administrator's client, and an explanation of what went wrong."""
 
-import base64
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from lab.admin import Admin, CommandError
-from lab.api import Api
-from lab.pki import KeyPair, write_secret
 from lab.release import Release
 
 LOG_LINES = 40
 KIND_KNOWN_WITHIN = 60.0
-
-
-def api_of(cluster: Admin, folder: Path) -> Api:
-    """Return a client with the certificates of the administrator's kubeconfig, written into `folder`."""
-    config = json.loads(cluster.kubectl("config", "view", "--raw", "--minify", "--output=json"))
-    place, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-    files = {
-        "ca.crt": place["certificate-authority-data"],
-        "user.crt": user["client-certificate-data"],
-        "user.key": user["client-key-data"],
-    }
-    for name, content in files.items():
-        write_secret(folder / name, base64.b64decode(content))
-    return Api(place["server"], folder / "ca.crt", KeyPair(folder / "user.crt", folder / "user.key"))
 
 
 def wait_until_sessions_can_own(release: Release) -> None:

@@ -20,7 +20,7 @@ from lab.progress import Progress
 from lab.release import Release
 from lab.state import Profile
 from lab.system import MachineError
-from tests.e2e.cluster import api_of, explainer, wait_until_sessions_can_own
+from tests.e2e.cluster import explainer, wait_until_sessions_can_own
 from tests.e2e.firewall import IPSET
 from tests.e2e.operator_pod import Installation
 from tests.support.world import World
@@ -86,7 +86,7 @@ def _lab(command: str, profile: Profile) -> None:
 @pytest.fixture(scope="session")
 def api(cluster: Admin, tmp_path_factory: pytest.TempPathFactory) -> Api:
     """The administrator's client."""
-    return api_of(cluster, tmp_path_factory.mktemp("administrator"))
+    return admin.api_of(cluster, tmp_path_factory.mktemp("administrator"))
 
 
 @pytest.fixture(scope="session")

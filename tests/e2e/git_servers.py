@@ -13,7 +13,7 @@ from lab.admin import Admin
 from lab.layout import NODE_ADDRESS
 from lab.pki import Authority
 from lab.progress import Progress
-from tests.e2e.specs import Spec, container
+from tests.e2e.specs import NOT_ASKED, Spec, container
 from tests.support import git
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer
@@ -79,7 +79,7 @@ def _make_repositories(folder: Path, repositories: Path, server: GitServer) -> N
 
 def session_with_git(**fields: object) -> Spec:
     """Return a session that waits, with git in its image and nobody to open it."""
-    return {"session": container(image=IMAGE, command=WAITS, **fields)}
+    return {"session": container(image=IMAGE, command=WAITS, readinessProbe=NOT_ASKED, **fields)}
 
 
 def shell_in(cluster: Admin, world: World, name: str) -> Callable[[str], str]:

@@ -7,8 +7,8 @@ Spec = dict[str, Any]
 STARTS = 45.0
 """Seconds within which a pod of the probe runs; three are usual, more where the machine has much to do."""
 
-READY_AT_ONCE = {"type": "none"}
-READY_IN_HALF_A_MINUTE = {"type": "tcp"}
+NOT_ASKED = {"type": "none"}
+"""How a session becomes ready whose program listens nowhere. All others keep the default: whose port opens."""
 
 
 def container(**fields: object) -> Spec:
@@ -19,7 +19,6 @@ def container(**fields: object) -> Spec:
         "port": 8888,
         "workingDir": "/work",
         "storage": {"size": "10Mi", "mountPath": "/work"},
-        "readinessProbe": READY_AT_ONCE,
         **fields,
     }
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.specs import READY_IN_HALF_A_MINUTE, STARTS, environment, opened_at
+from tests.e2e.specs import STARTS, opened_at
 from tests.support.world import Object, World, condition
 
 RETRIED = 90.0
@@ -22,7 +22,7 @@ DISK_IS_MEASURED = 150.0
 
 def python(*statements: str) -> list[str]:
     """Return a command that does what is said in Python, and waits."""
-    return ["python3", "-c", "; ".join((*statements, "import time", "time.sleep(600)"))]
+    return ["python3", "-c", "; ".join(("import time", *statements, "time.sleep(600)"))]
 
 
 def told(session: Object) -> str:
@@ -55,8 +55,7 @@ def test_a_bad_image_fails_with_a_sentence_that_names_it(image: str, told: str, 
 
 
 def test_a_crash_tells_its_exit_code_and_a_crash_loop_stays_failed(world: World, name: str) -> None:
-    crashing = environment(PROBE_RUN_SECONDS="1", PROBE_EXIT_CODE="3")
-    world.session(name, opened_at(name, env=crashing, readinessProbe=READY_IN_HALF_A_MINUTE))
+    world.session(name, opened_at(name, command=python("time.sleep(1)", "exit(3)")))
     failed = world.wait_for_state(name, "Failed", STARTS)
     assert "exit code 3" in error_of(failed)
     deadline = time.monotonic() + RETRIED
@@ -103,7 +102,7 @@ def test_a_session_that_lacks_a_volume_is_starting_and_then_runs(world: World, n
 def test_a_session_that_needs_more_memory_than_it_has_is_told_its_limit(world: World, name: str) -> None:
     greedy = python("hog = bytearray(10**9)")
     resources = {"limits": {"memory": "64Mi"}}
-    world.session(name, opened_at(name, command=greedy, resources=resources, readinessProbe=READY_IN_HALF_A_MINUTE))
+    world.session(name, opened_at(name, command=greedy, resources=resources))
     failed = world.wait_for_state(name, "Failed", STARTS)
     assert told(failed) == "OutOfMemory"
     assert "more memory than its limit of 64Mi" in error_of(failed)
@@ -115,10 +114,10 @@ def test_a_program_that_is_none_is_told_as_such(world: World, name: str) -> None
         "name": "writer",
         "image": "docker.io/amalthea/probe:dev",
         "imagePullPolicy": "IfNotPresent",
-        "command": [*writes[:2], writes[2].partition("; import time")[0]],
+        "command": [*writes[:2], writes[2].partition("; time.sleep")[0]],
         "volumeMounts": [{"name": "amalthea-volume", "mountPath": "/work"}],
     }
-    spec = opened_at(name, command=["/work/nonsense"], readinessProbe=READY_IN_HALF_A_MINUTE)
+    spec = opened_at(name, command=["/work/nonsense"])
     world.session(name, {**spec, "initContainers": [writer]})
     failed = world.wait_for_state(name, "Failed", STARTS)
     assert told(failed) in ("ImageUnsuitable", "Crashed")

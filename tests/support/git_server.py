@@ -15,6 +15,7 @@ from typing import Literal
 from lab.git_http import GitHttp, Handler
 from lab.pki import Authority
 
+_OVER_QUOTA = b'{"message": "This repository is over its data quota."}'
 Fault = Literal["break", "busy", "hold"]
 
 
@@ -39,6 +40,8 @@ class _Handler(Handler):
 
     def backend(self, path: str) -> tuple[int, dict[str, str], bytes]:
         if path.endswith("/info/lfs/objects/batch"):
+            if path.removeprefix("/").partition(".git/")[0] in self.git.over_quota:
+                return HTTPStatus.FORBIDDEN, {"Content-Type": "application/vnd.git-lfs+json"}, _OVER_QUOTA
             return self._batch()
         if "/large/" in path:
             return HTTPStatus.OK, {}, self.git.large_files[path.rpartition("/")[2]]
@@ -80,6 +83,8 @@ class GitServer(GitHttp):
     def __init__(self, repositories: Path, authority: Authority, address: str = "127.0.0.1") -> None:
         self.ca = authority.pair.certificate
         self.large_files: dict[str, bytes] = {}
+        self.over_quota: set[str] = set()
+        """Repositories whose large files nobody gets any more."""
         self.tokens: dict[str, str] = {}
         """By the path of its address and the bearer, separated by a space: each provider's token."""
         self.faults: deque[Fault] = deque()

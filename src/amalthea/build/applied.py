@@ -36,6 +36,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Hash of what decides where the pod runs; workloads only."""
     generation: int = 0
     """The workload's generation after our last write: a later one is somebody else's, the Go operator's for example."""
+    awake: bool = False
+    """Whether our last write of a workload's spec gave it its pod; False as well where an earlier release wrote."""
     labels: tuple[str, ...] = ()
     """Keys of the labels that we wrote: only these are ever removed."""
     annotations: tuple[str, ...] = ()
@@ -69,9 +71,14 @@ def describe(manifest: Manifest, spec_hash: str = "", generation: int = 0) -> Ap
         manifest=digest(_lasting(manifest) if workload else manifest),
         scheduling=digest(scheduling(manifest)) if workload else "",
         generation=generation,
+        awake=workload and _awake(manifest["spec"]),
         labels=tuple(metadata.get("labels", ())),
         annotations=tuple(metadata.get("annotations", ())),
     )
+
+
+def _awake(spec: Manifest) -> bool:
+    return bool(spec.get("replicas")) or spec.get("suspend") is False
 
 
 def encode(applied: Applied) -> str:

@@ -5,11 +5,9 @@ Pure. The workload, whose changes may restart a session, has its own page: `work
 
 from collections.abc import Iterable
 
-from amalthea.api import quantities
-from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.build import applied, data_source_claims, patches, workload
-from amalthea.build.obstacles import files_at_risk, name_taken, terminating
+from amalthea.build import applied, data_source_claims, patches, volume_changes, workload
+from amalthea.build.obstacles import files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.build.writes import Changes, Create, Delete, Patch
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
@@ -43,7 +41,8 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
         at_risk = observed.files_at_risk and key == ("PersistentVolumeClaim", observed.name)
         return Changes(findings=(files_at_risk(key) if at_risk else terminating(key),))
     if not observed.owns(child):
-        return Changes(findings=(name_taken(key),))
+        given = isinstance(child, ClaimView) and child.metadata.controller is None
+        return Changes(findings=(made_beforehand(key) if given else name_taken(key),))
     if key[0] in WORKLOADS:
         return workload.compare(observed, plan, manifest, wish)
     return _existing(observed, plan, child, manifest)
@@ -60,10 +59,10 @@ def _missing(plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish)
 def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manifest) -> Changes:
     findings: tuple[Finding, ...] = ()
     if isinstance(child, ClaimView):
-        replaced = data_source_claims.replaced(observed, plan, child, manifest)
-        if replaced is not None:
-            return replaced
-        manifest, findings = _sized(observed, plan, child, manifest)
+        for replaced in (data_source_claims.replaced, volume_changes.replaced):
+            if (changes := replaced(observed, plan, child, manifest)) is not None:
+                return changes
+        manifest, findings = volume_changes.sized(observed, plan, child, manifest)
     before, after = applied.read(child), applied.describe(manifest)
     key = (manifest["kind"], manifest["metadata"]["name"])
     in_order = (
@@ -72,14 +71,11 @@ def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manife
         and key not in observed.edited
         and not patches.metadata_differs(child, manifest)
     )
-    if in_order or not plan.children_may_change:
-        return Changes(findings=findings)
-    operations = (
-        patches.guard(child),
-        *patches.metadata(child, manifest, before, after),
-        *patches.sections(manifest),
-    )
-    return Changes((Patch(key, operations),), findings)
+    operations = patches.adopt(child, manifest)
+    if plan.children_may_change and not in_order:
+        operations += [*patches.metadata(child, manifest, before, after), *patches.sections(manifest)]
+    writes = (Patch(key, (patches.guard(child), *operations)),) if operations else ()
+    return Changes(writes, findings)
 
 
 def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Changes:
@@ -97,27 +93,3 @@ def _stamped(key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Manifest
     if key[0] not in WORKLOADS:
         return applied.stamped(manifest, applied.describe(manifest))
     return applied.stamped(manifest, applied.describe(manifest, wish.spec_hash, generation=1))
-
-
-def _sized(
-    observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest
-) -> tuple[Manifest, tuple[Finding, ...]]:
-    """Keep the size that the claim has where it cannot have the wanted one; tell of that, or that its growth waits.
-
-    A claim without a volume has its size until there is one: then it grows.
-    """
-    present, wanted = claim.spec.resources.requests.storage, manifest["spec"]["resources"]["requests"]["storage"]
-    missing = quantities.parse(wanted) - quantities.parse(present)
-    if missing > 0 and not plan.children_may_change:
-        return manifest, (workload.waits(observed, Reason.SPEC_CHANGED),)
-    kept = {**manifest, "spec": {**manifest["spec"], "resources": {"requests": {"storage": present}}}}
-    if missing >= 0:
-        return kept if missing > 0 and claim.pending else manifest, ()
-    finding = Finding(
-        ConditionType.STORAGE_SIZED,
-        Reason.SHRINK_REFUSED,
-        f"The volume {claim.metadata.name} has {present} and cannot shrink to {wanted}; nothing was changed. "
-        f"Set spec.session.storage.size to at least {present}.",
-    )
-    is_the_sessions = claim.metadata.name == observed.name
-    return kept, (finding,) if is_the_sessions else ()

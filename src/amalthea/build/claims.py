@@ -3,7 +3,6 @@
 from amalthea.api import names
 from amalthea.api.schema import Manifest, Quantity
 from amalthea.build import meta
-from amalthea.build.parts import compact
 from amalthea.build.subject import Subject
 from amalthea.build.volumes import data_sources
 
@@ -24,23 +23,18 @@ def data_source_claims(subject: Subject) -> list[Manifest]:
             meta.child(subject, name, {names.ANNOTATION_RCLONE_SECRET: secret}),
             source.access_mode,
             _DATA_SOURCE_SIZE,
-            subject.settings.rclone_storage_class,
+            subject.settings.rclone_storage_class or None,
         )
         for name, source, secret in data_sources(subject)
     ]
 
 
 def _claim(metadata: Manifest, access_mode: str, size: Quantity, storage_class: str | None) -> Manifest:
-    """Return a claim. Without a class the cluster's default is taken."""
+    """Return a claim. None is the cluster's default class; an empty one asks for a volume without a class."""
+    given = {} if storage_class is None else {"storageClassName": storage_class}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
         "metadata": metadata,
-        "spec": compact(
-            {
-                "accessModes": [access_mode],
-                "resources": {"requests": {"storage": size}},
-                "storageClassName": storage_class,
-            }
-        ),
+        "spec": {"accessModes": [access_mode], "resources": {"requests": {"storage": size}}, **given},
     }

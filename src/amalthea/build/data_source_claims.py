@@ -73,11 +73,11 @@ def _of_another_source(observed: Observed, wanted: Mapping[ChildKey, Manifest]) 
 
 
 def _of_a_data_source(observed: Observed, claim: ClaimView) -> bool:
-    """Tell whether a claim is the session's own and of a data source."""
+    """Tell whether a claim is of a data source, and the session controls it: what nobody controls is not deleted."""
     name = claim.metadata.name
     index = name.rpartition("-")[2]
     named = index.isdecimal() and name == names.data_source_claim(observed.name, int(index))
-    return named and observed.owns(claim)
+    return named and claim.metadata.belongs_to(observed.session.metadata.uid)
 
 
 def _mounted(observed: Observed, claim: ClaimView) -> bool:

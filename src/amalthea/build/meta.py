@@ -11,14 +11,19 @@ from amalthea.build.subject import Subject
 _NONE = TemplateMetadata()
 
 
-def child(subject: Subject, name: str, annotations: Mapping[str, str] | None = None) -> Manifest:
-    """Return a child's metadata; the given annotations win over those of `spec.template`."""
+def child(
+    subject: Subject,
+    name: str,
+    annotations: Mapping[str, str] | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Return a child's metadata; `annotations` win over those of `spec.template`, and these win over `defaults`."""
     return compact(
         {
             "name": name,
             "namespace": subject.namespace,
             "labels": _labels(subject),
-            "annotations": _annotations(subject, annotations or {}),
+            "annotations": _annotations(subject, annotations or {}, defaults or {}),
             "ownerReferences": [_owner_reference(subject)],
         }
     )
@@ -31,7 +36,7 @@ def workload(subject: Subject) -> Manifest:
 
 def pod(subject: Subject) -> Manifest:
     """Return the metadata of the pod template."""
-    return {"labels": _labels(subject), "annotations": _annotations(subject, _run_annotations(subject))}
+    return {"labels": _labels(subject), "annotations": _annotations(subject, _run_annotations(subject), {})}
 
 
 def _template(subject: Subject) -> TemplateMetadata:
@@ -43,10 +48,10 @@ def _labels(subject: Subject) -> dict[str, str]:
     return _sorted({**(_template(subject).labels or {}), **names.selector_labels(subject.name)})
 
 
-def _annotations(subject: Subject, winning: Mapping[str, str]) -> dict[str, str]:
+def _annotations(subject: Subject, winning: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
     given = _template(subject).annotations or {}
     # Not what a user gives for our own record: it would differ from the one that is written, in each pass.
-    return _sorted({**{key: given[key] for key in given if key != names.ANNOTATION_APPLIED}, **winning})
+    return _sorted({**defaults, **{key: given[key] for key in given if key != names.ANNOTATION_APPLIED}, **winning})
 
 
 def _sorted(keys: Mapping[str, str]) -> dict[str, str]:

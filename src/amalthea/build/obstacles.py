@@ -4,16 +4,31 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey
 
+_CLAIM = "PersistentVolumeClaim"
+
 
 def name_taken(key: ChildKey) -> Finding:
-    """Return the finding for an object of a child's name that somebody else controls."""
+    """Return the finding for an object of a child's name that is somebody else's. A claim may hold their files."""
     kind, name = key
+    remedy = "Create" if kind == _CLAIM else "Delete it, or create"
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.NAME_TAKEN,
         f"The name {name} is taken: the {kind} of that name belongs to somebody else and is left alone. "
-        "Delete it, or create the session under another name.",
+        f"{remedy} the session under another name.",
         fatal=True,
+    )
+
+
+def made_beforehand(key: ChildKey) -> Finding:
+    """Return the finding for a claim that a user made: it is used as it is, and nothing is wrong with that."""
+    _, name = key
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.MADE_BEFOREHAND,
+        f"The PersistentVolumeClaim {name} was made beforehand: the session uses it as it is, and it stays when the "
+        "session is deleted.",
+        harmless=True,
     )
 
 

@@ -2,6 +2,8 @@
 
 from amalthea.api.schema import Manifest
 
+_NEVER_REACHED = 2**31 - 1
+"""The largest failure threshold that the API takes: after so many tries the kubelet would kill the container."""
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
@@ -18,6 +20,17 @@ def http_get(path: str, port: int) -> Manifest:
 def tcp_socket(port: int) -> Manifest:
     """Return the handler of a probe that opens a port."""
     return {"tcpSocket": {"port": port}}
+
+
+def probes(handler: Manifest) -> Manifest:
+    """Return the probes of a container that takes a while to answer: asked each second, and ready by its first answer.
+
+    Until then it may take as long as it likes: what is too long for a start, the session's `maxStartingDuration` says.
+    """
+    return {
+        "startupProbe": {**handler, "periodSeconds": 1, "failureThreshold": _NEVER_REACHED},
+        "readinessProbe": {**handler, "periodSeconds": 5},
+    }
 
 
 def small_resources(cpu: str, memory: str) -> Manifest:

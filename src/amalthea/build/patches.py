@@ -53,6 +53,16 @@ def metadata(child: ChildView, manifest: Manifest, before: Applied | None, after
     ]
 
 
+def adopt(child: ChildView, manifest: Manifest) -> list[Operation]:
+    """Return the operations that make a child the session's which nobody controls any more."""
+    if child.metadata.controller is not None:
+        return []
+    owners = manifest["metadata"]["ownerReferences"]
+    if child.metadata.owner_references:  # others may own it, too, without controlling it
+        return [add("/metadata/ownerReferences/-", owner) for owner in owners]
+    return [add("/metadata/ownerReferences", owners)]
+
+
 def annotate(child: ChildView, wanted: Mapping[str, str]) -> list[Operation]:
     """Return the operations that set some annotations."""
     return _map("annotations", child.metadata.annotations, wanted, ())

@@ -47,7 +47,9 @@ def _pod(subject: Subject) -> Manifest:
             "automountServiceAccountToken": False,
             "serviceAccountName": spec.service_account_name,
             "serviceAccount": spec.service_account_name if subject.settings.openshift else None,
-            "securityContext": {"fsGroup": spec.session.run_as_group},
+            # Else the kubelet makes every file on the volume writable for the group at each start: ssh then refuses its
+            # keys, and a million files take minutes.
+            "securityContext": {"fsGroup": spec.session.run_as_group, "fsGroupChangePolicy": "OnRootMismatch"},
             "imagePullSecrets": [{"name": secret.name} for secret in spec.image_pull_secrets or ()],
             **scheduling_fields(spec),
         }

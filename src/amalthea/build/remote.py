@@ -6,7 +6,7 @@ from amalthea.api import names, quantities
 from amalthea.api.schema import Manifest, Quantity
 from amalthea.build import auth, images, volumes
 from amalthea.build.env import mounts_as_written, unique, without_references
-from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, small_resources, tcp_socket
+from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, probes, small_resources, tcp_socket
 from amalthea.build.subject import Subject
 from amalthea.build.url import opened_at
 
@@ -36,12 +36,8 @@ def container(subject: Subject) -> Manifest:
             "envFrom": [{"secretRef": {"name": secret.name}}] if secret else None,
             "ports": [{"name": names.PORT_NAME_HTTP, "containerPort": port}],
             "resources": _RESOURCES,
-            "readinessProbe": {
-                **http_get("/ready", port),
-                "successThreshold": 5,
-                "periodSeconds": 5,
-                "initialDelaySeconds": 10,
-            },
+            # No startup probe: it would put off the liveness probe for as long as the job waits in its queue.
+            "readinessProbe": {**http_get("/ready", port), "periodSeconds": 5},
             "livenessProbe": {**http_get("/live", port), "periodSeconds": 1, "initialDelaySeconds": 10},
             "securityContext": _SECURITY,
             "volumeMounts": mounts_as_written(volumes.session_mounts(subject)),
@@ -63,12 +59,7 @@ def tunnel(subject: Subject) -> Manifest:
         ],
         "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],
         "resources": _RESOURCES,
-        "readinessProbe": {
-            **tcp_socket(port),
-            "successThreshold": 3,
-            "periodSeconds": 1,
-            "initialDelaySeconds": 5,
-        },
+        **probes(tcp_socket(port)),
         "securityContext": _SECURITY,
     }
 

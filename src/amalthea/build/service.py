@@ -7,6 +7,9 @@ from amalthea.build.parts import compact
 from amalthea.build.subject import Subject
 
 _HTTP = 80
+_BY_ITS_OWN_ADDRESS = {"traefik.ingress.kubernetes.io/service.nativelb": "true"}
+"""Traefik sends visitors to the Service's address, not to its pods. By itself it leaves out a pod that is not ready,
+whatever `publishNotReadyAddresses` says, and learns of one that is up to `providersThrottleDuration` later."""
 
 
 def service(subject: Subject) -> Manifest:
@@ -14,7 +17,7 @@ def service(subject: Subject) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": meta.child(subject, subject.name),
+        "metadata": meta.child(subject, subject.name, defaults=_BY_ITS_OWN_ADDRESS),
         "spec": compact(
             {
                 "selector": names.selector_labels(subject.name),

@@ -4,11 +4,9 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import SessionContainer
 from amalthea.build import env, images, volumes
-from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, tcp_socket
+from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, probes, tcp_socket
 from amalthea.build.subject import Subject
 from amalthea.build.url import opened_at
-
-_READINESS: Manifest = {"successThreshold": 5, "periodSeconds": 5, "initialDelaySeconds": 10}
 
 
 def container(subject: Subject) -> Manifest:
@@ -24,7 +22,7 @@ def container(subject: Subject) -> Manifest:
             "env": env.unique(session.env or []),
             "workingDir": session.working_dir,
             "resources": session.resources,
-            "readinessProbe": _readiness_probe(session),
+            **_probes(session),
             "securityContext": {
                 "runAsNonRoot": session.run_as_user != 0,
                 "runAsUser": session.run_as_user,
@@ -38,11 +36,11 @@ def container(subject: Subject) -> Manifest:
     )
 
 
-def _readiness_probe(session: SessionContainer) -> Manifest | None:
+def _probes(session: SessionContainer) -> Manifest:
     match session.readiness_probe.type:
         case "tcp":
-            return {**tcp_socket(session.port), **_READINESS}
+            return probes(tcp_socket(session.port))
         case "http":
-            return {**http_get(opened_at(session), session.port), **_READINESS}
+            return probes(http_get(opened_at(session), session.port))
         case "none":
-            return None
+            return {}

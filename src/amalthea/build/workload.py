@@ -58,7 +58,8 @@ def compare(observed: Observed, plan: Plan, manifest: Manifest, wish: Wish) -> C
         return Changes(findings=(awaits(plan.awaited_pod),))
     before, after = applied.read(workload), applied.describe(manifest, wish.spec_hash)
     state = _State(workload, before, after, edited=key in observed.edited)
-    operations = _operations(state, plan, manifest)
+    own = () if plan.held_down else _operations(state, plan, manifest)
+    operations = (*patches.adopt(workload, manifest), *own)
     writes = (Patch(key, (patches.guard(workload), *operations)),) if operations else ()
     if plan.recreate_job:
         return Changes((Delete(key, workload.metadata.uid, otherwise=writes),))
@@ -71,7 +72,8 @@ def pause_only(observed: Observed) -> Changes:
     if workload is None or workload.finished or not (observed.hibernated and workload.awake):
         return Changes()
     key, before = (workload.kind, workload.metadata.name), applied.read(workload)
-    record = {names.ANNOTATION_APPLIED: applied.encode(_counted(workload, before))} if before is not None else {}
+    paused = replace(_counted(workload, before), awake=False) if before is not None else None
+    record = {names.ANNOTATION_APPLIED: applied.encode(paused)} if paused is not None else {}
     operations = (*_awake(workload, awake=False), *patches.annotate(workload, record))
     return Changes((Patch(key, (patches.guard(workload), *operations)),))
 
@@ -168,8 +170,12 @@ def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation
         pod = manifest["spec"]["template"]["spec"]
         operations += [patches.add(f"/spec/template/spec/{name}", pod.get(name)) for name in applied.SCHEDULING_FIELDS]
     operations += _deadline(workload, manifest)
-    record = _counted(workload, _record(state, plan)) if operations else _record(state, plan)
-    if record != state.before and (awake or (operations and state.before is not None)):
+    record = replace(_record(state, plan), awake=awake) if operations else _record(state, plan)
+    record = _counted(workload, record) if operations else record
+    taken = not awake and state.before is not None and state.before.awake and not operations
+    if taken:  # by somebody else, before this pause: the next resume is ours
+        record = replace(record, awake=False)
+    if record != state.before and (awake or taken or (operations and state.before is not None)):
         annotations[names.ANNOTATION_APPLIED] = applied.encode(record)
     return operations + patches.annotate(workload, annotations)
 

@@ -134,7 +134,8 @@ class _Reader:
     def _claim(self, observed: Observed) -> ClaimDetails | None:
         body = self._found.children.get("PersistentVolumeClaim", {}).get(self._key[1])
         claim = msgspec.json.decode(body, type=ClaimDetails) if body is not None else None
-        return claim if claim is not None and claim.metadata.belongs_to(observed.session.metadata.uid) else None
+        owner = claim.metadata.controller if claim is not None else None
+        return claim if owner is None or owner.uid == observed.session.metadata.uid else None
 
     async def _events(self, observed: Observed) -> tuple[EventView, ...] | None:
         """Return the Events on all objects of the session's names; None if not all of them could be read."""

@@ -161,6 +161,10 @@ REMEDIES: dict[str, Remedy] = {
         _image("If the name of the image is wrong, correct it:"), _says("If it is right, ask your admin.")
     ),
     Failure.CRASHED: _log,
+    Failure.ENDED: _all(_says("Wait: it starts again by itself."), _log),
+    Failure.HELPER_GOES_ON: _says(
+        "Make a new session whose helper is an init container with restartPolicy: Always: it ends with the job."
+    ),
     Failure.OUT_OF_MEMORY: _memory,
     Failure.DISK_FULL: _all(
         _larger_volume,
@@ -181,8 +185,15 @@ REMEDIES: dict[str, Remedy] = {
         _changes("Correct the port of the program, or take another image:"),
     ),
     Failure.CLONE_FAILED: _clone,
+    Failure.CLONE_INCOMPLETE: _says(
+        "Go on without, or follow what is said of each; the file ERROR in the repository's folder has it, too."
+    ),
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),
+    Failure.HELD_DOWN: _all(
+        _runs("See what holds it down, and since when:", "describe statefulset,job {name}"),
+        _says("If it should run now, pause and resume it."),
+    ),
     Failure.QUOTA_EXCEEDED: _all(
         _runs("See what the namespace may use and uses:", "describe quota"),
         _runs("See which sessions could be paused or deleted:", "get ams"),
@@ -199,7 +210,7 @@ REMEDIES: dict[str, Remedy] = {
     Failure.VOLUME_PENDING: _all(
         _CLAIMS,
         _runs("See which kinds of volume there are:", "get storageclasses"),
-        _says("The kind of a volume is fixed: for another one, make a new session."),
+        _changes("As long as there is no volume, you may correct its class and its size (spec.session.storage):"),
     ),
     Failure.VOLUME_NOT_ATTACHED: _all(_says("Wait: it is tried again by itself."), _ASK_ABOUT_NODE),
     Failure.VOLUME_NOT_MOUNTED: _all(_data, _runs("See what the node says:", "describe pod {name}-0")),
@@ -212,7 +223,7 @@ REMEDIES: dict[str, Remedy] = {
         lambda _: iter([Advice(text="Read what each field means:", command="kubectl explain ams.spec")]),
     ),
     Reason.INTERNAL_ERROR: _says("Tell your admin the id: the operator's log has the details under it."),
-    Reason.NAME_TAKEN: _says("Delete what has its name, if nobody needs that, or make a new session of another name."),
+    Reason.NAME_TAKEN: _says("Make a new session of another name: what has this one's name belongs to somebody else."),
     Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
     Reason.UNAVAILABLE: _says("Wait: it is tried again by itself. If it lasts, ask your admin."),
     Reason.CONTESTED: _says("Ask your admin which program of the cluster changes it, and to stop that."),

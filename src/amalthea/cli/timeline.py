@@ -33,6 +33,8 @@ _SAYS_NOTHING = {
 """Events of what goes well, and of which the next one tells."""
 _SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
 """Warnings of which the one before tells more."""
+_STILL_STARTS = re.compile(r"Startup probe (failed|errored)")
+"""A startup probe asks each second whether a container answers yet: that it does not is what a start is."""
 _BEGINNINGS = {"Created", "Starting"}
 """What comes first of all that happens in one second."""
 _PLAIN = (
@@ -64,7 +66,8 @@ def happened(known: Known, notices: tuple[Notice, ...]) -> tuple[Happening, ...]
 
 def _worth_telling(event: EventView) -> bool:
     said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
-    return event.at is not None and not said
+    asked_too_early = event.reason == "Unhealthy" and _STILL_STARTS.match(event.message)
+    return event.at is not None and not said and not asked_too_early
 
 
 def _from_event(event: EventView) -> Happening:

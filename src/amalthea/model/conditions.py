@@ -48,8 +48,10 @@ def compose(
         (ConditionType.UPDATE_PENDING, "True"),
     ):
         if holding := found.of(findings, kind):
-            message = " ".join(dict.fromkeys(finding.message for finding in holding))
-            fresh.append(_condition(kind, status, holding[0].reason, message))
+            wrong = tuple(finding for finding in holding if not finding.harmless)
+            told_of = wrong or holding
+            message = " ".join(dict.fromkeys(finding.message for finding in told_of))
+            fresh.append(_condition(kind, status if wrong else "True", told_of[0].reason, message))
     fresh += told
     former = {condition.type: condition for condition in observed.session.status.conditions or ()}
     return [_timed(condition, former.get(condition.type), now) for condition in fresh]

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct
 
+from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.model.events import EventView
 from amalthea.model.managed import Managed
@@ -75,6 +76,10 @@ class _PodCounts(Struct, frozen=True, rename="camel"):
         return self.replicas + self.active + self.terminating > 0 or 0 < self.observed_generation < generation
 
 
+class _Record(Struct, frozen=True):
+    awake: bool = False
+
+
 class _Wish(Struct, frozen=True):
     hibernated: object = False
 
@@ -84,7 +89,11 @@ class _Resources(Struct, frozen=True):
 
 
 class _ClaimStatus(Struct, frozen=True):
+    class _Capacity(Struct, frozen=True):
+        storage: str = ""
+
     phase: str = ""
+    capacity: _Capacity = _Capacity()
     conditions: list[ObjectCondition] = []
 
 
@@ -147,6 +156,7 @@ _spec = _decoder(Spec)
 _spec_as_data = _decoder(dict[str, object])
 _wish = _decoder(_Wish)
 _managed = _decoder(Managed)
+_record = _decoder(_Record)
 
 pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
 """Decode a pod."""
@@ -202,7 +212,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
     parts = _sections(body)
     template = _template(parts.spec).template
     pod = _pod_template(template)
-    return WorkloadView(
+    view = WorkloadView(
         kind=kind,
         metadata=parts.metadata,
         fingerprint=fingerprint(template),
@@ -215,6 +225,17 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         sidecars=sum(each.restart_policy == "Always" for each in pod.spec.init_containers),
         claims=claims_of(pod.spec.volumes),
     )
+    if view.awake:
+        return view
+    return msgspec.structs.replace(view, left_awake=_left_awake(view), stilled_by=_managed(body).stilled_by)
+
+
+def _left_awake(view: WorkloadView) -> bool:
+    """Tell whether our record says that we meant it to have a pod; `build/applied.py` writes it."""
+    try:
+        return _record(view.metadata.annotations.get(names.ANNOTATION_APPLIED, "{}").encode()).awake
+    except msgspec.DecodeError:
+        return False
 
 
 def statefulset(body: bytes | Raw) -> WorkloadView:
@@ -243,6 +264,7 @@ def claim(body: bytes | Raw) -> ClaimView:
     return ClaimView(
         faults=tuple(each.message or each.type for each in faulty),
         pending=status.phase == "Pending",
+        capacity=status.capacity.storage,
         metadata=parts.metadata,
         fingerprint=fingerprint(_resources(parts.spec).resources),
         spec=_claim_spec(parts.spec),

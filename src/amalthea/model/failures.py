@@ -10,7 +10,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
-from amalthea.model.troubles import children, containers, doors, events, pods
+from amalthea.model.troubles import children, containers, doors, events, held_down, pods
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -30,12 +30,14 @@ def find(observed: Observed) -> Trouble | None:
 
 def _troubles(observed: Observed) -> Iterator[Trouble]:
     pod = observed.pod
-    yield from filter(None, [_stopped_before(observed)])
+    yield from filter(None, [held_down.trouble(observed), _stopped_before(observed)])
     if pod is not None and not readiness.completed(pod):
         yield from filter(None, (pods.stopped(pod), pods.unreachable(pod)))
         if not pod.leaving:
             yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
+            if not observed.interactive:
+                yield from filter(None, [containers.after_the_work(pod)])
             yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
             yield from filter(None, [pods.lacks_claim(pod, _own_claims(observed))])
     yield from filter(None, [events.refusal(observed)])

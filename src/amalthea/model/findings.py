@@ -16,6 +16,8 @@ class Finding:
     """A sentence that says what is so and what to do about it."""
     fatal: bool = False
     """Whether the session cannot run because of it."""
+    harmless: bool = False
+    """Whether all is well with it: it is only good to know."""
 
 
 def of(findings: Iterable[Finding], condition: ConditionType) -> tuple[Finding, ...]:

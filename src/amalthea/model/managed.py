@@ -1,12 +1,17 @@
 """Who changed a field of a session last, and when: the API server's own word of it, in the object's managed fields."""
 
+from collections.abc import Callable
+
 from msgspec import Struct, field
 
+from amalthea.api import names
 from amalthea.model.views import Pause, Time
 
 
 class _Spec(Struct, frozen=True):
     hibernated: object = field(name="f:hibernated", default=None)
+    replicas: object = field(name="f:replicas", default=None)
+    suspend: object = field(name="f:suspend", default=None)
 
 
 class _Fields(Struct, frozen=True):
@@ -24,13 +29,27 @@ class _Metadata(Struct, frozen=True, rename="camel"):
 
 
 class Managed(Struct, frozen=True):
-    """A session's managed fields, as far as they are read."""
+    """The managed fields of a session or a workload, as far as they are read."""
 
     metadata: _Metadata = _Metadata()
 
     @property
     def pause(self) -> Pause | None:
         """Who set `hibernated` last, and when they last changed the session."""
-        entries = [each for each in self.metadata.managed_fields if each.fields_v1.spec.hibernated is not None]
-        last = max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)
+        last = self._last(lambda spec: spec.hibernated)
         return Pause(manager=last.manager, time=last.time) if last is not None else None
+
+    @property
+    def stilled_by(self) -> str:
+        """Who else set a workload's replicas or suspend last: its scale subresource counts, too. Empty: nobody did.
+
+        A manager that has set them keeps them in its list where another one sets them through that subresource.
+        """
+        entries = (each for each in self.metadata.managed_fields if each.manager != names.FIELD_MANAGER)
+        theirs = Managed(metadata=_Metadata(managed_fields=list(entries)))
+        last = theirs._last(lambda spec: spec.replicas if spec.replicas is not None else spec.suspend)
+        return last.manager if last is not None else ""
+
+    def _last(self, of: Callable[[_Spec], object]) -> _Entry | None:
+        entries = [each for each in self.metadata.managed_fields if of(each.fields_v1.spec) is not None]
+        return max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)

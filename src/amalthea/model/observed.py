@@ -97,6 +97,21 @@ class Observed:
         return self.workload if self.workload is not None and self.owns(self.workload) else None
 
     @property
+    def held_down(self) -> bool:
+        """Whether somebody else took the pod of a session that is to run: a queue, a downscaler, or an admin.
+
+        We left the workload with a pod, by our record on it, and nobody has paused the session since.
+        """
+        workload, told = self.own_workload, self.session.status
+        return (
+            not (self.deleting or self.hibernated or self.ended)
+            and workload is not None
+            and not workload.awake
+            and workload.left_awake
+            and told.state != "Hibernated"
+        )
+
+    @property
     def pod_unseen(self) -> bool:
         """Whether the session's workload counts a pod, and none is seen: what is not seen need not be gone."""
         workload = self.own_workload
@@ -110,8 +125,14 @@ class Observed:
         return min(own, key=lambda pod: pod.leaving, default=None)
 
     def owns(self, child: ChildView) -> bool:
-        """Tell whether a child's controlling owner is this very session (by UID: names come back)."""
-        return child.metadata.belongs_to(self.session.metadata.uid)
+        """Tell whether a child is this session's: it controls it (by UID: names come back), or nobody does any more.
+
+        A restore from a backup and a deletion that orphans leave children without a controller. Our labels tell whose
+        they are.
+        """
+        if child.metadata.controller is not None:
+            return child.metadata.belongs_to(self.session.metadata.uid)
+        return names.selector_labels(self.name).items() <= child.metadata.labels.items()
 
     def left_behind(self, child: ChildView) -> bool:
         """Tell whether a child is of a former session of the same name: the garbage collector is about to take it."""
@@ -143,7 +164,9 @@ class Observed:
     def files_at_risk(self) -> bool:
         """Whether somebody deleted the claim of the user's files, which are there only as long as the pod runs."""
         workload, own = self.own_workload, (claim for claim in self.claims if claim.metadata.name == self.name)
-        leaving = any(claim.metadata.deletion_timestamp is not None and self.owns(claim) for claim in own)
+        leaving = any(
+            claim.metadata.deletion_timestamp is not None and self.owns(claim) and not claim.pending for claim in own
+        )
         return leaving and workload is not None and workload.awake
 
     @property

@@ -60,6 +60,8 @@ class Plan:
     """A suspended Job is deleted: its template is fixed, and its next run gets a new Job."""
     make_workload: bool = True
     """False for a Job that has run: it is not run again because somebody deleted the Job."""
+    held_down: bool = False
+    """Somebody else suspended or scaled down the workload: it stays so until they or a pause and a resume end that."""
     awaited_pod: str | None = None
     """A pod of a job's former run that may still write: the next run starts when it is gone. Two never share a volume.
     Its name is empty if it is not seen, and may be there all the same.
@@ -86,7 +88,8 @@ def refused(observed: Observed, problems: tuple[validation.Problem, ...]) -> Pla
 
 def _run(observed: Observed, fresh: Fresh) -> Plan:
     workload, strategy = observed.own_workload, _strategy(observed)
-    resuming = workload is not None and not workload.awake and not observed.ended
+    held = observed.held_down
+    resuming = workload is not None and not workload.awake and not observed.ended and not held
     failed = _failed(observed)
     return Plan(
         Course.RUN,
@@ -96,13 +99,14 @@ def _run(observed: Observed, fresh: Fresh) -> Plan:
         scheduling_may_change=_no_container_has_started(observed),
         recreate_job=resuming and not observed.interactive,
         make_workload=not observed.ended,
+        held_down=held,
         awaited_pod=_awaited_pod(observed),
     )
 
 
 def _awaited_pod(observed: Observed) -> str | None:
     workload = observed.own_workload
-    if observed.interactive or observed.ended or (workload is not None and workload.awake):
+    if observed.interactive or observed.ended or observed.held_down or (workload is not None and workload.awake):
         return None
     unseen = workload is not None and (observed.blind or observed.pod_unseen)
     return next((pod.metadata.name for pod in observed.pods if not pod.over), "" if unseen else None)
@@ -135,7 +139,7 @@ def _run_id(observed: Observed, fresh: Fresh) -> str | None:
     that an older release left running has none, and gets none before its next start: its pod lacks it too.
     """
     workload = observed.own_workload
-    if observed.ended or (workload is not None and workload.awake):
+    if observed.ended or observed.held_down or (workload is not None and workload.awake):
         return _known_run_id(observed)
     told, former = observed.session.status.run_id, workload.run_id if workload is not None else None
     return told if told is not None and told != former else fresh.run_id()
@@ -144,7 +148,7 @@ def _run_id(observed: Observed, fresh: Fresh) -> str | None:
 def _known_run_id(observed: Observed) -> str | None:
     """Return the id that the running workload was started with or, where it has none, the one that was told."""
     workload = observed.own_workload
-    started_with = workload.run_id if workload is not None and workload.awake else None
+    started_with = workload.run_id if workload is not None and (workload.awake or observed.held_down) else None
     return started_with or observed.session.status.run_id
 
 

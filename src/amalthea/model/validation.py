@@ -3,6 +3,7 @@
 Each problem names the field and the remedy: it is shown as it is, in the condition `Accepted`.
 """
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ def problems(name: str, spec: Spec, operators_account: str | None = None) -> tup
         *_ingress(spec),
         *_authentication(spec.session_type, spec.authentication),
         *_data_sources(spec),
+        *_repositories(spec),
         *_culling(spec.culling),
         *_service_account(spec, operators_account),
     )
@@ -181,6 +183,20 @@ def _data_sources(spec: Spec) -> Iterator[Problem]:
             yield Problem(f"{field}.secretRef", "is missing; name the secret that configures the source.")
         if source.access_mode not in ("ReadOnlyMany", "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"):
             yield Problem(f"{field}.accessMode", f"is {source.access_mode!r}; write ReadOnlyMany or ReadWriteOnce.")
+
+
+def _repositories(spec: Spec) -> Iterator[Problem]:
+    """Refuse two repositories in one folder: the second would be left out. One that is listed twice is no problem."""
+    first: dict[str, tuple[int, str]] = {}
+    for index, repository in enumerate(spec.code_repositories or ()):
+        remote = repository.remote.strip().rstrip("/").removesuffix(".git")
+        folder = posixpath.normpath(posixpath.join(repository.clone_path, re.split(r"[/:]", remote)[-1]))
+        other, known = first.setdefault(folder, (index, remote))
+        if known != remote:
+            said = (
+                f"is to be cloned into the folder {folder}, as spec.codeRepositories[{other}] is; give one a clonePath."
+            )
+            yield Problem(f"spec.codeRepositories[{index}]", said)
 
 
 def _culling(culling: Culling | None) -> Iterator[Problem]:

@@ -158,6 +158,10 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     """Native sidecars among them: init containers that keep running."""
     claims: tuple[str, ...] = ()
     """Names of the claims that its pod will mount."""
+    left_awake: bool = False
+    """Whether we meant it to have a pod when we last wrote that, by our record on it. Read while it is to have none."""
+    stilled_by: str = ""
+    """Who last set that it is to have none, as the API server knows it. Read while that is so."""
 
     @property
     def awake(self) -> bool:
@@ -211,6 +215,8 @@ class ClaimSpec(View, frozen=True, kw_only=True):
 
     access_modes: list[str] = []
     resources: ClaimResources = ClaimResources()
+    storage_class_name: str | None = None
+    """The class of its volume; the API server fills in the cluster's default where none is given."""
     volume_name: str = ""
     """The volume that it got: the kubelet speaks of that, not of the claim."""
 
@@ -221,6 +227,8 @@ class ClaimView(ChildView, frozen=True, kw_only=True):
     spec: ClaimSpec = ClaimSpec()
     pending: bool = False
     """Whether there is no volume for it yet."""
+    capacity: str = ""
+    """What its volume has, which may be less than it asks for; empty where there is none yet."""
 
 
 class SecretView(ChildView, frozen=True, kw_only=True):

@@ -61,11 +61,11 @@ def forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
 
 
 def kept(claim: str, error: Forbidden) -> Finding:
-    """Return what to tell of the claim of a data source that should go and may not be deleted."""
+    """Return what to tell of a claim that should give place to the next one and may not be deleted."""
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.REFUSED,
-        f"The claim {claim} still leads to the data source that it was made for, and the operator may not delete it: "
+        f"The claim {claim} is not as the spec wants it, and the operator may not delete it to make it anew: "
         f"{error.message}. Ask your administrator to grant the operator delete on persistentvolumeclaims.",
         fatal=True,
     )

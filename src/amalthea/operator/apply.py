@@ -13,7 +13,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.build import contested
-from amalthea.build.obstacles import name_taken, terminating
+from amalthea.build.obstacles import made_beforehand, name_taken, terminating
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
@@ -74,7 +74,8 @@ class Applier:
             Stale: something was not as it was thought to be; look again.
         """
         writes, held = self._wars.part(uid, writes)
-        if made_again(self._caches.session(session), writes):
+        asked = [write for write in writes if self._refusals.of(session[0], write) is None]
+        if made_again(self._caches.session(session), asked):
             await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
@@ -180,7 +181,10 @@ class Applier:
         owner = view.metadata.controller
         if owner is not None and owner.uid != uid and (owner.kind, owner.name) == (names.KIND, session):
             return terminating(write.child)
-        if owner is None or owner.uid != uid:
+        labelled = names.selector_labels(session).items() <= view.metadata.labels.items()
+        if owner is None and kind == CLAIM and not labelled:
+            return made_beforehand(write.child)
+        if not labelled if owner is None else owner.uid != uid:
             return name_taken(write.child)
         metadata = {"labels": write.manifest["metadata"].get("labels")}
         key = (namespace, name)

@@ -24,6 +24,7 @@ from amalthea.operator import answers
 AGAIN_AFTER = {
     Reason.NAME_TAKEN: timedelta(seconds=30),
     Reason.TERMINATING: timedelta(seconds=30),
+    Reason.MADE_BEFOREHAND: timedelta(minutes=10),
 }
 """How long it takes until what stands in the way of a write is worth another look."""
 _PASSES = (2, 8, 25, 30)

@@ -157,18 +157,3 @@ def test_submodules_and_large_files_are_there_and_the_clone_looks_after_them(
     assert git(clone, "status", "--porcelain") == ""
     assert git(clone, "config", "filter.lfs.clean").startswith("git-lfs clean")
     assert large in git(clone, "show", "HEAD:data.bin") + "\n"
-
-
-def test_a_large_file_that_the_server_lacks_is_named_as_the_cause(
-    cloner: Cloner, server: GitServer, large: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(server.large_files, large.partition("sha256:")[2][:64])
-
-    ended = cloner.clone(server.address("large"))
-
-    assert ended.code == 1
-    assert ended.log.splitlines()[-1] == (
-        f"Fetching the large files of {server.address('large')} failed: "
-        "the server lacks one of its large files; ask somebody who has it to push it."
-    )
-    assert list(cloner.volume.iterdir()) == []

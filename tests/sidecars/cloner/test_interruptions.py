@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.sidecars.cloner import cloning, remote
+from amalthea.sidecars.cloner import attempts, cloning, remote
 from amalthea.sidecars.cloner.errors import CloneFailed
 from tests.sidecars.cloner.conftest import Commits
 from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, kill_family
@@ -74,5 +74,5 @@ def test_a_server_that_stays_away_is_given_up_after_the_last_try(tmp_path: Path)
     with pytest.raises(CloneFailed, match="cannot be reached or breaks off"):
         cloning.make(cloning.Order(source, tmp_path / "project"), lambda *_: None, paused.append)
 
-    assert tuple(paused) == cloning.PAUSES
+    assert tuple(paused) == attempts.PAUSES
     assert list(tmp_path.iterdir()) == []

@@ -53,6 +53,8 @@ class Forge:
     """A status that Renku answers with, whatever is asked."""
     copies: bool = False
     """Whether the answer to an LFS batch holds the request's `Authorization`, as with Gitea and Forgejo."""
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Old names of repositories, for which it sends git on to the new ones, whoever asks."""
     asked: list[Asked] = field(default_factory=list)
     port: int = 0
     renku_port: int = 0
@@ -131,6 +133,9 @@ class Forge:
             authorization = request.headers.get("Authorization", "")
             chunked = request.headers.get("Transfer-Encoding") == "chunked"
             self.asked.append(Asked(request.method, request.path, authorization, chunked))
+            for old, new in self.renamed.items():
+                if request.path.startswith(f"/{old}/"):
+                    return web.Response(status=301, headers={"Location": request.path_qs.replace(old, new, 1)})
             expected = "Basic " + base64.b64encode(f"oauth2:{self.accepted}".encode()).decode()
             if authorization != expected and not request.path.startswith("/open/"):
                 return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="forge"'})

@@ -162,6 +162,36 @@ async def test_a_provider_being_down_is_told_to_the_user_and_the_proxy_goes_on(s
 
 
 @pytest.mark.usefixtures("repository")
+async def test_a_repository_that_was_renamed_keeps_its_token(start: Start, forge: Forge, tmp_path: Path) -> None:
+    (forge.folder / "lab" / "data.git").rename(forge.folder / "lab" / "renamed.git")
+    forge.renamed["lab/data.git"] = "lab/renamed.git"
+    proxy = await start()
+    clone = tmp_path / "clone"
+
+    for command in (
+        ("clone", f"{forge.url}/lab/data.git", str(clone)),
+        ("-C", str(clone), "commit", "--allow-empty", "--message=more"),
+        ("-C", str(clone), "push"),
+        ("-C", str(clone), "remote", "set-url", "origin", f"{forge.url}/lab/renamed"),
+        ("-C", str(clone), "fetch"),
+    ):
+        done = await proxy.git(*command)
+        assert done.code == 0, done.output + proxy.log
+    assert (await proxy.git("ls-remote", f"{forge.url}/lab/data-of-others")).code != 0
+    assert "a repository was renamed" in proxy.log
+
+
+@pytest.mark.usefixtures("repository")
+async def test_large_and_small_letters_are_one_where_a_setting_says_so(start: Start, forge: Forge) -> None:
+    (forge.folder / "LAB").mkdir()
+    (forge.folder / "LAB" / "Data.git").symlink_to(forge.folder / "lab" / "data.git")
+    for hosts, code in (("", 128), ("0.0.0.0", 0)):
+        proxy = await start(CASELESS_HOSTS=hosts)
+        done = await proxy.git("ls-remote", f"{forge.url}/LAB/Data.git")
+        assert done.code == code, done.output + proxy.log
+
+
+@pytest.mark.usefixtures("repository")
 async def test_another_repository_of_the_same_provider_gets_no_token(start: Start, forge: Forge) -> None:
     proxy = await start()
 

@@ -70,6 +70,10 @@ CASES = {
         session().with_session(storage={"className": "fast", "size": "5Gi", "mountPath": "/data"}),
         "A volume of a class, size and place of its own.",
     ),
+    "volume-without-class": Case(
+        session().with_session(storage={"className": "", "size": "5Gi", "mountPath": "/data"}),
+        "A volume that somebody made beforehand without a class: no other may be made.",
+    ),
     "default-certificate": Case(
         session().with_ingress(useDefaultClusterTLSCert=True),
         "HTTPS with the Ingress controller's own certificate: one empty tls entry.",

@@ -91,12 +91,11 @@ def test_labels_and_annotations_of_others_stay_and_ours_go_with_our_wish() -> No
     ("owners", "going", "reason", "state"),
     [
         (FOREIGN, False, "NameTaken", "Failed"),
-        ([], False, "NameTaken", "Failed"),
         (FOREIGN, True, "Terminating", "NotReady"),
         (FORMER, False, "Terminating", "NotReady"),
         (FORMER, True, "Terminating", "NotReady"),
     ],
-    ids=["somebody's", "nobody's", "somebody's, going", "the former session's", "the former session's, going"],
+    ids=["somebody's", "somebody's, going", "the former session's", "the former session's, going"],
 )
 @pytest.mark.parametrize("key", CHILDREN, ids=lambda key: key[1] if key[0] == "PersistentVolumeClaim" else key[0])
 def test_an_object_that_is_not_ours_is_left_alone_and_told(
@@ -112,6 +111,62 @@ def test_an_object_that_is_not_ours_is_left_alone_and_told(
     assert world.objects[key] == body
     assert reasons(world)["ChildrenInPlace"] == reason
     assert world.status["state"] == state
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("others", [[], [{"kind": "Backup", "name": "b", "uid": "else"}]], ids=["alone", "shared"])
+def test_children_that_nobody_controls_any_more_are_taken_back_and_nothing_restarts(
+    strategy: str, others: list[Manifest]
+) -> None:
+    """A restore from a backup, or a deletion that orphans and the same session once more."""
+    world = running(FULL.with_spec(reconcileStrategy=strategy))
+    before = {key: body["metadata"]["uid"] for key, body in world.objects.items()}
+    template, run = world.template, world.status["runID"]
+    for body in world.objects.values():
+        body["metadata"]["ownerReferences"] = list(others)
+    world.status = {"state": "NotReady"}
+
+    changes = world.step()
+
+    assert sorted(kinds(changes)) == sorted(("patch", kind) for kind, _ in CHILDREN)
+    assert (world.template, world.status["runID"], world.status["state"]) == (template, run, "Running")
+    assert {key: body["metadata"]["uid"] for key, body in world.objects.items()} == before
+    for body in world.objects.values():
+        *kept, ours = body["metadata"]["ownerReferences"]
+        assert kept == others
+        assert (ours["uid"], ours["controller"]) == (session().uid, True)
+    assert "ChildrenInPlace" not in reasons(world)
+    assert world.step().writes == ()
+
+
+@pytest.mark.parametrize("key", CHILDREN, ids=lambda key: key[1] if key[0] == "PersistentVolumeClaim" else key[0])
+def test_what_nobody_controls_and_has_not_our_labels_is_somebodys_but_a_claim_is_used(key: tuple[str, str]) -> None:
+    theirs = World(FULL)
+    theirs.settle()
+    body = theirs.objects[key]
+    body["metadata"] |= {"ownerReferences": [], "labels": {"app.kubernetes.io/instance": "demo"}}
+    world = World(FULL, {key: body})
+    world.step()
+
+    claim = key[0] == "PersistentVolumeClaim"
+    assert world.objects[key] == body
+    assert reasons(world)["ChildrenInPlace"] == ("MadeBeforehand" if claim else "NameTaken")
+    assert world.status["state"] == ("NotReady" if claim else "Failed")
+    told = next(each for each in world.status["conditions"] if each["type"] == "ChildrenInPlace")
+    assert told["status"] == ("True" if claim else "False")
+
+
+@pytest.mark.parametrize("owners", [FOREIGN, []], ids=["somebody's", "nobody's"])
+def test_nobody_is_told_to_delete_a_claim(owners: list[Manifest]) -> None:
+    theirs = World(FULL)
+    theirs.settle()
+    key = ("PersistentVolumeClaim", "demo")
+    theirs.objects[key]["metadata"] |= {"ownerReferences": owners, "labels": {}}
+    world = World(FULL, {key: theirs.objects[key]})
+    world.step()
+
+    told = next(each for each in world.status["conditions"] if each["type"] == "ChildrenInPlace")
+    assert "elete it" not in told["message"]
 
 
 def test_a_paused_session_has_no_ingress_and_no_pod_and_keeps_the_rest() -> None:

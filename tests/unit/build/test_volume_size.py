@@ -2,8 +2,10 @@
 
 import pytest
 
+from amalthea.api.schema import Manifest
 from amalthea.testing.builders import session
-from tests.unit.build.world import World, reasons, running
+from amalthea.testing.observations import container
+from tests.unit.build.world import World, kinds, reasons, running
 
 FULL = session().with_data_source("/data", "ds1")
 
@@ -67,3 +69,101 @@ def test_a_volume_that_is_still_being_made_grows_when_it_is_there() -> None:
     world.settle()
 
     assert size(world) == "5Gi"
+
+
+PENDING: Manifest = {"phase": "Pending"}
+
+
+def waiting(strategy: str, **storage: str) -> World:
+    """Return a session whose claim has no volume, since none of that size or class can be made."""
+    world = World(FULL.with_spec(reconcileStrategy=strategy).with_session(storage=storage))
+    world.settle()
+    world.child("PersistentVolumeClaim")["status"] = PENDING
+    return world
+
+
+@pytest.mark.parametrize(
+    ("typed", "corrected"),
+    [
+        ({"size": "10Ti"}, {"size": "10Gi"}),
+        ({"size": "1Gi", "className": "fsat"}, {"size": "1Gi", "className": "fast"}),
+        ({"size": "1Gi", "className": "fsat"}, {"size": "5Gi", "className": "fast"}),
+        ({"size": "1Gi", "className": "fast"}, {"size": "1Gi", "className": ""}),
+    ],
+    ids=["size", "class", "both", "no class"],
+)
+def test_a_claim_that_never_got_a_volume_is_made_anew_as_it_is_corrected(
+    typed: dict[str, str], corrected: dict[str, str]
+) -> None:
+    world = waiting("always", **typed)
+    uid = world.child("PersistentVolumeClaim")["metadata"]["uid"]
+    world.builder = world.builder.with_session(storage=corrected)
+
+    assert kinds(world.step()) == [("delete", "PersistentVolumeClaim")]
+    assert kinds(world.step()) == [("create", "PersistentVolumeClaim")]
+    claim = world.child("PersistentVolumeClaim")
+    assert claim["metadata"]["uid"] != uid
+    assert size(world) == corrected["size"]
+    assert claim["spec"].get("storageClassName") == corrected.get("className")
+    assert "StorageSized" not in reasons(world)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["its volume is known", "it is bound", "a program runs", "nobody controls it", "the strategy forbids it"],
+)
+def test_a_claim_that_may_hold_something_is_never_deleted(kept: str) -> None:
+    world = waiting("never" if "strategy" in kept else "always", size="10Ti", className="fast")
+    claim = world.child("PersistentVolumeClaim")
+    if kept == "its volume is known":
+        claim["spec"]["volumeName"] = "pv-1"
+    elif kept == "it is bound":
+        claim["status"] = {"phase": "Bound"}
+    elif kept == "a program runs":
+        world.start_pod(container(ready=True))
+    elif kept == "nobody controls it":
+        claim["metadata"]["ownerReferences"] = []
+    world.builder = world.builder.with_session(storage={"size": "1Gi", "className": "slow"})
+
+    assert ("delete", "PersistentVolumeClaim") not in kinds(world.step())
+
+
+def test_that_a_volume_keeps_its_class_is_told_with_the_remedy() -> None:
+    world = running(FULL.with_session(storage={"size": "1Gi", "className": "fast"}))
+    claim = world.child("PersistentVolumeClaim")
+    claim["spec"]["volumeName"] = "pv-1"
+    claim["status"] = {"phase": "Bound", "capacity": {"storage": "1Gi"}}
+    world.settle()
+    assert "StorageSized" not in reasons(world)
+    world.builder = world.builder.with_session(storage={"size": "1Gi", "className": "slow"})
+    world.settle()
+
+    assert reasons(world)["StorageSized"] == "ClassFixed"
+    told = next(each for each in world.status["conditions"] if each["type"] == "StorageSized")
+    assert 'Set spec.session.storage.className to "fast"' in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stored", "reason"),
+    [
+        ("20Gi", "20Gi", None),
+        ("10Gi", "1Ti", "ShrinkRefused"),
+        ("5Gi", "1Ti", "ShrinkRefused"),
+    ],
+)
+def test_an_expansion_that_failed_can_be_taken_back_to_more_than_the_volume_has(
+    wanted: str, stored: str, reason: str | None
+) -> None:
+    world = running(FULL.with_session(storage={"size": "10Gi"}))
+    claim = world.child("PersistentVolumeClaim")
+    claim["spec"]["volumeName"] = "pv-1"
+    claim["status"] = {"phase": "Bound", "capacity": {"storage": "10Gi"}}
+    world.builder = world.builder.with_session(storage={"size": "1Ti"})
+    world.settle()
+    world.builder = world.builder.with_session(storage={"size": wanted})
+    world.settle()
+
+    assert size(world) == stored
+    assert reasons(world).get("StorageSized") == reason
+    told = [each["message"] for each in world.status["conditions"] if each["type"] == "StorageSized"]
+    assert not told or "Set spec.session.storage.size to a little more than 10Gi" in told[0]

@@ -167,6 +167,14 @@ async def test_a_session_that_cannot_be_read_is_not_told_to_be_missing(api: Fake
 
 async def test_the_claim_of_a_stranger_is_not_taken_for_the_sessions_volume(api: FakeApi, client: Client) -> None:
     api.objects.create("amalthea.dev/v1alpha1/amaltheasessions", "team", session().manifest())
-    api.objects.create("v1/persistentvolumeclaims", "team", {"metadata": {"name": "demo"}})
+    owner = {"kind": "Deployment", "name": "demo", "uid": "else", "controller": True}
+    api.objects.create("v1/persistentvolumeclaims", "team", {"metadata": {"name": "demo", "ownerReferences": [owner]}})
 
     assert (await reading.read(client, KEY)).claim is None
+
+
+async def test_a_claim_that_was_made_beforehand_is_the_sessions_volume(api: FakeApi, client: Client) -> None:
+    api.objects.create("amalthea.dev/v1alpha1/amaltheasessions", "team", session().manifest())
+    api.objects.create("v1/persistentvolumeclaims", "team", {"metadata": {"name": "demo"}})
+
+    assert (await reading.read(client, KEY)).claim is not None

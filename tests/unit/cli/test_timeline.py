@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 from ulid import ULID
 
 from amalthea.cli.explanation import Happening
@@ -43,6 +44,21 @@ def test_a_step_without_a_tale_is_left_out_but_never_a_warning() -> None:
     quiet = event("Pod/demo-0", "Created", "Created container", "13:00:12")
     loud = event("StatefulSet/demo", "SuccessfulCreate", "odd", "13:00:12", warning=True)
     assert [each.message for each in told(quiet, loud) if each.about != "AmaltheaSession/demo"] == ["odd"]
+
+
+@pytest.mark.parametrize(
+    ("message", "worth_telling"),
+    [
+        ("Startup probe failed: dial tcp 10.0.0.7:8888: connect: connection refused", False),
+        ('Startup probe failed: Get "http://10.0.0.7:8888/": context deadline exceeded', False),
+        ("Startup probe errored: rpc error", False),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 500", True),
+        ("Liveness probe failed: HTTP probe failed with statuscode: 500", True),
+    ],
+)
+def test_that_a_program_does_not_answer_in_its_first_seconds_is_no_news(message: str, worth_telling: bool) -> None:
+    asked = event("Pod/demo-0", "Unhealthy", message, "13:00:20", count=12, warning=True)
+    assert (message in [each.message for each in told(asked)]) is worth_telling
 
 
 def test_who_waits_for_a_volume_is_not_alarmed() -> None:

@@ -121,6 +121,16 @@ def test_what_came_up_is_told_as_long_as_it_holds(kind: ConditionType, reason: R
     assert kind not in conditions_of(seen)
 
 
+def test_what_is_only_good_to_know_is_told_as_such_and_never_hides_what_is_wrong() -> None:
+    kind = ConditionType.CHILDREN_IN_PLACE
+    good = Finding(kind, Reason.MADE_BEFOREHAND, "It is used.", harmless=True)
+    bad = Finding(kind, Reason.NAME_TAKEN, "It is taken.")
+    alone, both = (conditions_of(observed(None, AWAKE, READY), *each)[kind] for each in ((good,), (good, bad)))
+
+    assert (alone.status, alone.message) == ("True", "It is used.")
+    assert (both.status, both.reason, both.message) == ("False", "NameTaken", "It is taken.")
+
+
 def test_the_same_is_not_said_twice() -> None:
     waits = Finding(ConditionType.UPDATE_PENDING, Reason.SPEC_CHANGED, "It waits.")
 

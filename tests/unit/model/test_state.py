@@ -25,6 +25,8 @@ ASLEEP = statefulset(replicas=0)
 PAUSED = session().hibernated()
 JOB = session().as_job()
 READY = pod(container(ready=True))
+UNSTARTED = {**container(), "started": False}
+PASSED = {**container(), "started": True}
 COMPLETE = condition("Complete", "True")
 FAILED = condition("Failed", "True", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")
 ENDED_WELL = pod(container(state=terminated(0, "Completed")), phase="Succeeded")
@@ -35,6 +37,7 @@ SIDE_DOWN_AFTER_READY = pod(
     container(ready=True), UNREADY_SIDE, conditions=[condition("Ready", "False", "2026-11-22T13:05:00Z")]
 )
 NODE_LOST = pod(container(ready=True), conditions=[condition("Ready", "False", "2026-11-22T13:05:00Z")])
+THEIRS = [{"kind": "Deployment", "name": "demo", "uid": "else", "controller": True}]
 RUNNING: Manifest = {"state": "Running"}
 FAILING: Manifest = {"state": "Failed", "error": "It broke.", "failingSince": STARTED}
 
@@ -53,7 +56,7 @@ STATES = {
     "its pod is being evicted": ("NotReady", observed(None, AWAKE, pod(container(ready=True), leaving=True))),
     "its pod is of a StatefulSet that is not ours": (
         "NotReady",
-        observed(None, statefulset(ready=1, ownerReferences=[]), READY),
+        observed(None, statefulset(ready=1, ownerReferences=THEIRS), READY),
     ),
     "it crashes": ("Failed", observed(None, statefulset(), pod(container(state=terminated(1))))),
     "a pod crashes that is not of its StatefulSet": (
@@ -85,6 +88,24 @@ STATES = {
         observed(
             None, AWAKE, pod(container(ready=True), sidecars=[container("authproxy", terminated(1))]), status=RUNNING
         ),
+    ),
+    "it does not pass its startup probe yet": ("NotReady", observed(None, statefulset(), pod(UNSTARTED))),
+    "it passed its startup probe, and is not ready yet": ("NotReady", observed(None, statefulset(), pod(PASSED))),
+    "its program began anew, and has not passed the startup probe again": (
+        "NotReady",
+        observed(None, AWAKE, pod({**UNSTARTED, "restartCount": 1}), status=RUNNING),
+    ),
+    "its program began anew within a pod that still counts as ready": (
+        "Running",
+        observed(None, AWAKE, pod(UNSTARTED, conditions=[condition("Ready", "True")]), status=RUNNING),
+    ),
+    "its tunnel has not passed the startup probe at the first start": (
+        "NotReady",
+        observed(None, AWAKE, pod(container(ready=True), {**UNSTARTED, "name": "tunnel"})),
+    ),
+    "its tunnel began anew, and has not passed the startup probe again": (
+        "RunningDegraded",
+        observed(None, AWAKE, pod(container(ready=True), {**UNSTARTED, "name": "tunnel"}), status=RUNNING),
     ),
     "its node is lost": ("NotReady", observed(None, AWAKE, NODE_LOST, status=RUNNING)),
     "it does not answer any more": ("NotReady", observed(None, AWAKE, pod(), status=RUNNING)),
@@ -187,6 +208,8 @@ def test_it_is_said_what_beside_a_degraded_session_is_not_ready() -> None:
 COUNTS = {
     "all ready": (pod(container(ready=True), container("authproxy", ready=True)), (2, 2), (0, 0)),
     "one ready": (pod(container(ready=True), container("authproxy")), (1, 2), (0, 0)),
+    "its startup probe has not succeeded": (pod(UNSTARTED), (0, 1), (0, 0)),
+    "its startup probe has succeeded": (pod(PASSED), (0, 1), (0, 0)),
     "on its way out": (pod(container(ready=True), leaving=True), (0, 1), (0, 0)),
     "ended well": (ENDED_WELL, (1, 1), (0, 0)),
     "ended badly": (ENDED_BADLY, (0, 1), (0, 0)),

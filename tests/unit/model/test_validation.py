@@ -9,6 +9,7 @@ from amalthea.testing.builders import SessionBuilder, session
 
 SOURCE = session().with_data_source("/data", "ds1")
 LONG = "a" * 52
+SECOND = "spec.codeRepositories[1]:"
 FINE = {
     "the smallest": session(),
     "all kinds of things": session().with_token().with_ingress().with_repository("https://git.example.org/a.git"),
@@ -29,6 +30,12 @@ FINE = {
     "durations in every form": session().with_spec(
         culling={"maxAge": "0", "maxIdleDuration": "2h45m", "maxFailedDuration": "1.5h", "cpuIdleThreshold": 0}
     ),
+    "one repository twice": session()
+    .with_repository("https://git.example.org/a/x.git")
+    .with_repository("https://git.example.org/a/x"),
+    "two repositories of one name in two folders": session()
+    .with_repository("https://git.example.org/a/x.git")
+    .with_repository("https://git.example.org/b/x.git", clonePath="b"),
     "oidc needs no key": session().with_oidc(),
     "no key, but nobody checks": session().with_spec(
         authentication={"enabled": False, "type": "token", "secretRef": {"name": "door"}}
@@ -50,6 +57,18 @@ def test_what_works_is_not_refused(builder: SessionBuilder) -> None:
 
 
 REFUSED = {
+    "two repositories in one folder": (
+        session()
+        .with_repository("https://git.example.org/alice/analysis.git")
+        .with_repository("https://git.example.org/bob/analysis"),
+        f"{SECOND} is to be cloned into the folder analysis, as spec.codeRepositories[0] is; give one a clonePath.",
+    ),
+    "two repositories in one folder that is written in two ways": (
+        session()
+        .with_repository("git@git.example.org:a/x.git", clonePath="code/")
+        .with_repository("https://git.example.org/b/x/", clonePath="./code/y/.."),
+        f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; give one a clonePath.",
+    ),
     "a name too long for a StatefulSet": (
         session("a" * 53),
         "metadata.name: has 53 characters; create the session anew with at most 52.",

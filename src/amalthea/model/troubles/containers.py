@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model.pods import ContainerStatus, PodView, Terminated, Waiting
 from amalthea.model.troubles import images
@@ -63,6 +64,7 @@ def troubles(pod: PodView, *, already_failed: bool) -> Iterator[Trouble]:
             yield from _waiting(pod, container, container.state.waiting, already_failed=already_failed)
         elif container.state.terminated is not None and container.state.terminated.exit_code != 0:
             yield _ended(pod, container.name, container.state.terminated)
+    yield from _incomplete_clones(pod)
 
 
 def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Iterator[Trouble]:
@@ -71,6 +73,12 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
         return
     if reason in images.REASONS:
         yield images.not_pulled(container, waiting, already_failed=already_failed)
+    elif reason == "CrashLoopBackOff" and last is not None and last.exit_code == 0:
+        ended = (
+            f"The container {container.name} ended by itself (exit code 0); it starts again after a while. "
+            "To stop the session, pause it."
+        )
+        yield Trouble(Failure.ENDED, ended, fatal=False)
     elif reason == "CrashLoopBackOff" and last is not None:
         yield _ended(pod, container.name, last)
     elif reason == "CrashLoopBackOff":
@@ -84,6 +92,30 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
         yield Trouble(Failure.NODE_NOT_READY, late, waiting.message, fatal=False)
     else:
         yield _not_started(container.name, reason, waiting.message)
+
+
+def after_the_work(pod: PodView) -> Trouble | None:
+    """Return what keeps a job from its end whose own container has ended well."""
+    statuses = pod.status.container_statuses
+    ended = (each.state.terminated for each in statuses if each.name == names.CONTAINER_SESSION)
+    going_on = [each.name for each in statuses if each.state.running is not None]
+    if not any(how is not None and how.exit_code == 0 for how in ended) or not going_on:
+        return None
+    message = (
+        f"The work is done, but the job goes on with what runs beside it: {', '.join(going_on)}. Let that end by "
+        "itself, or make it an init container with restartPolicy: Always."
+    )
+    return Trouble(Failure.HELPER_GOES_ON, message, fatal=False)
+
+
+def _incomplete_clones(pod: PodView) -> Iterator[Trouble]:
+    """Return what is missing of repositories whose clones went well: the cloner's last words tell."""
+    for container in pod.preparing:
+        ended, policy = container.state.terminated, pod.spec_of(container.name).termination_message_policy
+        if not container.name.startswith(CLONE_PREFIX) or ended is None or ended.exit_code or policy == MESSAGE_IS_LOG:
+            continue
+        if said := ended.message.strip():
+            yield Trouble(Failure.CLONE_INCOMPLETE, said, fatal=False)
 
 
 def _not_started(name: str, reason: str, said: str) -> Trouble:

@@ -42,7 +42,8 @@ def _flags(arguments: Sequence[str]) -> Namespace:
     return given
 
 
-def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
+def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
+    """Clone; return what is missing."""
     source = remote.parse(flags.remote, "The repository's remote")
     folder = flags.path / source.folder
     with workplace(source, Access(), variables, (flags.path,)) as work:
@@ -50,15 +51,16 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> None:
         if cloning.is_taken(folder):
             say(f"{folder} is there already and is left as it is.")
             _refresh(work.local, folder, source, block)
-            return
+            return ()
     access = _access(flags.config, source)
 
     def finish(git: Git, folders: Sequence[Path]) -> None:
         authorities.keep(git, folders, folder, access.authorities, source.scope)
         session_config.put(folders[0], block)
 
-    cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
+    left_out = cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
     say(f"{source.address} is cloned into {folder}.")
+    return left_out
 
 
 def _refresh(git: Git, folder: Path, source: remote.Remote, block: str) -> None:

@@ -1,30 +1,27 @@
 """Makes a clone, whole or not at all: beside its place under a name of its own, and moved there when all is done.
 
-So whatever ends the program at any moment, what stands in the clone's place is finished. An attempt that the network
-broke off is cleared away and made again, after longer and longer pauses.
+So whatever ends the program at any moment, what stands in the clone's place is finished. What the network broke off
+is made again, after longer and longer pauses. Submodules and large files may be missing in the end: that is told.
 """
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from amalthea.sidecars.cloner import large_files, submodules
+from amalthea.sidecars.cloner.attempts import Attempts
 from amalthea.sidecars.cloner.checkout import Wish, check_out
 from amalthea.sidecars.cloner.credentials import Access
-from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
-from amalthea.sidecars.cloner.failures import Failure, judge
-from amalthea.sidecars.cloner.git import Git, say
+from amalthea.sidecars.cloner.git import Git
 from amalthea.sidecars.cloner.private import Workplace, workplace
 from amalthea.sidecars.cloner.remote import Remote
 
-PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds before each further attempt."""
 ERROR_FILE = "ERROR"
-"""What `shellclone` leaves in the folder of a repository that could not be cloned."""
+"""What is left in the folder of a repository that could not be cloned (by `shellclone`), or not with all its parts."""
 
 
 @dataclass(frozen=True)
@@ -56,68 +53,54 @@ def is_taken(folder: Path) -> bool:
     return os.path.lexists(folder)
 
 
-def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Clone, and try again while that may help.
+def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sleep) -> list[str]:
+    """Clone, and try again while that may help; return a sentence for each part that is left out.
 
     Raises:
         CloneFailed: it cannot be cloned. Nothing of it is left.
         Misconfigured: there is no place for temporary files.
     """
-    with workplace(order.remote, order.access, os.environ, (order.unfinished,)) as work:
-        for pause in (*PAUSES, None):
-            try:
-                _attempt(work, order, finish)
-            except _AttemptFailed as error:
-                if not error.failure.transient or pause is None:
-                    raise CloneFailed(error.failure.message) from None
-                say(f"{error.failure.message} Trying again in {pause:g} s.")
-                sleep(pause)
-            else:
-                return
+    partial, address = order.unfinished, order.remote.address
+    attempts = Attempts(sleep)
+    with workplace(order.remote, order.access, os.environ, (partial,)) as work:
+        try:
+            has_files = attempts.whole(f"Cloning {address}", lambda: _main(work, order))
+            folders = [partial, *(submodules.fetch(work, partial, address, attempts) if has_files else ())]
+            for folder in folders:
+                large_files.look_after(work, folder, attempts, fetch=order.large_files)
+            attempts.whole(f"Finishing the clone of {address}", lambda: finish(work.local, folders))
+            _note(partial, attempts.left_out)
+            attempts.whole(f"Finishing the clone of {address}", lambda: _move(partial, order.folder))
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return attempts.left_out
 
 
-def _attempt(work: Workplace, order: Order, finish: Finish) -> None:
-    """Clone once.
+def _main(work: Workplace, order: Order) -> bool:
+    """Clone the repository itself; tell whether it has files.
 
     Raises:
-        CloneFailed: the repository lacks the wanted revision, or its submodules cannot be trusted.
-        _AttemptFailed: anything else.
+        CloneFailed: the repository lacks the wanted revision, or has files that are not to be checked out.
+        GitFailed, OSError: anything else.
     """
     partial, address = order.unfinished, order.remote.address
-    try:
-        with _judged(f"Cloning {address}"):
-            _clear(partial)
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            with work.network() as git:
-                git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
-            has_files = check_out(work, partial, order.wish, address)
-        with _judged(f"Fetching the submodules of {address}"):
-            folders = [partial, *(submodules.fetch(work, partial, address) if has_files else ())]
-        with _judged(f"Fetching the large files of {address}"):
-            for folder in folders:
-                large_files.look_after(work, folder, fetch=order.large_files)
-        with _judged(f"Finishing the clone of {address}"):
-            finish(work.local, folders)
-            _move(partial, order.folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    _clear(partial)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with work.network() as git:
+        git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
+    return check_out(work, partial, order.wish, address)
 
 
-class _AttemptFailed(Exception):  # noqa: N818  (named by what happened)
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-@contextmanager
-def _judged(doing: str) -> Iterator[None]:
-    """Find the cause of what fails here. `doing` begins the sentence."""
-    try:
-        yield
-    except GitFailed as error:
-        raise _AttemptFailed(judge(error.said, doing)) from None
-    except OSError as error:
-        raise _AttemptFailed(judge(error.strerror or "", doing)) from None
+def _note(clone: Path, left_out: Sequence[str]) -> None:
+    """Leave the causes in the clone, in a file that git does not see, unless the repository has one of that name."""
+    file, unseen = clone / ERROR_FILE, clone / ".git" / "info" / "exclude"
+    if not left_out or os.path.lexists(file):
+        return
+    with contextlib.suppress(OSError):  # the status and the log have them, too
+        file.write_text("".join(f"{sentence}\n" for sentence in left_out), encoding="utf-8")
+        unseen.parent.mkdir(exist_ok=True)
+        with unseen.open("a", encoding="utf-8") as patterns:
+            patterns.write(f"/{ERROR_FILE}\n")
 
 
 def _clear(partial: Path) -> None:

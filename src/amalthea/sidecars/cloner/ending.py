@@ -2,7 +2,7 @@
 
 import argparse
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import NoReturn
 
@@ -20,12 +20,20 @@ class Flags(argparse.ArgumentParser):
         raise Misconfigured(f"{self.prog}: {message}; see --help.")
 
 
-def run(program: Callable[[], None]) -> int:
-    """Run `program`; return 0, also when the pod is stopped, 1 if a clone failed, 2 if it was started wrongly."""
+_LONGEST = 1500
+"""Characters of last words: more would be cut off in the session's status, anywhere."""
+
+
+def run(program: Callable[[], Iterable[str]]) -> int:
+    """Run `program`; return 0, also when the pod is stopped, 1 if a clone failed, 2 if it was started wrongly.
+
+    What it returns are sentences on what is missing, although all went well: they are the last words then.
+    """
     former = signal.signal(signal.SIGTERM, _stop)
     hardening.hide()
     try:
-        program()
+        if missing := " ".join(program()):
+            last_words.leave(missing if len(missing) <= _LONGEST else f"{missing[: _LONGEST - 1]}…")
     except (CloneFailed, Misconfigured) as error:
         say(str(error))
         last_words.leave(str(error))

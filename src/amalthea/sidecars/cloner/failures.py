@@ -92,8 +92,8 @@ def judge(said: str, doing: str) -> Failure:
 
 
 def asks_for_login(said: str) -> bool:
-    """Tell whether git failed because the server does not let us in."""
-    return judge(said, "").message == f" failed: {_LOGIN}."
+    """Tell whether git failed because the server does not let us in, with a password, a key or without."""
+    return judge(said, "").message in {f" failed: {cause}." for cause in (_LOGIN, _KEY)}
 
 
 _USER_IN_ADDRESS = re.compile(r"(\w://)[^/@\s]*@")

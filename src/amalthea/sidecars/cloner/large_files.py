@@ -8,30 +8,43 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from amalthea.sidecars.cloner import remote
+from amalthea.sidecars.cloner.attempts import Attempts
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
 from amalthea.sidecars.cloner.git import Git
 from amalthea.sidecars.cloner.private import Workplace
 
+_NAMED = 5
+"""Files that are named at most."""
 _ADDRESSES = r"^(lfs\.url|remote\..*\.lfsurl)$"
 
 
-def look_after(work: Workplace, folder: Path, *, fetch: bool) -> None:
+def look_after(work: Workplace, folder: Path, attempts: Attempts, *, fetch: bool) -> None:
     """Have Git LFS look after a repository that uses it, and fetch its files if they are wanted now.
 
-    Raises:
-        CloneFailed: `.lfsconfig` names no address that can be used.
-        GitFailed: git or git-lfs failed.
+    What cannot be had stays a pointer, which is told.
     """
-    git = work.local
+    origin = work.local.asks("config", "--get", "remote.origin.url", folder=folder) or ""
+    doing = f"Fetching the large files of {origin}"
+    if attempts.part(doing, lambda: _set_up(work.local, folder, fetch=fetch)) and fetch:
+        fetched = attempts.part(doing, lambda: _fetch(work, folder, origin))
+        attempts.part(doing, lambda: work.local.run("lfs", "checkout", folder=folder))
+        if not fetched:
+            _tell_pointers(work.local, folder, attempts)
+
+
+def _set_up(git: Git, folder: Path, *, fetch: bool) -> bool:
+    """Have Git LFS look after a repository that uses it; tell whether it does."""
     if not git.run("ls-files", "--", ":(attr:filter=lfs)", folder=folder):
-        return
+        return False
     hooks = git.run("rev-parse", "--absolute-git-dir", folder=folder) + "/hooks"
     install = ("lfs", "install", "--local", *(() if fetch else ("--skip-smudge",)))
     git.run("-c", f"core.hooksPath={hooks}", *install, folder=folder)  # for git in the session
-    if not fetch:
-        return
-    origin = git.asks("config", "--get", "remote.origin.url", folder=folder) or ""
-    named = _named(git, folder)
+    return True
+
+
+def _fetch(work: Workplace, folder: Path, origin: str) -> bool:
+    """Fetch the large files, as many as there are; raise CloneFailed or GitFailed if some could not be had."""
+    named = _named(work.local, folder)
     for address in named:
         _check(address)
     trusted = all(work.may_login(address) for address in named)
@@ -40,7 +53,17 @@ def look_after(work: Workplace, folder: Path, *, fetch: bool) -> None:
     settings = (("lfs.url", named[0] if named else usual(origin)),) if trusted and is_web else ()
     with work.network(settings, login=trusted) as network:
         network.show("lfs", "fetch", folder=folder)
-    git.run("lfs", "checkout", folder=folder)
+    return True
+
+
+def _tell_pointers(git: Git, folder: Path, attempts: Attempts) -> None:
+    """Tell which files are pointers still."""
+    listed = (git.asks("lfs", "ls-files", folder=folder) or "").splitlines()
+    lacking = [line.partition(" - ")[2] for line in listed if " - " in line]
+    names = [name for name in lacking if name.isprintable()][:_NAMED]
+    if lacking:
+        more = f" and {len(lacking) - len(names)} more" if len(lacking) > len(names) else ""
+        attempts.leave_out(f"Pointers stand for {', '.join(names)}{more}; `git lfs pull` in the session fetches them.")
 
 
 def _named(git: Git, folder: Path) -> list[str]:

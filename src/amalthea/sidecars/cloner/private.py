@@ -48,6 +48,13 @@ class Workplace:
         credentials = self._access.credentials
         return not isinstance(credentials, Login) or self._rule(credentials).covers(address)
 
+    def over_the_web(self, source: Remote) -> Remote:
+        """Return an address for SSH as one of the web, if the repository itself is there on the same host.
+
+        Owners write what they use themselves; who clones over the web has no key for SSH.
+        """
+        return source.over_the_web(self._remote.scope)
+
     def _rule(self, login: Login) -> Rule:
         return Rule(login, self._remote.address, self._access.other_paths)
 

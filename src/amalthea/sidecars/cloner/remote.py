@@ -32,6 +32,13 @@ class Remote:
     login: Login | None = None
     """User and password that stood in the address."""
 
+    def over_the_web(self, scope: str) -> "Remote":
+        """Return an address for SSH as one of `scope`, if that is of the same host; else the address as it is."""
+        host, path = _ssh_parts(self.address) if self.is_ssh else ("", "")
+        if not scope or host.lower() != (urlsplit(scope).hostname or ""):
+            return self
+        return Remote(f"{scope}/{path.lstrip('/')}", self.folder, scope)
+
 
 def parse(text: str, name: str) -> Remote:
     """Take apart the address `text`, which the flag or variable `name` gave.
@@ -55,6 +62,15 @@ def parse(text: str, name: str) -> Remote:
     user = f"{url.username}@" if url.username else ""
     address = url._replace(netloc=user + host).geturl()
     return Remote(address, _folder(url.path, name), is_ssh=url.scheme == "ssh")
+
+
+def _ssh_parts(address: str) -> tuple[str, str]:
+    """Return host and path of an address for SSH, in either of its forms."""
+    if "://" in address:
+        url = urlsplit(address)
+        return url.hostname or "", url.path
+    head, _, path = address.partition(":")
+    return head.rpartition("@")[2], path
 
 
 def likely_folder(text: str) -> str | None:

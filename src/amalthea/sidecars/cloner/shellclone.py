@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amalthea.sidecars.cloner import cloning, ending, hardening, remote, variables
+from amalthea.sidecars.cloner import cloning, ending, hardening, remote, submodules, variables
 from amalthea.sidecars.cloner.checkout import Wish
 from amalthea.sidecars.cloner.credential_rule import siblings
 from amalthea.sidecars.cloner.credentials import Access, Credentials, Login
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str]) -> int:
     return ending.run(lambda: _run(arguments, os.environ))
 
 
-def _run(arguments: Sequence[str], given: Mapping[str, str]) -> None:
+def _run(arguments: Sequence[str], given: Mapping[str, str]) -> list[str]:
+    """Clone all; return what is missing."""
     ending.Flags(prog="cloner shellclone", description="Clone what the variables GIT_CLONE_ list.").parse_args(
         arguments
     )
@@ -34,13 +35,19 @@ def _run(arguments: Sequence[str], given: Mapping[str, str]) -> None:
     _report_errors(wanted.sentry)
     for fault in wanted.faults:
         say(fault)
+    missing: list[str] = []
+    taken: dict[str, str] = {}
     for repository in wanted.repositories:
         try:
             source = _source(repository)
         except Misconfigured as error:
-            _refuse(wanted.mount_path, repository, str(error))
+            missing.append(_refuse(wanted.mount_path, repository, str(error)))
+            continue
+        if taken.setdefault(source.folder, source.address) != source.address:
+            missing.append(_twice(source, taken[source.folder], wanted.mount_path))
         else:
-            _one(wanted, repository, source, given)
+            missing += _one(wanted, repository, source, given)
+    return missing
 
 
 def _source(repository: Repository) -> remote.Remote:
@@ -50,7 +57,16 @@ def _source(repository: Repository) -> remote.Remote:
     return remote.parse(repository.url, repository.variable)
 
 
-def _refuse(place: Path, repository: Repository, message: str) -> None:
+def _twice(source: remote.Remote, first: str, place: Path) -> str:
+    """Tell, and return, that a repository has no folder, since one before it has its name."""
+    message = (
+        f"{source.address} is not cloned: {first} has the folder {place / source.folder}, and both cannot have it."
+    )
+    say(message)
+    return message
+
+
+def _refuse(place: Path, repository: Repository, message: str) -> str:
     """Tell what is wrong with an entry, in its folder, too, if that is known and holds nothing of somebody else's."""
     name = remote.likely_folder(repository.url)
     try:
@@ -61,16 +77,18 @@ def _refuse(place: Path, repository: Repository, message: str) -> None:
         _leave_error(place / name, message)
     else:
         say(message)
+    return message
 
 
-def _one(wanted: Variables, repository: Repository, source: remote.Remote, given: Mapping[str, str]) -> None:
+def _one(wanted: Variables, repository: Repository, source: remote.Remote, given: Mapping[str, str]) -> Sequence[str]:
+    """Clone one repository, unless it is there; return what is missing."""
     folder = wanted.mount_path / source.folder
     try:
         if cloning.is_taken(folder):
             say(f"{folder} is there already; only its settings for the git proxy are written.")
             with workplace(source, Access(), given, (wanted.mount_path,)) as work:
-                _set_proxy(work.local, folder, wanted.proxy_port)
-            return
+                _set_proxies(work.local, folder, wanted.proxy_port)
+            return ()
         order = cloning.Order(
             source,
             folder,
@@ -78,12 +96,15 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
             Access(_credentials(wanted, repository, source, given), other_paths=_paths(wanted, repository, source)),
             wanted.large_files,
         )
-        cloning.make(order, lambda git, folders: _finish(git, folders[0], wanted))
+        left_out = cloning.make(order, lambda git, folders: _finish(git, folders[0], wanted))
         say(f"{source.address} is cloned into {folder}.")
+        return left_out
     except CloneFailed as error:
-        _leave_error(folder, str(error))
+        message = str(error)
     except (GitFailed, OSError):
-        _leave_error(folder, f"The git configuration in {folder} cannot be written; check its owner and rights.")
+        message = f"The git configuration in {folder} cannot be written; check its owner and rights."
+    _leave_error(folder, message)
+    return (message,)
 
 
 def _credentials(
@@ -122,14 +143,19 @@ def _finish(git: Git, clone: Path, wanted: Variables) -> None:
     for name, value in (("user.name", wanted.user.full_name), ("user.email", wanted.user.email)):
         if value:
             git.run("config", "--file", config, name, value)
-    _set_proxy(git, clone, wanted.proxy_port)
+    _set_proxies(git, clone, wanted.proxy_port)
 
 
-def _set_proxy(git: Git, clone: Path, port: int | None) -> None:
-    """Lead the clone's traffic through the git proxy, or past it. It shows a certificate of its own, on localhost."""
-    config = clone / ".git" / "config"
-    if not config.is_file():
-        return
+def _set_proxies(git: Git, clone: Path, port: int | None) -> None:
+    """Lead the traffic of a clone and of its submodules through the git proxy, or past it."""
+    configs = [each for each in (clone / ".git" / "modules").rglob("config") if (each.parent / "HEAD").is_file()]
+    for config in (clone / ".git" / "config", *configs[: submodules.MOST]):
+        if config.is_file() and not config.is_symlink():
+            _set_proxy(git, config, port)
+
+
+def _set_proxy(git: Git, config: Path, port: int | None) -> None:
+    """Lead one repository's traffic through the git proxy. It shows a certificate of its own, on localhost."""
     for name, value in (("http.proxy", f"http://localhost:{port}"), ("http.sslVerify", "false")):
         if port is not None:
             git.run("config", "--file", str(config), "--replace-all", name, value)

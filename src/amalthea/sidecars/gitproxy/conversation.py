@@ -21,6 +21,8 @@ from amalthea.sidecars.head import BadMessage, Request, Response, read_response
 KEPT = 64 * 1024
 """How long a body may be, in bytes, that is kept until its answer is there."""
 _GRACE_SECONDS = 0.1
+_MOVED = (301, 302, 307, 308)
+_MOST_RENAMED = 100
 
 log = logging.getLogger("gitproxy")
 
@@ -39,6 +41,21 @@ class Site:
     dial_seconds: float = 20.0
     idle_seconds: float = 600.0
     """How much silence is borne where something must come."""
+    renamed: list[Repository] = field(default_factory=list)
+    """Repositories under the new names to which their servers have sent git on."""
+
+    @property
+    def known(self) -> tuple[Repository, ...]:
+        """All repositories for which there are tokens."""
+        return (*self.repositories, *self.renamed)
+
+    def learn(self, server: Origin, target: str, response: Response) -> None:
+        """Take in that a server sends a request for a repository on to its new name, on the same server."""
+        for location in response.values("location")[:1] if len(self.renamed) < _MOST_RENAMED else ():
+            renamed = matching.renamed(self.known, server, target, location)
+            if renamed is not None and renamed not in self.known:
+                self.renamed.append(renamed)
+                log.info("a repository was renamed", extra={"host": server.host, "path": "/".join(renamed.path)})
 
 
 class Conversation:
@@ -61,7 +78,7 @@ class Conversation:
             BadMessage: what the client sent cannot be passed on; nothing was sent to it yet.
             OSError: a connection broke while the answer was on its way.
         """
-        provider = matching.provider(self._site.repositories, server, request.target)
+        provider = matching.provider(self._site.known, server, request.target)
         if provider and (why := eligibility.why_not(request)):
             log.warning("a request goes on without a token", extra={"provider": provider, "error": why})
             provider = None
@@ -76,6 +93,8 @@ class Conversation:
             if newer not in ("", token):
                 self.hang_up()
                 response = await self._ask(server, request, body, newer)
+        if provider and response.status in _MOVED:
+            self._site.learn(server, request.target, response)
         if is_exposed and response.status == 401 and not request.values("authorization"):
             raise refusal.unencrypted(server)
         if response.status == 101 and not request.values("upgrade"):

@@ -2,10 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from amalthea.sidecars.ambiguity import is_ambiguous
 
+CASELESS = frozenset(("github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "gitea.com"))
+"""Hosts known to take large and small letters in paths for the same: one of two spellings is no other repository."""
+_ASKED_FIRST = "/info/refs"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%\-]+)(?::([0-9]{1,5}))?")
 
@@ -37,6 +40,8 @@ class Repository:
     origin: Origin
     path: tuple[str, ...]
     provider: str
+    caseless: bool = False
+    """Whether its server takes large and small letters in paths for the same."""
 
 
 def origin(scheme: str, authority: str) -> Origin | None:
@@ -48,8 +53,11 @@ def origin(scheme: str, authority: str) -> Origin | None:
     return Origin(scheme, host, port) if 0 < port < 65536 else None
 
 
-def repository(url: str, provider: str) -> Repository | None:
-    """Read a repository's URL; None if it is none of HTTP, which is not the proxy's business."""
+def repository(url: str, provider: str, caseless: frozenset[str] = CASELESS) -> Repository | None:
+    """Read a repository's URL; None if it is none of HTTP, which is not the proxy's business.
+
+    `caseless` are the hosts that take large and small letters in paths for the same.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -58,7 +66,8 @@ def repository(url: str, provider: str) -> Repository | None:
     path = _components(parts.path.rstrip("/"))
     if server is None or not path or any(map(_is_unusable, path)):
         return None
-    return Repository(server.without_www, (*path[:-1], path[-1].removesuffix(".git")), provider)
+    home = server.without_www
+    return Repository(home, (*path[:-1], path[-1].removesuffix(".git")), provider, home.host in caseless)
 
 
 def provider(repositories: tuple[Repository, ...], server: Origin, target: str) -> str | None:
@@ -71,11 +80,37 @@ def provider(repositories: tuple[Repository, ...], server: Origin, target: str) 
         return None  # no URL holds other characters; servers guess what they mean
     best: Repository | None = None
     for known in repositories:
-        if known.origin == server.without_www and _begins(path, known.path):
+        if known.origin == server.without_www and _begins(path, known):
             best = known if best is None or len(known.path) > len(best.path) else best
     if best is None or any(map(is_ambiguous, path[len(best.path) :])):
         return None  # a server may take it for another repository than we do
     return best.provider
+
+
+def renamed(repositories: tuple[Repository, ...], server: Origin, target: str, location: str) -> Repository | None:
+    """Return a known repository under its new name, to which its server sends git's first request on; None if not.
+
+    `target` is what was asked for, `location` what the answer's field of that name holds. Another server is none: the
+    token is for this one.
+    """
+    parts, (path, _, _) = _split(location), target.partition("?")
+    if parts is None or not (path.endswith(_ASKED_FIRST) and parts.path.endswith(_ASKED_FIRST)):
+        return None
+    place = origin(parts.scheme, parts.netloc) if parts.netloc else server
+    whose, asked = provider(repositories, server, target), _components(path.removesuffix(_ASKED_FIRST))
+    if place is None or place.without_www != server.without_www or whose is None:
+        return None
+    known = (each for each in repositories if each.origin == server.without_www and len(each.path) == len(asked))
+    if not any(_begins(asked, each) for each in known):
+        return None  # only the repository itself, not what lies below it
+    return repository(f"{server.scheme}://{server.authority}{parts.path.removesuffix(_ASKED_FIRST)}", whose)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url) if url.isascii() and url.isprintable() else None
+    except ValueError:
+        return None
 
 
 def _is_unusable(component: str) -> bool:
@@ -83,9 +118,13 @@ def _is_unusable(component: str) -> bool:
     return component != component.strip() or is_ambiguous(component.replace(" ", "_"))
 
 
-def _begins(path: tuple[str, ...], start: tuple[str, ...]) -> bool:
-    last = len(start) - 1
-    return len(path) > last and path[:last] == start[:last] and path[last].removesuffix(".git") == start[last]
+def _begins(path: tuple[str, ...], known: Repository) -> bool:
+    start, last = known.path, len(known.path) - 1
+    if len(path) <= last:
+        return False
+    if known.caseless:
+        path, start = tuple(map(str.lower, path)), tuple(map(str.lower, start))
+    return path[:last] == start[:last] and path[last].removesuffix(".git") == start[last]
 
 
 def _components(path: str) -> tuple[str, ...]:

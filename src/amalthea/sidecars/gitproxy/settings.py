@@ -50,7 +50,8 @@ class Settings:
     health_port: int = 65481
     """Where the kubelet asks for its health (HEALTH_PORT)."""
     repositories: tuple[matching.Repository, ...] = ()
-    """The repositories for which there are tokens (REPOSITORIES): none in an anonymous session."""
+    """The repositories for which there are tokens (REPOSITORIES): none in an anonymous session. CASELESS_HOSTS names
+    further hosts for which large and small letters in paths are the same."""
     providers: Mapping[str, str] = field(default_factory=dict)
     """The URL of each provider's token, by the provider's id (PROVIDERS)."""
     renku: RenkuTokens | None = None
@@ -75,7 +76,8 @@ def from_environment(env: Mapping[str, str]) -> Settings:
     listed = _list(env, "REPOSITORIES", _Repository)
     if _flag(env, "ANONYMOUS_SESSION"):
         return Settings(port, health_port, check_period=check_period)
-    read = (matching.repository(each.url, each.provider) for each in listed if each.provider in providers)
+    caseless = matching.CASELESS | _hosts(env, "CASELESS_HOSTS")
+    read = (matching.repository(each.url, each.provider, caseless) for each in listed if each.provider in providers)
     repositories = tuple(each for each in read if each is not None)
     if not repositories:
         return Settings(port, health_port, (), providers, None, check_period)
@@ -84,6 +86,15 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         _require_tls(hosts, providers[each.provider], "PROVIDERS")
     _require_tls(hosts, renku.url, "RENKU_TOKEN_URL" if _text(env, "RENKU_TOKEN_URL") else "RENKU_URL")
     return Settings(port, health_port, repositories, providers, renku, check_period, hosts)
+
+
+def _hosts(env: Mapping[str, str], name: str) -> frozenset[str]:
+    """Return the hosts of a list with commas between them, without their ports."""
+    entries = [entry for entry in (part.strip() for part in _text(env, name).split(",")) if entry]
+    found = [matching.origin("https", entry) for entry in entries]
+    if None in found:
+        raise SettingsError(f"{_PREFIX}{name} has an entry that is not a host; write host, without a path.")
+    return frozenset(each.without_www.host for each in found if each is not None)
 
 
 def _clear_text(env: Mapping[str, str]) -> ClearText:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,8 @@ def last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def _raise(error: BaseException) -> Callable[[], None]:
-    def program() -> None:
+def _raise(error: BaseException) -> Callable[[], Iterable[str]]:
+    def program() -> Iterable[str]:
         raise error
 
     return program
@@ -43,10 +43,21 @@ def test_where_nobody_reads_last_words_none_are_left(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_missing_of_a_clone_that_went_well_is_told_within_what_a_status_holds(last_words: Path) -> None:
+    assert ending.run(lambda: ["A submodule is missing.", "A file is a pointer."]) == 0
+    assert last_words.read_text() == "A submodule is missing. A file is a pointer."
+    assert ending.run(lambda: ["x" * 10_000]) == 0
+    assert len(last_words.read_text()) == 1500
+
+
 def test_a_stopped_pod_is_no_failure(last_words: Path) -> None:
     said = last_words.read_text()
 
-    assert ending.run(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 0
+    def stopped() -> Iterable[str]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return ()
+
+    assert ending.run(stopped) == 0
     assert last_words.read_text() == said
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 

@@ -49,7 +49,7 @@ def test_paths_are_read_as_git_tells_them() -> None:
 
 
 def test_links_are_told_from_files() -> None:
-    tree = "160000 commit 1111\tlibs/a\x00100644 blob 2222\tfile\x00160000 commit 3333\twith\ttab\0"
+    tree = [b"160000 commit 1111\tlibs/a", b"100644 blob 2222\tfile", b"160000 commit 3333\twith\ttab"]
     assert links_by_path(tree) == {"libs/a": "1111", "with\ttab": "3333"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.sidecars.gitproxy.matching import Origin, origin, provider, repository
+from amalthea.sidecars.gitproxy.matching import Origin, Repository, origin, provider, renamed, repository
 
 REPOSITORIES = tuple(
     made
@@ -168,3 +168,62 @@ def test_a_server_is_named_as_a_host_field_names_it(authority: str, expected: st
     server = origin("https", authority)
     assert server is not None
     assert server.authority == expected
+
+
+def known(url: str, *caseless: str) -> tuple[Repository, ...]:
+    """Return the one repository that there is a token for."""
+    read = repository(url, "own", frozenset(caseless)) if caseless else repository(url, "own")
+    assert read is not None
+    return (read,)
+
+
+@pytest.mark.parametrize(
+    ("known_as", "asked", "caseless", "expected"),
+    [
+        ("https://github.com/Example-Org/Data", "/example-org/data.git/info/refs", (), "own"),
+        ("https://www.GitHub.com/Example-Org/Data", "/EXAMPLE-ORG/DATA/info/lfs", (), "own"),
+        ("https://gitlab.com/a/Sub/Data", "/A/sub/data.git/info/refs", (), "own"),
+        ("https://github.com/Example-Org/Data", "/example-org/data2", (), None),
+        ("https://git.example.org/Lab/Data", "/lab/data.git/info/refs", (), None),
+        ("https://git.example.org/Lab/Data", "/lab/data.git/info/refs", ("git.example.org",), "own"),
+        ("https://git.example.org/Lab/Data", "/lab/data.git/info/refs", ("example.org",), None),
+    ],
+)
+def test_letters_are_large_or_small_only_where_the_server_tells_them_apart(
+    known_as: str, asked: str, caseless: tuple[str, ...], expected: str | None
+) -> None:
+    (only,) = known(known_as, *caseless)
+    assert provider((only,), only.origin, asked) == expected
+
+
+ASKED = "/Org/Data.git/info/refs?service=git-upload-pack"
+OWN = "https://git.example.org"
+
+
+@pytest.mark.parametrize(
+    ("asked", "location", "path"),
+    [
+        (ASKED, f"{OWN}/Org/Data-renamed.git/info/refs?service=git-upload-pack", ("Org", "Data-renamed")),
+        (ASKED, "/New-Org/Data.git/info/refs?service=git-upload-pack", ("New-Org", "Data")),
+        (ASKED, f"{OWN}:443/x/y/info/refs", ("x", "y")),
+        (ASKED, "https://evil.example.org/Org/Data.git/info/refs", None),
+        (ASKED, "//evil.example.org/Org/Data.git/info/refs", None),
+        (ASKED, "http://git.example.org/Org/Data2.git/info/refs", None),
+        (ASKED, f"{OWN}:8443/Org/Data2.git/info/refs", None),
+        (ASKED, f"{OWN}/users/sign_in", None),
+        (ASKED, f"{OWN}/info/refs", None),
+        (ASKED, f"{OWN}/a/../b/info/refs", None),
+        (ASKED, f"{OWN}/a%2Fb/info/refs", None),
+        (ASKED, "https://[/info/refs", None),
+        ("/Org/Data.git/raw/info/refs", f"{OWN}/Evil/Data.git/info/refs", None),
+        ("/Org/Other.git/info/refs", f"{OWN}/Evil/Data.git/info/refs", None),
+        ("/Org/Data.git/info/lfs/objects/batch", f"{OWN}/Evil/Data.git/info/refs", None),
+    ],
+)
+def test_a_new_name_is_learned_of_the_repositorys_own_server_alone(
+    asked: str, location: str, path: tuple[str, ...] | None
+) -> None:
+    (only,) = known(f"{OWN}/Org/Data")
+    learned = renamed((only,), only.origin, asked, location)
+    assert (learned.path if learned is not None else None) == path
+    assert learned is None or (learned.origin, learned.provider) == (only.origin, "own")

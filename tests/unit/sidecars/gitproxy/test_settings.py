@@ -98,3 +98,11 @@ def test_a_bad_value_is_named_with_the_remedy_and_never_shown_if_it_may_be_secre
         read(**{name: value})
     assert SECRET not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_hosts_that_take_large_and_small_letters_for_the_same_are_listed() -> None:
+    listed = json.dumps([{"url": f"https://{host}/Lab/Data", "provider": "forge"} for host in ("h", "i", "github.com")])
+    settings = read(REPOSITORIES=listed, CASELESS_HOSTS="www.H:8443, j")
+    assert [known.caseless for known in settings.repositories] == [True, False, True]
+    with pytest.raises(SettingsError, match="GIT_PROXY_CASELESS_HOSTS has an entry that is not a host"):
+        read(CASELESS_HOSTS="https://h/")

@@ -1,0 +1,19 @@
+"""A session that is to run and whose pod somebody else took: a queue, a downscaler, or an admin."""
+
+from amalthea.api.reasons import Failure
+from amalthea.model.observed import Observed
+from amalthea.model.troubles.trouble import Trouble
+
+
+def trouble(observed: Observed) -> Trouble | None:
+    """Return who holds the session down, by the API server's own word; a webhook acts in our name."""
+    workload = observed.own_workload
+    if workload is None or not observed.held_down:
+        return None
+    who = workload.stilled_by or "a webhook, maybe of a queue"
+    done = "suspended" if workload.kind == "Job" else "scaled to 0"
+    message = (
+        f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs when they let it. "
+        "If they do not, pause and resume it."
+    )
+    return Trouble(Failure.HELD_DOWN, message, fatal=False)

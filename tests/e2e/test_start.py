@@ -1,0 +1,35 @@
+"""From a start to an open page, timed on real pods: the short form of `make bench-start`, with its bounds."""
+
+import pytest
+
+from bench.start_figures import AT_MOST, EARLY_AFTER_DOOR, PAUSED_AFTER_END, after_program
+from bench.stopwatch import Stopwatch, Subject
+from lab.admin import Admin
+from lab.localhost import with_port
+from tests.e2e.specs import environment
+from tests.e2e.test_door import behind_a_door
+from tests.support.world import World
+
+PORT, PAGE = 8888, "page, Traefik"
+SLOWLY = environment(PROBE_START_DELAY="3")
+"""Seconds before the program answers: long enough for early visitors, and no whole number of probes."""
+
+
+@pytest.fixture
+def watch(world: World, cluster: Admin, name: str) -> Stopwatch:
+    """A stopwatch for a session behind a door."""
+    world.secret(name, auth="token: the-key\n")
+    pages = {"Traefik": with_port(f"http://{name}.localhost/", cluster.http_port)}
+    return Stopwatch(world.api, Subject(world.namespace, name, PORT, "/", pages, "the-key"))
+
+
+def test_a_session_opens_when_its_program_answers_and_early_visitors_wait_at_its_door(
+    world: World, name: str, watch: Stopwatch
+) -> None:
+    started = watch.start(lambda: world.session(name, behind_a_door(name, env=SLOWLY)))
+    assert after_program(started) <= AT_MOST, started
+    assert started[f"waiting {PAGE}"] - started["door"] <= EARLY_AFTER_DOOR, started
+    paused = watch.pause(lambda: world.patch_spec(name, hibernated=True))
+    assert paused["hibernated"] - paused["ended"] <= PAUSED_AFTER_END, paused
+    resumed = watch.start(lambda: world.patch_spec(name, hibernated=False))
+    assert after_program(resumed) <= AT_MOST, resumed
