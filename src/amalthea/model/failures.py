@@ -10,7 +10,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
-from amalthea.model.troubles import children, containers, doors, events, pods
+from amalthea.model.troubles import children, containers, doors, events, pods, remote_jobs
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -36,6 +36,7 @@ def _troubles(observed: Observed) -> Iterator[Trouble]:
         if not pod.leaving:
             yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
+            yield from remote_jobs.troubles(observed)
             yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
             yield from filter(None, [pods.lacks_claim(pod, _own_claims(observed))])
     yield from filter(None, [events.refusal(observed)])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from amalthea.api.types import ContainerCounts, State, Status
-from amalthea.model import failures, readiness
+from amalthea.model import failures, readiness, remote_job
 from amalthea.model.observed import Observed
 from amalthea.model.troubles import trouble as troubles
 from amalthea.model.troubles.trouble import Trouble
@@ -56,13 +56,15 @@ def _judge_run(observed: Observed) -> Verdict:
     trouble, told = failures.find(observed), observed.session.status
     message = words(trouble, told) if trouble is not None else None
     state: State = "NotReady"
-    if beside := _only_beside(observed):
+    word = remote_job.decisive(observed)
+    over = word is not None and word.ended
+    if not over and (beside := _only_beside(observed)):
         state, message = "RunningDegraded", message or f"Not ready: {', '.join(beside)}."
     elif trouble is not None and trouble.fatal:
         state = "Failed"
-    elif _succeeded(observed):
+    elif over or _succeeded(observed):
         state = "Succeeded"
-    elif _running(observed):
+    elif _running(observed) and (word is None or word.phase == "Running"):
         state = "Running"
     return Verdict(state, message, *_counts(observed), trouble)
 

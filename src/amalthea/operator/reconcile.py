@@ -26,7 +26,7 @@ from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
-from amalthea.model import decoding
+from amalthea.model import decoding, remote_job
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan, decide, refused
@@ -170,7 +170,8 @@ class Reconciler:
         context = Context(url or NO_URL, now, self._lead)
         told = report(self._as_untold(key, after), plan, (*findings, *told_too), context)
         self._follow(key, after, told, now)
-        self._mind_door(key, after, told, now)
+        self._hands.doorman.mind(key, door.address if door is not None else None, told.ask_door_at, now)
+        self._hands.job_asker.mind(key, remote_job.address(after), told.ask_job_at, now)
         untold = await self._own(key, STATUS, lambda: self._hands.announcer.announce(after, told.status))
         self._untold.pop(key, None)
         if untold is None:
@@ -203,7 +204,8 @@ class Reconciler:
             return None
         account = self._account[1] if self._account[0] == key[0] else None
         unheard, differ = self._caches.unheard, not self._clock.trusted
-        return replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
+        seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
+        return replace(seen, remote_job=self._hands.job_asker.job(seen))
 
     def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -214,18 +216,13 @@ class Reconciler:
         else:
             self._usage.leave(key)
 
-    def _mind_door(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
-        if observed.door is None or told.ask_door_at is None:
-            self._hands.doorman.forget(key)
-        elif told.ask_door_at <= now:
-            self._hands.doorman.ask(key, observed.door.address)
-
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
         self._hands.deletions.forget(key)
         self._untold.pop(key, None)
         self._usage.leave(key)
         self._hands.doorman.forget(key)
+        self._hands.job_asker.forget(key)
         self._hands.announcer.forget(key)
         self._hands.inquirer.forget(key)
         for part in (FINALIZER, STATUS, END):

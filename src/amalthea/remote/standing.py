@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from amalthea.remote.port import Phase, Report
 
+_SAME = 120.0
+"""Seconds that clocks, and the times of two questions, may differ by."""
 _LONGEST = 1000
 """Characters of what is wrong, as the operator gets it: it reads no long answers."""
 
@@ -66,6 +68,7 @@ class Standing:
             "expectedStart": _whole(report.starts) if self.phase is Phase.NOT_READY else None,
             "limitSeconds": _whole(report.limit),
             "remainingSeconds": _whole(self._remaining(now)),
+            "endsAt": _whole(self._ends_at(now)),
             "heardSecondsAgo": _whole(now - self.heard_at) if self.heard_at is not None else None,
             "errorCount": self.errors or None,
             "errorAgeSeconds": _whole(now - self.error_since) if self.errors else None,
@@ -78,6 +81,14 @@ class Standing:
             return None
         age = now - self.heard_at if self.heard_at is not None else 0.0
         return max(0.0, limit - elapsed - age)
+
+    def _ends_at(self, now: float) -> float | None:
+        """Return when its time limit ends the job: from its start where that fits, since such a time does not move."""
+        remaining, starts, limit = self._remaining(now), self.report.starts, self.report.limit
+        if remaining is None or self.heard_at is None:
+            return None
+        by_start = starts + limit if starts is not None and limit is not None else math.inf
+        return by_start if abs(by_start - now - remaining) < _SAME else now + remaining
 
 
 def _whole(seconds: float | None) -> int | None:

@@ -70,6 +70,14 @@ def test_the_remaining_time_goes_on_while_nobody_can_be_asked() -> None:
     assert told["errorAgeSeconds"] == 540
 
 
+@pytest.mark.parametrize(("starts", "ends"), [(400.0, 4000), (None, 4020), (100_000.0, 4020)])
+def test_when_the_job_ends_is_told_by_the_clusters_own_word_as_long_as_that_fits(
+    starts: float | None, ends: int
+) -> None:
+    report = Report(Phase.RUNNING, "RUNNING", starts=starts, limit=3600.0, elapsed=580.0)
+    assert Standing().heard(report, 1000.0).told_the_operator(1030.0)["endsAt"] == ends
+
+
 def test_the_operator_gets_no_long_story() -> None:
     standing = Standing().failed("word " * 10_000)
     assert len(str(standing.told_the_operator(0.0))) < 1100
