@@ -23,6 +23,10 @@ PAUSES = (Cause.TOO_OLD, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG, Cause.I
 DELETIONS = (Cause.HIBERNATED_TOO_LONG, Cause.ENDED_LONG_AGO, Cause.FAILED_LONG_AGO)
 
 
+_CANCELS_WITHIN = timedelta(seconds=90)
+"""How long a remote session that is being deleted waits for its pod, which has a minute to cancel the job."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """When something happens by itself, and why."""
@@ -82,6 +86,18 @@ def withheld(observed: Observed) -> str | None:
     if observed.blind:
         return "the operator does not hear at present how the session is"
     return None
+
+
+def stays_until(observed: Observed) -> datetime | None:
+    """Return until when a remote session that is being deleted stays, if our finalizer holds it; None if it may go.
+
+    Its controller cancels the job meanwhile, with tokens that may be good only as long as the session is there.
+    """
+    since, spec, workload = observed.session.metadata.deletion_timestamp, observed.spec, observed.own_workload
+    if since is None or spec is None or spec.location != "remote" or not observed.has_finalizer:
+        return None
+    at_work = observed.pods or observed.pod_unseen or (workload is not None and workload.awake)
+    return since + _CANCELS_WITHIN if at_work else None
 
 
 def last_word(culling: Culling, now: datetime) -> datetime | None:

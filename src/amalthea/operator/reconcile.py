@@ -26,7 +26,7 @@ from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
-from amalthea.model import decoding, remote_job
+from amalthea.model import decoding, lifecycle, remote_job
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan, decide, refused
@@ -102,7 +102,7 @@ class Reconciler:
             return Result()
         plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
-            return await self._release(key, observed, plan)
+            return await self._release(key, observed, plan, changes)
         finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
         uid = observed.session.metadata.uid
         refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
@@ -115,19 +115,22 @@ class Reconciler:
     async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
         return await self._hands.refusals.attempt_own(key, part, act)
 
-    async def _release(self, key: Key, observed: Observed, plan: Plan) -> Result:
-        """Let a session go that is being deleted, also if that cannot be told."""
+    async def _release(self, key: Key, observed: Observed, plan: Plan, changes: Changes) -> Result:
+        """Let a session go that is being deleted, also if that cannot be told, once its job elsewhere is cancelled."""
+        failed = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
         untold: Exception | None = None
-        own: tuple[Refusal, ...] = ()
         held = self._hands.refusals.of_own(key, FINALIZER)
         try:
-            _, own = await self._announce(key, observed, plan, (held.finding,) if held is not None else ())
+            failed += (await self._announce(key, observed, plan, (held.finding,) if held is not None else ()))[1]
         except Exception as error:  # noqa: BLE001 raised below
             untold = error
         # Looked up anew: the status that was just written has moved the session's resource version.
         newest = self._gather(key) or observed
+        stays = lifecycle.stays_until(newest)
+        if stays is not None and self._clock.now() < stays:
+            return self._next((stays,), failed, ())
         released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))
-        failed = own if released is None else (released, *own)
+        failed += (released,) if released is not None else ()
         if self._caches.session(key) is not None:
             if untold is not None:
                 raise untold
