@@ -101,11 +101,6 @@ def _started_anew(at: Situation) -> Iterator[Advice]:
         yield Advice(text="Wait: it is started anew by itself, with all that is on its volume.")
 
 
-def _new_job(at: Situation) -> Iterator[Advice]:
-    paused = at.patch({"hibernated": True})
-    yield Advice(text="When what it failed for is mended, pause it, and resume it then for a new job:", command=paused)
-
-
 def _no_room(at: Situation) -> Iterator[Advice]:
     if at.observed.session.status.state != "Failed":
         yield at.change("Wait for room, or ask for less CPU, memory or devices:")
@@ -188,7 +183,9 @@ REMEDIES: dict[str, Remedy] = {
     Failure.CLONE_FAILED: _clone,
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),
-    Failure.REMOTE_JOB_FAILED: _all(_log, _new_job),
+    Failure.REMOTE_JOB_FAILED: _all(
+        _log, _says("When what it failed for is mended, pause it and resume it then: that submits a new job.")
+    ),
     Failure.CLUSTER_SILENT: _says(
         "Wait: it is asked again by itself. If it lasts, ask your admin whether the other machine's interface is up."
     ),
