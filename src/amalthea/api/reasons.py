@@ -197,6 +197,8 @@ class Failure(StrEnum):
     """Somebody else undoes what the operator writes to an object, again and again."""
     REMOTE_JOB_FAILED = "RemoteJobFailed"
     """The job of a session on another machine failed, or was not accepted there."""
+    REMOTE_JOB_LEFT = "RemoteJobLeft"
+    """The job of a session on another machine could not be cancelled at the session's pause."""
     CLUSTER_SILENT = "ClusterSilent"
     """The other machine does not tell how the session's job is."""
     QUOTA_EXCEEDED = "QuotaExceeded"

@@ -186,6 +186,9 @@ REMEDIES: dict[str, Remedy] = {
     Failure.REMOTE_JOB_FAILED: _all(
         _log, _says("When what it failed for is mended, pause it and resume it then: that submits a new job.")
     ),
+    Failure.REMOTE_JOB_LEFT: _says(
+        "Look on the other machine whether a job of the session is left: its name holds {name}."
+    ),
     Failure.CLUSTER_SILENT: _says(
         "Wait: it is asked again by itself. If it lasts, ask your admin whether the other machine's interface is up."
     ),

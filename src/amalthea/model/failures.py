@@ -10,6 +10,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
+from amalthea.model.pods import PodView
 from amalthea.model.troubles import children, containers, doors, events, pods, remote_jobs
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
@@ -26,6 +27,11 @@ def find(observed: Observed) -> Trouble | None:
     troubles = list(_troubles(observed))
     fatal = next((trouble for trouble in troubles if trouble.fatal), None)
     return fatal or job_failure or next(iter(troubles), None)
+
+
+def tells_of_its_end(pod: PodView) -> bool:
+    """Tell whether the end of a pod that is gone is still to be told."""
+    return pods.stopped(pod) is not None or remote_jobs.left(pod) is not None
 
 
 def _troubles(observed: Observed) -> Iterator[Trouble]:

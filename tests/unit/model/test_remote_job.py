@@ -351,3 +351,36 @@ def test_whatever_it_says_a_status_comes_of_it(fields: dict[str, object], ready:
     result = told(seen(look, ready=ready))
     msgspec.json.encode(result.status)
     assert result.deletion is None
+
+
+SAID = "The job could not be cancelled within 40 s; see that none is left on the cluster. FirecREST answers 503."
+
+
+def stopping(*, message: str = SAID, builder: SessionBuilder = FAR) -> Observed:
+    """Return a session whose pod is being stopped, its controller having ended with this message."""
+    ended = pod(container(state=terminated(1, message=message)), leaving=True)
+    return observed(builder.hibernated(), statefulset(replicas=0, run_id=RUN), ended)
+
+
+def test_a_job_that_could_not_be_cancelled_is_told_and_stays_told_until_the_resume() -> None:
+    at_once = START + MINUTE
+    first = told(stopping(), at_once).status
+    assert (first.state, of(first, "Healthy").reason) == ("NotReady", "RemoteJobLeft")
+    asleep = observed(FAR.hibernated(), statefulset(replicas=0, run_id=RUN))
+    for before in (
+        replace(asleep, session=msgspec.structs.replace(asleep.session, status=first)),
+        replace(asleep, former_pod=stopping().pods[0]),
+    ):
+        status = told(before, at_once).status
+        assert (status.state, of(status, "Healthy").reason) == ("Hibernated", "RemoteJobLeft")
+        assert "Cancel it there" in (status.error or "")
+        again = replace(before, session=msgspec.structs.replace(asleep.session, status=status), former_pod=None)
+        assert told(again, at_once).status == status
+    resumed = seen(QUEUED, ready=False, status=status)
+    assert told(resumed).status.error is None
+
+
+@pytest.mark.parametrize("message", ["", "Set RSC_AUTH_TOKEN_URI.", "could not be cancelled"])
+def test_a_controller_that_ends_for_another_cause_leaves_no_job(message: str) -> None:
+    status = told(stopping(message=message), START + MINUTE).status
+    assert (status.state, of(status, "Healthy").reason) == ("NotReady", "")

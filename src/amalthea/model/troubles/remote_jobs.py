@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import remote_job
 from amalthea.model.observed import Observed
+from amalthea.model.pods import PodView
 from amalthea.model.times import rfc3339
 from amalthea.model.troubles.trouble import Trouble
 
@@ -13,6 +15,25 @@ _PATIENCE = timedelta(minutes=3)
 """For so long the other machine may be silent about a job that runs: it is asked once a minute."""
 _FAILED = "The job on the other machine failed. Read its log, then pause and resume the session to submit a new one."
 _SILENT = "The other machine does not tell how the session's job is. It is asked again; what was known still counts."
+
+
+LAST_WORDS = "The job could not be cancelled"
+"""What the controller's last words begin with, where that is so."""
+_LEFT = (
+    "The job on the other machine could not be cancelled, and may run there until its time limit. Cancel it there, or "
+    "resume the session, which goes on with it, and pause it again."
+)
+
+
+def left(pod: PodView | None) -> Trouble | None:
+    """Return that a pod that was stopped leaves its job behind, as its controller said at its end."""
+    if pod is None or not pod.leaving:
+        return None
+    of_session = (each for each in pod.status.container_statuses if each.name == names.CONTAINER_SESSION)
+    ended = next((each.state.terminated for each in of_session), None)
+    if ended is None or not ended.message.startswith(LAST_WORDS):
+        return None
+    return Trouble(Failure.REMOTE_JOB_LEFT, _LEFT, fatal=False)
 
 
 def troubles(observed: Observed) -> Iterator[Trouble]:
