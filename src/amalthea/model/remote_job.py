@@ -22,7 +22,8 @@ Phase: TypeAlias = Literal["NotReady", "Running", "Completed", "Failed"]
 
 STILL_COUNTS = 2
 """So many questions without an answer are borne; then nothing is known of the job."""
-_ENDS = ("Completed", "Failed")
+ENDS: tuple[Phase, ...] = ("Completed", "Failed")
+"""After these the job does nothing any more."""
 _LONGEST = {"word": 100, "error": 1000}
 """Characters that are kept of what it says."""
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -53,7 +54,7 @@ class Word:
     @property
     def ended(self) -> bool:
         """Whether the job is over."""
-        return self.phase in _ENDS
+        return self.phase in ENDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +132,8 @@ def address(observed: "Observed") -> str | None:
 
 def known(observed: "Observed") -> Word | None:
     """Return what is known of a session's job; None if nothing is, as of a session in this cluster."""
-    job = observed.remote_job
-    if job is None or observed.hibernated or observed.deleting:
+    job, pod = observed.remote_job, observed.pod
+    if job is None or pod is None or pod.leaving or observed.hibernated or observed.deleting:
         return None
     match job.look:
         case Word() as word:
@@ -176,9 +177,14 @@ def _answers(observed: "Observed") -> bool:
 
 
 def _as_told(observed: "Observed") -> Word | None:
-    """Return what the status of this run says of the job: nobody has been asked in this term yet."""
-    status, workload = observed.session.status, observed.own_workload
+    """Return what the status of this run says of the job: nobody has been asked in this term yet.
+
+    A controller that is still to start may find the job, or submit another one.
+    """
+    status, workload, pod = observed.session.status, observed.own_workload, observed.pod
     if workload is None or status.run_id is None or workload.run_id != status.run_id:
+        return None
+    if pod is None or readiness.session_started_at(pod) is None:
         return None
     failed = _condition(status, ConditionType.HEALTHY, Failure.REMOTE_JOB_FAILED)
     if status.state == "Failed" and failed is not None:

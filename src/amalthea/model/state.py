@@ -67,14 +67,14 @@ def _judge_run(observed: Observed) -> Verdict:
     message = words(trouble, told) if trouble is not None else None
     state: State = "NotReady"
     word = remote_job.decisive(observed)
-    over = word is not None and word.ended
-    if not over and (beside := _only_beside(observed)):
+    job = word.phase if word is not None else None
+    if job not in remote_job.ENDS and (beside := _only_beside(observed)):
         state, message = "RunningDegraded", message or f"Not ready: {', '.join(beside)}."
     elif trouble is not None and trouble.fatal:
         state = "Failed"
-    elif over or _succeeded(observed):
+    elif job == "Completed" or _succeeded(observed):
         state = "Succeeded"
-    elif _running(observed) and (word is None or word.phase == "Running"):
+    elif _running(observed) and job in (None, "Running"):
         state = "Running"
     return Verdict(state, message, *_counts(observed), trouble)
 

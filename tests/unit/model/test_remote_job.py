@@ -353,6 +353,18 @@ def test_whatever_it_says_a_status_comes_of_it(fields: dict[str, object], ready:
     assert result.deletion is None
 
 
+@pytest.mark.parametrize("look", [COMPLETED, FAILED])
+def test_a_pod_that_is_replaced_takes_the_end_of_its_job_along(look: Word) -> None:
+    """Its node is drained: the controller of the next pod submits another job."""
+    first = told(seen(look, ready=False)).status
+    drained = replace(seen(look, ready=False, status=first), pods=observed(FAR, None, pod(leaving=True)).pods)
+    assert told(drained, START + MINUTE).status.state != "Succeeded"
+    waiting = pod(container(state={"waiting": {"reason": "ContainerCreating"}}), phase="Pending")
+    following = replace(seen(None, ready=False, status=first), pods=observed(FAR, None, waiting).pods)
+    later = NOW + HOUR
+    assert told(following, later).status.state == "NotReady"
+
+
 SAID = "The job could not be cancelled within 40 s; see that none is left on the cluster. FirecREST answers 503."
 
 
