@@ -13,14 +13,18 @@ from ulid import ULID
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
 from amalthea.model import remote_job
+from amalthea.model import report as reports
 from amalthea.model.asking import JOB_EACH, JOB_FIRST, JOB_OVER, JOB_PAUSES
 from amalthea.model.door import Door, NoAnswerError, Silent, Told
 from amalthea.model.door import Look as DoorLook
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, TemplateChange, decide
 from amalthea.model.remote_job import Look, RemoteJob, Unanswered, Word
-from amalthea.model.report import Context, Report, report
+from amalthea.model.report import Context, report
 from amalthea.model.usage import Usage
+from amalthea.remote import port as remote
+from amalthea.remote.port import Report
+from amalthea.remote.standing import Standing
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import container, observed, pod, statefulset, terminated
 
@@ -51,7 +55,7 @@ def seen(
     return replace(found, session=view, remote_job=job, usage=usage, door=Door("192.0.2.1", door))
 
 
-def told(found: Observed, now: datetime = NOW) -> Report:
+def told(found: Observed, now: datetime = NOW) -> reports.Report:
     return report(found, decide(found, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 
@@ -301,6 +305,35 @@ def test_an_answer_is_read_with_all_that_it_says() -> None:
         NOW, "Running", "PENDING", "Priority", STARTS, ENDS, 2 * HOUR, "a b [31m c", NOW - MINUTE
     )
     assert remote_job.read(answer(), NOW) == Word(NOW, "Running")
+
+
+WAITS = Report(remote.Phase.NOT_READY, "PENDING", "Resources", starts=STARTS.timestamp(), limit=7200.0)
+WORKS = Report(remote.Phase.RUNNING, "RUNNING", starts=START.timestamp(), limit=7200.0, elapsed=600.0)
+ENDED = Report(remote.Phase.FAILED, "TIMEOUT", cause="The job reached its time limit (TIMEOUT).")
+CONTROLLERS = {
+    "new": (Standing(), word("NotReady")),
+    "waits": (
+        Standing().heard(WAITS, NOW.timestamp()),
+        word("NotReady", "PENDING", reason="Resources", starts_at=STARTS, limit=2 * HOUR),
+    ),
+    "works": (
+        Standing().heard(WORKS, NOW.timestamp()),
+        word("Running", "RUNNING", ends_at=START + 2 * HOUR, limit=2 * HOUR),
+    ),
+    "away": (
+        Standing().heard(Report(remote.Phase.RUNNING, "RUNNING")).deaf("FirecREST answers 503.", START.timestamp()),
+        word("Running", "RUNNING", error="FirecREST answers 503.", unheard_since=START),
+    ),
+    "ended": (Standing().heard(ENDED), word("Failed", "TIMEOUT", error="The job reached its time limit (TIMEOUT).")),
+    "completed": (Standing().heard(Report(remote.Phase.COMPLETED, "COMPLETED")), word("Completed", "COMPLETED")),
+    "refused": (Standing().failed("Invalid partition."), word("Failed", error="Invalid partition.")),
+}
+
+
+@pytest.mark.parametrize(("standing", "read"), CONTROLLERS.values(), ids=CONTROLLERS)
+def test_the_operator_reads_what_the_controller_writes(standing: Standing, read: Word) -> None:
+    body = msgspec.json.encode(dict(standing.told_the_operator(NOW.timestamp())))
+    assert remote_job.read(body, NOW) == read
 
 
 RUBBISH = (
