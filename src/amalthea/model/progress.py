@@ -60,7 +60,7 @@ def _of_the_job(word: Word) -> tuple[Step, str]:
     """Return how far a job on another machine is: its reason, its expected start, and how long it may run there."""
     if word.phase != "NotReady":
         return Step.READY, _RUNS
-    if not word.state and word.at.year > 1:
+    if not word.state:
         return Step.QUEUED, _SUBMITTED
     if word.state in _PREPARES:
         return Step.QUEUED, _PREPARED

@@ -158,7 +158,7 @@ def rests_on_word(observed: "Observed") -> bool:
 def waits(observed: "Observed") -> bool:
     """Tell whether a session's job has not started yet, though its pod may count as ready."""
     if observed.remote_job is None:  # a reader of the status, who asks nobody
-        return _queued(observed.session.status) is not None
+        return _condition(observed.session.status, ConditionType.PROGRESSING, Step.QUEUED) is not None
     word = decisive(observed)
     return word is not None and word.phase == "NotReady"
 
@@ -179,7 +179,8 @@ def _answers(observed: "Observed") -> bool:
 def _as_told(observed: "Observed") -> Word | None:
     """Return what the status of this run says of the job: nobody has been asked in this term yet.
 
-    A controller that is still to start may find the job, or submit another one.
+    A controller that is still to start may find the job, or submit another one. A run that was not told as ready waits
+    for the first answer, or for silence: without a probe its pod is ready before there is a job.
     """
     status, workload, pod = observed.session.status, observed.own_workload, observed.pod
     if workload is None or status.run_id is None or workload.run_id != status.run_id:
@@ -191,11 +192,7 @@ def _as_told(observed: "Observed") -> Word | None:
         return Word(_AT_ONCE, "Failed", error=failed.message or "")
     if status.state == "Succeeded":
         return Word(_AT_ONCE, "Completed")
-    return Word(_AT_ONCE, "NotReady") if _queued(status) is not None else None
-
-
-def _queued(status: Status) -> Condition | None:
-    return _condition(status, ConditionType.PROGRESSING, Step.QUEUED)
+    return Word(_AT_ONCE, "NotReady") if status.state not in ("Running", "RunningDegraded") else None
 
 
 def _condition(status: Status, kind: ConditionType, reason: str) -> Condition | None:

@@ -104,7 +104,7 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
     if status.state == "Failed":
         return _condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
     at, told = progress(observed), _of(observed.session.status, ConditionType.PROGRESSING)
-    if at.step is Step.QUEUED and remote_job.unasked(observed) and told is not None:
+    if told is not None and told.reason in (Step.QUEUED, Step.READY) and remote_job.unasked(observed):
         return told
     return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
 

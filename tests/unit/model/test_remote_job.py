@@ -77,7 +77,7 @@ STATES: list[tuple[Look | None, bool, SessionBuilder, str]] = [
     (RUNS, True, NO_PROBE, "Running"),
     (COMPLETED, True, NO_PROBE, "Succeeded"),
     (FAILED, True, NO_PROBE, "Failed"),
-    (None, True, NO_PROBE, "Running"),
+    (None, True, NO_PROBE, "NotReady"),
     (Unanswered(NOW), True, NO_PROBE, "Running"),
     (Unanswered(NOW, 1, QUEUED), True, NO_PROBE, "NotReady"),
     (Unanswered(NOW, 2, FAILED), True, NO_PROBE, "Failed"),
@@ -127,6 +127,19 @@ def test_a_start_is_told_as_far_as_the_job_is(message: str, look: Word) -> None:
     found = of(told(seen(look, ready=False, builder=PROBED)).status, "Progressing")
     assert (found.status, found.reason) == ("True", "Queued" if look.phase == "NotReady" else "AwaitingReadiness")
     assert found.message == message
+
+
+def test_a_session_that_runs_goes_on_running_until_a_new_leader_has_asked() -> None:
+    first = told(seen(RUNS, ready=True)).status
+    assert told(seen(None, ready=True, status=first)).status == first
+    assert told(seen(Unanswered(NOW), ready=True, status=first)).status == first
+
+
+def test_a_pod_that_is_ready_before_there_is_a_job_waits_for_the_first_answer() -> None:
+    first = told(seen(None, ready=True)).status
+    assert (first.state, of(first, "Progressing").reason) == ("NotReady", "Queued")
+    assert told(seen(QUEUED, ready=True, status=first)).status.state == "NotReady"
+    assert told(seen(Unanswered(NOW), ready=True, status=first)).status.state == "Running", "Go's sidecars"
 
 
 def test_a_job_in_the_queue_has_not_started_though_its_pod_is_ready() -> None:

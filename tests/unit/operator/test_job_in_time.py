@@ -59,7 +59,7 @@ class Life:
     @property
     def status(self) -> Manifest:
         status: Manifest = self._api.objects.get(PATHS["AmaltheaSession"], KEY)["status"]
-        return status
+        return {"state": "NotReady", **status}  # as the CRD fills it in
 
     @property
     def requests(self) -> int:
