@@ -36,6 +36,11 @@ def submitted(world: World, controller: PlayedDoor, name: str = "one", **spec: o
     """Create a remote session whose pod is ready, since it has no probe, and whose controller has run for a while."""
     path = {"host": "lab.localhost", "pathPrefix": f"/s/{name}"}
     world.session(name, {**REMOTE, "ingress": path, **spec})
+    run_for_a_while(world, controller, name)
+
+
+def run_for_a_while(world: World, controller: PlayedDoor, name: str) -> None:
+    """Play the kubelet: the pod runs where its controller answers, and has for a minute."""
     pod = world.make_pod_ready(name)
     long_ago = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     statuses = [{**s, "state": {"running": {"startedAt": long_ago}}} for s in pod["status"]["containerStatuses"]]
@@ -74,7 +79,7 @@ def test_why_a_job_failed_is_told_and_a_resume_starts_anew(
     world.wait_for_state("one", "Hibernated")
     says(controller, status="Running", schedulerState="RUNNING")
     world.patch_spec("one", hibernated=False)
-    world.make_pod_ready("one")
+    run_for_a_while(world, controller, "one")
     again = world.wait_for_state("one", "Running")
     assert "error" not in again["status"]
     assert again["status"]["runID"] != failed["status"]["runID"]

@@ -137,7 +137,8 @@ def test_a_remote_session_runs_on_under_either_operator_and_comes_back_with_what
     serve(cluster, CRD)
     operator.start()
     world.secret("door", auth="authproxy: {token: t}")
-    world.run("one", {**TOKEN, "location": "remote"})
+    probed = {**TOKEN["session"], "readinessProbe": {"type": "tcp"}}
+    world.run("one", {**TOKEN, "location": "remote", "session": probed})
     operator.terminate()
     theirs = with_another_environment(world, "one")
     former = world.wait_for("Pod", "one-0", bool)["metadata"]["uid"]
