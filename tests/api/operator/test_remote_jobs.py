@@ -60,9 +60,9 @@ def test_a_job_in_the_queue_is_told_with_its_reason_and_its_expected_start(
     operators().start()
     says(controller, status="NotReady", schedulerState="PENDING", reason="Priority", expectedStart=1795701900)
     submitted(world, controller)
-    queued = world.wait_for("AmaltheaSession", "one", lambda s: told(s, "Progressing")[0] == "Queued")
+    queued = world.wait_for("AmaltheaSession", "one", lambda s: "in the queue" in told(s, "Progressing")[1])
     assert told(queued, "Progressing")[1].endswith("in the queue: Priority; expected to start at 2026-11-26T14:05:00Z.")
-    assert queued["status"]["state"] == "NotReady"
+    assert (told(queued, "Progressing")[0], queued["status"]["state"]) == ("Queued", "NotReady")
     assert len(controller.asked) == 1
 
 
