@@ -134,7 +134,34 @@ DIFFERENCES = (
             *((("startupProbe", {**handler, **_EACH_SECOND}, ABSENT),) if handler else ()),
         )
     ),
+    *(
+        Difference(
+            session="remote",
+            child=("StatefulSet", "remote"),
+            path=f".spec.template.spec.containers[{names.CONTAINER_SESSION}].env[{variable}]",
+            ours={
+                "name": variable,
+                "valueFrom": {"secretKeyRef": {"name": "remote---internal", "key": key, "optional": True}},
+            },
+            theirs=ABSENT,
+            reason="the controller limits the job's time, and starts what the spec says; theirs does not read it",
+        )
+        for variable, key in (
+            ("RSC_SESSION_MAX_AGE_SECONDS", names.SECRET_KEY_MAX_AGE),
+            ("RSC_SESSION_COMMAND", names.SECRET_KEY_COMMAND),
+            ("RSC_SESSION_ARGS", names.SECRET_KEY_ARGS),
+            ("RSC_SESSION_WORKING_DIR", names.SECRET_KEY_WORKING_DIR),
+        )
+    ),
     _usual_system_calls_only(names.CONTAINER_SESSION),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=".spec.template.spec.containers[authproxy].env[AUTHPROXY_CONTROLLER]",
+        ours={"name": "AUTHPROXY_CONTROLLER", "value": f"http://127.0.0.1:{names.PORT_REMOTE_CONTROLLER}"},
+        theirs=ABSENT,
+        reason="the door passes on how the job is, where the operator asks; theirs does not read it",
+    ),
     *(
         Difference(
             session=name,
@@ -169,6 +196,14 @@ DIFFERENCES = (
             ("asleep", ".data", {names.SECRET_KEY_COOKIE_PATH: "L3Nlc3Npb25zL2FzbGVlcC8="}),
             ("remote", f".data.{names.SECRET_KEY_COOKIE_PATH}", "L3Nlc3Npb25zL3JlbW90ZS8="),
         )
+    ),
+    Difference(
+        session="remote",
+        child=("Secret", names.internal_secret("remote")),
+        path=f".data.{names.SECRET_KEY_WORKING_DIR}",
+        ours="L2hvbWUvam92eWFuL3dvcms=",
+        theirs=ABSENT,
+        reason="a job without a container image of its own begins where the spec says",
     ),
     *(
         Difference(

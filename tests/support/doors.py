@@ -18,6 +18,8 @@ class PlayedDoor:
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.address = str(server.server_address[0])
+        self.path = PATH
+        """What it answers; anything else is not found."""
         self.status = 200
         self.headers: dict[str, str] = {}
         self.says: Answer = lambda: nobody_works_since("2026-01-01T00:00:00Z")
@@ -71,7 +73,7 @@ def _listening() -> ThreadingHTTPServer:
 def _handler(door: PlayedDoor) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path == PATH
+            found = self.path == door.path
             body = door.says() if found else b""
             door.asked += [datetime.now(UTC)] * found
             self.send_response(door.status if found else 404)

@@ -38,6 +38,7 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.inquirer import Inquirer
+from amalthea.operator.job_asker import JobAsker
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.observers import Living
 from amalthea.operator.pacer import Pacer
@@ -64,9 +65,14 @@ async def nobody(_: str) -> bytes:
 
 
 class Loop:
-    """One operator and one session. `cpu` is what it uses, None if nobody tells; `ring` asks its door."""
+    """One operator and one session. `cpu` is what it uses, None if nobody tells; `ring` asks its door.
 
-    def __init__(self, api: FakeApi, client: Client, clock: FakeClock, session: Key, ring: Ring) -> None:
+    `ask_for_job` asks the controller of a remote session.
+    """
+
+    def __init__(
+        self, api: FakeApi, client: Client, clock: FakeClock, session: Key, ring: Ring, ask_for_job: Ring = nobody
+    ) -> None:
         self.cpu: Decimal | None = Decimal(0)
         self._clock = clock
         self._session = session
@@ -76,7 +82,8 @@ class Loop:
         self._silent_since: dict[str, float] = {}
         self._caches = Caches(lambda *_: self._wake(session))
         self._doorman = Doorman(ring, clock, lambda _: None)
-        self._doorman.wake = self._wake
+        self._job_asker = JobAsker(ask_for_job, clock, asks=True)
+        self._doorman.wake = self._job_asker.wake = self._wake
         queue = WorkQueue(clock, Backoff(random.Random(1)))
         self._inquirer = Inquirer(client, clock, queue)
         self._inquirer.wake = self._wake
@@ -87,7 +94,7 @@ class Loop:
 
     async def run(self, until: datetime) -> None:
         """Let time pass, and look at the session whenever it is to be looked at."""
-        asking = [asyncio.create_task(each.run()) for each in (self._doorman, self._inquirer)]
+        asking = [asyncio.create_task(each.run()) for each in (self._doorman, self._job_asker, self._inquirer)]
         while True:
             await self._clock.advance(0)
             if self._woken or (self._due is not None and self._due <= self._clock.now()):
@@ -176,6 +183,7 @@ class Loop:
             deletions,
             self._inquirer,
             self._doorman,
+            self._job_asker,
         )
         usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
         usage.now = self._measure

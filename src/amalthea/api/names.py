@@ -68,6 +68,10 @@ VOLUME_AUTHORIZED_EMAILS = "amalthea--authorized-emails-secret"
 # Keys of the internal secret.
 SECRET_KEY_WSTUNNEL = "WSTUNNEL_SECRET"  # noqa: S105  (a key's name)
 SECRET_KEY_COOKIE_PATH = "authproxy-cookie-path"  # noqa: S105  (a key's name)
+SECRET_KEY_MAX_AGE = "remote-max-age-seconds"  # noqa: S105  (a key's name)
+SECRET_KEY_COMMAND = "remote-command"  # noqa: S105  (a key's name)
+SECRET_KEY_ARGS = "remote-args"  # noqa: S105  (a key's name)
+SECRET_KEY_WORKING_DIR = "remote-working-dir"  # noqa: S105  (a key's name)
 SECRET_KEY_ALPHA_CONFIG = "oauth2-proxy-alpha-config.yaml"  # noqa: S105  (a key's name)
 SECRET_KEY_PROXY_CONFIG = "oauth2-proxy-config.yaml"  # noqa: S105  (a key's name)
 

@@ -51,11 +51,11 @@ def equal(one: Quantity, other: Quantity) -> bool:
     return parse(one) == parse(other)
 
 
-def whole_cores_up(quantity: Quantity) -> int:
-    """Return a CPU quantity in cores, a part of a core counted as one. Raises ValueError as `parse` does."""
+def whole_up(quantity: Quantity) -> int:
+    """Return a number of cores or devices, a part of one counted as one. Raises ValueError as `parse` does."""
     return math.ceil(parse(quantity))
 
 
-def mebibytes(quantity: Quantity) -> int:
-    """Return a memory quantity in MiB, a part of one counted as one. Raises ValueError as `parse` does."""
-    return math.ceil(Fraction(parse(quantity)) / 2**20)
+def whole_mebibytes(quantity: Quantity) -> int:
+    """Return a memory quantity in MiB; a part of one is left out. Raises ValueError as `parse` does."""
+    return math.ceil(parse(quantity)) // 2**20

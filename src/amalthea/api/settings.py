@@ -64,7 +64,8 @@ class Settings:
     stopping_lead: timedelta = timedelta(minutes=10)
     """How long before a pause or a deletion the session says so, at most (AMALTHEA_STOPPING_LEAD, such as 10m)."""
     ask_doors: bool = True
-    """Whether the proxies of sessions are asked if somebody works, before a pause for idleness (AMALTHEA_ASK_DOORS).
+    """Whether the proxies of sessions are asked if somebody works, before a pause for idleness, and remote sessions how
+    their jobs are (AMALTHEA_ASK_DOORS).
 
     False where the operator cannot reach pods: else sessions with a proxy would never be paused for being idle."""
     account: tuple[str, str] | None = None

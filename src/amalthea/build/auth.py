@@ -155,6 +155,8 @@ def _authproxy_env(subject: Subject, port: int) -> list[Manifest]:
         "AUTHPROXY_META_PORT": str(names.PORT_META),
         "AUTHPROXY_REMOTE": f"http://127.0.0.1:{session.port}",
     }
+    if subject.remote:
+        env["AUTHPROXY_CONTROLLER"] = f"http://127.0.0.1:{names.PORT_REMOTE_CONTROLLER}"
     if session.strip_url_path:
         env["AUTHPROXY_STRIP_PATH_PREFIX"] = url_path(session)
     return [{"name": name, "value": value} for name, value in env.items()]

@@ -9,6 +9,7 @@ from amalthea.api.schema import Manifest
 from amalthea.build import applied, data_source_claims, patches, volume_changes, workload
 from amalthea.build.obstacles import files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.build.writes import Changes, Create, Delete, Patch
+from amalthea.model import lifecycle
 from amalthea.model.findings import Finding
 from amalthea.model.observed import ChildKey, Observed
 from amalthea.model.plan import Course, Plan
@@ -23,7 +24,7 @@ def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish:
     `manifests` are all wanted children: none where the plan is to refuse, or to delete.
     """
     if plan.course is Course.DELETE:
-        return Changes()
+        return workload.pause_only(observed) if lifecycle.stays_until(observed) is not None else Changes()
     if plan.course is Course.REFUSE:
         return workload.pause_only(observed) + _unwanted(observed, plan, ())
     wanted = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}

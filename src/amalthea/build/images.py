@@ -1,9 +1,9 @@
-"""The mirrors that images are pulled from, and how enroot spells an image.
+"""The mirrors that images are pulled from.
 
 Pure text: nothing is asked of a registry. A text that is no reference passes unchanged; the kubelet says what is wrong.
 """
 
-from amalthea.api.references import DOCKER_HUB, parse
+from amalthea.api.references import parse
 from amalthea.api.settings import RewriteRule
 from amalthea.build.subject import Subject
 
@@ -29,18 +29,3 @@ def rewrite(image: str, rules: tuple[RewriteRule, ...]) -> str:
         if source and target and name.startswith(source + "/"):
             return target + name.removeprefix(source) + reference.version
     return image
-
-
-def enroot(image: str) -> str:
-    """Return the image as enroot spells it: a `#` ends the domain, and Docker Hub goes without saying."""
-    reference = parse(image)
-    if reference is None:
-        return image
-    if reference.domain == DOCKER_HUB:
-        return _familiar(reference.path) + reference.version
-    return f"{reference.domain}#{reference.path}{reference.version}"
-
-
-def _familiar(path: str) -> str:
-    """Return a Docker Hub path as people write it: official images without `library/`."""
-    return path.removeprefix("library/") if path.count("/") == 1 else path

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 from amalthea.api import names, quantities
 from amalthea.api.schema import Manifest, Quantity
-from amalthea.build import auth, images, volumes
+from amalthea.build import auth, volumes
 from amalthea.build.env import mounts_as_written, unique, without_references
 from amalthea.build.parts import NO_CAPABILITIES, compact, http_get, probes, small_resources, tcp_socket
 from amalthea.build.subject import Subject
-from amalthea.build.url import opened_at
 
 _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
@@ -16,6 +15,16 @@ _OUR_PREFIXES = ("RENKU_", "RSC_")
 """Variables that are meant for the controller itself; all others are for the session on the other machine."""
 _LOOPBACK_ONLY: Manifest = {"name": "TUNNEL_LOOPBACK_ONLY", "value": "true"}
 """Else everybody in the cluster could reach the session at its port, past its door. The Go program does not know it."""
+_FROM_THE_SPEC = {
+    "RSC_SESSION_MAX_AGE_SECONDS": names.SECRET_KEY_MAX_AGE,
+    "RSC_SESSION_COMMAND": names.SECRET_KEY_COMMAND,
+    "RSC_SESSION_ARGS": names.SECRET_KEY_ARGS,
+    "RSC_SESSION_WORKING_DIR": names.SECRET_KEY_WORKING_DIR,
+}
+"""Variables that the Go program does not know, and the keys of the internal secret that hold what the spec says.
+
+Through the secret, so that none of them is part of the pod template: a change of one restarts nobody.
+"""
 _SECURITY: Manifest = {
     "runAsNonRoot": True,
     "allowPrivilegeEscalation": False,
@@ -54,7 +63,7 @@ def tunnel(subject: Subject) -> Manifest:
         "args": ["tunnel", "listen"],
         "env": [
             {"name": "WSTUNNEL_PORT", "value": str(port)},
-            _from_internal_secret(subject, "WSTUNNEL_SECRET"),
+            _from_internal_secret(subject, "WSTUNNEL_SECRET", names.SECRET_KEY_WSTUNNEL),
             *([_LOOPBACK_ONLY] if auth.authentication(subject) else ()),
         ],
         "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],
@@ -89,21 +98,24 @@ def _users_env(subject: Subject) -> list[Manifest]:
 def _controllers_env(subject: Subject) -> list[Manifest]:
     session = subject.spec.session
     before = {
-        "REMOTE_SESSION_IMAGE": images.enroot(images.of_the_session(subject)),
+        "REMOTE_SESSION_IMAGE": session.image,
         "RSC_SERVER_PORT": str(names.PORT_REMOTE_CONTROLLER),
         "RSC_SESSION_PORT": str(session.port),
-        "RSC_SESSION_URL_PATH": opened_at(session),
+        "RSC_SESSION_URL_PATH": session.url_path,
         "RSC_READINESS_PROBE_TYPE": session.readiness_probe.type,
     }
     after = {
-        "RSC_SESSION_CPU": _requested(subject, "cpu", quantities.whole_cores_up),
-        "RSC_SESSION_MEMORY": _requested(subject, "memory", quantities.mebibytes),
-        "RSC_SESSION_GPUS": _requested(subject, _GPU, _count),
+        "RSC_SESSION_CPU": _requested(subject, "cpu", quantities.whole_up),
+        "RSC_SESSION_MEMORY": _requested(subject, "memory", quantities.whole_mebibytes),
+        "RSC_SESSION_GPUS": _requested(subject, _GPU, quantities.whole_up),
     }
+    # Where there is a door, it passes on what the operator asks for at that port.
+    status = {} if auth.authentication(subject) else {"RSC_STATUS_PORT": str(names.PORT_META)}
     return [
         *_plain(before),
-        _from_internal_secret(subject, "RSC_WSTUNNEL_SECRET"),
-        *_plain(after),
+        _from_internal_secret(subject, "RSC_WSTUNNEL_SECRET", names.SECRET_KEY_WSTUNNEL),
+        *_plain({**after, **status}),
+        *(_from_internal_secret(subject, name, key, optional=True) for name, key in _FROM_THE_SPEC.items()),
     ]
 
 
@@ -112,13 +124,9 @@ def _requested(subject: Subject, resource: str, amount_of: Callable[[Quantity], 
     resources = subject.spec.session.resources or {}
     for section in ("requests", "limits"):
         quantity = (resources.get(section) or {}).get(resource)
-        if quantity is not None:
+        if quantity is not None and quantities.parse(quantity) != 0:
             return str(amount_of(quantity) or "")
     return ""
-
-
-def _count(quantity: Quantity) -> int:
-    return int(quantities.parse(quantity))
 
 
 def _plain(values: dict[str, str]) -> list[Manifest]:
@@ -126,6 +134,6 @@ def _plain(values: dict[str, str]) -> list[Manifest]:
     return [{"name": name, "value": without_references(value)} for name, value in values.items()]
 
 
-def _from_internal_secret(subject: Subject, variable: str) -> Manifest:
-    reference = {"name": names.internal_secret(subject.name), "key": names.SECRET_KEY_WSTUNNEL}
-    return {"name": variable, "valueFrom": {"secretKeyRef": reference}}
+def _from_internal_secret(subject: Subject, variable: str, key: str, *, optional: bool = False) -> Manifest:
+    reference = {"name": names.internal_secret(subject.name), "key": key}
+    return {"name": variable, "valueFrom": {"secretKeyRef": {**reference, **({"optional": True} if optional else {})}}}

@@ -3,15 +3,19 @@
 A new cookie secret would log everybody out, a new tunnel secret would cut the remote session off.
 """
 
+import json
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import ceil
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
+from amalthea.api.types import Spec
 from amalthea.build import auth, meta, oidc, url
 from amalthea.build.parts import compact
 from amalthea.build.subject import Subject
+from amalthea.model import spans
 
 _TUNNEL_BYTES = 16
 _COOKIE_BYTES = 32
@@ -69,7 +73,21 @@ def _contents(subject: Subject, material: Material) -> dict[str, str]:
         contents[names.SECRET_KEY_PROXY_CONFIG] = oidc.proxy_config(subject, material.cookie_secret)
     if subject.remote:
         contents[names.SECRET_KEY_WSTUNNEL] = material.tunnel_secret
+        contents |= _of_the_job(subject.spec)
     return contents
+
+
+def _of_the_job(spec: Spec) -> dict[str, str]:
+    """Return what the spec says of a job on another machine: lists as JSON, since the pod template holds none of it."""
+    session, culling = spec.session, spec.culling
+    longest = spans.positive(culling.max_age) if culling is not None else None
+    said = {
+        names.SECRET_KEY_MAX_AGE: str(ceil(longest.total_seconds())) if longest is not None else "",
+        names.SECRET_KEY_COMMAND: json.dumps(session.command) if session.command else "",
+        names.SECRET_KEY_ARGS: json.dumps(session.args) if session.args else "",
+        names.SECRET_KEY_WORKING_DIR: session.working_dir or "",
+    }
+    return {key: text for key, text in said.items() if text}
 
 
 def _decoded(value: str | None) -> str:

@@ -67,9 +67,9 @@ def compare(observed: Observed, plan: Plan, manifest: Manifest, wish: Wish) -> C
 
 
 def pause_only(observed: Observed) -> Changes:
-    """Return the write that pauses a session whose spec cannot be used otherwise."""
-    workload = observed.own_workload
-    if workload is None or workload.finished or not (observed.hibernated and workload.awake):
+    """Return the write that only stops the pod of a session: its spec cannot be used otherwise, or it is to go."""
+    workload, ends = observed.own_workload, observed.hibernated or observed.deleting
+    if workload is None or workload.finished or not (ends and workload.awake):
         return Changes()
     key, before = (workload.kind, workload.metadata.name), applied.read(workload)
     paused = replace(_counted(workload, before), awake=False) if before is not None else None

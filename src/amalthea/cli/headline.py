@@ -154,7 +154,7 @@ def _told(observed: Observed, kind: str) -> str:
 def _progress(observed: Observed) -> str:
     """Return how far a start is, while it goes on."""
     step, counts = _told(observed, "Progressing"), observed.session.status.container_counts
-    if not step or counts is None or not counts.ready:
+    if not step or counts is None or counts.ready in (0, counts.total):
         return step
     return f"{step} {counts.ready} of {counts.total} containers are ready."
 

@@ -194,6 +194,15 @@ REMEDIES: dict[str, Remedy] = {
         _runs("See what holds it down, and since when:", "describe statefulset,job {name}"),
         _says("If it should run now, pause and resume it."),
     ),
+    Failure.REMOTE_JOB_FAILED: _all(
+        _log, _says("When what it failed for is mended, pause it and resume it then: that submits a new job.")
+    ),
+    Failure.REMOTE_JOB_LEFT: _says(
+        "Look on the other machine whether a job of the session is left: its name holds {name}."
+    ),
+    Failure.CLUSTER_SILENT: _says(
+        "Wait: it is asked again by itself. If it lasts, ask your admin whether the other machine's interface is up."
+    ),
     Failure.QUOTA_EXCEEDED: _all(
         _runs("See what the namespace may use and uses:", "describe quota"),
         _runs("See which sessions could be paused or deleted:", "get ams"),

@@ -10,7 +10,8 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import readiness
 from amalthea.model.observed import Observed
-from amalthea.model.troubles import children, containers, doors, events, held_down, pods
+from amalthea.model.pods import PodView
+from amalthea.model.troubles import children, containers, doors, events, held_down, pods, remote_jobs
 from amalthea.model.troubles.trouble import Trouble
 from amalthea.model.views import WorkloadView
 
@@ -28,6 +29,11 @@ def find(observed: Observed) -> Trouble | None:
     return fatal or job_failure or next(iter(troubles), None)
 
 
+def tells_of_its_end(pod: PodView) -> bool:
+    """Tell whether the end of a pod that is gone is still to be told."""
+    return pods.stopped(pod) is not None or remote_jobs.left(pod) is not None
+
+
 def _troubles(observed: Observed) -> Iterator[Trouble]:
     pod = observed.pod
     yield from filter(None, [held_down.trouble(observed), _stopped_before(observed)])
@@ -38,6 +44,7 @@ def _troubles(observed: Observed) -> Iterator[Trouble]:
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
             if not observed.interactive:
                 yield from filter(None, [containers.after_the_work(pod)])
+            yield from remote_jobs.troubles(observed)
             yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
             yield from filter(None, [pods.lacks_claim(pod, _own_claims(observed))])
     yield from filter(None, [events.refusal(observed)])

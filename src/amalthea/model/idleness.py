@@ -16,6 +16,7 @@ from amalthea.model.signals import Signal
 
 _SAYS = {
     Reason.QUIET: "Nobody seems to work in the session.",
+    Reason.JOB_COMPLETED: "Nobody seems to work in the session.",
     Reason.DOOR_TOO_OLD: "Nobody seems to work in the session.",
     Reason.CPU_BUSY: "The session computes.",
     Reason.DECLARED_BUSY: "A program declares the session busy.",

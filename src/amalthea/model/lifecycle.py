@@ -10,13 +10,21 @@ from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Cause, ConditionType, Step
 from amalthea.api.types import Culling, Status
-from amalthea.model import readiness, spans
+from amalthea.model import readiness, remote_job, spans
+from amalthea.model.door import Silent, Told
 from amalthea.model.observed import Observed
 from amalthea.model.times import began
 
 RUNNING = ("Running", "RunningDegraded")
+HANGS_ON_THE_DOOR = (Cause.IDLE, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG)
+"""Causes of a pause that the door of a session may speak against: the last two where they rest on the word of a remote
+session's controller alone."""
 PAUSES = (Cause.TOO_OLD, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG, Cause.IDLE)
 DELETIONS = (Cause.HIBERNATED_TOO_LONG, Cause.ENDED_LONG_AGO, Cause.FAILED_LONG_AGO)
+
+
+_CANCELS_WITHIN = timedelta(seconds=90)
+"""How long a remote session that is being deleted waits for its pod, which has a minute to cancel the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +49,8 @@ def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, 
     start = started_at(observed, status)
     begins = {
         Cause.TOO_OLD: start if observed.interactive else None,
-        Cause.STARTING_TOO_LONG: start if observed.interactive and starts(observed, status) else None,
-        Cause.FAILED_TOO_LONG: spans.moment(status.failing_since) if observed.interactive else None,
+        Cause.STARTING_TOO_LONG: _unless_at_work(observed, start) if starts(observed, status) else None,
+        Cause.FAILED_TOO_LONG: _unless_at_work(observed, spans.moment(status.failing_since)),
         Cause.IDLE: _quiet_since(status, culling, now) if observed.interactive else None,
         Cause.JOB_DEADLINE: None if observed.interactive or observed.ended else start,
         Cause.HIBERNATED_TOO_LONG: spans.moment(status.hibernated_since) if observed.hibernated else None,
@@ -78,6 +86,18 @@ def withheld(observed: Observed) -> str | None:
     if observed.blind:
         return "the operator does not hear at present how the session is"
     return None
+
+
+def stays_until(observed: Observed) -> datetime | None:
+    """Return until when a remote session that is being deleted stays, if our finalizer holds it; None if it may go.
+
+    Its controller cancels the job meanwhile, with tokens that may be good only as long as the session is there.
+    """
+    since, spec, workload = observed.session.metadata.deletion_timestamp, observed.spec, observed.own_workload
+    if since is None or spec is None or spec.location != "remote" or not observed.has_finalizer:
+        return None
+    at_work = observed.pods or observed.pod_unseen or (workload is not None and workload.awake)
+    return since + _CANCELS_WITHIN if at_work else None
 
 
 def last_word(culling: Culling, now: datetime) -> datetime | None:
@@ -122,6 +142,8 @@ def has_started(observed: Observed, status: Status) -> bool:
     told = next((c for c in former.conditions or () if c.type == ConditionType.PROGRESSING), None)
     if same_run and (former.state in RUNNING or (told is not None and told.reason == Step.DONE)):
         return True
+    if remote_job.waits(observed):
+        return False
     pod = observed.pod
     # One that is leaving is of a run before, or has been told of: a resume does not wait for it to be gone.
     return pod is not None and not pod.leaving and readiness.was_ready(pod)
@@ -145,6 +167,19 @@ def _failed_without_end(observed: Observed, status: Status) -> datetime | None:
     if observed.interactive or observed.ended or status.state != "Failed":
         return None
     return spans.moment(status.failing_since)
+
+
+def _unless_at_work(observed: Observed, since: datetime | None) -> datetime | None:
+    """Return since when an interactive session starts, or is failed; None if it is not known that nobody works in it.
+
+    Where only a controller's word says so, its door is heard, too: what it saw is work, and its silence may hide some.
+    """
+    look = observed.door.look if observed.door is not None else None
+    if since is None or not observed.interactive or not remote_job.rests_on_word(observed):
+        return since if observed.interactive else None
+    if isinstance(look, Silent):
+        return None
+    return max(since, look.worked_at) if isinstance(look, Told) else since
 
 
 def _quiet_since(status: Status, culling: Culling, now: datetime) -> datetime | None:

@@ -9,6 +9,7 @@ from amalthea.model import adoption, decoding
 from amalthea.model.door import Door
 from amalthea.model.events import EventView
 from amalthea.model.pods import PodView
+from amalthea.model.remote_job import RemoteJob
 from amalthea.model.usage import Usage
 from amalthea.model.views import ChildView, ClaimView, SecretView, SessionView, WorkloadView
 
@@ -42,6 +43,8 @@ class Observed:
     """The earliest moment that its idle time may begin at: nobody watched before. None: it was watched all the time."""
     door: Door | None = None
     """The proxy in front of it; None if it has none, or none that is to be asked."""
+    remote_job: RemoteJob | None = None
+    """Its job on another machine; None if it has none, or nobody is to be asked about it."""
     events: tuple[EventView, ...] | None = None
     """What was told of its objects beyond their own status; None as long as nobody has asked (see `inquiry.py`)."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)

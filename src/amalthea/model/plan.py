@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from amalthea.model import validation
+from amalthea.model import remote_job, validation
 from amalthea.model.observed import Observed
 from amalthea.model.state import judge
 
@@ -156,9 +156,16 @@ def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
     strategy, workload = _strategy(observed), observed.own_workload
     if strategy == "never" or observed.files_at_risk:
         return TemplateChange.NOT
-    if workload is None or not workload.awake or failed:
+    by_its_job = failed and _job_failed(observed)
+    if workload is None or not workload.awake or (failed and not by_its_job):
         return TemplateChange.NOW
-    return TemplateChange.WITH_THE_USERS_CHANGE if strategy == "always" else TemplateChange.NOT
+    return TemplateChange.WITH_THE_USERS_CHANGE if strategy == "always" or by_its_job else TemplateChange.NOT
+
+
+def _job_failed(observed: Observed) -> bool:
+    """Tell whether it is a job on another machine that failed: a new pod would submit another one, unasked."""
+    word = remote_job.known(observed)
+    return word is not None and word.phase == "Failed"
 
 
 def _no_container_has_started(observed: Observed) -> bool:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from amalthea.api import names
 from amalthea.api.reasons import Step
+from amalthea.model import remote_job, spans
 from amalthea.model.observed import Observed
 from amalthea.model.pods import ContainerStatus, PodView
+from amalthea.model.remote_job import Word
+from amalthea.model.times import rfc3339
 
 _WORDS: dict[Step, str] = {
     Step.STORAGE: "the volume and the objects of the session are prepared",
@@ -16,8 +19,17 @@ _WORDS: dict[Step, str] = {
     Step.IMAGES: "the volume is attached and the images are brought to the node",
     Step.CLONED: "repositories are cloned and other preparations run",
     Step.STARTED: "the containers are started",
+    Step.QUEUED: "the job waits in the queue of the other machine",
     Step.READY: "the containers run; the session does not answer yet",
 }
+_QUEUED, _SUBMITTED, _PREPARED, _RUNS = (
+    "in the queue",
+    "the job is being submitted",
+    "the other machine prepares a node for the job",
+    "the job runs; the session does not answer yet",
+)
+_PREPARES = ("CONFIGURING", "RESIZING", "Creating", "Initializing")
+"""Words of schedulers for a job whose turn has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +40,45 @@ class Progress:
     number: int
     """From 1 to `total`."""
     total: int
+    words: str
+    """What is done, without a full stop."""
 
     def __str__(self) -> str:
-        return f"Step {self.number} of {self.total}: {_WORDS[self.step]}."
+        return f"Step {self.number} of {self.total}: {self.words}."
 
 
 def progress(observed: Observed) -> Progress:
     """Return the step that the start of a session is at."""
     steps = _steps(observed)
-    step = _step(observed.pod)
-    return Progress(step, steps.index(step) + 1, len(steps))
+    step, words = _step(observed.pod), ""
+    if step is Step.READY and (word := remote_job.known(observed)) is not None:
+        step, words = _of_the_job(word)
+    return Progress(step, steps.index(step) + 1, len(steps), words or _WORDS[step])
+
+
+def _of_the_job(word: Word) -> tuple[Step, str]:
+    """Return how far a job on another machine is: its reason, its expected start, and how long it may run there."""
+    if word.phase != "NotReady":
+        return Step.READY, _RUNS
+    if not word.state:
+        return Step.QUEUED, _SUBMITTED
+    if word.state in _PREPARES:
+        return Step.QUEUED, _PREPARED
+    reason = f"{_QUEUED}: {word.reason}" if word.reason else _QUEUED
+    expected = f"expected to start at {rfc3339(word.starts_at)}" if word.starts_at is not None else ""
+    limited = f"it may run for {spans.in_words(word.limit)}" if word.limit is not None else ""
+    return Step.QUEUED, "; ".join(filter(None, (reason, expected, limited)))
 
 
 def _steps(observed: Observed) -> tuple[Step, ...]:
     """Return the steps of this session's start: not each has something to prepare."""
     workload = observed.own_workload
     prepares = workload is not None and workload.init_containers > workload.sidecars
-    return tuple(step for step in _WORDS if step is not Step.CLONED or prepares or _prepares(observed.pod))
+    has = {
+        Step.CLONED: prepares or _prepares(observed.pod),
+        Step.QUEUED: observed.spec is not None and observed.spec.location == "remote",
+    }
+    return tuple(step for step in _WORDS if has.get(step, True))
 
 
 def _prepares(pod: PodView | None) -> bool:

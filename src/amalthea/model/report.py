@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from amalthea.api.types import State, Status
-from amalthea.model import asking, conditions, idleness, lifecycle, spans, story
+from amalthea.model import asking, conditions, idleness, lifecycle, remote_job, spans, story
 from amalthea.model.door import Told
 from amalthea.model.findings import Finding
 from amalthea.model.idleness import Idleness
@@ -53,6 +53,8 @@ class Report:
     """Whether it matters how much CPU the session uses."""
     ask_door_at: datetime | None
     """When to ask the session's door, at once if that has passed; None while its word does not matter."""
+    ask_job_at: datetime | None = None
+    """When to ask the controller of a remote session for its job, at once if that has passed; None for never."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     judged = in_time(observed, _verdict(observed, plan), now)
     verdict = _as_far_as_seen(observed, judged)
     state, error = _state(plan, verdict, findings)
-    idle = idleness.judge(observed, now) if state in lifecycle.RUNNING else None
+    idle = idleness.judge(observed, now) if state in (*lifecycle.RUNNING, "Succeeded") else None
     since = _since(observed, plan, state, idle, now)
     status = Status(
         state=state,
@@ -105,6 +107,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         wake_at=min(filter(None, (wake_at, again)), default=None),
         usage_counts=idle is not None,
         ask_door_at=life.ask_door_at,
+        ask_job_at=asking.ask_job_at(observed),
     )
 
 
@@ -137,7 +140,9 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
 
 def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -> datetime | None:
     """Return when to look again because time alone can change what was reported; None for never."""
-    moments = [changes_at(observed, status, context.now), life.ask_door_at]
+    moments = [changes_at(observed, status, context.now), life.ask_door_at, asking.ask_job_at(observed)]
+    if (word := remote_job.known(observed)) is not None and word.ends_at is not None:
+        moments += [word.ends_at - context.lead, word.ends_at]
     if life.idleness is not None:
         moments.append(idleness.changes_at(observed, context.now))
     for deadline in (life.pause, life.deletion):
@@ -154,7 +159,8 @@ def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, 
     unscheduled = unscheduled_since(observed, now)
     same_run = observed.hibernated or former.run_id in (None, plan.run_id)
     failing = _told(former.failing_since, now) if same_run else None
-    quiet = _told(former.idle_since, now) if same_run else None
+    completes = observed.interactive and state == "Succeeded" != former.state
+    quiet = _told(former.idle_since, now) if same_run and not completes else None
     return _Since(
         hibernated=_hibernated_since(observed, now) if state == "Hibernated" else None,
         failing=(failing or present) if state == "Failed" else None,
@@ -179,7 +185,7 @@ def _hibernated_since(observed: Observed, now: datetime) -> str:
 
 
 def _idle_since(observed: Observed, state: State, idle: Idleness | None, since: datetime) -> str | None:
-    if observed.ended or state == "Succeeded":
+    if observed.ended or (state == "Succeeded" and not observed.interactive):
         return _ended_at(observed, since)
     if idle is None or not idle.idle:
         return None

@@ -12,7 +12,7 @@ from typing import Literal
 from amalthea.api import names, quantities
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.types import Culling, Status
-from amalthea.model import readiness, spans
+from amalthea.model import readiness, remote_job, spans
 from amalthea.model.door import Door, Silent, Told, TooOld
 from amalthea.model.lifecycle import last_word
 from amalthea.model.observed import Observed
@@ -39,7 +39,7 @@ class Signal:
 def of(observed: Observed, culling: Culling, now: datetime) -> tuple[Signal, ...]:
     """Return all signals, those first that tell the reader most if they speak."""
     browser = [_browser(observed.door, observed.session.status)] if observed.door is not None else []
-    return (_declared(observed, now), _cpu(observed, culling, now), *browser, _own_word(culling, now))
+    return (_declared(observed, now), _computes(observed, culling, now), *browser, _own_word(culling, now))
 
 
 def threshold(culling: Culling) -> Decimal:
@@ -69,6 +69,14 @@ def _declared(observed: Observed, now: datetime) -> Signal:
     if now < until:
         return Signal(f"It is declared busy until {rfc3339(until)}.", "busy", Reason.DECLARED_BUSY)
     return Signal(f"It was declared busy until {rfc3339(until)}.")
+
+
+def _computes(observed: Observed, culling: Culling, now: datetime) -> Signal:
+    """Return whether it computes: what is left of a session whose job on another machine has completed does not."""
+    word = remote_job.decisive(observed)
+    if word is not None and word.phase == "Completed":
+        return Signal("Its job on the other machine has completed.", reason=Reason.JOB_COMPLETED)
+    return _cpu(observed, culling, now)
 
 
 def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from amalthea.api.reasons import Failure
 from amalthea.api.types import ContainerCounts, State, Status
-from amalthea.model import failures, readiness
+from amalthea.model import failures, readiness, remote_job
 from amalthea.model.observed import Observed
+from amalthea.model.troubles import remote_jobs
 from amalthea.model.troubles import trouble as troubles
 from amalthea.model.troubles.trouble import Trouble
 
@@ -32,8 +34,16 @@ def judge(observed: Observed) -> Verdict:
         counts = (told.container_counts or _NONE, told.init_container_counts or _NONE)
         return Verdict(told.state, told.error, *counts, troubles.told(told))
     if observed.hibernated:
-        return Verdict("Hibernated") if _asleep(observed) else _stopping(observed)
+        return _hibernated(observed) if _asleep(observed) else _stopping(observed)
     return _judge_run(observed)
+
+
+def _hibernated(observed: Observed) -> Verdict:
+    """Return the verdict on a paused session; what its pod could not undo at its end stays told."""
+    told = troubles.told(observed.session.status)
+    trouble = told if told is not None and told.code is Failure.REMOTE_JOB_LEFT else None
+    trouble = remote_jobs.left(observed.former_pod) or trouble
+    return Verdict("Hibernated", trouble.message if trouble is not None else None, trouble=trouble)
 
 
 def _asleep(observed: Observed) -> bool:
@@ -56,13 +66,15 @@ def _judge_run(observed: Observed) -> Verdict:
     trouble, told = failures.find(observed), observed.session.status
     message = words(trouble, told) if trouble is not None else None
     state: State = "NotReady"
-    if beside := _only_beside(observed):
+    word = remote_job.decisive(observed)
+    job = word.phase if word is not None else None
+    if job not in remote_job.ENDS and (beside := _only_beside(observed)):
         state, message = "RunningDegraded", message or f"Not ready: {', '.join(beside)}."
     elif trouble is not None and trouble.fatal:
         state = "Failed"
-    elif _succeeded(observed):
+    elif job == "Completed" or _succeeded(observed):
         state = "Succeeded"
-    elif _running(observed):
+    elif _running(observed) and job in (None, "Running"):
         state = "Running"
     return Verdict(state, message, *_counts(observed), trouble)
 
@@ -113,8 +125,11 @@ def _only_beside(observed: Observed) -> tuple[str, ...]:
 def _stopping(observed: Observed) -> Verdict:
     """Return the verdict on a session that is being stopped: none of its containers counts as ready any more."""
     containers, init_containers = _counts(observed)
+    trouble = remote_jobs.left(observed.pod)
     return Verdict(
         "NotReady",
+        trouble.message if trouble is not None else None,
+        trouble=trouble,
         containers=ContainerCounts(total=containers.total),
         init_containers=ContainerCounts(total=init_containers.total),
     )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from amalthea.api import names
 from amalthea.api.reasons import Cause, ConditionType, Step
 from amalthea.api.types import Condition, Status
-from amalthea.model import lifecycle, spans
+from amalthea.model import lifecycle, remote_job, spans
 from amalthea.model.idleness import Idleness
 from amalthea.model.lifecycle import Deadline
 from amalthea.model.observed import Observed
@@ -50,16 +50,20 @@ class Life:
     def waits(self, now: datetime) -> bool:
         """Tell whether the pause hangs on an answer of the door that is not there yet."""
         asks = self.ask_door_at is not None and self.ask_door_at <= now
-        return asks and self.pause is not None and self.pause.cause is Cause.IDLE
+        return asks and self.pause is not None and self.pause.cause in lifecycle.HANGS_ON_THE_DOOR
 
 
 def told(observed: Observed, status: Status, life: Life, now: datetime, lead: timedelta) -> Iterator[Condition]:
     """Return the conditions that tell of the life of a session whose new status is this."""
     if (starting := _progressing(observed, status)) is not None:
         yield starting
-    if life.idleness is not None and status.state in lifecycle.RUNNING:
+    if life.idleness is not None:
         yield _condition(ConditionType.IDLE, life.idleness.status, life.idleness.reason, life.idleness.message)
-    if life.pause is not None and life.pause.announced_from(lead) <= now and not _held_back(observed, life, now):
+    pauses = life.pause is not None and life.pause.announced_from(lead) <= now and not _held_back(observed, life, now)
+    job_ends = _job_ends(observed, status, now, lead)
+    if job_ends is not None and not (pauses and life.pause is not None and life.pause.at <= job_ends):
+        yield _job_ends_soon(observed, job_ends)
+    elif pauses and life.pause is not None:
         yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause, _waiting(observed, life.pause, now))
     if life.deletion is not None and life.deletion.announced_from(lead) <= now:
         waiting = _waiting(observed, life.deletion, now)
@@ -89,7 +93,7 @@ def because(cause: Cause, span: timedelta | None) -> str:
 def _held_back(observed: Observed, life: Life, now: datetime) -> bool:
     """Tell whether a pause is not told before the door was asked; what was told stays until its word takes it back."""
     known = _of(observed.session.status, ConditionType.STOPPING_SOON)
-    return life.waits(now) and (known is None or known.reason != Cause.IDLE)
+    return life.waits(now) and life.pause is not None and (known is None or known.reason != life.pause.cause)
 
 
 def _progressing(observed: Observed, status: Status) -> Condition | None:
@@ -99,8 +103,27 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
         return _condition(ConditionType.PROGRESSING, "False", Step.DONE, "The session has started.")
     if status.state == "Failed":
         return _condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
-    at = progress(observed)
+    at, told = progress(observed), _of(observed.session.status, ConditionType.PROGRESSING)
+    if told is not None and told.reason in (Step.QUEUED, Step.READY) and remote_job.unasked(observed):
+        return told
     return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
+
+
+def _job_ends(observed: Observed, status: Status, now: datetime, lead: timedelta) -> datetime | None:
+    """Return when the other machine ends the session's job, if that is to be told now."""
+    word = remote_job.known(observed) if status.state in lifecycle.RUNNING else None
+    ends = word.ends_at if word is not None and word.phase == "Running" else None
+    return ends if ends is not None and ends - lead <= now < ends else None
+
+
+def _job_ends_soon(observed: Observed, ends: datetime) -> Condition:
+    word = remote_job.known(observed)
+    limit = f", {spans.in_words(word.limit)}," if word is not None and word.limit is not None else ""
+    message = (
+        f"The session's job will be ended at {rfc3339(ends)}, because it reaches its time limit{limit} on the other "
+        "machine. Save your work; pause and resume the session afterwards for a new job."
+    )
+    return _condition(ConditionType.STOPPING_SOON, "True", Cause.TIME_LIMIT, message)
 
 
 def _waiting(observed: Observed, deadline: Deadline, now: datetime) -> str:
@@ -129,7 +152,7 @@ def _stopped(observed: Observed, status: Status) -> Condition | None:
     pause = observed.session.paused
     at = f" at {rfc3339(pause.time)}" if pause is not None and pause.time is not None else ""
     # A release that is newer may have announced a cause that this one does not know.
-    announced_cause = announced.reason if announced is not None and announced.reason in set(Cause) else None
+    announced_cause = announced.reason if announced is not None and announced.reason in set(lifecycle.PAUSES) else None
     if pause is not None and pause.manager == names.FIELD_MANAGER and announced_cause is not None:
         cause = Cause(announced_cause)
         reason = because(cause, lifecycle.limit(observed, cause))

@@ -17,8 +17,8 @@ from amalthea.engine.ports import Key, key_of
 from amalthea.engine.queue import Priority
 from amalthea.engine.store import Index, Store
 from amalthea.model import adoption, decoding
+from amalthea.model.failures import tells_of_its_end
 from amalthea.model.pods import PodView
-from amalthea.model.troubles import pods
 from amalthea.model.views import ChildView, SessionView, WorkloadView
 from amalthea.operator import defects
 from amalthea.operator.kinds import WATCHED
@@ -168,7 +168,7 @@ class Caches:
             self._written.setdefault(new.metadata.uid, new.fingerprint)
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
-        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and pods.stopped(old):
+        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and tells_of_its_end(old):
             self._stopped.update((each, old) for each in _sessions_of(old) if self.session(each) is not None)
 
 

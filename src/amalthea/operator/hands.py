@@ -12,6 +12,7 @@ from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
+from amalthea.operator.job_asker import JobAsker
 from amalthea.operator.refusals import Refusals
 
 
@@ -35,3 +36,4 @@ class Hands:
     deletions: Deletions
     inquirer: Inquirer
     doorman: Doorman
+    job_asker: JobAsker

@@ -32,13 +32,14 @@ from amalthea.operator.apply import Applier
 from amalthea.operator.audit import Audit
 from amalthea.operator.caches import Caches
 from amalthea.operator.deletions import Deletions
-from amalthea.operator.doorbell import ring
+from amalthea.operator.doorbell import ask_for_job, ring
 from amalthea.operator.doorman import Doorman
 from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.first_poll import FirstPoll
 from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.inquirer import Inquirer
+from amalthea.operator.job_asker import JobAsker
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Reconciler
@@ -93,7 +94,8 @@ class Operator:
         self._usage = UsagePoller(client, self._selection("Pod"), self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
         self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
-        self._doorman.wake = self.queue.add
+        self._job_asker = JobAsker(ask_for_job, self.clock, asks=settings.ask_doors)
+        self._doorman.wake = self._job_asker.wake = self.queue.add
         metrics.usage_followed.set_function(lambda: self._usage.followed)
         chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
         self._audit = Audit(client, self.caches, settings, self.clock, backoff)
@@ -158,7 +160,8 @@ class Operator:
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
             works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
-            works |= {"inquirer": self._inquirer.run, "first_poll": self._first_poll.run, "audit": self._audit.run}
+            works |= {"job_asker": self._job_asker.run, "inquirer": self._inquirer.run}
+            works |= {"first_poll": self._first_poll.run, "audit": self._audit.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
                 await self._controller.run()
@@ -197,6 +200,7 @@ class Operator:
             deletions,
             self._inquirer,
             self._doorman,
+            self._job_asker,
         )
 
     def _selection(self, kind: str) -> Selection:

@@ -26,7 +26,7 @@ from amalthea.build.writes import Changes
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
-from amalthea.model import decoding
+from amalthea.model import decoding, lifecycle, remote_job
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan, decide, refused
@@ -102,7 +102,7 @@ class Reconciler:
             return Result()
         plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
-            return await self._release(key, observed, plan)
+            return await self._release(key, observed, plan, changes)
         finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
         uid = observed.session.metadata.uid
         refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
@@ -115,19 +115,22 @@ class Reconciler:
     async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
         return await self._hands.refusals.attempt_own(key, part, act)
 
-    async def _release(self, key: Key, observed: Observed, plan: Plan) -> Result:
-        """Let a session go that is being deleted, also if that cannot be told."""
+    async def _release(self, key: Key, observed: Observed, plan: Plan, changes: Changes) -> Result:
+        """Let a session go that is being deleted, also if that cannot be told, once its job elsewhere is cancelled."""
+        failed = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
         untold: Exception | None = None
-        own: tuple[Refusal, ...] = ()
         held = self._hands.refusals.of_own(key, FINALIZER)
         try:
-            _, own = await self._announce(key, observed, plan, (held.finding,) if held is not None else ())
+            failed += (await self._announce(key, observed, plan, (held.finding,) if held is not None else ()))[1]
         except Exception as error:  # noqa: BLE001 raised below
             untold = error
         # Looked up anew: the status that was just written has moved the session's resource version.
         newest = self._gather(key) or observed
+        stays = lifecycle.stays_until(newest)
+        if stays is not None and self._clock.now() < stays:
+            return self._next((stays,), failed, ())
         released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))
-        failed = own if released is None else (released, *own)
+        failed += (released,) if released is not None else ()
         if self._caches.session(key) is not None:
             if untold is not None:
                 raise untold
@@ -170,7 +173,8 @@ class Reconciler:
         context = Context(url or NO_URL, now, self._lead)
         told = report(self._as_untold(key, after), plan, (*findings, *told_too), context)
         self._follow(key, after, told, now)
-        self._mind_door(key, after, told, now)
+        self._hands.doorman.mind(key, door.address if door is not None else None, told.ask_door_at, now)
+        self._hands.job_asker.mind(key, remote_job.address(after), told.ask_job_at, now)
         untold = await self._own(key, STATUS, lambda: self._hands.announcer.announce(after, told.status))
         self._untold.pop(key, None)
         if untold is None:
@@ -203,7 +207,8 @@ class Reconciler:
             return None
         account = self._account[1] if self._account[0] == key[0] else None
         unheard, differ = self._caches.unheard, not self._clock.trusted
-        return replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
+        seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
+        return replace(seen, remote_job=self._hands.job_asker.job(seen))
 
     def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -214,18 +219,13 @@ class Reconciler:
         else:
             self._usage.leave(key)
 
-    def _mind_door(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
-        if observed.door is None or told.ask_door_at is None:
-            self._hands.doorman.forget(key)
-        elif told.ask_door_at <= now:
-            self._hands.doorman.ask(key, observed.door.address)
-
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
         self._hands.deletions.forget(key)
         self._untold.pop(key, None)
         self._usage.leave(key)
         self._hands.doorman.forget(key)
+        self._hands.job_asker.forget(key)
         self._hands.announcer.forget(key)
         self._hands.inquirer.forget(key)
         for part in (FINALIZER, STATUS, END):

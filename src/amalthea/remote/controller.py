@@ -113,7 +113,7 @@ class Controller:
         return True
 
     def _hear(self, report: Report) -> None:
-        before, self.standing = self.standing.phase, self.standing.heard(report)
+        before, self.standing = self.standing.phase, self.standing.heard(report, self._clock.now().timestamp())
         if self.standing.phase is not before:
             told = {"status": self.standing.phase.value, "error": self.standing.trouble}
             log.info("current session status", extra=told)

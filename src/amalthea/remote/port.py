@@ -42,6 +42,8 @@ class Report:
     elapsed: float | None = None
     cause: str = ""
     """Why it failed, with the next step, for the session's user."""
+    output: str = ""
+    """The end of its output, where that may tell more: only for who may read its log, since programs print secrets."""
 
 
 @dataclass(frozen=True)

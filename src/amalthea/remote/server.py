@@ -1,11 +1,13 @@
-"""What the kubelet, and whoever is in the pod, may ask the controller over HTTP."""
+"""What the kubelet, whoever is in the pod, and the operator may ask the controller over HTTP."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
 import aiohttp
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from amalthea.remote.clock import Clock
 from amalthea.remote.readiness import is_ready
@@ -13,6 +15,9 @@ from amalthea.remote.settings import Settings
 from amalthea.remote.standing import Standing
 
 _ANYWHERE = "0.0.0.0"  # noqa: S104  (the kubelet asks from the node)
+_FOR_THE_OPERATOR = "/remote_status"
+
+log = logging.getLogger("remote.server")
 
 
 class Server:
@@ -31,17 +36,30 @@ class Server:
         self._session = await self._stack.enter_async_context(
             aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         )
-        app = web.Application()
+        for_the_operator = {_FOR_THE_OPERATOR: self._remote_status}
         routes = {"/": self._root, "/live": self._live, "/ready": self._ready, "/status": self._status}
-        app.add_routes([web.get(path, handler, allow_head=False) for path, handler in routes.items()])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        self._stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, _ANYWHERE, self._settings.server_port).start()
+        await self._serve({**routes, **for_the_operator}, self._settings.server_port)
+        if self._settings.status_port:
+            await self._serve_if_free(for_the_operator, self._settings.status_port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    async def _serve(self, routes: Mapping[str, Handler], port: int) -> None:
+        app = web.Application()
+        app.add_routes([web.get(path, handler, allow_head=False) for path, handler in routes.items()])
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, _ANYWHERE, port).start()
+
+    async def _serve_if_free(self, routes: Mapping[str, Handler], port: int) -> None:
+        """Serve also there; a job does not depend on what is only told of it."""
+        try:
+            await self._serve(routes, port)
+        except OSError as error:
+            log.warning("the operator cannot ask how the job is", extra={"port": port, "error": error.strerror})
 
     async def _root(self, _: web.Request) -> web.Response:
         return web.Response(text="Remote session controller: OK")
@@ -51,6 +69,9 @@ class Server:
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(status=200 if await is_ready(self._settings, self._session) else 503)
+
+    async def _remote_status(self, _: web.Request) -> web.Response:
+        return web.json_response(self._standing().told_the_operator(self._clock.now().timestamp()))
 
     async def _status(self, _: web.Request) -> web.Response:
         standing = self._standing()

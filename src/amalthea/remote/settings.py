@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 FLAGS: Mapping[str, str] = {
     "server-port": "65532",
+    "status-port": "0",
     "fake-start": "false",
     "session-port": "0",
     "session-url-path": "/",
@@ -77,6 +78,8 @@ class Settings:
     """What does not depend on the kind of machine room."""
 
     server_port: int = 65532
+    status_port: int = 0
+    """Where the operator asks how the job is, in a pod without a door; 0 for nowhere: a door passes its question on."""
     session_port: int = 0
     """Where the tunnel brings the session's front end out, in this pod."""
     url_path: str = "/"
@@ -120,6 +123,7 @@ def common(options: Options) -> Settings:
         )
     return Settings(
         server_port=_port(options, "server-port"),
+        status_port=_port(options, "status-port"),
         session_port=_port(options, "session-port"),
         url_path=options.get("session-url-path"),
         probe=probe,

@@ -1,9 +1,15 @@
 """What is known of a session, from its job's reports and from errors: what `/status` tells. Pure."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from amalthea.remote.port import Phase, Report
+
+_SAME = 120.0
+"""Seconds that clocks, and the times of two questions, may differ by."""
+_LONGEST = 1000
+"""Characters of what is wrong, as the operator gets it: it reads no long answers."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +24,12 @@ class Standing:
     """Why nobody could be asked, since `error_since`, so many times in a row."""
     error_since: float = 0.0
     errors: int = 0
+    heard_at: float | None = None
+    """When the report came; None before the first one, and where its age does not matter."""
 
-    def heard(self, report: Report) -> "Standing":
-        """Return what is known after a report."""
-        return Standing(report.phase or self.phase, report, report.cause)
+    def heard(self, report: Report, at: float | None = None) -> "Standing":
+        """Return what is known after a report that came at that time."""
+        return Standing(report.phase or self.phase, report, report.cause, heard_at=at)
 
     def deaf(self, error: str, now: float) -> "Standing":
         """Return what is known after an error: the same as before, and the error."""
@@ -39,29 +47,48 @@ class Standing:
 
     @property
     def trouble(self) -> str:
-        """Return what is wrong, empty if nothing is."""
-        return self.cause or self.error
+        """Return what is wrong, with the end of the job's output where it failed; empty if nothing is."""
+        output = f" Its output ends with: {self.report.output}" if self.cause and self.report.output else ""
+        return f"{self.cause}{output}" or self.error
 
     def told(self, now: float) -> dict[str, object]:
         """Return the body of `/status`: `status` and `error` as in the contract, the rest where it is known."""
+        return self._told(self.trouble, now)
+
+    def told_the_operator(self, now: float) -> Mapping[str, object]:
+        """Return what the session's status is made of: without the job's output, which may hold secrets."""
+        return {"version": 1, **self._told((self.cause or self.error)[:_LONGEST], now)}
+
+    def _told(self, error: str, now: float) -> dict[str, object]:
         report = self.report
         details = {
-            "error": self.trouble,
+            "error": error,
             "schedulerState": report.word,
             "reason": report.reason if self.phase is Phase.NOT_READY else "",
             "expectedStart": _whole(report.starts) if self.phase is Phase.NOT_READY else None,
             "limitSeconds": _whole(report.limit),
-            "remainingSeconds": _whole(self._remaining()),
+            "remainingSeconds": _whole(self._remaining(now)),
+            "endsAt": _whole(self._ends_at(now)),
+            "heardSecondsAgo": _whole(now - self.heard_at) if self.heard_at is not None else None,
             "errorCount": self.errors or None,
             "errorAgeSeconds": _whole(now - self.error_since) if self.errors else None,
         }
         return {"status": self.phase.value} | {key: it for key, it in details.items() if it not in (None, "")}
 
-    def _remaining(self) -> float | None:
+    def _remaining(self, now: float) -> float | None:
         limit, elapsed = self.report.limit, self.report.elapsed
         if self.phase is not Phase.RUNNING or limit is None or elapsed is None:
             return None
-        return max(0.0, limit - elapsed)
+        age = now - self.heard_at if self.heard_at is not None else 0.0
+        return max(0.0, limit - elapsed - age)
+
+    def _ends_at(self, now: float) -> float | None:
+        """Return when its time limit ends the job: from its start where that fits, since such a time does not move."""
+        remaining, starts, limit = self._remaining(now), self.report.starts, self.report.limit
+        if remaining is None or self.heard_at is None:
+            return None
+        by_start = starts + limit if starts is not None and limit is not None else math.inf
+        return by_start if abs(by_start - now - remaining) < _SAME else now + remaining
 
 
 def _whole(seconds: float | None) -> int | None:

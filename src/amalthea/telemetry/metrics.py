@@ -221,5 +221,5 @@ class OperatorMetrics:
             ["task"],
             registry=registry,
         )
-        for task in ("recorder", "usage", "doorman", "inquirer", "first_poll", "audit"):
+        for task in ("recorder", "usage", "doorman", "job_asker", "inquirer", "first_poll", "audit"):
             self.task_failures.labels(task)

@@ -130,6 +130,36 @@ def test_what_the_go_operator_rolled_out_in_between_is_not_rolled_out_again(
     world.wait_for("StatefulSet", "one", lambda found: image(found).endswith("probe:3"))
 
 
+def test_a_remote_session_runs_on_under_either_operator_and_comes_back_with_what_is_right_today(
+    cluster: ControlPlane, world: World, operator: OperatorProcess
+) -> None:
+    """An earlier release told enroot's form of the image; the Go operator knows none of our variables."""
+    serve(cluster, CRD)
+    operator.start()
+    world.secret("door", auth="authproxy: {token: t}")
+    probed = {**TOKEN["session"], "readinessProbe": {"type": "tcp"}}
+    world.run("one", {**TOKEN, "location": "remote", "session": probed})
+    operator.terminate()
+    theirs = with_another_environment(world, "one")
+    former = world.wait_for("Pod", "one-0", bool)["metadata"]["uid"]
+    operator.start()
+    wait_until_looked_at(world, "one")
+    found = world.wait_for("StatefulSet", "one", bool)
+    assert found["spec"]["template"] == theirs["spec"]["template"]
+    assert found["metadata"]["generation"] == theirs["metadata"]["generation"]
+    assert world.wait_for("Pod", "one-0", bool)["metadata"]["uid"] == former
+    told = condition(world.wait_for(names.KIND, "one", bool), "UpdatePending")
+    assert told is not None
+    assert told["reason"] == "OperatorChanged"
+    world.patch_spec("one", hibernated=True)
+    world.wait_for_state("one", "Hibernated")
+    world.patch_spec("one", hibernated=False)
+    world.make_pod_ready("one")
+    again = environment(world.wait_for("StatefulSet", "one", bool))
+    assert again["REMOTE_SESSION_IMAGE"] == TOKEN["session"]["image"]
+    assert "RSC_SESSION_MAX_AGE_SECONDS" in again
+
+
 def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_same(
     cluster: ControlPlane, world: World, operator: OperatorProcess
 ) -> None:
@@ -146,6 +176,32 @@ def test_a_session_that_cannot_be_read_takes_its_adopted_secrets_along_all_the_s
     world.delete(names.KIND, "one")
     world.wait_until_gone(names.KIND, "one")
     assert {found["metadata"]["name"] for found in world.all("Secret")} == {"kept"}
+
+
+def with_another_environment(world: World, name: str) -> Object:
+    """Do as another operator: give the controller an image in another form, and none of the variables of our own."""
+    found = world.wait_for("StatefulSet", name, bool)
+    pod = found["spec"]["template"]["spec"]
+    container = next(each for each in pod["containers"] if each["name"] == names.CONTAINER_SESSION)
+    theirs = [each for each in container["env"] if "optional" not in str(each)]
+    changed = [
+        {**each, "value": "enroot#form:1"} if each["name"] == "REMOTE_SESSION_IMAGE" else each for each in theirs
+    ]
+    containers = [
+        {**each, "env": changed} if each["name"] == names.CONTAINER_SESSION else each for each in pod["containers"]
+    ]
+    former = world.wait_for("Pod", f"{name}-0", bool)["metadata"]["uid"]
+    written = world.patch("StatefulSet", name, spec={"template": {"spec": {"containers": containers}}})
+    world.wait_for("Pod", f"{name}-0", lambda pod: pod["metadata"]["uid"] != former)
+    world.make_pod_ready(name)
+    return written
+
+
+def environment(workload: Object) -> dict[str, object]:
+    """Return the variables of a remote session's controller."""
+    containers = workload["spec"]["template"]["spec"]["containers"]
+    session = next(each for each in containers if each["name"] == names.CONTAINER_SESSION)
+    return {each["name"]: each.get("value") for each in session["env"]}
 
 
 def written_last(world: World, name: str) -> bool:

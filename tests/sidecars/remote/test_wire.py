@@ -1,6 +1,7 @@
 """Questions and answers over real connections: what is asked, what is refused, what a broken server does."""
 
 import asyncio
+import json
 import socket
 import ssl
 from collections.abc import Callable
@@ -197,4 +198,30 @@ async def test_the_kubelet_and_whoever_is_in_the_pod_get_their_answers() -> None
         assert status == 503
         assert '"status": "NotReady", "error": "FirecREST answers 503."' in text
         assert (await get("/other"))[0] == 404
+        status, text = await get("/remote_status")
+        assert (status, json.loads(text)["error"]) == (200, "FirecREST answers 503.")
         assert await asyncio.gather(*(get("/live") for _ in range(50))) == [(200, "")] * 50
+
+
+async def test_at_the_operators_port_there_is_nothing_but_how_the_job_is() -> None:
+    settings = Settings(server_port=free_port(), status_port=free_port())
+    async with Server(settings, Standing, SystemClock()), aiohttp.ClientSession() as session:
+        found = {}
+        for path in ("/remote_status", "/", "/live", "/ready", "/status", "/request_stats"):
+            async with session.get(f"http://127.0.0.1:{settings.status_port}{path}") as answer:
+                found[path] = answer.status
+    assert found == {**dict.fromkeys(found, 404), "/remote_status": 200}
+
+
+async def test_a_program_on_the_operators_port_does_not_keep_a_job_from_being_submitted() -> None:
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        settings = Settings(server_port=free_port(), status_port=other.getsockname()[1])
+        live = f"http://127.0.0.1:{settings.server_port}/live"
+        async with (
+            Server(settings, Standing, SystemClock()),
+            aiohttp.ClientSession() as session,
+            session.get(live) as answer,
+        ):
+            assert answer.status == 200

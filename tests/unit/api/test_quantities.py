@@ -95,16 +95,26 @@ def test_another_amount_is_not_taken_for_the_same(one: Quantity, other: Quantity
 @pytest.mark.parametrize(
     ("quantity", "cores"), [("1m", 1), ("500m", 1), (1, 1), ("1001m", 2), ("2.5", 3), ("0", 0), ("1n", 1)]
 )
-def test_a_remote_session_gets_no_less_cpu_than_it_asked_for(quantity: Quantity, cores: int) -> None:
-    assert quantities.whole_cores_up(quantity) == cores
+def test_a_remote_session_gets_no_fewer_cores_and_devices_than_it_asked_for(quantity: Quantity, cores: int) -> None:
+    assert quantities.whole_up(quantity) == cores
 
 
 @pytest.mark.parametrize(
     ("quantity", "mebibytes"),
-    [("1Gi", 1024), ("1Mi", 1), (1, 1), ("1M", 1), ("1G", 954), ("1048577", 2), ("0", 0), ("8Ei", 2**43)],
+    [
+        ("1Gi", 1024),
+        ("1Mi", 1),
+        (1, 0),
+        ("1M", 0),
+        ("1G", 953),
+        ("1048577", 1),
+        ("0", 0),
+        ("1.5G", 1430),
+        ("8Ei", 2**43 - 1),
+    ],
 )
-def test_a_remote_session_gets_no_less_memory_than_it_asked_for(quantity: Quantity, mebibytes: int) -> None:
-    assert quantities.mebibytes(quantity) == mebibytes
+def test_a_remote_session_asks_for_no_more_memory_than_its_user_did(quantity: Quantity, mebibytes: int) -> None:
+    assert quantities.whole_mebibytes(quantity) == mebibytes
 
 
 @given(st.integers(-LARGEST, LARGEST), st.sampled_from([("m", 1000), ("u", 10**6), ("n", 10**9)]))

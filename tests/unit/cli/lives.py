@@ -20,6 +20,7 @@ from amalthea.model.door import Door, Look
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
+from amalthea.model.remote_job import RemoteJob, Word
 from amalthea.model.report import Context, as_data, report
 from amalthea.model.usage import Usage
 from amalthea.testing import observations as found
@@ -70,6 +71,7 @@ class Life:
         *,
         cores: str | None = None,
         door: Look | None = None,
+        job: Word | None = None,
         findings: Iterable[Finding] = (),
     ) -> "Life":
         """Let the operator look at what there is, and tell it."""
@@ -78,6 +80,7 @@ class Life:
             self.observed(),
             usage=Usage(Decimal(cores), when) if cores is not None else None,
             door=Door("192.0.2.1", door) if behind else None,
+            remote_job=RemoteJob("192.0.2.1", job) if job is not None else None,
         )
         url = session_url(seen.spec, self.builder.settings) if seen.spec is not None else "None"
         told = report(seen, decide(seen, Fresh(lambda: RUN)), findings, Context(url, when))

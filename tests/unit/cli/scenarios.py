@@ -12,6 +12,7 @@ from amalthea.model.findings import Finding
 from amalthea.testing import observations as found
 from amalthea.testing.builders import session
 from tests.unit.cli.beginnings import ASLEEP, DOOR, PREPARED, WORKLOAD, began, fell_idle, leaving, ran, slept
+from tests.unit.cli.far import REMOTE
 from tests.unit.cli.lives import PENDING, RUN, Life, at, run_id
 from tests.unit.cli.parts import LAB, STARTED, event
 from tests.unit.cli.troubled import TROUBLED
@@ -182,5 +183,6 @@ SCENARIOS: dict[str, Callable[[], Known]] = {
         being_deleted,
         little_may_be_read,
         *TROUBLED,
+        *REMOTE,
     )
 }

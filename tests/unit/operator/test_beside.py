@@ -47,7 +47,7 @@ def failing_once(work: Callable[[], Awaitable[None]], again: asyncio.Event) -> C
     return run
 
 
-@pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "inquirer", "first_poll", "audit"])
+@pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "job_asker", "inquirer", "first_poll", "audit"])
 async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_and_begun_again(
     api: FakeApi, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,7 +11,8 @@ import pytest
 from amalthea.engine.ports import Key
 from amalthea.model.door import Door, NoAnswerError, Silent, Told, TooOld
 from amalthea.model.times import rfc3339
-from amalthea.operator.doorman import AT_ONCE, Doorman
+from amalthea.operator.asker import AT_ONCE
+from amalthea.operator.doorman import Doorman
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, observed, pod, statefulset
 

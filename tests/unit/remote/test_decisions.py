@@ -48,10 +48,39 @@ def test_only_the_first_word_counts_and_an_unknown_one_says_nothing(state: str |
 
 def test_a_failure_is_told_with_its_word_its_code_and_the_end_of_the_output() -> None:
     job = Job("1", Status("OUT_OF_MEMORY", None, 137, 9))
-    assert states.report(job, "loading | Killed").cause == (
+    standing = Standing().heard(states.report(job, "loading | password=s3cret"))
+    cause = (
         "The job needed more memory than it asked for (OUT_OF_MEMORY, exit code 137, signal 9)."
-        " Ask for more memory, then resume the session. Its output ends with: loading | Killed"
+        " Ask for more memory, then resume the session."
     )
+    assert standing.told(0.0)["error"] == f"{cause} Its output ends with: loading | password=s3cret"
+    assert standing.told_the_operator(0.0) == {
+        "version": 1,
+        "status": "Failed",
+        "error": cause,
+        "schedulerState": "OUT_OF_MEMORY",
+    }, "what the operator tells reaches more people than the log"
+
+
+def test_the_remaining_time_goes_on_while_nobody_can_be_asked() -> None:
+    standing = Standing().heard(Report(Phase.RUNNING, "RUNNING", limit=3600.0, elapsed=600.0), 1000.0)
+    told = standing.deaf("FirecREST answers 503.", 1060.0).told_the_operator(1600.0)
+    assert told["remainingSeconds"] == 2400
+    assert told["heardSecondsAgo"] == 600
+    assert told["errorAgeSeconds"] == 540
+
+
+@pytest.mark.parametrize(("starts", "ends"), [(400.0, 4000), (None, 4020), (100_000.0, 4020)])
+def test_when_the_job_ends_is_told_by_the_clusters_own_word_as_long_as_that_fits(
+    starts: float | None, ends: int
+) -> None:
+    report = Report(Phase.RUNNING, "RUNNING", starts=starts, limit=3600.0, elapsed=580.0)
+    assert Standing().heard(report, 1000.0).told_the_operator(1030.0)["endsAt"] == ends
+
+
+def test_the_operator_gets_no_long_story() -> None:
+    standing = Standing().failed("word " * 10_000)
+    assert len(str(standing.told_the_operator(0.0))) < 1100
 
 
 def test_a_suspended_session_is_still_the_one_that_it_was() -> None:

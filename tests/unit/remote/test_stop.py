@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from amalthea.model.troubles.remote_jobs import LAST_WORDS
 from amalthea.remote.exchange import Answer
 from amalthea.remote.journal import State
 from amalthea.testing.firecrest import error
@@ -85,6 +86,7 @@ async def test_a_cluster_that_is_away_is_told_after_40_seconds_and_the_jobs_numb
     before = site.clock.monotonic()
     said = await session.stop()
     assert "could not be cancelled within 40 s" in said
+    assert said.startswith(LAST_WORDS), "the operator tells it by these"
     assert site.clock.monotonic() - before <= 41
     assert site.volume.state.job_id == "1"
 

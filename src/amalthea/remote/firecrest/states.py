@@ -59,11 +59,12 @@ def report(job: Job, last_lines: str) -> Report:
         starts=time.start or None,
         limit=time.limit,
         elapsed=time.elapsed,
-        cause=_cause(word, job, last_lines),
+        cause=_cause(word, job),
+        output=last_lines if word in _CAUSES else "",
     )
 
 
-def _cause(word: str, job: Job, last_lines: str) -> str:
+def _cause(word: str, job: Job) -> str:
     if word not in _CAUSES:
         return ""
     what, remedy = _CAUSES[word]
@@ -72,5 +73,4 @@ def _cause(word: str, job: Job, last_lines: str) -> str:
         details.append(f"exit code {job.status.exit_code}")
     if job.status.interrupt_signal:
         details.append(f"signal {job.status.interrupt_signal}")
-    output = f" Its output ends with: {last_lines}" if last_lines else ""
-    return f"{what} ({', '.join(details)}). {remedy}{output}"
+    return f"{what} ({', '.join(details)}). {remedy}"

@@ -21,6 +21,9 @@ The smallest is the one that strangers can fill."""
 _KEPT_ALIVE = "650s"
 """Load balancers keep idle connections for up to 600 s (Google Cloud's), and must be the first to close them: a request
 that meets a closing connection fails."""
+_REMOTE_STATUS = "/remote_status"
+"""Where the controller of a remote session tells how its job is, on its own port as well. It leads from the port of the
+operator alone: at the session's own door this is a path like any other."""
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
@@ -41,7 +44,8 @@ def render(settings: Settings, place: Place) -> str:
         _door(settings, place),
         *(_section(*table) for table in admission.TABLES),
         *_ways(settings),
-        _meta(place.meta),
+        _meta(settings, place.meta),
+        *([_controller(settings.controller)] if settings.controller else []),
         # Last, so that HAProxy says what it does not take of all before; from then on it would tell of starts and ends.
         _section("global", "quiet"),
     )
@@ -176,7 +180,7 @@ def _unanswered(body: str) -> list[str]:
     return [f"http-error status {status} {body} {pages.LATER}" for status in (502, 503, 504)]
 
 
-def _meta(addresses: tuple[str, ...]) -> str:
+def _meta(settings: Settings, addresses: tuple[str, ...]) -> str:
     values = {
         "version": "1",
         "websocket_bytes_in": "%[lua.websocket_bytes_in]",  # before the time of work, which it brings up to date
@@ -188,10 +192,18 @@ def _meta(addresses: tuple[str, ...]) -> str:
     }
     body = ", ".join(f'"{name}": {value}' for name, value in values.items())
     start = f"{pages.JSON} {pages.LAST}"
+    others = f" unless {{ path {_REMOTE_STATUS} }} {{ method GET }}" if settings.controller else ""
     return _section(
         "frontend meta",
         *(f"bind {address}" for address in addresses),
         *admission.meta(),
         f"http-request return status 200 {start} lf-string '{{{body}}}' if {{ path /request_stats }} {{ method GET }}",
-        f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'""",
+        f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'{others}""",
+        *(["option httpclose", "default_backend controller"] if settings.controller else []),
     )
+
+
+def _controller(address: str) -> str:
+    """Pass the operator's question on to the controller of a remote session, which may be down or hang."""
+    times = ("timeout connect 1s", "timeout queue 1s", "timeout server 2s")
+    return _section("backend controller", *times, f"server controller {address} maxconn 4")

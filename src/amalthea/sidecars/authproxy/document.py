@@ -19,6 +19,7 @@ KEYS = (
     "cookie_path",
     "verbose",
     "stop_within",
+    "controller",
 )
 _TOP = "authproxy"
 _TEXT = "tag:yaml.org,2002:str"

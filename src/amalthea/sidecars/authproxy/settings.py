@@ -39,6 +39,8 @@ class Settings(NamedTuple):
     """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
     from_within: bool = False
     """Whether only the pod's own programs are let in: behind oauth2-proxy, which checks who comes, nobody else may."""
+    controller: str = ""
+    """Where the controller of a remote session listens, as host:port; empty for a session in this pod."""
     stop_within: int = 25
     """Seconds after which a stop ends what is still open. A native sidecar is stopped after the session: it need not
     wait."""
@@ -71,6 +73,7 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
         _flag(given.get("verbose", Given("false", ""))),
         _cookie_path(given.get("cookie_path", Given("", ""))),
         from_within=file is None and not token,
+        controller=_remote(given["controller"]) if "controller" in given else "",
         stop_within=_seconds(given.get("stop_within", Given("25", ""))),
     )
     if settings.port == settings.meta_port:

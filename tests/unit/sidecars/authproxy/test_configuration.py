@@ -17,6 +17,7 @@ CASES = {
     "behind_oauth2_proxy": PLAIN._replace(verbose=True),
     "with_a_token": PLAIN._replace(token="s3cret"),
     "with_a_form": PLAIN._replace(token="s3cret", cookie_path="/sessions/my-name"),
+    "of_a_remote_session": PLAIN._replace(token="s3cret", controller="127.0.0.1:65532"),
     "with_a_prefix": PLAIN._replace(token="s3cret", cookie_key="my.key", strip_path_prefix="/sessions/my-name"),
 }
 

@@ -69,4 +69,5 @@ def like(plain: Settings, wanted: Settings) -> Settings:
         wanted.strip_path_prefix and plain.strip_path_prefix,
         verbose=wanted.verbose,
         cookie_path="/p" if sign_in.field(wanted) else None,
+        controller=plain.remote if wanted.controller else "",
     )
