@@ -7,7 +7,8 @@ then deleted by its user; and a `demo` in another namespace, where nothing is wr
 import asyncio
 import logging
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,8 @@ from amalthea.testing.verbs import Wanted
 from tests.support.controllers import KINDS, Controllers
 from tests.support.wire import Answer, Wire, at_rest
 from tests.unit.operator.answers.essence import essence
-from tests.unit.operator.answers.rows import Row
+from tests.unit.operator.answers.outcome import Log, Outcome
+from tests.unit.operator.answers.rows import LEASES, Change, Row
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 TEAM, OTHERS = "team", "others"
@@ -36,31 +38,7 @@ BEGINS, LIMIT, LIMIT_OBEYED, DELETED, HEALS, WELL, QUIET = 120, 360, 420, 480, 7
 by when it is gone, when the trouble ends, by when all is well, and until when nothing more is written."""
 PER_MINUTE = 4
 """Further attempts at a request that failed in any minute, at most."""
-
-
-class _Log(logging.Handler):
-    """Keeps what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-
-@dataclass
-class Outcome:
-    """What was so in the end."""
-
-    told: tuple[str, str] = ("", "")
-    """What the status says of the trouble, at the end of it."""
-    wrong: list[str] = field(default_factory=list)
-    """Promises that were not kept."""
-    well: dict[str, Any] = field(default_factory=dict)
-    """All that there is of `demo` in the end, without what differs between any two runs."""
-    others: dict[str, Any] = field(default_factory=dict)
-    """What there is of the session in the other namespace."""
+PER_MINUTE_AT_THE_LEASE = 30
 
 
 class Cell:
@@ -75,38 +53,56 @@ class Cell:
         self._controllers = Controllers(self._objects, self._clock)
         self._trouble = False
         self._failed: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
-        self._log = _Log()
+        self._log = Log()
         self._wire.fault = self._fault
+        self._registry = CollectorRegistry()
+        self._counted = 0.0
+        self._controllers.make_pods = row.pods
 
     async def run(self) -> Outcome:
         """Live through it."""
-        client = Client(Config(server="http://in-this-process"))
-        client.transport = self._wire
-        metrics = OperatorMetrics(CollectorRegistry())
-        operator = Operator(client, Settings(namespace=None), metrics, clock=self._clock)
-        stop = asyncio.Event()
-        running = asyncio.create_task(operator.run(stop, None))
         root = logging.getLogger("amalthea")
         root.addHandler(self._log)
+        self._controllers.measure()
+        await self._start_operator()
         try:
             return await self._live(Outcome())
         finally:
             root.removeHandler(self._log)
-            stop.set()
-            await self._clock.advance(10)
-            await running
+            await self._stop_operator()
+
+    async def _start_operator(self) -> None:
+        client = Client(Config(server="http://in-this-process"))
+        client.transport = self._wire
+        self._registry = CollectorRegistry()
+        settings = Settings(namespace=None, identity="pod", lease_namespace=TEAM)
+        operator = Operator(client, settings, OperatorMetrics(self._registry), clock=self._clock)
+        elector = operator.elector(client) if self._row.elects else None
+        self._stop = asyncio.Event()
+        self._running = asyncio.create_task(operator.run(self._stop, elector))
+
+    async def _stop_operator(self) -> None:
+        self._stop.set()
+        await self._clock.advance(10)
+        await self._running
 
     async def _live(self, outcome: Outcome) -> Outcome:
         builders = self._builders()
         if self._row.change is not None or self._row.deleted:
             self._create(builders)
+            await self._until(BEGINS - 60)
+            if self._row.before is not None:
+                self._change(builders, self._row.before)
             await self._until(BEGINS)
-            self._begin()
-            for builder in builders:
-                self._change(builder)
+            await self._begin()
+            if self._row.change is not None:
+                self._change(builders, self._row.change)
+            for builder in builders if self._row.deleted else ():
+                if builder.name != "limited":
+                    self._delete(builder.namespace, builder.name)
         else:
             await self._until(BEGINS)
-            self._begin()
+            await self._begin()
             self._create(builders)
         await self._until(LIMIT_OBEYED + BEGINS)
         self._expect_limits(outcome)
@@ -135,19 +131,27 @@ class Cell:
             self._objects.create(KINDS["Secret"], builder.namespace, {"metadata": {"name": f"pull-{builder.name}"}})
             self._objects.create(KINDS[names.KIND], builder.namespace, builder.manifest())
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
+        if self._row.starts:
+            await self._stop_operator()
         self._trouble = self._answer is not None
+        if self._row.starts:
+            await self._start_operator()
         if self._row.hangs_up:
             self._wire.hang_up()
+        self._counted = self._count()
 
-    def _change(self, builder: SessionBuilder) -> None:
-        if self._row.change is not None:
-            key = (builder.namespace, builder.name)
-            held = self._objects.get(KINDS[names.KIND], key)
+    def _count(self) -> float:
+        """Return what the metrics count that have to tell of the trouble."""
+        found = (self._registry.get_sample_value(name, dict(labels)) for name, labels in self._row.counted)
+        return sum(filter(None, found))
+
+    def _change(self, builders: Iterable[SessionBuilder], change: Change) -> None:
+        for builder in builders:
             if builder.name != "limited" or "limits" in self._row.promises:
-                self._objects.update(KINDS[names.KIND], key, self._row.change(held))
-        elif builder.name != "limited":
-            self._delete(builder.namespace, builder.name)
+                key = (builder.namespace, builder.name)
+                held = self._objects.get(KINDS[names.KIND], key)
+                self._objects.update(KINDS[names.KIND], key, change(held))
 
     def _delete(self, namespace: str, name: str) -> None:
         try:
@@ -166,7 +170,8 @@ class Cell:
             return None
         metadata = sent.get("metadata", {}) if isinstance(sent, dict) else {}
         name = request.name or metadata.get("name") or str(sent.get("message", "") if isinstance(sent, dict) else "")
-        self._failed[request.verb, request.kind, name, request.subresource].append(self._clock.monotonic())
+        streamed = "as a stream" if "sendInitialEvents" in request.query else ""  # another request than for pages
+        self._failed[request.verb, request.kind, name, request.subresource, streamed].append(self._clock.monotonic())
         return self._answer
 
     def _expect_limits(self, outcome: Outcome) -> None:
@@ -186,12 +191,15 @@ class Cell:
 
     def _take_down(self, outcome: Outcome) -> None:
         """Note how things are at the end of the trouble."""
+        allowed = PER_MINUTE_AT_THE_LEASE if self._row.elects else PER_MINUTE
         for what, moments in self._failed.items():
             most = max((sum(0 <= each - first < 60 for each in moments[1:]) for first in moments[1:]), default=0)
-            if most > PER_MINUTE:
+            if most > allowed:
                 outcome.wrong.append(f"{' '.join(what)} is tried {most} times in a minute")
         if self._answer is not None and not self._failed:
             outcome.wrong.append("the request was never made")
+        if self._answer is not None and self._row.counted and self._count() <= self._counted:
+            outcome.wrong.append("no metric tells of it")
         outcome.told = self._told()
 
     def _told(self) -> tuple[str, str]:
@@ -215,6 +223,7 @@ class Cell:
 
     def _writes(self) -> list[str]:
         made = (each.request for each in self._wire.sent if each.request.verb in ("create", "patch", "delete"))
+        made = (each for each in made if each.kind != LEASES)
         return [f"{each.verb} {each.kind} {each.namespace}/{each.name} {each.subresource}" for each in made]
 
 

@@ -8,7 +8,7 @@ import msgspec
 from amalthea.api.schema import Manifest
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.verbs import Wanted
-from tests.support.controllers import KINDS
+from tests.support.controllers import KINDS, METRICS
 
 Change = Callable[[Manifest], Manifest]
 """What a user does to a session: returns it as they want it."""
@@ -26,10 +26,20 @@ class Row:
     """What the user does when the trouble has begun; None: the session is created then."""
     deleted: bool = False
     """Whether the user deletes the session when the trouble has begun."""
+    before: Change | None = None
+    """What the user does a minute before the trouble begins."""
     hangs_up: bool = False
     """Whether all watches end when the trouble begins."""
+    starts: bool = False
+    """Whether another operator takes over when the trouble begins."""
+    pods: bool = True
+    """Whether pods come: what keeps them away is told in Events."""
+    counted: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """Metrics, with their labels, one of which counts the trouble: it is on alerts that the log is read."""
+    elects: bool = False
+    """Whether the operator acts only while it has the Lease, which it asks for every two seconds."""
     may_leave: str = ""
-    """An object that may stay for longer than two minutes, as `Kind name`, ..."""
+    """An object that may stay, or be different, for longer than two minutes, as `Kind name`, ..."""
     after: tuple[str, ...] = ()
     """... after answers that begin so."""
     promises: frozenset[str] = field(default_factory=lambda: frozenset({"limits", "deletion"}))
@@ -64,6 +74,11 @@ def without_source(held: Manifest) -> Manifest:
     return pause({**held, "spec": {**held["spec"], "dataSources": []}})
 
 
+def resume_elsewhere(held: Manifest) -> Manifest:
+    """Resume with another port: a job cannot change, so it is made anew."""
+    return another_port({**held, "spec": {**held["spec"], "hibernated": False}})
+
+
 def adopt(held: Manifest) -> Manifest:
     return {**held, "spec": {**held["spec"], "imagePullSecrets": [{"name": "pull", "adopt": True}]}}
 
@@ -74,6 +89,11 @@ def limit_age(held: Manifest) -> Manifest:
 
 def limit_sleep(held: Manifest) -> Manifest:
     return pause({**held, "spec": {**held["spec"], "culling": {"maxHibernatedDuration": "1m"}}})
+
+
+def of_path(verb: str, path: str) -> Callable[[Wanted, Manifest], bool]:
+    """Return what tells whether a request is of a verb, and of a kind that is no session's."""
+    return lambda request, _: (request.verb, request.kind) == (verb, path)
 
 
 def of(verb: str, kind: str, subresource: str = "", part: str = "") -> Callable[[Wanted, Manifest], bool]:
@@ -90,6 +110,15 @@ CLAIM = "PersistentVolumeClaim"
 DELETION = frozenset({"deletion"})
 NOTHING: frozenset[str] = frozenset()
 OWN = "AmaltheaSession"
+PASSES = tuple(("amalthea_reconciles_total", (("outcome", outcome),)) for outcome in ("error", "conflict"))
+WATCHED_IDLE = PLAIN.with_spec(culling={"maxIdleDuration": "1h"})
+
+LEASES = "coordination.k8s.io/v1/leases"
+
+
+def _broken(kind: str) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    return (("amalthea_watch_failures_total", (("kind", KINDS[kind].rpartition("/")[2]),)),)
+
 
 ROWS = (
     *(Row(f"create {kind}", of("create", kind), PLAIN) for kind in ("StatefulSet", "Service", "Ingress", CLAIM)),
@@ -110,7 +139,17 @@ ROWS = (
         may_leave=f"{CLAIM} amalthea-demo-ds-0",
         after=("403, a right",),
     ),
-    Row("write the status", of("patch", OWN, "status"), PLAIN),
+    Row(
+        "delete Job",
+        of("delete", "Job"),
+        JOB,
+        resume_elsewhere,
+        before=pause,
+        may_leave=f"{OWN} demo",  # which tells that the job runs as it was
+        after=("403, a right",),
+        promises=DELETION,
+    ),
+    Row("write the status", of("patch", OWN, "status"), PLAIN, counted=PASSES),
     Row("set the finalizer", of("patch", OWN, part="finalizers"), PLAIN, adopt),
     Row("lift the finalizer", of("patch", OWN, part="finalizers"), ADOPTING, deleted=True, promises=NOTHING),
     Row(
@@ -126,7 +165,33 @@ ROWS = (
     Row("delete a session", of("delete", OWN), PLAIN, limit_sleep, promises=NOTHING),
     Row("create Event", of("create", "Event"), PLAIN),
     *(
-        Row(f"watch {kind}", of("watch", kind), PLAIN, pause, hangs_up=True, promises=NOTHING)
+        Row(f"watch {kind}", of("watch", kind), PLAIN, pause, hangs_up=True, promises=NOTHING, counted=_broken(kind))
         for kind in (OWN, "Pod", "Ingress")
+    ),
+    *(
+        Row(
+            f"list {kind} at the start",
+            of("list", kind),
+            PLAIN,
+            pause,
+            starts=True,
+            promises=NOTHING,
+            counted=_broken(kind),
+        )
+        for kind in (OWN, "Pod")
+    ),
+    Row("list Events", of("list", "Event"), PLAIN, pods=False),
+    Row("list the metrics of pods", of_path("list", METRICS), WATCHED_IDLE),
+    *(
+        Row(
+            f"{words} the Lease",
+            of_path(verb, LEASES),
+            PLAIN,
+            pause,
+            promises=NOTHING,
+            elects=True,
+            starts=verb == "get",
+        )
+        for words, verb in (("read", "get"), ("renew", "patch"))
     ),
 )
