@@ -24,6 +24,7 @@ from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 from bench import havoc, skew, users
 from bench.audit import AuditLog, Request
 from bench.crowd import WRITERS
+from bench.failing_pods import fragile
 from bench.havoc import Harm
 from bench.observer import BenchError, patience
 from bench.scripts import Script, script
@@ -76,16 +77,16 @@ def _start(where: World, progress: Progress) -> None:
 
 async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: Progress) -> list[str]:
     access = config.load({}, SystemClock(), where.control_plane.kubeconfig)
-    log = AuditLog(where.control_plane.audit_log)
+    log, weak = AuditLog(where.control_plane.audit_log), fragile(list(scripts))
     async with Client(access, pool=WRITERS) as client:
         with progress.step(f"Chaos around {len(scripts)} sessions"):
-            await asyncio.gather(users.play(client, NAMESPACE, scripts), havoc.wreak(where, harm, progress))
+            await asyncio.gather(users.play(client, NAMESPACE, scripts), havoc.wreak(where, harm, weak, progress))
         with progress.step("Waiting until all is well") as step:
             deadline, requests = time.monotonic() + RECOVERY + patience(len(scripts)), log.news()
             while True:
                 await asyncio.to_thread(where.keep_operators)
                 requests += log.news()
-                found = faults(scripts, await _look(client, requests))
+                found = faults(scripts, await _look(client, requests), weak)
                 if not found or time.monotonic() > deadline:
                     return found
                 step.note(f"{len(found)} things are not, such as: {found[0]}")
@@ -124,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kill-every", type=float, default=8.0, metavar="SECONDS", help="(default: 8)")
     parser.add_argument("--outage", type=float, default=60.0, metavar="SECONDS", help="of the API server (default: 60)")
     parser.add_argument("--cut-every", type=float, default=20.0, metavar="SECONDS", help="(default: 20)")
-    parser.add_argument("--cut", type=float, default=60.0, metavar="SECONDS", help="of connections (default: 60)")
+    parser.add_argument("--cut", type=float, default=60.0, metavar="SECONDS", help="of the network (default: 60)")
     return parser
 
 

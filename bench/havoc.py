@@ -1,12 +1,14 @@
-"""What the chaos breaks: the leader again and again, connections, a webhook, the metrics API and the API server."""
+"""What the chaos breaks: the leader again and again, connections, pods, a webhook, the metrics API, the API server."""
 
 import asyncio
 import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 
 from bench import webhook
+from bench.failing_pods import FailingPods
 from bench.network import Segment
 from bench.replica import Replica
 from bench.webhook import Mood, Webhook
@@ -23,6 +25,10 @@ CUTS_FROM = 0.1
 CUTS_UNTIL = 0.7
 WEBHOOK_WELL, WEBHOOK_ILL = 4.0, 3.0
 """Seconds for which the webhook answers, and does not, by turns."""
+FAIL_EVERY = 1.0
+"""Seconds from one pod that fails to the next."""
+REPLACED_WITHIN = 2.0
+"""Seconds within which a pod that was evicted is replaced."""
 _RESTART_AFTER = 2.0
 """Seconds after which an operator that ended is started again, as a kubelet would do it."""
 
@@ -39,18 +45,20 @@ class Harm:
     cut_every: float
     """From one replica to the next."""
     cut: float
-    """For how long all packets of a replica's open connections are dropped."""
+    """For how long all packets of a replica are dropped: those of its open connections or, the next time, all."""
 
 
-async def wreak(world: World, harm: Harm, progress: Progress) -> None:
-    """Break everything in its time; in the end everything runs again."""
+async def wreak(world: World, harm: Harm, fragile: Sequence[str], progress: Progress) -> None:
+    """Break everything in its time, pods of the `fragile` sessions among it; in the end everything runs again."""
+    back = asyncio.Event()
     async with webhook.serving(world.control_plane) as hook:
         await asyncio.gather(
             _stop_leaders(world, harm, progress),
             _keep_operators(world, harm),
             _cut_connections(world, harm, progress),
             _fail_webhook(hook, harm, progress),
-            _take_servers_away(world, harm, progress),
+            _take_servers_away(world, harm, back, progress),
+            _fail_pods(FailingPods(world.control_plane.api, fragile), harm, back, progress),
         )
 
 
@@ -107,8 +115,13 @@ async def _cut_in_turn(
     replica, segment = cut_off
     begun, between = time.monotonic(), len(world.segments) * harm.cut_every
     await asyncio.sleep(CUTS_FROM * harm.seconds + turn * harm.cut_every)
-    while time.monotonic() - begun < CUTS_UNTIL * harm.seconds:
-        if (pid := replica.pid) is not None:
+    for number in itertools.count(turn):
+        if time.monotonic() - begun >= CUTS_UNTIL * harm.seconds:
+            return
+        if number % 2:
+            await asyncio.to_thread(segment.isolate)
+            progress.say(f"  {replica.name} is cut off as a whole")
+        elif (pid := replica.pid) is not None:
             count = await asyncio.to_thread(segment.cut, pid, world.control_plane.ports.api_server)
             progress.say(f"  {count} connections of {replica.name} are dead, and nobody is told")
         await asyncio.sleep(harm.cut)
@@ -128,8 +141,17 @@ async def _fail_webhook(hook: Webhook, harm: Harm, progress: Progress) -> None:
     progress.say(f"  The webhook left {hook.failed} questions without an answer")
 
 
-async def _take_servers_away(world: World, harm: Harm, progress: Progress) -> None:
-    """Take the metrics API away and bring it back, and then the API server."""
+async def _fail_pods(pods: FailingPods, harm: Harm, back: asyncio.Event, progress: Progress) -> None:
+    """Have pods fail, but not while nobody could make them well again: who is failed for a minute is paused."""
+    begun = time.monotonic()
+    await pods.fail(FAIL_EVERY, API_SERVER_AWAY * harm.seconds - REPLACED_WITHIN)
+    await back.wait()
+    await pods.fail(FAIL_EVERY, harm.seconds - (time.monotonic() - begun))
+    progress.say(f"  {pods.crashes} programs crashed, and {pods.evictions} pods were evicted")
+
+
+async def _take_servers_away(world: World, harm: Harm, back: asyncio.Event, progress: Progress) -> None:
+    """Take the metrics API away and bring it back, and then the API server, and say when it is `back`."""
     begun = time.monotonic()
 
     async def until(part: float) -> None:
@@ -145,3 +167,4 @@ async def _take_servers_away(world: World, harm: Harm, progress: Progress) -> No
     await asyncio.sleep(harm.outage)
     await asyncio.to_thread(world.control_plane.start_api_server)
     progress.say("  The API server is back")
+    back.set()

@@ -1,4 +1,4 @@
-"""A network namespace for each replica, so that packets of its connections can be dropped without a word to anybody.
+"""A network namespace for each replica, so that its packets can be dropped without a word to anybody.
 
 All hang at one bridge, on whose address the API server listens. There is one such network per machine, as there is one
 benchmark; what a killed run left is removed by the next.
@@ -25,6 +25,8 @@ table inet amalthea {
   set dead { type inet_service; }
   chain out { type filter hook output priority 0; tcp sport @dead drop; }
   chain in { type filter hook input priority 0; tcp dport @dead drop; }
+  chain all-out { type filter hook output priority 1; }
+  chain all-in { type filter hook input priority 1; }
 }
 """
 
@@ -56,9 +58,14 @@ class Segment:
             self._nft(f"add element inet amalthea dead {{ {', '.join(map(str, found))} }}")
         return len(found)
 
+    def isolate(self) -> None:
+        """Drop all packets from and to any other machine, those of new connections, too."""
+        self._nft("add rule inet amalthea all-out oifname eth0 drop\nadd rule inet amalthea all-in iifname eth0 drop")
+
     def mend(self) -> None:
         """Let all packets through again: connections that still are go on."""
-        self._nft("flush set inet amalthea dead")
+        chains = "flush chain inet amalthea all-out\nflush chain inet amalthea all-in"
+        self._nft(f"flush set inet amalthea dead\n{chains}")
 
     def _nft(self, commands: str) -> None:
         _run(*self.place.prefix, "nft", "--file", "-", given=commands)

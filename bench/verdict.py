@@ -1,7 +1,7 @@
 """Whether the chaos did any harm: what is there in the end, and what the operator did, against what the users asked."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,8 +21,10 @@ ONCE = ("statefulsets", "services", "persistentvolumeclaims", "secrets")
 
 UNTRUE = frozenset({"Accepted", "ChildrenInPlace", "Healthy", "StorageSized", "UpdatePending", "DeletingSoon"})
 """Conditions that would tell of something that nobody did, once all is well."""
-NEVER = frozenset({"Failed", "Degraded", "NotReady", "StoppingSoon", "DeletingSoon", "Expired"})
-"""Events that would be untrue at any time: no pod ever fails, and no limit is ever near."""
+NEVER = frozenset({"StoppingSoon", "DeletingSoon", "Expired"})
+"""Events that would be untrue at any time: no limit is ever near."""
+ILL = frozenset({"Failed", "Degraded", "NotReady"})
+"""Events that would be untrue of a session whose pods never fail."""
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -62,8 +64,8 @@ class Found:
     """What was told of sessions."""
 
 
-def faults(scripts: Mapping[str, Script], found: Found) -> list[str]:
-    """Return a sentence for each thing that is not as it should be."""
+def faults(scripts: Mapping[str, Script], found: Found, fragile: Collection[str] = ()) -> list[str]:
+    """Return a sentence for each thing that is not as it should be; pods of the `fragile` sessions have failed."""
     sessions = {session.metadata.name: session for session in found.sessions}
     children = _children(found.objects)
     told: list[str] = []
@@ -72,7 +74,7 @@ def faults(scripts: Mapping[str, Script], found: Found) -> list[str]:
     told += [
         f"{event.involved_object.name} was said to be {event.reason}: {event.message}"
         for event in found.events
-        if event.reason in NEVER
+        if event.reason in NEVER or (event.reason in ILL and event.involved_object.name not in fragile)
     ]
     return [*told, *_left(scripts, found), *_orphans(found), *_made_twice(scripts, found.requests)]
 

@@ -119,6 +119,13 @@ def orphan(seen: Found) -> None:
     seen.objects["Service"].append(ChildView(metadata=stray))
 
 
+def test_only_a_session_whose_pods_failed_may_have_been_told_as_failed() -> None:
+    seen = found()
+    told_of_a_failure_that_never_was(seen)
+    assert faults(SCRIPTS, seen, ["runs"]) == []
+    assert faults(SCRIPTS, seen, ["rests"]) != []
+
+
 def test_the_secret_of_a_session_that_no_operator_has_ever_seen_may_be_left() -> None:
     seen = found()
     seen.requests[:] = [request for request in seen.requests if request.name != "gone"]

@@ -1,0 +1,128 @@
+"""Pods that fail: a program that crashes and comes back a little later, and a node that evicts a pod.
+
+Nothing runs in the pods of the chaos, so their statuses are written as a kubelet would write them. Kubernetes' own
+controller replaces a pod that was evicted.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from amalthea.api import names
+from amalthea.model.times import rfc3339
+from bench.world import NAMESPACE
+from lab.api import Api, ApiError
+
+CRASHED_FOR = 4.0
+"""Seconds until a program that crashed runs again."""
+EACH = 5
+"""Of so many sessions one has a pod that fails now and then."""
+
+Status = dict[str, Any]
+
+
+def fragile(sessions: Sequence[str]) -> list[str]:
+    """Return the sessions whose pods fail now and then."""
+    return list(sessions[::EACH])
+
+
+def crashed(status: Status, at: str) -> Status:
+    """Return what a kubelet says of a pod in which the session's own program has crashed and waits to be started."""
+    ended = {"exitCode": 1, "reason": "Error", "finishedAt": at}
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}}
+    return _with(status, at, {"state": waiting, "lastState": {"terminated": ended}}, ready=False)
+
+
+def recovered(status: Status, at: str) -> Status:
+    """Return what a kubelet says when that program runs again."""
+    return _with(status, at, {"state": {"running": {"startedAt": at}}}, ready=True)
+
+
+def evicted(status: Status, at: str) -> Status:
+    """Return what a kubelet says of a pod that it evicts."""
+    message = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 50Mi."
+    told = {"phase": "Failed", "reason": "Evicted", "message": message}
+    return {**told, "containerStatuses": [], "conditions": _conditions(status, at, "False")}
+
+
+def _with(status: Status, at: str, own: Status, *, ready: bool) -> Status:
+    containers = [
+        {**each, **own, "ready": ready, "restartCount": each["restartCount"] + (not ready)}
+        if each["name"] == names.CONTAINER_SESSION
+        else each
+        for each in status["containerStatuses"]
+    ]
+    return {"containerStatuses": containers, "conditions": _conditions(status, at, "True" if ready else "False")}
+
+
+def _conditions(status: Status, at: str, ready: str) -> list[dict[str, str]]:
+    others = [each for each in status["conditions"] if each["type"] not in ("Ready", "ContainersReady")]
+    own = [{"type": each, "status": ready, "lastTransitionTime": at} for each in ("ContainersReady", "Ready")]
+    return [*others, *own]
+
+
+class FailingPods:
+    """Makes one pod after the other fail, and well again."""
+
+    def __init__(self, api: Api, sessions: Sequence[str]) -> None:
+        self._api = api
+        self._sessions = sessions
+        self.crashes = 0
+        self.evictions = 0
+
+    async def fail(self, every: float, seconds: float) -> None:
+        """Have another pod fail each `every` seconds, for so long; then all are well."""
+        begun = time.monotonic()
+        async with asyncio.TaskGroup() as failing:
+            for number, session in enumerate(itertools.cycle(self._sessions)):
+                await asyncio.sleep(every)
+                if time.monotonic() - begun > seconds - CRASHED_FOR:
+                    return
+                failing.create_task(self._fail(f"{session}-0", number))
+
+    async def _fail(self, pod: str, number: int) -> None:
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}"
+        if (found := await asyncio.to_thread(self._running, path)) is None:
+            return
+        uid, status = found
+        if number % 2:
+            self.evictions += await asyncio.to_thread(self._write, path, uid, evicted(status, _now()))
+            return
+        broken = crashed(status, _now())
+        if await asyncio.to_thread(self._write, path, uid, broken):
+            self.crashes += 1
+            await asyncio.sleep(CRASHED_FOR)
+            await asyncio.to_thread(self._write, path, uid, recovered({**status, **broken}, _now()))
+
+    def _running(self, path: str) -> tuple[str, Status] | None:
+        """Return the UID and the status of a pod that runs, and is to go on."""
+        try:
+            pod = self._api.get(path)
+        except ApiError as error:
+            _expect_gone(error)
+            return None
+        metadata, status = pod["metadata"], pod["status"]
+        runs = status.get("phase") == "Running" and "deletionTimestamp" not in metadata
+        return (metadata["uid"], status) if runs else None
+
+    def _write(self, path: str, uid: str, status: Status) -> bool:
+        """Write the status of a pod; return whether it is still there, and no other one of its name."""
+        try:
+            self._api.patch(f"{path}/status", {"metadata": {"uid": uid}, "status": status})
+        except ApiError as error:
+            _expect_gone(error)
+            return False
+        return True
+
+
+def _expect_gone(error: ApiError) -> None:
+    if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+        raise error
+
+
+def _now() -> str:
+    return rfc3339(datetime.now(UTC))
