@@ -40,6 +40,7 @@ from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.job_asker import JobAsker
 from amalthea.operator.kinds import WATCHED
+from amalthea.operator.last_resort import LastResort
 from amalthea.operator.observers import Living
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Reconciler
@@ -174,16 +175,19 @@ class Loop:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
         deletions, refusals = Deletions(metrics.deleted), Refusals(clock)
         recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
+        announcer = Announcer(client, caches, recorder, Pacer(clock, queue), living)
+        ender = Ender(client, caches, recorder, deletions)
         hands = Hands(
             Applier(client, caches, refusals, Wars(clock), living),
             refusals,
             Finalizer(client, caches),
-            Announcer(client, caches, recorder, Pacer(clock, queue), living),
-            Ender(client, caches, recorder, deletions),
+            announcer,
+            ender,
             deletions,
             self._inquirer,
             self._doorman,
             self._job_asker,
+            LastResort(caches, announcer, ender, clock),
         )
         usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
         usage.now = self._measure

@@ -61,7 +61,8 @@ def with_defect(former: Iterable[Condition], defect: str, now: datetime) -> list
     """Return a session's conditions with the word that the operator itself fails on it; `defect` is what it logged."""
     message = (
         f"The operator met an internal error with this session (id {defect}) and keeps trying. What is told here may "
-        "be out of date, and limits may not be kept. Tell your administrator the id: the operator's log has details."
+        "be out of date, and limits may act late or not at all. Tell your administrator the id: the operator's log has "
+        "details."
     )
     known = {condition.type: condition for condition in former}
     told = _condition(ConditionType.HEALTHY, "False", Reason.INTERNAL_ERROR, message)

@@ -37,17 +37,23 @@ class Ender:
         self._deletions = deletions
 
     async def end(self, session: SessionView, report: Report, now: datetime) -> None:
-        """Pause or delete a session whose report was just written, if it is due.
+        """Pause or delete a session whose report was just written, as `end_due` does."""
+        await self.end_due(session, report.pause if not report.pause_waits else None, report.deletion, now)
+
+    async def end_due(
+        self, session: SessionView, pause: Deadline | None, deletion: Deadline | None, now: datetime
+    ) -> None:
+        """Pause or delete a session, if that is due.
 
         Raises:
             Stale: the session was changed meanwhile.
             ApiError: try again.
         """
         try:
-            if report.deletion is not None and report.deletion.at <= now:
-                await self._delete(session, report.deletion)
-            elif report.pause is not None and report.pause.at <= now and not report.pause_waits:
-                await self._pause(session, report.pause)
+            if deletion is not None and deletion.at <= now:
+                await self._delete(session, deletion)
+            elif pause is not None and pause.at <= now:
+                await self._pause(session, pause)
         except NotFound:
             self._caches.observe_absent(session)
 

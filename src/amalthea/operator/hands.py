@@ -13,6 +13,7 @@ from amalthea.operator.ender import Ender
 from amalthea.operator.finalize import Finalizer
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.job_asker import JobAsker
+from amalthea.operator.last_resort import LastResort
 from amalthea.operator.refusals import Refusals
 
 
@@ -37,3 +38,4 @@ class Hands:
     inquirer: Inquirer
     doorman: Doorman
     job_asker: JobAsker
+    last_resort: LastResort

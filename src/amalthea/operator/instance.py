@@ -41,6 +41,7 @@ from amalthea.operator.hands import Chance, Hands
 from amalthea.operator.inquirer import Inquirer
 from amalthea.operator.job_asker import JobAsker
 from amalthea.operator.kinds import WATCHED
+from amalthea.operator.last_resort import LastResort
 from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Reconciler
 from amalthea.operator.recorder import Recorder
@@ -191,16 +192,19 @@ class Operator:
         living = observers.Living(self._metrics, self.clock)
         deletions, refusals, wars = Deletions(self._metrics.deleted), Refusals(self.clock), Wars(self.clock)
         self._metrics.contested.set_function(lambda: wars.sessions)
+        announcer = Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living)
+        ender = Ender(client, self.caches, self._recorder, deletions)
         return Hands(
             Applier(client, self.caches, refusals, wars, living),
             refusals,
             Finalizer(client, self.caches),
-            Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living),
-            Ender(client, self.caches, self._recorder, deletions),
+            announcer,
+            ender,
             deletions,
             self._inquirer,
             self._doorman,
             self._job_asker,
+            LastResort(self.caches, announcer, ender, self.clock),
         )
 
     def _selection(self, kind: str) -> Selection:

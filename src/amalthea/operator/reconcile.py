@@ -5,7 +5,6 @@ by a crash at any moment too, one pass after the other brings it to what its spe
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,7 +31,6 @@ from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
-from amalthea.operator import defects
 from amalthea.operator.caches import Caches, same_wish
 from amalthea.operator.gather import gather
 from amalthea.operator.hands import Chance, Hands
@@ -85,14 +83,7 @@ class Reconciler:
         except (Stale, ApiError):
             raise
         except Exception as error:
-            raise await self._told(key, error) from error
-
-    async def _told(self, key: Key, error: Exception) -> defects.DefectError:
-        defect = defects.identify(error)
-        with suppress(ApiError):  # the log has it all the same
-            if (session := self._caches.session(key)) is not None:
-                await self._hands.announcer.tell_defect(session, defect, self._clock.now())
-        return defects.DefectError(f"internal error {defect}: {type(error).__name__}")
+            raise await self._hands.last_resort.meet(key, error) from error
 
     async def _pass(self, key: Key) -> Result:
         observed = self._gather(key)
