@@ -32,7 +32,7 @@ PATIENCE = 0.25
 """Seconds after which a request gives its place in the pool away. Shorter than that of a pass, which may make half a
 dozen requests: if all of them hang, those of other sessions find a place all the same."""
 
-MOST = 256
+MOST = 192
 """Requests under way at once, those that hang included: each takes a tenth of a MiB. Beyond that the oldest one is
 given up as if its time were over, so that a crowd that hangs takes neither the memory nor the place of anybody else."""
 

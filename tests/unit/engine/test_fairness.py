@@ -18,7 +18,7 @@ from tests.unit.engine.things import Half, WorkTold
 
 USER, NEWS, BACKGROUND = Priority
 WISH: Key = ("team", "new")
-WORKERS, ROOM = 16, 42
+WORKERS, ROOM = 16, 32
 """As in earnest."""
 
 
