@@ -26,7 +26,7 @@ from amalthea.build.writes import Changes, Create
 from amalthea.cli import compose, listing, text
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.cli.text import Paper
-from amalthea.model import decoding, door
+from amalthea.model import decoding, door, last_resort
 from amalthea.model.door import Door, NoAnswerError
 from amalthea.model.inquiry import inquire
 from amalthea.model.milestones import milestones
@@ -109,7 +109,10 @@ def look(world: World, caches: Caches) -> Seen:
     for manifest in created:
         _make(caches, manifest)
     seen = replace(planned(gathered(world, caches)), made=created)
-    former, status = gathered(world, caches).session.status, seen.told.status
+    observed = gathered(world, caches)
+    known = last_resort.Known(observed.session, observed.pods, observed.claims)
+    assert None in (last_resort.pause(known), last_resort.deletion(known))
+    former, status = observed.session.status, seen.told.status
     msgspec.json.encode([as_data(status), transition(former, status)])
     list(milestones(NOW, former, status, NOW))
     return seen
