@@ -69,7 +69,6 @@ ANOTHER_WAY = Text(
     "This is not the way into the session",
     ("Open the session at its address, on the site where you started it.",),
 )
-TWO_COOKIES = Text("This request cannot be understood", ("It has more than one Cookie header; a browser sends one.",))
 TOO_MANY = Text(
     "Too many open connections",
     ("This session has as many open connections as it can serve.", "Close some of its tabs, then try again."),

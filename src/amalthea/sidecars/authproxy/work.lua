@@ -29,3 +29,13 @@ core.register_fetches("websocket_bytes_in", look)
 core.register_fetches("last_work", function(txn)
     return math.max(last_work, txn:get_var("proc.last_work"))
 end)
+
+-- Cookies on several lines become one line, as RFC 9113 (8.2.3) wants it for whoever speaks HTTP/1.1 behind.
+core.register_action("join_cookies", {"http-req"}, function(txn)
+    local lines = txn.http:req_get_headers()["cookie"]
+    local joined = lines[0]
+    for number = 1, #lines do
+        joined = joined .. "; " .. lines[number]
+    end
+    txn.http:req_set_header("cookie", joined)
+end)
