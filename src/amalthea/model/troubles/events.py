@@ -32,15 +32,15 @@ _RULES = (
     (
         re.compile(r"(?P<what>(?:minimum|maximum) \S+ usage per \w+ is [^,]+)"),
         (
-            "A LimitRange of the namespace has another idea of what a container may ask for: {what}. For the session it is"
-            f" spec.session.resources; {_OURS}."
+            "A LimitRange of the namespace has another idea of what a container may ask for: {what}. For the session it"
+            f" is spec.session.resources; {_OURS}."
         ),
     ),
     (
         re.compile(r'violates PodSecurity "(?P<name>[^":]+)'),
         (
-            'The namespace enforces the Pod Security Standard "{name}". Administrators set sessionPods.podSecurity of the'
-            " chart to restricted; spec.session.runAsUser must not be 0, and containers of your own must meet it, too."
+            'The namespace enforces the Pod Security Standard "{name}". Administrators set sessionPods.podSecurity of'
+            " the chart to restricted; spec.session.runAsUser must not be 0, and containers of your own must meet it, too."
         ),
     ),
 )
