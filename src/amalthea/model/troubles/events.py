@@ -40,7 +40,7 @@ _RULES = (
         re.compile(r'violates PodSecurity "(?P<name>[^":]+)'),
         (
             'The namespace enforces the Pod Security Standard "{name}". Administrators set sessionPods.podSecurity of'
-            " the chart to restricted; spec.session.runAsUser must not be 0, and containers of your own must meet it, too."
+            " the chart to restricted; spec.session.runAsUser must not be 0, and your own containers have to meet it."
         ),
     ),
 )

@@ -83,6 +83,14 @@ NO_ANSWER = Text(
     TRY_AGAIN,
 )
 
+UNREADABLE = Text(
+    "The answer of the session cannot be read",
+    (
+        "Its program sent an answer that breaks the rules of HTTP, or one whose head is longer than 24 KiB.",
+        "The log of the container authproxy says so, too. Who made the program can correct it.",
+    ),
+)
+
 
 def page(text: Text, key_field: str | None = None) -> str:
     """Return the page, in one line; with `key_field` it asks for the session's key, and posts it to its own address."""

@@ -39,3 +39,12 @@ core.register_action("join_cookies", {"http-req"}, function(txn)
     end
     txn.http:req_set_header("cookie", joined)
 end)
+
+-- What is said where the session gave no answer, or one that HAProxy could not read and ended for itself (P).
+core.register_fetches("no_answer", function(txn, kind)
+    local unreadable = string.sub(txn.f:txn_sess_term_state(), 1, 1) == "P"
+    if unreadable then
+        txn:set_loglevel(core.err)
+    end
+    return txn:get_var("proc." .. (unreadable and "unreadable_" or "waiting_") .. kind)
+end)
