@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from lab.layout import DEVICE, LAB_RANGE, NODE_ADDRESS, POD_RANGE
+from lab.layout import DEVICE, LAB_RANGE, NODE_ADDRESS, POD_RANGE, SERVICE_RANGE
 from lab.system import MachineError
 
 SYSCTLS = Path("/proc/sys")
@@ -23,11 +23,17 @@ CHANGED_SETTINGS = (
 )
 
 _COMMENT = ("--match", "comment", "--comment", DEVICE)
+_RESET = ("--jump", "REJECT", "--reject-with", "tcp-reset")
 _RULES = (
     ("nat", "POSTROUTING", ("--source", POD_RANGE, "!", "--destination", LAB_RANGE, *_COMMENT, "--jump", "MASQUERADE")),
     # Where an engine such as Docker runs, it has forwarding refused by default.
     ("filter", "FORWARD", ("--source", POD_RANGE, *_COMMENT, "--jump", "ACCEPT")),
     ("filter", "FORWARD", ("--destination", POD_RANGE, *_COMMENT, "--jump", "ACCEPT")),
+    # What is sent to a Service before kube-proxy knows it would leave the machine, and be answered by whoever is there.
+    *(
+        ("filter", chain, ("--destination", SERVICE_RANGE, "--protocol", "tcp", *_COMMENT, *_RESET))
+        for chain in ("OUTPUT", "FORWARD")
+    ),
 )
 _IP_VERSIONS = ("iptables", "ip6tables")
 

@@ -48,6 +48,15 @@ def refused(control_plane: ControlPlane, namespace: str, spec: Manifest) -> set[
     return set()
 
 
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("builder", CASES.values(), ids=CASES)
+def test_with_a_value_of_the_chart_whole_pods_of_sessions_are_taken_there(
+    control_plane: ControlPlane, restricted: str, builder: SessionBuilder, native: bool
+) -> None:
+    spec = spec_of(builder.with_settings(restricted_pods=True), native=native)
+    assert refused(control_plane, restricted, spec) == set()
+
+
 def spec_of(builder: SessionBuilder, *, native: bool) -> Manifest:
     spec: Manifest = pod.template(builder.with_settings(native_sidecars=native).subject())["spec"]
     return {**spec, "serviceAccountName": "default", "priorityClassName": None}

@@ -8,7 +8,7 @@ import yaml
 
 import amalthea
 from amalthea import main
-from amalthea.api.settings import BuildSettings, RewriteRule, Settings, from_environment
+from amalthea.api.settings import BuildSettings, ContainerSettings, RewriteRule, Settings, from_environment
 from tests.chart import readme
 from tests.chart.helm import (
     CHART,
@@ -81,6 +81,10 @@ def test_every_setting_reaches_the_operator() -> None:
         "controllerManager": {"workers": 3},
         "culling": {"usageInterval": "1m", "stoppingLead": "5m", "askDoors": False},
         "nativeSidecars": False,
+        "sessionPods": {
+            "containers": {"authproxy": {"resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 7}}},
+            "podSecurity": "restricted",
+        },
         "cloner": {"allowHttpHosts": ["git.lab.internal", "10.0.0.7:8080"]},
         "logLevel": "debug",
     }
@@ -101,6 +105,8 @@ def test_every_setting_reaches_the_operator() -> None:
             none_same_site_cookie=True,
             https_ingress=True,
             clone_http_hosts="git.lab.internal,10.0.0.7:8080",
+            containers={"authproxy": ContainerSettings({"limits": {"cpu": "1"}}, {"runAsUser": 7})},
+            restricted_pods=True,
             rewrite_rules=(RewriteRule("docker.io/", "mirror/hub/"),),
         ),
     )

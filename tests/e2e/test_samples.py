@@ -21,7 +21,7 @@ from tests.support.world import World
 SAMPLES = Path(__file__).parents[2] / "config" / "samples"
 FILES = sorted(path.name for path in SAMPLES.glob("[0-9][0-9]-*.yaml"))
 PROBED = 120.0
-"""Seconds until a session with a readiness probe runs: 35 of them are the probe's, the rest is for four at once."""
+"""Seconds until a sample runs, all of them at once on one machine."""
 
 
 @pytest.fixture(scope="module")

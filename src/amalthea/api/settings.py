@@ -6,6 +6,7 @@ The variables are those of the contract, so that the chart of the Go operator st
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,19 @@ class RewriteRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     source_prefix: str
     target_prefix: str
+
+
+class ContainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What administrators set of the containers of one kind that the operator adds to sessions."""
+
+    resources: dict[str, dict[str, str | int | float]] | None = None
+    """In place of what the operator would ask for."""
+    security_context: dict[str, Any] | None = None
+    """Members of the security context, over the operator's own."""
+
+
+CONTAINERS = ("authproxy", "oauth2Proxy", "clone", "tunnel", "remoteController")
+"""The kinds of containers that the operator adds."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,10 @@ class BuildSettings:
     """Whether the proxies of sessions are native sidecars (AMALTHEA_NATIVE_SIDECARS, see `Settings`)."""
     clone_http_hosts: str = ""
     """Hosts whose repositories may get credentials without TLS, separated by commas (AMALTHEA_CLONE_HTTP_HOSTS)."""
+    containers: Mapping[str, ContainerSettings] = field(default_factory=dict)
+    """What is set of the containers that the operator adds (AMALTHEA_SESSION_CONTAINERS, JSON by `CONTAINERS`)."""
+    restricted_pods: bool = False
+    """Whether new pods meet the Pod Security Standard `restricted` (AMALTHEA_SESSION_POD_SECURITY=restricted)."""
     rewrite_rules: tuple[RewriteRule, ...] = ()
     """Mirrors of registries (AMALTHEA_IMAGE_REWRITE_RULES, a JSON list)."""
 
@@ -101,6 +119,8 @@ def from_environment(env: Mapping[str, str]) -> Settings:
             none_same_site_cookie=_flag(env, "USE_NONE_SAME_SITE_SESSION_COOKIE"),
             https_ingress=_flag(env, "HTTPS_SESSION_INGRESS"),
             clone_http_hosts=env.get("AMALTHEA_CLONE_HTTP_HOSTS", ""),
+            containers=_containers(env.get("AMALTHEA_SESSION_CONTAINERS", "")),
+            restricted_pods=_is_restricted(env.get("AMALTHEA_SESSION_POD_SECURITY", "")),
             rewrite_rules=_rules(env.get("AMALTHEA_IMAGE_REWRITE_RULES", "")),
         ),
     )
@@ -137,6 +157,27 @@ def _duration(env: Mapping[str, str], name: str, default: timedelta, *, least: f
     if duration < timedelta(seconds=least):
         raise SettingsError(f"{name} is {text!r}; write at least {least:g}s.")
     return duration
+
+
+def _containers(text: str) -> dict[str, ContainerSettings]:
+    if not text.strip():
+        return {}
+    try:
+        read = msgspec.json.decode(text, type=dict[str, ContainerSettings])
+    except msgspec.MsgspecError as error:
+        raise SettingsError(
+            f"AMALTHEA_SESSION_CONTAINERS cannot be read ({error}); write JSON such as "
+            '{"authproxy": {"resources": {"limits": {"cpu": "100m", "memory": "64Mi"}}}}.'
+        ) from error
+    for name in read.keys() - set(CONTAINERS):
+        raise SettingsError(f"AMALTHEA_SESSION_CONTAINERS names {name!r}; write one of {', '.join(CONTAINERS)}.")
+    return read
+
+
+def _is_restricted(text: str) -> bool:
+    if text not in ("", "restricted"):
+        raise SettingsError(f"AMALTHEA_SESSION_POD_SECURITY is {text!r}; write restricted, or leave it empty.")
+    return text == "restricted"
 
 
 def _rules(text: str) -> tuple[RewriteRule, ...]:

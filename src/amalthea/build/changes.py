@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from amalthea.api.schema import Manifest
 from amalthea.build import applied, data_source_claims, patches, volume_changes, workload
+from amalthea.build.ingress import with_challenges
 from amalthea.build.obstacles import files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.build.writes import Changes, Create, Delete, Patch
 from amalthea.model import lifecycle
@@ -72,6 +73,8 @@ def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manife
         and key not in observed.edited
         and not patches.metadata_differs(child, manifest)
     )
+    if child.challenges:
+        manifest = with_challenges(manifest, child.challenges)
     operations = patches.adopt(child, manifest)
     if plan.children_may_change and not in_order:
         operations += [*patches.metadata(child, manifest, before, after), *patches.sections(manifest)]

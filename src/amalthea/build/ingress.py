@@ -1,5 +1,9 @@
 """The Ingress of an interactive session, while it is not hibernated."""
 
+from collections.abc import Iterable
+
+import msgspec
+
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Ingress
@@ -25,6 +29,20 @@ def ingress(subject: Subject, wanted: Ingress) -> Manifest:
             }
         ),
     }
+
+
+def with_challenges(manifest: Manifest, found: Iterable[tuple[str, bytes]]) -> Manifest:
+    """Return an Ingress with the paths that cert-manager has added to the one that is there, below their hosts.
+
+    It does so where the annotation `acme.cert-manager.io/http01-edit-in-place` asks for it, and takes them away again.
+    """
+    rules: list[Manifest] = manifest["spec"]["rules"]
+    for host, path in found:
+        for index, rule in enumerate(rules):
+            if rule["host"] == host:
+                paths = [*rule["http"]["paths"], msgspec.json.decode(path)]
+                rules = [*rules[:index], {**rule, "http": {"paths": paths}}, *rules[index + 1 :]]
+    return {**manifest, "spec": {**manifest["spec"], "rules": rules}}
 
 
 def _paths(subject: Subject, wanted: Ingress) -> list[Manifest]:

@@ -3,6 +3,7 @@
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec
 from amalthea.build import auth, clone, env, meta, remote, session_container, volumes
+from amalthea.build.fitting import fitted
 from amalthea.build.parts import compact
 from amalthea.build.subject import Subject
 
@@ -12,7 +13,7 @@ _REMOTE_GRACE_SECONDS = 60
 
 def template(subject: Subject) -> Manifest:
     """Return the pod template of the session's StatefulSet or Job."""
-    return {"metadata": meta.pod(subject), "spec": _pod(subject)}
+    return {"metadata": meta.pod(subject), "spec": fitted(subject, _pod(subject))}
 
 
 def scheduling_fields(spec: Spec) -> Manifest:

@@ -113,6 +113,26 @@ class _RouteStatus(Struct, frozen=True, rename="camel"):
     load_balancer: _LoadBalancer = _LoadBalancer()
 
 
+class _Path(Struct, frozen=True):
+    path: str = ""
+
+
+class _Paths(Struct, frozen=True):
+    paths: list[Raw] = []
+
+
+class _Rule(Struct, frozen=True):
+    host: str = ""
+    http: _Paths = _Paths()
+
+
+class _Routes(Struct, frozen=True):
+    """The rules of an Ingress."""
+
+    rules: list[_Rule] = []
+
+
+_ACME = "/.well-known/acme-challenge/"
 _RESIZE_FAILED = {"ControllerResizeError", "NodeResizeError", "ModifyVolumeError"}
 """Conditions of a claim whose change failed (core/v1 PersistentVolumeClaimConditionType)."""
 
@@ -150,6 +170,8 @@ _pod_counts = _decoder(_PodCounts)
 _claim_spec = _decoder(ClaimSpec)
 _claim_status = _decoder(_ClaimStatus)
 _route_status = _decoder(_RouteStatus)
+_routes = _decoder(_Routes)
+_path = _decoder(_Path)
 _secret_data = _decoder(dict[str, str])
 _session = _decoder(SessionView)
 _spec = _decoder(Spec)
@@ -252,8 +274,14 @@ def child(body: bytes | Raw) -> ChildView:
     """Decode a Service or an Ingress; the fingerprint is that of its spec, its faults are those of its addresses."""
     parts = _sections(body)
     addresses = _route_status(parts.status).load_balancer.ingress
+    challenges = _challenges(_routes(parts.spec)) if _ACME.encode() in bytes(parts.spec) else ()
     faults = tuple(port.error[:LONGEST_MESSAGE] for address in addresses for port in address.ports if port.error)
-    return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults)
+    return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults, challenges=challenges)
+
+
+def _challenges(routes: _Routes) -> tuple[tuple[str, bytes], ...]:
+    paths = ((rule.host, path) for rule in routes.rules for path in rule.http.paths)
+    return tuple((host, bytes(path)) for host, path in paths if _path(path).path.startswith(_ACME))
 
 
 def claim(body: bytes | Raw) -> ClaimView:

@@ -96,6 +96,8 @@ class ChildView(View, frozen=True, kw_only=True):
     fingerprint: str = ""
     faults: tuple[str, ...] = ()
     """What its own status complains about, in the words of whoever wrote it."""
+    challenges: tuple[tuple[str, bytes], ...] = ()
+    """Hosts, and paths as JSON, that an Ingress has to prove to an authority whose its host is (ACME, RFC 8555 8.3)."""
 
 
 class ClaimSource(View, frozen=True, kw_only=True):

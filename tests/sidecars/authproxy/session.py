@@ -27,6 +27,8 @@ class Session:
     """The requests that came, as they came."""
     received: int = 0
     """Bytes that came, of bodies and on WebSockets."""
+    raw: bytes = b""
+    """What is sent for /raw, as it is."""
     finish: asyncio.Event = field(default_factory=asyncio.Event)
     """Lets answers end that were begun."""
     port: int = 0
@@ -61,6 +63,9 @@ class Session:
         self.heads.append(head)
         method, path = head.split(b" ", 2)[:2]
         if path.startswith(b"/die"):
+            return False
+        if path.startswith(b"/raw"):
+            writer.write(self.raw)
             return False
         if field_of(head, "upgrade") == "websocket":
             await self._websocket(head, reader, writer)

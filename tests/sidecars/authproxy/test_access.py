@@ -24,6 +24,9 @@ OTHERS = 'a=1; b="x, {y}"; c=\'; d=%41=;renku-auth2=no; e=ü'
         (f"Cookie: {OTHERS}; renku-auth={KEY}",),
         (f"Cookie: renku-auth=wrong; renku-auth={KEY}",),
         (f"Cookie: renku-auth={KEY}; renku-auth=wrong",),
+        (COOKIE, COOKIE),
+        (COOKIE, "Cookie: _xsrf=2|a|b"),
+        ("Cookie: _xsrf=2|a|b", COOKIE, "Cookie: c=3"),
         (COOKIE, "Authorization: Bearer wrong"),
         (COOKIE, BASIC),
         (BEARER, "Cookie: renku-auth=wrong"),
@@ -49,8 +52,8 @@ async def test_who_has_the_key_comes_in(door: Door, session: Session, fields: tu
         (400, (f"Cookie: xrenku-auth={KEY}",)),
         (400, (f"Cookie: RENKU-AUTH={KEY}",)),
         (400, (f"Cookie: a=renku-auth={KEY}",)),
-        (400, (COOKIE, COOKIE)),
-        (400, (COOKIE, "Cookie: a=1")),
+        (401, ("Cookie: a=1", "Cookie: renku-auth=wrong", "Cookie: b=2")),
+        (400, ("Cookie: a=1", "Cookie: b=renku-auth=x")),
         (401, (f"Authorization: Bearer {KEY}x",)),
         (401, (f"Authorization: Bearer {KEY[:-1]}",)),
         (401, (f"Authorization: Bearer {KEY.upper()}",)),
@@ -106,6 +109,16 @@ async def test_other_cookies_reach_the_session_byte_for_byte(
     assert answer.status == 200
     line = f"cookie: {left}\r\n".encode()
     assert (line in session.heads[0]) if left else (b"cookie" not in session.heads[0])
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_cookies_on_several_lines_reach_the_session_on_one(door: Door, session: Session, place: int) -> None:
+    lines = ["Cookie: _xsrf=2|a|b; x=y", "Cookie: c=3"]
+    lines.insert(place, COOKIE)
+    assert (await door.ask("/", *lines)).status == 200
+    head = session.heads[0].lower()
+    assert head.count(b"cookie:") == 1
+    assert b"cookie: _xsrf=2|a|b; x=y; c=3\r\n" in head
 
 
 async def test_the_sessions_own_authorization_is_passed_on(door: Door, session: Session) -> None:

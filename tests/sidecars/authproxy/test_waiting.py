@@ -42,6 +42,31 @@ async def test_people_get_a_page_and_programs_a_message(
         assert "does not answer" in json.loads(answer.body)["message"]
 
 
+UNREADABLE = {
+    "chunked twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a name that is none": b"HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "a long head": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 30_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", UNREADABLE.values(), ids=UNREADABLE)
+async def test_an_answer_that_cannot_be_read_is_not_waited_for_and_told_in_the_log(
+    door: Door, session: Session, sent: bytes
+) -> None:
+    session.raw = sent
+    for navigation in (True, False):
+        answer = await door.ask("/raw", BEARER, *((NAVIGATION,) if navigation else ()))
+        assert answer.status == 502
+        assert b"The answer of the session cannot be read" in answer.body
+        assert b"refresh" not in answer.body
+        assert is_page(answer) is navigation
+    lines = door.log.splitlines()
+    assert len(lines) == 2
+    assert all("GET /raw 502: the answer of the session cannot be read" in line for line in lines)
+
+
 async def test_the_page_needs_no_script_and_everybody_can_read_it(door: Door, session: Session) -> None:
     await session.stop()
     page = (await door.ask("/", BEARER, NAVIGATION)).body.decode()

@@ -5,7 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from amalthea.api.settings import BuildSettings, RewriteRule, Settings, SettingsError, from_environment
+from amalthea.api.settings import (
+    BuildSettings,
+    ContainerSettings,
+    RewriteRule,
+    Settings,
+    SettingsError,
+    from_environment,
+)
 from tests.unit import old_chart
 
 
@@ -146,3 +153,17 @@ def test_the_environment_of_the_go_operators_chart_is_understood() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         from_environment({}).workers = 1  # type: ignore[misc]
+
+
+def test_what_is_set_of_our_containers_is_read_and_a_typo_is_named() -> None:
+    text = '{"authproxy": {"resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 7}}, "clone": {}}'
+    read = from_environment({"AMALTHEA_SESSION_CONTAINERS": text, "AMALTHEA_SESSION_POD_SECURITY": "restricted"}).build
+    assert read.containers["authproxy"] == ContainerSettings({"limits": {"cpu": "1"}}, {"runAsUser": 7})
+    assert read.restricted_pods
+    for wrong, told in (
+        ({"AMALTHEA_SESSION_CONTAINERS": '{"proxy": {}}'}, "names 'proxy'; write one of authproxy"),
+        ({"AMALTHEA_SESSION_CONTAINERS": '{"clone": {"limits": {}}}'}, "AMALTHEA_SESSION_CONTAINERS cannot be read"),
+        ({"AMALTHEA_SESSION_POD_SECURITY": "baseline"}, "write restricted, or leave it empty"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            from_environment(wrong)

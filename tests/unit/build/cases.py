@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amalthea.api.settings import RewriteRule
+from amalthea.api.settings import ContainerSettings, RewriteRule
 from amalthea.testing.builders import RUN_ID, SessionBuilder, session
 from tests import recorded
 
@@ -73,6 +73,20 @@ CASES = {
     "volume-without-class": Case(
         session().with_session(storage={"className": "", "size": "5Gi", "mountPath": "/data"}),
         "A volume that somebody made beforehand without a class: no other may be made.",
+    ),
+    "fitted": Case(
+        session()
+        .with_token()
+        .with_repository("https://git.example.org/a/b.git")
+        .with_spec(extraContainers=[{"name": "git-clone-mine", "image": "x"}])
+        .with_settings(
+            restricted_pods=True,
+            containers={
+                "authproxy": ContainerSettings({"limits": {"cpu": "1", "memory": "64Mi"}}, {"runAsUser": 70000}),
+                "clone": ContainerSettings({"limits": {"cpu": "1", "memory": "512Mi"}}),
+            },
+        ),
+        "Administrators set resources of our containers, and want Pod Security restricted.",
     ),
     "default-certificate": Case(
         session().with_ingress(useDefaultClusterTLSCert=True),

@@ -169,6 +169,28 @@ def test_nobody_is_told_to_delete_a_claim(owners: list[Manifest]) -> None:
     assert "elete it" not in told["message"]
 
 
+def test_the_path_by_which_an_authority_is_shown_whose_the_host_is_stays() -> None:
+    """cert-manager adds it with the annotation acme.cert-manager.io/http01-edit-in-place, and takes it away again."""
+    world = running(FULL.with_spec(reconcileStrategy="always"))
+    ours = world.child("Ingress")["spec"]["rules"][0]["http"]["paths"]
+    backend = {"service": {"name": "cm-acme-http-solver-x", "port": {"number": 8089}}}
+    challenge = {"path": "/.well-known/acme-challenge/TOKEN", "pathType": "ImplementationSpecific", "backend": backend}
+    world.edit("Ingress", [{"op": "add", "path": "/spec/rules/0/http/paths/0", "value": challenge}])
+    world.step()
+    assert world.child("Ingress")["spec"]["rules"][0]["http"]["paths"] == [*ours, challenge]
+    assert world.step().writes == ()
+
+    theirs = {"op": "add", "path": "/spec/rules/0/http/paths/-", "value": {**challenge, "path": "/mine"}}
+    world.edit("Ingress", [theirs])
+    world.step()
+    assert world.child("Ingress")["spec"]["rules"][0]["http"]["paths"] == [*ours, challenge], "and nothing else"
+
+    world.edit("Ingress", [{"op": "remove", "path": "/spec/rules/0/http/paths/1"}])
+    world.step()
+    assert world.child("Ingress")["spec"]["rules"][0]["http"]["paths"] == ours
+    assert world.step().writes == ()
+
+
 def test_a_paused_session_has_no_ingress_and_no_pod_and_keeps_the_rest() -> None:
     world = running(FULL)
     kept = {key: world.objects[key]["metadata"]["uid"] for key in CHILDREN if key[0] != "Ingress"}

@@ -183,6 +183,8 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "a quota left no room, and the pod is there": ("NotReady", None, with_events(observed(None, AWAKE, pod()), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA))),
     "a quota left no room, and then did": ("NotReady", None, with_events(observed(None, AWAKE), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA, ago(seconds=9)), event(WORKLOAD_UID, "SuccessfulCreate", last=ago(seconds=2)))),
     "the pod is not allowed": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: violates PodSecurity "restricted"')),
+    "a quota wants limits of each container": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: failed quota: team: must specify limits.cpu for: authproxy')),
+    "a range of limits has no room for a container": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: minimum memory usage per Container is 64Mi, but request is 16Mi')),
     "the pod is not accepted at the moment": ("NotReady", Failure.POD_REFUSED, refused("Internal error occurred: failed calling webhook")),
     # Volumes: a session that waits for one is starting.
     "a volume that cannot be made": ("NotReady", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), NO_SUCH_CLASS)),
@@ -311,3 +313,39 @@ def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
     seen = observed(None, AWAKE, unscheduled_pod(said, ago(minutes=1)))
 
     assert told(seen).error == f"No node can take the session yet{short}. It starts as soon as one can. {said}"
+
+
+@pytest.mark.parametrize(
+    ("said", "cause", "fields"),
+    [
+        (
+            'pods "demo-0" is forbidden: failed quota: team: must specify limits.cpu for: authproxy,git-clone-0',
+            (
+                'The quota "team" of the namespace wants each container to say what it asks for at most: limits.cpu for:'
+                " authproxy,git-clone-0."
+            ),
+            ("spec.session.resources", "sessionPods.containers"),
+        ),
+        (
+            'pods "demo-0" is forbidden: minimum memory usage per Container is 64Mi, but request is 16Mi',
+            (
+                "A LimitRange of the namespace has another idea of what a container may ask for: minimum memory usage per"
+                " Container is 64Mi."
+            ),
+            ("spec.session.resources", "sessionPods.containers"),
+        ),
+        (
+            'pods "demo-0" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false',
+            'The namespace enforces the Pod Security Standard "restricted".',
+            ("sessionPods.podSecurity", "spec.session.runAsUser"),
+        ),
+    ],
+    ids=["quota", "range", "standard"],
+)
+def test_a_rule_of_the_namespace_is_told_with_the_fields_to_change(
+    said: str, cause: str, fields: tuple[str, ...]
+) -> None:
+    error = told(refused(said)).error
+    assert error is not None
+    assert error.startswith(cause)
+    assert all(field in error for field in fields)

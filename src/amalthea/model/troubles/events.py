@@ -20,6 +20,30 @@ from amalthea.model.views import WorkloadView
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.*), used: (?P<used>.*), limited: (?P<limited>.*)"
 )
+_OURS = "for authproxy, oauth2-proxy, git-clone-… and tunnel administrators set sessionPods.containers of the chart"
+_RULES = (
+    (
+        re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+)"),
+        (
+            'The quota "{name}" of the namespace wants each container to say what it asks for at most: {what}. For the'
+            f" session it is spec.session.resources; {_OURS}."
+        ),
+    ),
+    (
+        re.compile(r"(?P<what>(?:minimum|maximum) \S+ usage per \w+ is [^,]+)"),
+        (
+            "A LimitRange of the namespace has another idea of what a container may ask for: {what}. For the session it"
+            f" is spec.session.resources; {_OURS}."
+        ),
+    ),
+    (
+        re.compile(r'violates PodSecurity "(?P<name>[^":]+)'),
+        (
+            'The namespace enforces the Pod Security Standard "{name}". Administrators set sessionPods.podSecurity of'
+            " the chart to restricted; spec.session.runAsUser must not be 0, and your own containers have to meet it."
+        ),
+    ),
+)
 _FOR_GOOD = re.compile(r"is forbidden|is invalid", re.IGNORECASE)
 _DEPENDENCY = re.compile(r"(secret|configmap) .*not found|references non-existent (secret|config)", re.IGNORECASE)
 _PROGRESS = ("Pulling", "Pulled", "Created", "Started")
@@ -40,8 +64,15 @@ def refusal(observed: Observed) -> Trouble | None:
     if event is None or event.reason != "FailedCreate" or event.last < _beginning(workload):
         return None
     said = event.message.rpartition("failed error: ")[2].removeprefix("Error creating: ")
-    return _quota(said) or Trouble(
-        Failure.POD_REFUSED, "The cluster does not accept the session's pod.", said, fatal=bool(_FOR_GOOD.search(said))
+    return (
+        _quota(said)
+        or _by_a_rule(said)
+        or Trouble(
+            Failure.POD_REFUSED,
+            "The cluster does not accept the session's pod.",
+            said,
+            fatal=bool(_FOR_GOOD.search(said)),
+        )
     )
 
 
@@ -66,6 +97,14 @@ def _quota(said: str) -> Trouble | None:
         for resource, amount in _amounts(match["requested"]).items()
     )
     return Trouble(Failure.QUOTA_EXCEEDED, message, " ".join(figures))
+
+
+def _by_a_rule(said: str) -> Trouble | None:
+    """Return which field a rule of the namespace for all containers is met by: the session's, or an administrator's."""
+    for pattern, message in _RULES:
+        if match := pattern.search(said):
+            return Trouble(Failure.POD_REFUSED, message.format(**match.groupdict()), said)
+    return None
 
 
 def _amounts(text: str) -> dict[str, str]:

@@ -19,8 +19,9 @@ def _key(settings: Settings) -> list[str]:
     key = f'Cookie \'%[req.fhdr(cookie),regsub("(^|;)\\s*{name}=[^;]*","",g),regsub("^;\\s*","")]\''
     field = sign_in.field(settings)
     return [
-        # By RFC 6265 there is one; who sends two wants them to be read differently here and behind.
-        *refuse(400, pages.TWO_COOKIES, "{ req.fhdr_cnt(cookie) gt 1 }"),
+        # Browsers split cookies over HTTP/2, and some proxies pass the parts on as lines of their own. Joined, they are
+        # read alike here and behind.
+        "http-request lua.join_cookies if { req.fhdr_cnt(cookie) gt 1 }",
         f"acl cookie_given req.fhdr(cookie) -m reg '(^|;)\\s*{name}='",
         f"acl cookie_right 'req.fhdr(cookie),regsub(\"^(?:.*?;)??{value}'",
         f"acl cookie_right 'req.fhdr(cookie),regsub(\"^(?:.*;)?{value}'",

@@ -24,6 +24,13 @@ that meets a closing connection fails."""
 _REMOTE_STATUS = "/remote_status"
 """Where the controller of a remote session tells how its job is, on its own port as well. It leads from the port of the
 operator alone: at the session's own door this is a path like any other."""
+_START = {"page": f"{pages.HTML} {pages.SHOWN_ANYWHERE}", "message": pages.JSON}
+_ANSWERS = {
+    (cause, kind): render(text)
+    for cause, text in (("waiting", pages.NO_ANSWER), ("unreadable", pages.UNREADABLE))
+    for kind, render in (("page", pages.page), ("message", pages.message))
+}
+"""What is said where the session gives no answer that can be passed on."""
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
@@ -57,7 +64,7 @@ def _section(head: str, *lines: str) -> str:
 
 
 def _global(settings: Settings, lua: str) -> str:
-    token = binascii.b2a_base64(settings.token.encode(), newline=False).decode()
+    token = _base64(settings.token)
     return _section(
         "global",
         "nbthread 1",
@@ -69,11 +76,16 @@ def _global(settings: Settings, lua: str) -> str:
         "tune.http.maxhdr 256",
         "tune.stick-counters 7",
         *(f"tune.{name} {size}" for name, size in _SOCKET_BUFFERS.items()),
+        *(f"set-var proc.{cause}_{kind} str({_base64(text)}),b64dec" for (cause, kind), text in _ANSWERS.items()),
         *([f"set-var proc.token str({token}),b64dec"] if token else []),
         "set-var proc.last_request date()",
         "set-var proc.last_work date()",
         f"lua-load {lua}",
     )
+
+
+def _base64(text: str) -> str:
+    return binascii.b2a_base64(text.encode(), newline=False).decode()
 
 
 def _defaults() -> str:
@@ -103,7 +115,7 @@ def _door(settings: Settings, place: Place) -> str:
         *(f"bind {address}" for address in place.door),
         *admission.door(from_within=settings.from_within),
         "option contstats",
-        *(_logging(place.log) if settings.verbose else []),
+        *_logging(place.log, verbose=settings.verbose),
         *_health(),
         *_kind(),
         *access.rules(settings),
@@ -117,9 +129,16 @@ def _door(settings: Settings, place: Place) -> str:
     )
 
 
-def _logging(log: int) -> list[str]:
-    """Log every request without its query, for programs put keys into it."""
-    return [f"log fd@{log} format raw daemon", "log-format '%HM %HPO %ST %B bytes %Ta ms'"]
+def _logging(log: int, *, verbose: bool) -> list[str]:
+    """Log requests whose answers cannot be read, or all: without their queries, which hold keys.
+
+    `work.lua` raises the level of the former.
+    """
+    place = f"log fd@{log} format raw daemon"
+    if verbose:
+        return [place, "log-format '%HM %HPO %ST %B bytes %Ta ms'"]
+    said = "the answer of the session cannot be read: it breaks the rules of HTTP, or its head is too long"
+    return [f"{place} err", f"log-format '%HM %HPO %ST: {said}'", "http-request set-log-level silent"]
 
 
 def _health() -> list[str]:
@@ -158,8 +177,6 @@ def _stripping(prefix: str) -> list[str]:
 
 
 def _ways(settings: Settings) -> list[str]:
-    page = f"{pages.HTML} string '{pages.page(pages.NO_ANSWER)}' {pages.SHOWN_ANYWHERE}"
-    message = f"{pages.JSON} string '{pages.message(pages.NO_ANSWER)}'"
     server = f"server session {settings.remote}"
     # Where a browser has closed, do not wait for the session to close too: some programs never do. HAProxy 3.0 has no
     # time limit for that (`timeout server-fin` is for TCP there).
@@ -169,15 +186,20 @@ def _ways(settings: Settings) -> list[str]:
         "http-response track-sc2 uuid if { status 101 }",
     )
     return [
-        _section("backend pages", *_unanswered(page), leave, server),
-        _section("backend session", *_unanswered(message), leave, server),
-        _section("backend websockets", *_unanswered(message), *websockets, leave, server),
+        _section("backend pages", *_unanswered("page"), leave, server),
+        _section("backend session", *_unanswered("message"), leave, server),
+        _section("backend websockets", *_unanswered("message"), *websockets, leave, server),
     ]
 
 
-def _unanswered(body: str) -> list[str]:
-    """Say it alike for whatever HAProxy has met: no connection, no answer (502), or none in time (504)."""
-    return [f"http-error status {status} {body} {pages.LATER}" for status in (502, 503, 504)]
+def _unanswered(kind: str) -> list[str]:
+    """Say it alike for no connection (503), no answer (502) and none in time (504).
+
+    An answer that cannot be read is 502, too: `work.lua` tells which it is. `kind` is `page` or `message`.
+    """
+    start, told = _START[kind], _ANSWERS["waiting", kind]
+    same = [f"http-error status {status} {start} string '{told}' {pages.LATER}" for status in (503, 504)]
+    return [f"http-error status 502 {start} lf-string '%[lua.no_answer({kind})]' {pages.LATER}", *same]
 
 
 def _meta(settings: Settings, addresses: tuple[str, ...]) -> str:

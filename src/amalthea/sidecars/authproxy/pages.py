@@ -69,7 +69,6 @@ ANOTHER_WAY = Text(
     "This is not the way into the session",
     ("Open the session at its address, on the site where you started it.",),
 )
-TWO_COOKIES = Text("This request cannot be understood", ("It has more than one Cookie header; a browser sends one.",))
 TOO_MANY = Text(
     "Too many open connections",
     ("This session has as many open connections as it can serve.", "Close some of its tabs, then try again."),
@@ -82,6 +81,14 @@ NO_ANSWER = Text(
         "If it takes more than a few minutes, look at its state on the site where you started it.",
     ),
     TRY_AGAIN,
+)
+
+UNREADABLE = Text(
+    "The answer of the session cannot be read",
+    (
+        "Its program sent an answer that breaks the rules of HTTP, or one whose head is longer than 24 KiB.",
+        "The log of the container authproxy says so, too. Who made the program can correct it.",
+    ),
 )
 
 

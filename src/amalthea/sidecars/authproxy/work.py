@@ -22,5 +22,7 @@ def rules() -> list[str]:
         "http-response set-var(txn.answered) bool(true)",
         "http-response set-var(proc.last_request) date",
         "http-response set-var(proc.last_work) date if { var(txn.work) -m bool }",
-        "http-after-response set-status 503 if { status 502 504 } !{ var(txn.answered) -m bool }",
+        # What HAProxy itself ended (P) is an answer that it could not read: that stays 502.
+        "acl unreadable txn.sess_term_state -m beg P",
+        "http-after-response set-status 503 if { status 502 504 } !{ var(txn.answered) -m bool } !unreadable",
     ]
