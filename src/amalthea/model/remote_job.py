@@ -157,10 +157,12 @@ def rests_on_word(observed: "Observed") -> bool:
 
 def waits(observed: "Observed") -> bool:
     """Tell whether a session's job has not started yet, though its pod may count as ready."""
+    told = next((c for c in observed.session.status.conditions or () if c.type == ConditionType.PROGRESSING), None)
     if observed.remote_job is None:  # a reader of the status, who asks nobody
-        return _condition(observed.session.status, ConditionType.PROGRESSING, Step.QUEUED) is not None
+        return told is not None and told.reason == Step.QUEUED
     word = decisive(observed)
-    return word is not None and word.phase == "NotReady"
+    starts = not unasked(observed) or (told is not None and told.status == "True")
+    return starts and word is not None and word.phase == "NotReady"
 
 
 def unasked(observed: "Observed") -> bool:

@@ -7,8 +7,9 @@ import pytest
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.build import remote
+from amalthea.build import pod, remote
 from amalthea.build.secret import Material, internal_secret
+from amalthea.remote import controller
 from amalthea.testing.builders import SessionBuilder, session
 from tests.unit.build.world import World, pending, running, touches_template
 
@@ -133,3 +134,7 @@ def test_a_session_that_runs_is_not_restarted_by_the_correction(strategy: str) -
     env = {each["name"]: each.get("value") for each in world.template["spec"]["containers"][0]["env"]}
     assert env["REMOTE_SESSION_IMAGE"] == "registry.example.org/team/lab"
     assert env["RSC_SESSION_MEMORY"] == "1430"
+
+
+def test_the_pod_gives_the_controller_the_time_that_it_takes_to_cancel_a_job() -> None:
+    assert pod.template(FAR.subject())["spec"]["terminationGracePeriodSeconds"] >= controller.STOP + 10

@@ -26,7 +26,7 @@ from amalthea.remote import port as remote
 from amalthea.remote.port import Report
 from amalthea.remote.standing import Standing
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.observations import container, observed, pod, statefulset, terminated
+from amalthea.testing.observations import condition, container, observed, pod, statefulset, terminated
 
 START = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 NOW = START + timedelta(minutes=10)
@@ -136,10 +136,23 @@ def test_a_session_that_runs_goes_on_running_until_a_new_leader_has_asked() -> N
 
 
 def test_a_pod_that_is_ready_before_there_is_a_job_waits_for_the_first_answer() -> None:
-    first = told(seen(None, ready=True)).status
+    before = told(replace(seen(None, ready=False), pods=())).status
+    first = told(seen(None, ready=True, status=before)).status
     assert (first.state, of(first, "Progressing").reason) == ("NotReady", "Queued")
     assert told(seen(QUEUED, ready=True, status=first)).status.state == "NotReady"
     assert told(seen(Unanswered(NOW), ready=True, status=first)).status.state == "Running", "Go's sidecars"
+
+
+def test_a_session_of_the_go_operators_that_lost_its_job_is_not_taken_for_one_that_starts() -> None:
+    """It was ready once, hours ago: what ends a start that takes too long must not end it."""
+    late = START + 4 * HOUR
+    for look in (None, Unanswered(late)):
+        found = seen(look, ready=False, builder=PROBED, now=late)
+        unready = [condition("Ready", "False", "2026-11-22T16:00:00Z")]
+        lost = observed(PROBED, None, pod(container(), container("tunnel", ready=True), conditions=unready)).pods
+        result = told(replace(found, pods=lost), late)
+        assert of(result.status, "Progressing").reason == "Started"
+        assert result.pause is None
 
 
 def test_a_job_in_the_queue_has_not_started_though_its_pod_is_ready() -> None:
