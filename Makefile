@@ -3,9 +3,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+
+include make/*.mk
 
 ##@ Getting started
 .PHONY: help
@@ -46,13 +48,21 @@ images: setup ## Build all images (docker, or buildah where there is none)
 
 ##@ Checks
 .PHONY: test
-test: lint types layers test-unit test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+test: lint types layers test-unit test-install test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+
+.PHONY: tests
+tests: test ## The same
 
 .PHONY: lint
-lint: setup ## Check style and format with ruff, and what shells run with shellcheck
+lint: setup ## Check style and format with ruff, what shells run with shellcheck, and the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/shellcheck $$(git ls-files '*.sh')
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/zizmor --offline --quiet .github/workflows
+
+.PHONY: lint-fix
+lint-fix: format ## Put every file into the project's format, under the Go operator's name for it
 
 .PHONY: types
 types: setup ## Check types with mypy, strictly, tests too
@@ -88,6 +98,10 @@ OLD_ROLE_TESTS ?= $(addprefix tests/api/operator/test_, life.py jobs.py data_sou
 .PHONY: test-chart
 test-chart: setup ## Run the tests of the Helm chart and the kustomize files
 	$(BIN)/pytest tests/chart
+
+.PHONY: test-install
+test-install: setup ## Install the Python package from an index into a fresh environment, as wheel and as sdist
+	$(BIN)/pytest tests/install/test_pypi.py
 
 .PHONY: test-lab
 test-lab: setup ## Check that the lab comes up after any crash, and goes without a trace
@@ -155,14 +169,22 @@ format: setup ## Put every file into the project's format
 
 .PHONY: crd
 crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
-	$(BIN)/python -m amalthea.api.crd > config/crd/amaltheasessions.yaml
-	cp config/crd/amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
+	$(BIN)/python -m amalthea.api.crd > config/crd/bases/amalthea.dev_amaltheasessions.yaml
+	cp config/crd/bases/amalthea.dev_amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
+
+.PHONY: manifests generate fmt
+manifests generate: crd
+fmt: format
 
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
 	$(BIN)/pytest tests/unit/build --update-golden
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
-	UPDATE_GOLDEN=1 $(BIN)/pytest tests/chart/test_golden.py
+	$(MAKE) --no-print-directory golden-chart
+
+.PHONY: golden-chart
+golden-chart: setup
+	UPDATE_GOLDEN=1 $(BIN)/pytest --quiet tests/chart/test_golden.py
 	$(BIN)/python -m tests.chart.readme
 
 .PHONY: architecture

@@ -31,6 +31,8 @@ class BuildSettings:
     """Image of authproxy, cloner, tunnel and remote session controller (SIDECARS_IMAGE)."""
     oauth2_proxy_image: str = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.6"
     """Image of oauth2-proxy (OAUTH2_PROXY_IMAGE)."""
+    oauth2_proxy_extra_args: tuple[str, ...] = ()
+    """Arguments of oauth2-proxy after all others (AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS, a JSON list)."""
     rclone_storage_class: str = "csi-rclone-secret-annotation"
     """StorageClass of data sources (RCLONE_STORAGE_CLASS)."""
     none_same_site_cookie: bool = False
@@ -97,6 +99,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         build=BuildSettings(
             sidecars_image=env.get("SIDECARS_IMAGE") or defaults.sidecars_image,
             oauth2_proxy_image=env.get("OAUTH2_PROXY_IMAGE") or defaults.oauth2_proxy_image,
+            oauth2_proxy_extra_args=_arguments(env.get("AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS", "")),
             rclone_storage_class=env.get("RCLONE_STORAGE_CLASS") or defaults.rclone_storage_class,
             none_same_site_cookie=_flag(env, "USE_NONE_SAME_SITE_SESSION_COOKIE"),
             https_ingress=_flag(env, "HTTPS_SESSION_INGRESS"),
@@ -137,6 +140,18 @@ def _duration(env: Mapping[str, str], name: str, default: timedelta, *, least: f
     if duration < timedelta(seconds=least):
         raise SettingsError(f"{name} is {text!r}; write at least {least:g}s.")
     return duration
+
+
+def _arguments(text: str) -> tuple[str, ...]:
+    if not text.strip():
+        return ()
+    try:
+        return msgspec.json.decode(text, type=tuple[str, ...])
+    except msgspec.MsgspecError as error:
+        raise SettingsError(
+            f"AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS cannot be read ({error}); write a JSON list such as "
+            '["--skip-auth-preflight=true"].'
+        ) from error
 
 
 def _rules(text: str) -> tuple[RewriteRule, ...]:
