@@ -124,6 +124,7 @@ def test_sentrys_values_become_flags_that_the_operator_knows() -> None:
     flags = parser.parse_args(arguments)
     assert flags.sentry_dsn == "https://key@sentry.example.org/1"
     assert flags.sentry_environment == "test"
+    assert flags.sentry_release == amalthea.__version__
     assert flags.sentry_traces_sample_rate == 0.1
     assert flags.leader_elect
     assert not flags.metrics_secure
