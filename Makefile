@@ -50,6 +50,9 @@ images: setup ## Build all images (docker, or buildah where there is none)
 .PHONY: test
 test: lint types layers test-unit test-install test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
 
+# Always on a cluster of its own.
+test: override CONTEXT :=
+
 .PHONY: tests
 tests: test ## The same
 
@@ -103,13 +106,21 @@ test-chart: setup ## Run the tests of the Helm chart and the kustomize files
 test-install: setup ## Install the Python package from an index into a fresh environment, as wheel and as sdist
 	$(BIN)/pytest tests/install/test_pypi.py
 
+.PHONY: test-docker
+test-docker: setup ## Build, push and deploy with a real Docker engine and a real registry; run every sample (minutes)
+	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py
+
+.PHONY: test-devcontainer
+test-devcontainer: setup ## Build and start the development container with the real CLI and engine, and run tests in it
+	$(BIN)/pytest tests/docker/test_devcontainer.py
+
 .PHONY: test-lab
 test-lab: setup ## Check that the lab comes up after any crash, and goes without a trace
 	$(BIN)/pytest tests/lab
 
 .PHONY: test-e2e
-test-e2e: setup ## Run the tests on real pods, with a real browser
-	$(BIN)/pytest tests/e2e
+test-e2e: setup ## Run the tests on real pods, with a real browser; CONTEXT=name runs those there that any cluster can run
+	$(if $(CONTEXT),IMG="$(if $(filter file,$(origin IMG)),,$(IMG))" SIDECARS_IMG="$(SIDECARS_IMG)") $(BIN)/pytest tests/$(if $(CONTEXT),acceptance,e2e)
 
 .PHONY: test-bench
 test-bench: setup ## Check that a hundred sessions cost what was promised, end in time, and outlive a little chaos
@@ -172,9 +183,14 @@ crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
 	$(BIN)/python -m amalthea.api.crd > config/crd/bases/amalthea.dev_amaltheasessions.yaml
 	cp config/crd/bases/amalthea.dev_amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
 
-.PHONY: manifests generate fmt
+# The Go operator's names for what has another one here.
+.PHONY: all manifests generate fmt vet setup-test-e2e cleanup-test-e2e
+all: build
 manifests generate: crd
 fmt: format
+vet: lint types
+setup-test-e2e: lab-up
+cleanup-test-e2e: lab-down
 
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it

@@ -1,14 +1,15 @@
 ##@ In a cluster: that of the current context, or CONTEXT=name
 KUBECTL ?= kubectl
-CONTEXT ?=
 IMG ?= docker.io/amalthea/operator:dev
 SIDECARS_IMG ?=
 OVERLAY ?= default
 DIST ?= dist
 WAIT ?= 2m
 ignore-not-found ?= false
-FORCE ?=
-NAMESPACE ?=
+# These count on the command line only: nobody means them who happens to have a variable of such a name.
+CONTEXT :=
+FORCE :=
+NAMESPACE :=
 export KUBECTL CONTEXT NAMESPACE
 
 .PHONY: install

@@ -43,7 +43,13 @@ class Kubectl:
         return found
 
     def serves(self, kind: str) -> bool:
-        """Tell whether the cluster has a kind, given as `plural.group`."""
+        """Tell whether the cluster has a kind, given as `plural.group`; other groups may be away meanwhile."""
         plural, _, group = kind.partition(".")
-        names = self.run("api-resources", f"--api-group={group}", "--output=name", "--no-headers").split()
-        return f"{plural}.{group}" in names
+        try:
+            preferred = json.loads(self.run("get", "--raw", f"/apis/{group}"))["preferredVersion"]["groupVersion"]
+            served = json.loads(self.run("get", "--raw", f"/apis/{preferred}"))["resources"]
+        except ToolError as error:
+            if "(NotFound)" in str(error):
+                return False
+            raise
+        return plural in {each["name"] for each in served}
