@@ -3,9 +3,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
+
+include make/*.mk
 
 ##@ Getting started
 .PHONY: help
@@ -46,13 +48,24 @@ images: setup ## Build all images (docker, or buildah where there is none)
 
 ##@ Checks
 .PHONY: test
-test: lint types layers test-unit test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+test: lint types layers test-unit test-install test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test
+
+# Always on a cluster of its own.
+test: override CONTEXT :=
+
+.PHONY: tests
+tests: test ## The same
 
 .PHONY: lint
-lint: setup ## Check style and format with ruff, and what shells run with shellcheck
+lint: setup ## Check style and format with ruff, what shells run with shellcheck, and the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/shellcheck $$(git ls-files '*.sh')
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/zizmor --offline --quiet .github/workflows
+
+.PHONY: lint-fix
+lint-fix: format ## Put every file into the project's format, under the Go operator's name for it
 
 .PHONY: types
 types: setup ## Check types with mypy, strictly, tests too
@@ -89,13 +102,25 @@ OLD_ROLE_TESTS ?= $(addprefix tests/api/operator/test_, life.py jobs.py data_sou
 test-chart: setup ## Run the tests of the Helm chart and the kustomize files
 	$(BIN)/pytest tests/chart
 
+.PHONY: test-install
+test-install: setup ## Install the Python package from an index into a fresh environment, as wheel and as sdist
+	$(BIN)/pytest tests/install/test_pypi.py
+
+.PHONY: test-docker
+test-docker: setup ## Build, push and deploy with a real Docker engine and a real registry; run every sample (minutes)
+	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py
+
+.PHONY: test-devcontainer
+test-devcontainer: setup ## Build and start the development container with the real CLI and engine, and run tests in it
+	$(BIN)/pytest tests/docker/test_devcontainer.py
+
 .PHONY: test-lab
 test-lab: setup ## Check that the lab comes up after any crash, and goes without a trace
 	$(BIN)/pytest tests/lab
 
 .PHONY: test-e2e
-test-e2e: setup ## Run the tests on real pods, with a real browser
-	$(BIN)/pytest tests/e2e
+test-e2e: setup ## Run the tests on real pods, with a real browser; CONTEXT=name runs those there that any cluster can run
+	$(if $(CONTEXT),IMG="$(if $(filter file,$(origin IMG)),,$(IMG))" SIDECARS_IMG="$(SIDECARS_IMG)") $(BIN)/pytest tests/$(if $(CONTEXT),acceptance,e2e)
 
 .PHONY: test-bench
 test-bench: setup ## Check that a hundred sessions cost what was promised, end in time, and outlive a little chaos
@@ -155,14 +180,27 @@ format: setup ## Put every file into the project's format
 
 .PHONY: crd
 crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
-	$(BIN)/python -m amalthea.api.crd > config/crd/amaltheasessions.yaml
-	cp config/crd/amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
+	$(BIN)/python -m amalthea.api.crd > config/crd/bases/amalthea.dev_amaltheasessions.yaml
+	cp config/crd/bases/amalthea.dev_amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
+
+# The Go operator's names for what has another one here.
+.PHONY: all manifests generate fmt vet setup-test-e2e cleanup-test-e2e
+all: build
+manifests generate: crd
+fmt: format
+vet: lint types
+setup-test-e2e: lab-up
+cleanup-test-e2e: lab-down
 
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
 	$(BIN)/pytest tests/unit/build --update-golden
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
-	UPDATE_GOLDEN=1 $(BIN)/pytest tests/chart/test_golden.py
+	$(MAKE) --no-print-directory golden-chart
+
+.PHONY: golden-chart
+golden-chart: setup
+	UPDATE_GOLDEN=1 $(BIN)/pytest --quiet tests/chart/test_golden.py
 	$(BIN)/python -m tests.chart.readme
 
 .PHONY: architecture

@@ -80,6 +80,7 @@ class Replica:
             *(sys.executable, "-m", "amalthea.main", "operator", "--leader-elect"),
             f"--kubeconfig={self._kubeconfig}",
             f"--metrics-bind-address={self.place.address}:{self._metrics_port}",
+            "--metrics-secure=false",
             f"--health-probe-bind-address={self.place.address}:{self._probe_port}",
         ]
         environment = {"CLUSTER_SCOPED": "true", "RELEASE_NAMESPACE": OPERATOR_NAMESPACE, "POD_NAME": self.identity}

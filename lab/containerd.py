@@ -117,6 +117,11 @@ def load(layout: Layout, reference: str, archive: Path) -> None:
     _checked(layout, "images", "label", reference, f"{KEY_LABEL}={key}")
 
 
+def name(layout: Layout, reference: str, other: str) -> None:
+    """Give an image that is there another name as well; raise ImageLoadError."""
+    _checked(layout, "images", "tag", "--force", reference, other)
+
+
 def _checked(layout: Layout, *arguments: str) -> str:
     done = _ctr(layout, *arguments)
     if done.returncode != 0:

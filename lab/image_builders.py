@@ -4,6 +4,7 @@ Both get the same Dockerfile, the images that it stands on as build arguments, a
 as a secret, for networks with an authority of their own. `lab.images` says what is built and keeps the archives.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 RUN = Path("/run/amalthea-lab-images")
 """What buildah must forget at the next boot."""
 SHOWN_LINES = 30
+BUILDKIT = {"DOCKER_BUILDKIT": "1"}
+"""Older docker commands build with BuildKit only if they are told to."""
 
 
 class ImageBuildError(BuildError):
@@ -51,7 +54,7 @@ class Builder(Protocol):
 
 def find_builder(progress: Progress) -> Builder:
     """Return docker where its engine answers, else buildah, installed first where needed; raise MachineError."""
-    if docker_answers():
+    if docker_answers() and docker_builds():
         return Docker()
     system.require_root("Building images without a Docker engine")
     system.ensure(system.IMAGE_PACKAGES, progress)
@@ -63,6 +66,14 @@ def docker_answers() -> bool:
     if shutil.which("docker") is None:
         return False
     return subprocess.run(("docker", "info"), capture_output=True, check=False).returncode == 0
+
+
+def docker_builds() -> bool:
+    """Tell whether the docker command can build with secrets: of some clients, only with the plugin buildx."""
+    helped = subprocess.run(
+        ("docker", "build", "--help"), capture_output=True, text=True, check=False, env={**os.environ, **BUILDKIT}
+    )
+    return "--secret" in helped.stdout
 
 
 class Docker:
@@ -147,7 +158,7 @@ def debootstrap_command(packages: Sequence[str], target: Path) -> list[str]:
 
 def _run(command: Sequence[str]) -> str:
     """Run `command` and return its output; raise ImageBuildError with the end of what it said."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **BUILDKIT})
     if done.returncode != 0:
         last_lines = "\n".join((done.stdout + done.stderr).splitlines()[-SHOWN_LINES:])
         raise ImageBuildError(f"`{' '.join(command)}` failed:\n{last_lines}")

@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import containerd, images, kind, state
+from lab import admin, containerd, images, kind, state
 from lab.layout import Layout
 from lab.progress import Progress
 from lab.system import MachineError
@@ -20,14 +20,20 @@ def load(names: Sequence[str], progress: Progress) -> None:
     for name in names or images.SESSION_IMAGES:
         archive = images.archive(name, progress)
         with progress.step(f"Loading image {name}"):
-            _load(images.IMAGES[name].reference, archive)
+            _load(images.IMAGES[name], archive)
 
 
-def _load(reference: str, archive: Path) -> None:
+def _load(image: images.Image, archive: Path) -> None:
+    """Bring it into the cluster that everybody else uses, too, which need not be the only one that is up.
+
+    It gets the name that it is published by as well, so that chart and samples find it as they are.
+    """
     layout = Layout()
-    if containerd.answers(layout):
-        containerd.load(layout, reference, archive)
-    elif state.kubeconfig("kind").exists():
+    if admin.wanted_profile() == "kind" and state.kubeconfig("kind").exists():
         kind.load(archive)
+        kind.name(image.reference, image.released)
+    elif admin.wanted_profile() == "full" and containerd.answers(layout):
+        containerd.load(layout, image.reference, archive)
+        containerd.name(layout, image.reference, image.released)
     else:
         raise MachineError("No cluster is up that takes images. Start one with `python -m lab up`.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from amalthea import __version__
 from lab import binaries, cache
 from lab.image_builders import Builder, Recipe, find_builder
 from lab.progress import Progress
@@ -34,8 +35,13 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """The full name that a pod gives."""
+        """The full name that a test's pod gives."""
         return f"docker.io/amalthea/{self.name}:dev"
+
+    @property
+    def released(self) -> str:
+        """The name that it is published by: chart, kustomize files and samples give it."""
+        return f"docker.io/amalthea/{self.name}:{__version__}"
 
     @property
     def dockerfile(self) -> str:
@@ -60,7 +66,8 @@ class Image:
         return cache.recipe_key("dev", *recipe)
 
 
-_PACKAGE = ("requirements/build.txt", "requirements/operator.txt", "pyproject.toml", "README.md", "src/amalthea")
+_ABOUT = ("pyproject.toml", "README.md", "LICENSE")
+_PACKAGE = ("requirements/build.txt", "requirements/operator.txt", *_ABOUT, "src/amalthea")
 
 IMAGES = {
     image.name: image

@@ -5,6 +5,7 @@ kind and kubectl must be installed.
 """
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,6 +20,8 @@ from lab.system import MachineError
 CLUSTER = "amalthea-lab"
 PROVISIONER = "rancher.io/local-path"
 ADDONS = Path(__file__).parent / "kind-addons.yaml"
+NODE_IMAGE = "AMALTHEA_KIND_NODE_IMAGE"
+"""The variable that names the image of the node."""
 _NAMED = ("--name", CLUSTER)
 CREATE = ("kind", "create", "cluster", *_NAMED, "--config=-", "--wait=180s")
 """The command that makes the cluster; its configuration comes from standard input."""
@@ -66,6 +69,20 @@ def load(archive: Path) -> None:
     _run("kind", "load", "image-archive", str(archive), *_NAMED)
 
 
+def name(reference: str, other: str) -> None:
+    """Give an image of the node another name as well; raise KindError."""
+    _run(
+        "docker",
+        "exec",
+        f"{CLUSTER}-control-plane",
+        "ctr",
+        "--namespace=k8s.io",
+        *("images", "tag", "--force"),
+        reference,
+        other,
+    )
+
+
 def require_tools() -> None:
     """Raise MachineError where Docker, kind or kubectl is missing."""
     missing = [name for name in ("kind", "kubectl") if shutil.which(name) is None]
@@ -79,18 +96,28 @@ def require_tools() -> None:
 
 
 def configuration(port: int) -> dict[str, Any]:
-    """Return kind's configuration: one node, whose port 80 is 127.0.0.1:`port` of this machine."""
-    admission = "NodeRestriction,OwnerReferencesPermissionEnforcement"
-    patch = {
-        "kind": "ClusterConfiguration",
-        "apiServer": {"extraArgs": {"enable-admission-plugins": admission}},
-    }
+    """Return kind's configuration: one node, whose port 80 is 127.0.0.1:`port` of this machine.
+
+    Its image is kind's own, which is pulled, unless the environment names another.
+    """
+    flag, plugins = "enable-admission-plugins", "NodeRestriction,OwnerReferencesPermissionEnforcement"
+    # kind writes the one up to Kubernetes 1.35 and the other from then on, and applies the patch of its own version.
+    arguments = {"v1beta3": {flag: plugins}, "v1beta4": [{"name": flag, "value": plugins}]}
+    patches = [
+        {
+            "kind": "ClusterConfiguration",
+            "apiVersion": f"kubeadm.k8s.io/{version}",
+            "apiServer": {"extraArgs": each},
+        }
+        for version, each in arguments.items()
+    ]
     mapping = {"containerPort": 80, "hostPort": port, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+    image = {"image": chosen} if (chosen := os.environ.get(NODE_IMAGE)) else {}
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
-        "kubeadmConfigPatches": [json.dumps(patch)],
-        "nodes": [{"role": "control-plane", "extraPortMappings": [mapping]}],
+        "kubeadmConfigPatches": [json.dumps(patch) for patch in patches],
+        "nodes": [{"role": "control-plane", "extraPortMappings": [mapping], **image}],
     }
 
 

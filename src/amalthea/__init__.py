@@ -1,3 +1,3 @@
 """Amalthea: a Kubernetes operator for user sessions."""
 
-__version__ = "1.0.0.dev0"
+__version__ = "1.0.0"

@@ -1,7 +1,11 @@
-"""The command tree: `amalthea operator`, `amalthea explain`. A command's package is imported only when it runs."""
+"""The command tree: `amalthea operator`, `explain`, `trial`, `completion`. Only the command that runs is imported.
+
+The same program is `kubectl amalthea`, and takes flags alone as the operator's, as the Go operator's image does.
+"""
 
 import argparse
 import asyncio
+import importlib.util
 import logging
 import os
 import shutil
@@ -26,15 +30,33 @@ IGNORED_FLAGS = (
 """Flags of the Go operator that have no meaning here: accepted with a warning, so that its charts start this one."""
 
 
+SHELLS = ("bash", "zsh", "fish")
+OWN_FLAGS = ("-h", "--help", "--version")
+"""Flags of the program itself. Any other one in the first place is the operator's."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; return the exit code."""
-    parser = argparse.ArgumentParser(prog="amalthea", description="User sessions on Kubernetes.")
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given and given[0].startswith("-") and given[0] not in OWN_FLAGS:
+        given.insert(0, "operator")  # a Deployment for the Go operator's image may have `args` alone
+    arguments = command_tree(Path(sys.argv[0]).name).parse_args(given)
+    run = {"operator": _operator, "explain": _explain, "trial": _trial, "completion": _completion}
+    return run[arguments.command](arguments)
+
+
+def command_tree(program: str = "amalthea") -> argparse.ArgumentParser:
+    """Return the parser. `program` is the name that it was started by: a plugin of kubectl speaks of itself as one."""
+    shown = "kubectl amalthea" if program == "kubectl-amalthea" else "amalthea"
+    parser = argparse.ArgumentParser(prog=shown, description="User sessions on Kubernetes.")
     parser.add_argument("--version", action="version", version=f"amalthea {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     _operator_flags(commands.add_parser("operator", help="run the operator"))
     _explain_flags(commands.add_parser("explain", help="say how a session is, why, and what comes next"))
-    arguments = parser.parse_args(argv)
-    return {"operator": _operator, "explain": _explain}[arguments.command](arguments)
+    _trial_flags(commands.add_parser("trial", help="run a small session from its creation to its end"))
+    completion = commands.add_parser("completion", help="print what lets a shell complete commands and flags")
+    completion.add_argument("shell", choices=SHELLS)
+    return parser
 
 
 def _operator_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +64,11 @@ def _operator_flags(parser: argparse.ArgumentParser) -> None:
         # Go's flags may be written with one hyphen as well as with two.
         parser.add_argument(f"--{name}", f"-{name}", **kwargs)  # type: ignore[arg-type]
 
-    on_off = {"nargs": "?", "const": True, "default": False, "type": _boolean, "metavar": "true|false"}
+    on_off: dict[str, object] = {"nargs": "?", "const": True, "default": False, "type": _boolean}
+    on_off["metavar"] = "true|false"
     flag("metrics-bind-address", default="0", metavar="ADDRESS", help="serve /metrics here, such as :8080; 0 for not")
-    flag("metrics-secure", help="serve metrics over TLS, to those only who may read them", **on_off)
+    secure = "serve metrics over TLS, to those only who may read them; true if not given"
+    flag("metrics-secure", help=secure, **{**on_off, "default": True})
     flag("metrics-cert-path", type=Path, metavar="FOLDER", help="tls.crt and tls.key for it; else one is made")
     flag("health-probe-bind-address", default=":8081", metavar="ADDRESS", help="serve /healthz and /readyz here")
     flag("leader-elect", help="act only while holding the Lease, so that several can run", **on_off)
@@ -64,6 +88,14 @@ def _explain_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; its current one if not given")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="for people, or for programs")
     parser.add_argument("--no-color", action="store_true", help="no colours, on a terminal either")
+
+
+def _trial_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--image", required=True, help="any image with python3, such as the operator's")
+    parser.add_argument("-n", "--namespace", default="", help="where to run it; the kubeconfig's if not given")
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="talk to the cluster that this file names")
+    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; its current one if not given")
+    parser.add_argument("--timeout", type=float, default=180.0, metavar="SECONDS", help="to be ready, and to be gone")
 
 
 def _boolean(text: str) -> bool:
@@ -95,7 +127,7 @@ def _operator(arguments: argparse.Namespace) -> int:
     try:
         options = run.Options(
             metrics_address=arguments.metrics_bind_address,
-            metrics_secure=arguments.metrics_secure,
+            metrics_secure=_serves_securely(arguments),
             metrics_certificates=arguments.metrics_cert_path,
             probe_address=arguments.health_probe_bind_address,
             leader_elect=arguments.leader_elect,
@@ -107,6 +139,31 @@ def _operator(arguments: argparse.Namespace) -> int:
     except (SettingsError, ConfigError, web.BindError, ApiError) as error:
         log.error("the operator cannot start", extra={"error": str(error)})
         return 1
+    return 0
+
+
+def _serves_securely(arguments: argparse.Namespace) -> bool:
+    """Tell whether metrics are served, and over TLS.
+
+    Raises:
+        SettingsError: it needs a certificate that nobody gave, and the package that makes one is not installed.
+    """
+    if arguments.metrics_bind_address == "0" or not arguments.metrics_secure:
+        return False
+    if arguments.metrics_cert_path is None and importlib.util.find_spec("cryptography") is None:
+        from amalthea.api.settings import SettingsError  # noqa: PLC0415
+
+        raise SettingsError(
+            "--metrics-secure makes a certificate, which needs an extra package; install amalthea[tls], name a folder "
+            "with tls.crt and tls.key by --metrics-cert-path, or serve metrics in clear text by --metrics-secure=false."
+        )
+    return True
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    import shtab  # noqa: PLC0415  (only this command needs it)
+
+    sys.stdout.write(shtab.complete(command_tree(), shell=arguments.shell) + "\n")
     return 0
 
 
@@ -138,6 +195,27 @@ def _explain(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _trial(arguments: argparse.Namespace) -> int:
+    from amalthea.cli import trial  # noqa: PLC0415  (only this command needs it)
+    from amalthea.engine.clock import SystemClock  # noqa: PLC0415
+    from amalthea.kube import config  # noqa: PLC0415
+    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    clock = SystemClock()
+    wanted = trial.Trial(arguments.image, arguments.namespace, arguments.timeout)
+    try:
+        cluster = config.load(os.environ, clock, arguments.kubeconfig, arguments.context)
+        asyncio.run(trial.run(cluster, wanted, clock, say))
+    except (ConfigError, trial.TrialError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
 def _report_errors(arguments: argparse.Namespace) -> "instance.Trace | None":
     """Report errors to Sentry where that is asked for; return what traces passes then.
 
@@ -160,7 +238,7 @@ def _report_errors(arguments: argparse.Namespace) -> "instance.Trace | None":
             traces_sample_rate=arguments.sentry_traces_sample_rate,
         )
     except ModuleNotFoundError as error:
-        raise SettingsError("--sentry-dsn needs a package more; install amalthea[sentry].") from error
+        raise SettingsError("--sentry-dsn needs an extra package; install amalthea[sentry].") from error
     except ValueError as error:
         raise SettingsError(f"--sentry-dsn cannot be used ({error}); write the DSN that Sentry shows.") from None
     return sentry.traced

@@ -26,7 +26,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             binaries.build(["control-plane", "fake-nodes"], Progress())
 
 
-CRD = Path(__file__).parents[2] / "config" / "crd" / "amaltheasessions.yaml"
+CRD = Path(__file__).parents[2] / "config/crd/bases/amalthea.dev_amaltheasessions.yaml"
 SERVED_WITHIN = 20.0
 """Seconds from the creation of a CRD until the API server answers for its objects; one is usual."""
 

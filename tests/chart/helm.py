@@ -38,8 +38,8 @@ def helm(*arguments: str, stdin: str | None = None, home: Path | None = None) ->
 
 
 def template(values: Values | None = None, *flags: str, chart: Path = CHART) -> str:
-    """Return what the chart renders with some values, as text, for the lab's version of Kubernetes."""
-    cluster = ("--namespace", NAMESPACE, "--kube-version", versions.KUBERNETES)
+    """Return what the chart installs with some values, as text, for the lab's version of Kubernetes."""
+    cluster = ("--namespace", NAMESPACE, "--kube-version", versions.KUBERNETES, "--skip-tests")
     return helm("template", RELEASE, str(chart), *cluster, "--values", "-", *flags, stdin=yaml.dump(values or {}))
 
 

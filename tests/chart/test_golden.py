@@ -19,7 +19,7 @@ CASES: dict[str, Values] = {
         "clusterScoped": True,
         "controllerManager": {
             "manager": {
-                "args": ["--health-probe-bind-address=:8081", "--leader-elect", "--metrics-secure"],
+                "args": ["--health-probe-bind-address=:8081", "--leader-elect", "--metrics-bind-address=:8080"],
                 "image": {"repository": "mirror/operator", "tag": "1", "pullPolicy": "Always"},
                 "resources": {"limits": {"cpu": None, "memory": "256Mi"}},
                 "sentry": {"enabled": True, "dsn": "https://key@sentry.example.org/1", "environment": "production"},
@@ -28,21 +28,25 @@ CASES: dict[str, Values] = {
             "workers": 4,
             "metricsService": {"enabled": False},
             "serviceAccount": {"annotations": {"example.org/role": "operator"}},
+            "remoteServiceAccount": {"annotations": {"example.org/role": "back-end"}},
             "imagePullSecrets": [{"name": "mirror"}],
             "priorityClassName": "system-cluster-critical",
             "nodeSelector": {"kubernetes.io/arch": "amd64"},
             "tolerations": [{"key": "dedicated", "operator": "Exists"}],
             "affinity": {"nodeAffinity": {}},
         },
+        "deploy": {"priorityClass": True, "remoteServiceAccount": True},
+        "sidecars": {"oauth2Proxy": {"extraArgs": ["--skip-auth-preflight=true"]}},
         "logLevel": "debug",
         "podDisruptionBudget": {"minAvailable": 3},
         "networkPolicy": {
+            "operator": {"enabled": True, "sentry": True},
             "sessions": {
                 "enabled": True,
                 "namespaces": ["one", "two"],
                 "entryFrom": [{"podSelector": {"matchLabels": {"app": "ingress"}}, "namespaceSelector": {}}],
                 "allPortsFrom": [{"ipBlock": {"cidr": "10.0.0.0/24"}}],
-            }
+            },
         },
         "admissionPolicy": {
             "enabled": True,

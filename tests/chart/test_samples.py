@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import yaml
 
+import amalthea
 from amalthea.api.types import Spec
 from amalthea.model.validation import problems
 from tests.chart.helm import ROOT, Object
@@ -50,8 +51,8 @@ def test_the_operator_has_nothing_to_say_against_it(file: Path) -> None:
 
 
 @each_sample
-def test_its_image_is_one_of_ours(file: Path) -> None:
-    image = re.fullmatch(r"docker\.io/amalthea/([a-z]+):dev", load(file)["spec"]["session"]["image"])
+def test_its_image_is_one_of_ours_in_this_version(file: Path) -> None:
+    image = re.fullmatch(r"docker\.io/amalthea/([a-z]+):(.+)", load(file)["spec"]["session"]["image"])
     assert image is not None
     assert (ROOT / "images" / image[1] / "Dockerfile").exists()
-    assert load(file)["spec"]["session"]["imagePullPolicy"] == "IfNotPresent", "there is no registry to pull it from"
+    assert image[2] == amalthea.__version__

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "ARCHITECTURE.md"
 BEGIN, END = "<!-- modules: written by `make architecture` -->\n", "<!-- end of modules -->\n"
-TREES = ("src/amalthea", "lab", "bench")
+TREES = ("src/amalthea", "lab", "bench", "tools")
 
 
 def modules() -> str:

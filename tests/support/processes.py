@@ -41,6 +41,7 @@ class OperatorProcess:
             f"--kubeconfig={self._kubeconfig}",
             f"--health-probe-bind-address=127.0.0.1:{self.probe_port}",
             f"--metrics-bind-address=127.0.0.1:{self.metrics_port}",
+            "--metrics-secure=false",
             "--leader-elect",
             *flags,
         ]

@@ -1,6 +1,7 @@
 """The old chart's flags must start this operator; and a flag that is misread must stop it, with a word why."""
 
 import logging
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from amalthea import __version__
 from amalthea.api.settings import Settings
 from amalthea.kube import config
 from amalthea.kube.credentials import ConfigError
-from amalthea.main import IGNORED_FLAGS, main
+from amalthea.main import IGNORED_FLAGS, SHELLS, main
 from amalthea.operator import run
 from amalthea.telemetry import logs, sentry
 from tests.unit import old_chart
@@ -58,6 +59,39 @@ def test_the_flags_and_environment_of_the_old_chart_start_this_operator(
 
     assert started.options == run.Options(metrics_address=":8080", probe_address=":8081", leader_elect=True)
     assert started.settings.namespace == "renku"
+
+
+def test_flags_alone_start_the_operator_as_they_do_in_the_go_image(started: Started) -> None:
+    assert main(old_chart.flags()) == 0
+
+    assert started.options == run.Options(metrics_address=":8080", probe_address=":8081", leader_elect=True)
+
+
+def test_metrics_are_served_over_tls_unless_somebody_says_otherwise(started: Started) -> None:
+    """The kustomize files of the Go operator give the address alone."""
+    assert main(["--metrics-bind-address=:8443", "--leader-elect"]) == 0
+
+    assert started.options == run.Options(metrics_address=":8443", metrics_secure=True, leader_elect=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        ([], 0),
+        (["--metrics-bind-address=:1"], 1),
+        (["--metrics-bind-address=:1", "--metrics-secure=false"], 0),
+        (["--metrics-bind-address=:1", "--metrics-cert-path=/tls"], 0),
+    ],
+    ids=["no metrics", "own certificate", "clear text", "certificate"],
+)
+def test_without_the_package_for_certificates_the_operator_names_it(
+    started: Started, flags: list[str], code: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    assert main(["operator", *flags]) == code
+    assert hasattr(started, "options") == (code == 0)
+    assert code == 0 or "install amalthea[tls]" in vars(caplog.records[-1])["error"]
 
 
 def test_nothing_given_means_no_metrics_and_no_election(started: Started) -> None:
@@ -135,6 +169,43 @@ def test_what_is_misspelt_stops_with_a_usage(arguments: list[str], capsys: pytes
     assert "usage: amalthea" in capsys.readouterr().err
 
 
+def test_a_plugin_of_kubectl_speaks_of_itself_as_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-amalthea", "fly"])
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "usage: kubectl amalthea " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        (["amalthea", ""], {"operator", "explain", "trial", "completion"}),
+        (["amalthea", "explain", "--out"], {"--output"}),
+        (["amalthea", "explain", "--output", ""], {"text", "json"}),
+        (["amalthea", "completion", "z"], {"zsh"}),
+    ],
+    ids=["commands", "flags", "values", "shells"],
+)
+def test_bash_completes_what_was_begun(line: list[str], offered: set[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "bash"]) == 0
+    words = " ".join(shlex.quote(word) for word in line)
+    asked = f"COMP_WORDS=({words}); COMP_CWORD={len(line) - 1}; _shtab_amalthea; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+
+    script = f"{capsys.readouterr().out}\n{asked}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=30)
+
+    assert set(done.stdout.split()) == offered
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_shell_gets_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert "explain" in capsys.readouterr().out
+
+
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
@@ -157,7 +228,7 @@ def test_a_bad_setting_ends_the_operator_with_its_name(
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ModuleNotFoundError("sentry_sdk"), "--sentry-dsn needs a package more; install amalthea[sentry]."),
+        (ModuleNotFoundError("sentry_sdk"), "--sentry-dsn needs an extra package; install amalthea[sentry]."),
         (ValueError("no scheme"), "--sentry-dsn cannot be used (no scheme); write the DSN that Sentry shows."),
     ],
     ids=["not installed", "no DSN"],
@@ -188,7 +259,8 @@ def test_a_cluster_that_cannot_be_found_ends_the_operator_with_a_word_why(
 
 
 def test_the_command_tree_costs_no_import_of_what_a_command_needs() -> None:
-    heavy = "[m for m in sys.modules if m.partition('.')[0] in ('aiohttp', 'msgspec', 'prometheus_client', 'yaml')]"
+    names = ("aiohttp", "msgspec", "prometheus_client", "shtab", "yaml")
+    heavy = f"[m for m in sys.modules if m.partition('.')[0] in {names}]"
     code = f"import sys, amalthea.main; sys.exit(str({heavy}) if {heavy} else 0)"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)

@@ -35,13 +35,41 @@ app.kubernetes.io/part-of: amalthea
 {{ include "amalthea-sessions.labels" (last .) }}
 {{- end }}
 
-{{/* Whether the operator is told to ask who reads its metrics: "true" or nothing. As with any flag, the last one counts. */}}
+{{/* Whether the operator asks who reads its metrics, as it does by itself: "true" or nothing. As with any flag, the last one counts. */}}
 {{- define "amalthea-sessions.metricsSecure" -}}
-{{- $secure := "" }}
+{{- $secure := "true" }}
+{{- $served := "" }}
 {{- range .Values.controllerManager.manager.args }}
   {{- if regexMatch "^--?metrics-secure(=|$)" . }}
     {{- $secure = regexMatch "^--?metrics-secure(=(?i:true|t|1))?$" . | ternary "true" "" }}
+  {{- else if regexMatch "^--?metrics-bind-address(=|$)" . }}
+    {{- $served = regexMatch "=0$" . | ternary "" "true" }}
   {{- end }}
 {{- end }}
-{{- $secure }}
+{{- and $served $secure }}
+{{- end }}
+
+{{/* The sidecars' image. */}}
+{{- define "amalthea-sessions.sidecarsImage" -}}
+{{ .Values.sidecars.image.repository }}:{{ .Values.sidecars.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The operator's image. */}}
+{{- define "amalthea-sessions.operatorImage" -}}
+{{- with .Values.controllerManager.manager.image }}
+{{- .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* Whether roles and their bindings are made: "true" or nothing. */}}
+{{- define "amalthea-sessions.createRoles" -}}
+{{- dig "createRoles" true .Values.AsMap | ternary "true" "" }}
+{{- end }}
+
+{{/* The values that this chart knows at the top: a test compares them with values.schema.json. */}}
+{{- define "amalthea-sessions.knownValues" -}}
+controllerManager culling nativeSidecars logLevel kubernetesClusterDomain clusterScoped deployCrd createRoles
+userRoles deploy csiRclone monitoring podDisruptionBudget networkPolicy admissionPolicy rcloneStorageClass
+sidecars oauth2Proxy cloner useNoneSameSiteSessionCookie httpsSessionIngress imageRewriteRules test
+nameOverride fullnameOverride global
 {{- end }}

@@ -66,7 +66,7 @@ def manifest() -> Manifest:
 
 
 def to_yaml() -> str:
-    """Return the CustomResourceDefinition as the text of `config/crd/amaltheasessions.yaml`."""
+    """Return the CustomResourceDefinition as the text of `config/crd/bases/amalthea.dev_amaltheasessions.yaml`."""
     return _HEADER + yaml.dump(manifest(), Dumper=_Dumper, width=110, allow_unicode=True)
 
 

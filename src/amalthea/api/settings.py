@@ -6,11 +6,13 @@ The variables are those of the contract, so that the chart of the Go operator st
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from amalthea.api import durations
+
+T = TypeVar("T")
 
 
 class SettingsError(ValueError):
@@ -45,6 +47,8 @@ class BuildSettings:
     """Image of authproxy, cloner, tunnel and remote session controller (SIDECARS_IMAGE)."""
     oauth2_proxy_image: str = "quay.io/oauth2-proxy/oauth2-proxy:v7.15.6"
     """Image of oauth2-proxy (OAUTH2_PROXY_IMAGE)."""
+    oauth2_proxy_extra_args: tuple[str, ...] = ()
+    """Arguments of oauth2-proxy after all others (AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS, a JSON list)."""
     rclone_storage_class: str = "csi-rclone-secret-annotation"
     """StorageClass of data sources (RCLONE_STORAGE_CLASS)."""
     none_same_site_cookie: bool = False
@@ -115,13 +119,14 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         build=BuildSettings(
             sidecars_image=env.get("SIDECARS_IMAGE") or defaults.sidecars_image,
             oauth2_proxy_image=env.get("OAUTH2_PROXY_IMAGE") or defaults.oauth2_proxy_image,
+            oauth2_proxy_extra_args=_arguments(env),
             rclone_storage_class=env.get("RCLONE_STORAGE_CLASS") or defaults.rclone_storage_class,
             none_same_site_cookie=_flag(env, "USE_NONE_SAME_SITE_SESSION_COOKIE"),
             https_ingress=_flag(env, "HTTPS_SESSION_INGRESS"),
             clone_http_hosts=env.get("AMALTHEA_CLONE_HTTP_HOSTS", ""),
-            containers=_containers(env.get("AMALTHEA_SESSION_CONTAINERS", "")),
+            containers=_containers(env),
             restricted_pods=_is_restricted(env.get("AMALTHEA_SESSION_POD_SECURITY", "")),
-            rewrite_rules=_rules(env.get("AMALTHEA_IMAGE_REWRITE_RULES", "")),
+            rewrite_rules=_rules(env),
         ),
     )
 
@@ -159,34 +164,36 @@ def _duration(env: Mapping[str, str], name: str, default: timedelta, *, least: f
     return duration
 
 
-def _containers(text: str) -> dict[str, ContainerSettings]:
-    if not text.strip():
-        return {}
-    try:
-        read = msgspec.json.decode(text, type=dict[str, ContainerSettings])
-    except msgspec.MsgspecError as error:
-        raise SettingsError(
-            f"AMALTHEA_SESSION_CONTAINERS cannot be read ({error}); write JSON such as "
-            '{"authproxy": {"resources": {"limits": {"cpu": "100m", "memory": "64Mi"}}}}.'
-        ) from error
-    for name in read.keys() - set(CONTAINERS):
-        raise SettingsError(f"AMALTHEA_SESSION_CONTAINERS names {name!r}; write one of {', '.join(CONTAINERS)}.")
+def _containers(env: Mapping[str, str]) -> dict[str, ContainerSettings]:
+    name = "AMALTHEA_SESSION_CONTAINERS"
+    example = '{"authproxy": {"resources": {"limits": {"cpu": "100m", "memory": "64Mi"}}}}'
+    read = _json(env, name, dict[str, ContainerSettings], example) or {}
+    for unknown in read.keys() - set(CONTAINERS):
+        raise SettingsError(f"{name} names {unknown!r}; write one of {', '.join(CONTAINERS)}.")
     return read
+
+
+def _arguments(env: Mapping[str, str]) -> tuple[str, ...]:
+    example = '["--skip-auth-preflight=true"]'
+    return _json(env, "AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS", tuple[str, ...], example) or ()
+
+
+def _rules(env: Mapping[str, str]) -> tuple[RewriteRule, ...]:
+    example = '[{"source_prefix": "docker.io/", "target_prefix": "mirror.example.org/hub/"}]'
+    return _json(env, "AMALTHEA_IMAGE_REWRITE_RULES", tuple[RewriteRule, ...], example) or ()
+
+
+def _json(env: Mapping[str, str], name: str, into: type[T], example: str) -> T | None:
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(text, type=into)
+    except msgspec.MsgspecError as error:
+        raise SettingsError(f"{name} cannot be read ({error}); write JSON such as {example}.") from error
 
 
 def _is_restricted(text: str) -> bool:
     if text not in ("", "restricted"):
         raise SettingsError(f"AMALTHEA_SESSION_POD_SECURITY is {text!r}; write restricted, or leave it empty.")
     return text == "restricted"
-
-
-def _rules(text: str) -> tuple[RewriteRule, ...]:
-    if not text.strip():
-        return ()
-    try:
-        return msgspec.json.decode(text, type=tuple[RewriteRule, ...])
-    except msgspec.MsgspecError as error:
-        raise SettingsError(
-            f"AMALTHEA_IMAGE_REWRITE_RULES cannot be read ({error}); write a JSON list such as "
-            '[{"source_prefix": "docker.io/", "target_prefix": "mirror.example.org/hub/"}].'
-        ) from error

@@ -172,6 +172,7 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
             "args": [
                 *(_oidc_args() if by_provider else _oauth2_args(auth)),
                 f"--cookie-samesite={'none' if subject.settings.none_same_site_cookie else 'strict'}",
+                *subject.settings.oauth2_proxy_extra_args,
             ],
             "env": [*(_needed(auth.secret_ref.name) if by_provider else ()), _OAUTH2_HEAP],
             "envFrom": [{"secretRef": {"name": auth.secret_ref.name}}] if by_provider else None,

@@ -3,6 +3,7 @@
 Who asks is found out by a TokenReview, whether they may `get` the path by a SubjectAccessReview.
 """
 
+import logging
 import ssl
 import tempfile
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from amalthea.kube.resource import Resource
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 _LIFETIME = timedelta(days=3650)
+_log = logging.getLogger(__name__)
 
 
 class _User(msgspec.Struct):
@@ -84,12 +86,39 @@ def server_tls(folder: Path | None, now: datetime) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     if folder is not None:
         context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+        context.sni_callback = _Renewal(context, folder)
         return context
     with tempfile.NamedTemporaryFile("wb") as file:  # 0600, and gone at once: the key is needed in a file to be loaded
         file.write(_self_made(now))
         file.flush()
         context.load_cert_chain(file.name)
     return context
+
+
+class _Renewal:
+    """Loads a certificate that was renewed, as cert-manager does; it counts from the next connection on.
+
+    Python calls it in each handshake, also where the client names no server.
+    """
+
+    def __init__(self, context: ssl.SSLContext, folder: Path) -> None:
+        self._context = context
+        self._folder = folder
+        self._loaded = self._version()
+
+    def __call__(self, *_: object) -> None:
+        try:
+            found = self._version()
+            if found != self._loaded:
+                pair = (self._folder / "tls.crt", self._folder / "tls.key")
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*pair)  # fails before ours is changed
+                self._context.load_cert_chain(*pair)
+                self._loaded = found
+        except OSError as error:  # ssl.SSLError is one, too: the files may be half written, or do not fit
+            _log.warning("a renewed certificate for the metrics cannot be used", extra={"error": str(error)})
+
+    def _version(self) -> list[int]:
+        return [(self._folder / name).stat().st_mtime_ns for name in ("tls.crt", "tls.key")]
 
 
 def _self_made(now: datetime) -> bytes:

@@ -65,7 +65,7 @@ def installed_metrics_api(full_control_plane: ControlPlane) -> None:
 
 def install_crd(control_plane: ControlPlane) -> None:
     """Install our CRD, and wait until the API server serves it."""
-    control_plane.kubectl("apply", "-f", "config/crd/amaltheasessions.yaml")
+    control_plane.kubectl("apply", "-f", "config/crd/bases/amalthea.dev_amaltheasessions.yaml")
     deadline = time.monotonic() + 30
     while not control_plane.api.healthy("/apis/amalthea.dev/v1alpha1/amaltheasessions"):
         assert time.monotonic() < deadline, "the CRD was not established"

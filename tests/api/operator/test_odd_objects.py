@@ -103,7 +103,7 @@ def stored(full_control_plane: ControlPlane, world: World) -> Iterator[None]:
             eventually(partial(store, world, name, body))
         yield
     finally:
-        full_control_plane.kubectl("replace", "--filename", "config/crd/amaltheasessions.yaml")
+        full_control_plane.kubectl("replace", "--filename", "config/crd/bases/amalthea.dev_amaltheasessions.yaml")
         install_crd(full_control_plane)
 
 

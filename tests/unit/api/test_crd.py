@@ -131,7 +131,7 @@ def test_kubectl_explain_has_a_sentence_for_each_field(path: str) -> None:
 
 
 def test_the_committed_file_is_what_the_types_write() -> None:
-    committed = (ROOT / "config" / "crd" / "amaltheasessions.yaml").read_text()
+    committed = (ROOT / "config/crd/bases/amalthea.dev_amaltheasessions.yaml").read_text()
     assert committed == crd.to_yaml(), "run `make crd`"
 
 

@@ -40,6 +40,7 @@ def test_everything_can_be_set() -> None:
             "AMALTHEA_NATIVE_SIDECARS": "false",
             "SIDECARS_IMAGE": "renku/sidecars:1",
             "OAUTH2_PROXY_IMAGE": "mirror/oauth2-proxy:1",
+            "AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS": '["--skip-auth-preflight=true"]',
             "RCLONE_STORAGE_CLASS": "rclone",
             "USE_NONE_SAME_SITE_SESSION_COOKIE": "true",
             "HTTPS_SESSION_INGRESS": "True",
@@ -60,6 +61,7 @@ def test_everything_can_be_set() -> None:
         build=BuildSettings(
             sidecars_image="renku/sidecars:1",
             oauth2_proxy_image="mirror/oauth2-proxy:1",
+            oauth2_proxy_extra_args=("--skip-auth-preflight=true",),
             rclone_storage_class="rclone",
             none_same_site_cookie=True,
             https_ingress=True,
@@ -102,6 +104,11 @@ def test_no_rewrite_rules_are_no_rules(text: str) -> None:
 
 
 BAD = {
+    "arguments that are not a list": (
+        "AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS",
+        "--skip-auth-preflight=true",
+        "AMALTHEA_OAUTH2_PROXY_EXTRA_ARGS cannot be read (JSON is malformed",
+    ),
     "a flag that is neither": ("CLUSTER_SCOPED", "maybe", "CLUSTER_SCOPED is 'maybe'; write true or false."),
     "no workers": ("AMALTHEA_WORKERS", "0", "AMALTHEA_WORKERS is '0'; write a whole number of at least 1."),
     "half a worker": ("AMALTHEA_WORKERS", "1.5", "AMALTHEA_WORKERS is '1.5'; write a whole number of at least 1."),

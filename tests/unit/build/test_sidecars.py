@@ -74,6 +74,17 @@ def test_a_cluster_without_native_sidecars_has_the_door_beside_the_session(
     assert all("restartPolicy" not in each and "startupProbe" not in each for each in doors)
 
 
+@pytest.mark.parametrize("login", ["oauth2proxy", "oidc"])
+def test_an_admins_arguments_come_after_all_others_of_oauth2_proxy_so_that_they_win(login: str) -> None:
+    given = DOORS[login][0]
+    extra = ("--skip-auth-preflight=true", "--cookie-samesite=lax")
+    plain, more = (
+        {each["name"]: each["args"] for each in spec_of(one)["initContainers"]}
+        for one in (given, given.with_settings(oauth2_proxy_extra_args=extra))
+    )
+    assert more == {**plain, "oauth2-proxy": [*plain["oauth2-proxy"], *extra]}
+
+
 @pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("user", [0, 1000, 65532, 61001, 61002])
 @pytest.mark.parametrize(("builder", "expected"), DOORS.values(), ids=DOORS)

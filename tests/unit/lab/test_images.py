@@ -181,3 +181,22 @@ def test_without_an_engine_docker_is_not_chosen(monkeypatch: pytest.MonkeyPatch,
     docker.write_text("#!/bin/sh\nexit 1\n")
     docker.chmod(0o755)
     assert not image_builders.docker_answers()
+
+
+@pytest.mark.parametrize(
+    ("helped", "builds"),
+    [("--secret stringArray   Secret to expose to the build", True), ("--tag list", False)],
+    ids=["BuildKit", "the old builder"],
+)
+def test_a_docker_command_that_knows_no_secrets_builds_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, helped: str, *, builds: bool
+) -> None:
+    """It answers, but each of our Dockerfiles would end with `unknown flag: --secret`."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\n[ "$DOCKER_BUILDKIT" = 1 ] && [ "$1 $2" = "build --help" ] && echo "{helped}"\nexit 0\n'
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert image_builders.docker_answers()
+    assert image_builders.docker_builds() == builds

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from amalthea import __version__
 from lab import addons, image_loaders, kind, state, versions
 from lab.progress import Progress
 from lab.system import MachineError
@@ -74,7 +75,21 @@ def test_images_go_where_the_cluster_is(install: Install, monkeypatch: pytest.Mo
     kubeconfig.parent.mkdir(parents=True)
     kubeconfig.touch()
     image_loaders.load(["probe"], Progress())
-    assert f"kind load image-archive {tmp_path}/image.tar --name amalthea-lab" in notes.read_text().splitlines()
+    noted = notes.read_text().splitlines()
+    assert f"kind load image-archive {tmp_path}/image.tar --name amalthea-lab" in noted
+    names = f"docker.io/amalthea/probe:dev docker.io/amalthea/probe:{__version__}"
+    assert f"docker exec amalthea-lab-control-plane ctr --namespace=k8s.io images tag --force {names}" in noted
+
+
+def test_images_for_kind_never_go_into_the_labs_own_node_that_is_up_as_well(
+    install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    notes = install(docker="", kind="", kubectl="", ctr="")
+    monkeypatch.setattr("lab.images.archive", lambda *_: tmp_path / "image.tar")
+    state.kubeconfig("kind").parent.mkdir(parents=True)
+    state.kubeconfig("kind").touch()
+    image_loaders.load(["probe"], Progress())
+    assert [line.partition(" ")[0] for line in notes.read_text().splitlines()] == ["kind", "docker"]
 
 
 def test_a_failing_command_is_named_with_what_it_said(install: Install) -> None:
@@ -91,9 +106,21 @@ def test_sessions_open_at_the_same_address_and_from_this_machine_only() -> None:
 
 
 def test_owner_references_are_checked_as_on_the_labs_own_node() -> None:
-    (patch,) = kind.configuration(80)["kubeadmConfigPatches"]
-    admission = json.loads(patch)["apiServer"]["extraArgs"]["enable-admission-plugins"]
-    assert "OwnerReferencesPermissionEnforcement" in admission.split(",")
+    """kubeadm reads the flags as a map in one version of its configuration, and as a list in the next one."""
+    patches = [json.loads(patch) for patch in kind.configuration(80)["kubeadmConfigPatches"]]
+    flags = {patch["apiVersion"].rpartition("/")[2]: patch["apiServer"]["extraArgs"] for patch in patches}
+    plugins = "NodeRestriction,OwnerReferencesPermissionEnforcement"
+    assert flags == {
+        "v1beta3": {"enable-admission-plugins": plugins},
+        "v1beta4": [{"name": "enable-admission-plugins", "value": plugins}],
+    }
+
+
+def test_the_node_has_the_image_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(kind.NODE_IMAGE, raising=False)
+    assert "image" not in kind.configuration(80)["nodes"][0]
+    monkeypatch.setenv(kind.NODE_IMAGE, "example.org/node:1")
+    assert kind.configuration(80)["nodes"][0]["image"] == "example.org/node:1"
 
 
 def test_classes_have_the_same_names_as_on_the_labs_own_node() -> None:

@@ -1,0 +1,101 @@
+"""A Docker engine and a registry of a test's own, on a machine that runs neither: Debian's packages, started by hand.
+
+The engine has no bridge and touches no firewall rule, so that nothing else on the machine notices it: builds and
+containers use the machine's own network (`--network=host`). All that it writes is below one folder.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import system
+from lab.image_builders import DEBIAN_REFERENCE, Buildah
+from lab.leftovers import mounts_below
+from lab.process import Daemon, Daemons
+from lab.progress import Progress
+
+PACKAGES = (
+    system.Package("docker.io", "dockerd"),
+    system.Package("docker-registry", "docker-registry"),
+    *system.IMAGE_PACKAGES,
+)
+DEBIAN = "debian:13-slim"
+"""What the Dockerfiles stand on by default; the engine takes the image of this name that it has, and pulls none."""
+REGISTRY_PORT = 15000
+_START_WITHIN = 30.0
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers, and a registry that it may push to."""
+
+    folder: Path
+    registry: str = f"127.0.0.1:{REGISTRY_PORT}"
+
+    @property
+    def address(self) -> str:
+        """Where it is spoken to."""
+        return f"unix://{self.folder}/docker.sock"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What lets the docker command, and all that calls it, find this engine. Debian's own command comes first."""
+        return {
+            "DOCKER_HOST": self.address,
+            "DOCKER_BUILDKIT": "1",
+            "PATH": f"/usr/bin:{os.environ['PATH']}",
+        }
+
+    def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the docker command."""
+        environment = {**os.environ, **self.environment}
+        command = ("/usr/bin/docker", *arguments)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=check)
+
+
+@contextmanager
+def running(folder: Path, progress: Progress) -> Iterator[Engine]:
+    """Run both, with a Debian 13 in the engine; leave nothing of them behind. Raise MachineError or DaemonError."""
+    system.require_root("A Docker engine of the tests' own")
+    system.ensure(PACKAGES, progress)
+    engine, daemons = Engine(folder), Daemons(folder / "daemons", outlive=False)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "registry.json").write_text(json.dumps(_registry(folder)))
+    registry = Daemon("registry", ["docker-registry", "serve", str(folder / "registry.json")])
+    places = (f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid")
+    no_network = ("--bridge=none", "--iptables=false", "--ip-masq=false")
+    docker = Daemon("dockerd", ["dockerd", f"--host={engine.address}", *places, *no_network])
+    try:
+        with progress.step("Starting a Docker engine and a registry"):
+            daemons.start(registry, lambda: _listens(REGISTRY_PORT), _START_WITHIN)
+            daemons.start(docker, lambda: engine.docker("info", check=False).returncode == 0, _START_WITHIN)
+        engine.docker("load", "--quiet", "--input", str(Buildah().debian(progress)))
+        engine.docker("tag", DEBIAN_REFERENCE, DEBIAN)
+        yield engine
+    finally:
+        daemons.stop_all()
+        for point in mounts_below(Path("/proc/self/mountinfo").read_text(), (folder,)):
+            subprocess.run(("umount", "--lazy", point), capture_output=True, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _registry(folder: Path) -> dict[str, Any]:
+    """Return the registry's configuration (JSON is YAML): on the loopback address, for everybody on this machine."""
+    return {
+        "version": 0.1,
+        "log": {"accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "registry")}},
+        "http": {"addr": f"127.0.0.1:{REGISTRY_PORT}"},
+    }
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

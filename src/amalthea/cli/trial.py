@@ -1,0 +1,126 @@
+"""`amalthea trial`: runs one small session from its creation to its end, as `helm test` does after an installation.
+
+The session serves the files of an empty folder by Python's own web server, so that any image with Python will do.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from amalthea.cli.trouble import in_words
+from amalthea.engine.ports import Clock
+from amalthea.kube.client import Client, Deletion
+from amalthea.kube.config import Config
+from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound
+from amalthea.operator.kinds import SESSIONS
+
+PORT = 8888
+ANSWERS = ("Running", "RunningDegraded")
+POLL = 1.0
+"""Seconds between two looks at the session."""
+
+
+class TrialError(Exception):
+    """The session did not get as far as it must; the text says how far it came, and why as far as that is known."""
+
+
+class _Condition(Struct):
+    type: str
+    status: str = ""
+    message: str = ""
+
+
+class _Status(Struct):
+    state: str = "unknown"
+    error: str = ""
+    conditions: list[_Condition] = []
+
+
+class _Session(Struct):
+    status: _Status | UnsetType = UNSET
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What to run, where (empty: the kubeconfig's namespace), and how many seconds it may take to be ready, or gone."""
+
+    image: str
+    namespace: str = ""
+    timeout: float = 180.0
+
+
+def manifest(name: str, image: str) -> dict[str, Any]:
+    """Return the session."""
+    session = {
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3"],
+        "args": ["-m", "http.server", str(PORT)],
+        "port": PORT,
+        "storage": {"size": "100Mi", "mountPath": "/work"},
+        "workingDir": "/work",
+        "readinessProbe": {"type": "http"},
+    }
+    return {
+        "apiVersion": SESSIONS.api_version,
+        "kind": SESSIONS.kind,
+        "metadata": {"name": name},
+        "spec": {"hibernated": False, "session": session},
+    }
+
+
+async def run(config: Config, trial: Trial, clock: Clock, say: Callable[[str], None]) -> None:
+    """Create a session, wait until it is ready, delete it and wait until it is gone. It goes in any case.
+
+    Raises:
+        TrialError: it was not ready, or not gone, in time, or the API server refused a request.
+    """
+    namespace, name = trial.namespace or config.namespace, f"amalthea-trial-{secrets.token_hex(3)}"
+    key = (namespace, name)
+    async with Client(config) as client:
+        try:
+            await client.create(SESSIONS, namespace, manifest(name, trial.image), _Session)
+            say(f"The session {name} in {namespace} was created.")
+            try:
+                await _ready(client, key, clock.monotonic() + trial.timeout, clock)
+                say("It is ready.")
+            finally:
+                await client.delete(SESSIONS, key, Deletion())
+            await _gone(client, key, clock.monotonic() + trial.timeout, clock)
+            say("It is deleted, and all that belonged to it.")
+        except (Forbidden, Invalid) as error:
+            raise TrialError(f"The session is refused in {namespace}: {error.message}") from None
+        except ApiError as error:
+            raise TrialError(in_words(error, config.server, namespace)) from None
+
+
+async def _ready(client: Client, key: tuple[str, str], deadline: float, clock: Clock) -> None:
+    while True:
+        status = (await client.get(SESSIONS, key, _Session)).status
+        if isinstance(status, _Status) and status.state in ANSWERS:
+            return
+        if clock.monotonic() > deadline:
+            raise TrialError(f"The session was not ready in time. {_why(status)}")
+        await asyncio.sleep(POLL)
+
+
+async def _gone(client: Client, key: tuple[str, str], deadline: float, clock: Clock) -> None:
+    with suppress(NotFound):
+        while True:
+            await client.get(SESSIONS, key, _Session)
+            if clock.monotonic() > deadline:
+                raise TrialError("The session was not gone in time: does the operator run?")
+            await asyncio.sleep(POLL)
+
+
+def _why(status: _Status | UnsetType) -> str:
+    """Return what the session tells of itself. Without a condition no operator has seen it."""
+    if not isinstance(status, _Status) or not (status.conditions or status.error):
+        return "No operator has told anything of it: does one run, and does it serve this namespace?"
+    told = [f"{each.type}: {each.message}" for each in status.conditions if each.status == "False" and each.message]
+    return " ".join([f"Its state is {status.state}.", status.error, *told]).strip()

@@ -1,0 +1,81 @@
+"""A version that is set in all places but one is a release that installs another one's images."""
+
+import re
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import amalthea
+from tools import release
+from tools.kubectl import ToolError
+from tools.manifests import ROOT
+
+DAY = date(2026, 12, 24)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for folder in ("config", "charts"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    (tmp_path / "src/amalthea").mkdir(parents=True)
+    shutil.copy(ROOT / "src/amalthea/__init__.py", tmp_path / "src/amalthea")
+    return tmp_path
+
+
+def test_the_version_is_set_wherever_it_stands(copy: Path) -> None:
+    files = release.set_version("7.8.9", copy)
+    text = {file: file.read_text() for file in files}
+    assert len(files) == 4 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
+    for file in files:
+        assert "7.8.9" in text[file], file
+    left = re.escape(amalthea.__version__)
+    ours = [*(copy / "config").rglob("*.yaml"), copy / "charts/amalthea-sessions/Chart.yaml"]
+    for file in ours:
+        found = re.findall(rf"(?:docker\.io/amalthea/\S+:|[vV]ersion: |newTag: ){left}", file.read_text())
+        assert not found, file
+
+
+def test_it_can_be_set_again(copy: Path) -> None:
+    release.set_version("7.8.9", copy)
+    release.set_version("7.8.10", copy)
+    assert "7.8.9" not in (copy / "config/samples/01-jupyterlab.yaml").read_text()
+
+
+@pytest.mark.parametrize("version", ["", "1.2", "1.2.3-rc.1", "v1.2.3", "1.2.3.dev0"])
+def test_a_version_that_ranges_would_pass_over_is_refused(version: str, copy: Path) -> None:
+    with pytest.raises(ToolError, match=r"write three numbers, such as 1\.2\.3"):
+        release.set_version(version, copy)
+
+
+def test_a_place_without_a_version_is_named(copy: Path) -> None:
+    (copy / "config/manager/kustomization.yaml").write_text("images: []\n")
+    with pytest.raises(ToolError, match=r"kustomization\.yaml: there is no version"):
+        release.set_version("7.8.9", copy)
+
+
+def test_what_is_unreleased_gets_the_version() -> None:
+    text = "# Changelog\n\n## Unreleased\n\n### Added\n\n- A thing.\n\n## 1.0.0 - 2026-01-01\n\n- Old.\n"
+    assert release.changelog(text, "1.1.0", DAY) == (
+        "# Changelog\n\n## Unreleased\n\n## 1.1.0 - 2026-12-24\n\n### Added\n\n- A thing.\n\n"
+        "## 1.0.0 - 2026-01-01\n\n- Old.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("# Changelog\n", "no section `## Unreleased`"),
+        ("## Unreleased\n\n## 1.0.0 - 2026-01-01\n", "says nothing under"),
+        ("## Unreleased\n\n- A.\n\n## 1.1.0 - 2026-01-01\n", r"has a section 1\.1\.0 already"),
+    ],
+    ids=["no section", "empty", "twice"],
+)
+def test_a_release_without_a_word_to_users_is_refused(text: str, told: str) -> None:
+    with pytest.raises(ToolError, match=told):
+        release.changelog(text, "1.1.0", DAY)
+
+
+def test_the_changelog_has_a_place_for_what_is_unreleased() -> None:
+    assert release.UNRELEASED in (ROOT / "CHANGELOG.md").read_text()

@@ -1,0 +1,46 @@
+"""Two operators at once would undo each other's work: who holds a Lease is told from who let it run out."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tools import run
+from tools.kubectl import Kubectl
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class Leases(Kubectl):
+    """A cluster with some Leases."""
+
+    def __init__(self, *specs: dict[str, Any]) -> None:
+        super().__init__()
+        object.__setattr__(self, "specs", specs)
+
+    def items(self, kind: str, *options: str) -> list[dict[str, Any]]:
+        assert kind == "leases.coordination.k8s.io"
+        assert f"--field-selector=metadata.name={run.LEASE}" in options
+        specs: tuple[dict[str, Any], ...] = vars(self)["specs"]
+        return [{"metadata": {"namespace": "renku"}, "spec": spec} for spec in specs]
+
+
+def renewed(ago: float) -> dict[str, Any]:
+    moment = (NOW - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {"holderIdentity": "pod-1", "leaseDurationSeconds": 15, "renewTime": moment}
+
+
+@pytest.mark.parametrize(
+    ("spec", "holds"),
+    [
+        (renewed(14), True),
+        (renewed(-30), True),
+        (renewed(16), False),
+        ({**renewed(1), "holderIdentity": ""}, False),
+        ({"holderIdentity": "pod-1"}, False),
+        ({}, False),
+    ],
+    ids=["renewed", "clock ahead", "run out", "released", "never renewed", "empty"],
+)
+def test_a_lease_is_held_until_it_runs_out(spec: dict[str, Any], *, holds: bool) -> None:
+    assert run.holders(Leases(spec), NOW) == (["renku/pod-1"] if holds else [])

@@ -1,0 +1,53 @@
+"""`make chart-package`: the chart as a file, and the index that makes a folder of such files a Helm repository.
+
+`python -m tools.chart FOLDER URL [INDEX]`; INDEX is that of the repository so far, whose other versions stay in it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lab import binaries
+from lab.progress import Progress
+from tools.kubectl import ToolError
+from tools.manifests import ROOT
+
+CHART = ROOT / "charts" / "amalthea-sessions"
+
+
+def package(folder: Path, url: str, index: Path | None = None) -> Path:
+    """Write the chart and `index.yaml` to `folder` and return the chart's path; `url` is where they will be served.
+
+    Raises:
+        ToolError: Helm refused.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _helm("lint", "--strict", str(CHART))
+    packed = Path(_helm("package", str(CHART), "--destination", str(folder)).rpartition(": ")[2].strip())
+    merge = ("--merge", str(index)) if index else ()
+    _helm("repo", "index", str(folder), "--url", url, *merge)
+    return packed
+
+
+def _helm(*arguments: str) -> str:
+    """Run the Helm that is installed, else the lab's own, which is built at the first time."""
+    chosen = os.environ.get("HELM") or shutil.which("helm") or str(binaries.path("helm", Progress()))
+    done = subprocess.run([chosen, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(done.stderr.strip() or done.stdout.strip())
+    return done.stdout
+
+
+def main(folder: str, url: str, index: str = "") -> None:
+    """Write the package and say where it is."""
+    try:
+        packed = package(Path(folder), url, Path(index) if index else None)
+    except ToolError as error:
+        sys.exit(f"make chart-package: {error}")
+    sys.stdout.write(f"{packed}\n{packed.parent / 'index.yaml'}\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

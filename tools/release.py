@@ -1,0 +1,95 @@
+"""`make release VERSION=1.2.3`: sets the version once wherever it stands, and gives what is unreleased that version.
+
+A release is a commit and a tag of the person who makes it; this only writes the files.
+"""
+
+import re
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from tools.kubectl import ToolError
+from tools.manifests import ROOT
+
+PLAIN = re.compile(r"\d+\.\d+\.\d+")
+"""Chart versions with anything behind are passed over by version ranges, so a release has nothing behind."""
+UNRELEASED = "## Unreleased\n"
+_IMAGE = r"docker\.io/amalthea/[a-z0-9-]+:"
+PLACES: dict[str, tuple[str, ...]] = {
+    "src/amalthea/__init__.py": (r'(?<=__version__ = ")[^"]+',),
+    "charts/amalthea-sessions/Chart.yaml": (r"(?<=\nversion: )\S+", r"(?<=\nappVersion: )\S+"),
+    "config/manager/kustomization.yaml": (r"(?<=newTag: )\S+",),
+    "config/manager/manager.yaml": (rf"(?:(?<=value: )){_IMAGE}\S+",),
+    "config/samples/*.yaml": (rf"(?<=image: ){_IMAGE}\S+",),
+}
+"""Where the version stands: files, and what matches it there, or an image that ends in it."""
+
+
+def set_version(version: str, root: Path = ROOT) -> list[Path]:
+    """Write the version to every place and return the files; each must hold it already in some form.
+
+    Raises:
+        ToolError: the version is not a plain one, or a place does not have one.
+    """
+    if not PLAIN.fullmatch(version):
+        raise ToolError(f"VERSION is {version!r}; write three numbers, such as 1.2.3.")
+    written = []
+    for pattern, places in PLACES.items():
+        for file in sorted(root.glob(pattern)):
+            if file.name == "kustomization.yaml" and "samples" in file.parts:
+                continue
+            file.write_text(_replaced(file, places, version))
+            written.append(file)
+    return written
+
+
+def _replaced(file: Path, places: tuple[str, ...], version: str) -> str:
+    text = file.read_text()
+    for place in places:
+        text, count = re.subn(place, lambda found: _renamed(found[0], version), text)
+        if not count:
+            raise ToolError(f"{file}: there is no version where {place} looks for it.")
+    return text
+
+
+def _renamed(old: str, version: str) -> str:
+    name, colon, _ = old.rpartition(":")
+    return f"{name}{colon}{version}"
+
+
+def changelog(text: str, version: str, day: date) -> str:
+    """Return the changelog with today's version; what is unreleased comes under it, and `Unreleased` stays, empty.
+
+    Raises:
+        ToolError: nothing is unreleased, or that version is there already.
+    """
+    before, heading, after = text.partition(UNRELEASED)
+    if not heading:
+        raise ToolError("CHANGELOG.md has no section `## Unreleased`.")
+    if re.search(rf"^## {re.escape(version)}\b", text, re.MULTILINE):
+        raise ToolError(f"CHANGELOG.md has a section {version} already; choose another version.")
+    if not after.partition("\n## ")[0].strip():
+        raise ToolError("CHANGELOG.md says nothing under `## Unreleased`: write what changes for users.")
+    return f"{before}{UNRELEASED}\n## {version} - {day.isoformat()}\n{after}"
+
+
+def main(version: str) -> None:
+    """Write all files, the derived ones too."""
+    notes = ROOT / "CHANGELOG.md"
+    try:
+        if not PLAIN.fullmatch(version):
+            raise ToolError(f"VERSION is {version!r}; write three numbers, such as make release VERSION=1.2.3.")
+        text = changelog(notes.read_text(), version, datetime.now(UTC).date())
+        written = set_version(version)
+    except ToolError as error:
+        sys.exit(f"make release: {error}")
+    notes.write_text(text)
+    subprocess.run(["make", "--no-print-directory", "golden-chart"], cwd=ROOT, check=True)
+    for file in (*written, notes):
+        sys.stdout.write(f"{file.relative_to(ROOT)}\n")
+    sys.stdout.write(f"Now read the difference, commit it, and tag it {version}: the workflow Release does the rest.\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "")
