@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from amalthea.testing.disk import DiskFiles
@@ -33,18 +32,13 @@ SYSTEM = "lab"
 _GIT = (system.Package("git", "git"),)
 
 
-@dataclass(frozen=True)
 class Site:
     """One site below a folder, which its Slurm's own user must be able to enter. With `outlive` it stays."""
 
-    folder: Path
-    port: int = FIRECREST_PORT
-    outlive: bool = False
-
-    @property
-    def slurm(self) -> Slurm:
-        """Return its Slurm."""
-        return Slurm(self.folder / "slurm", outlive=self.outlive)
+    def __init__(self, folder: Path, port: int = FIRECREST_PORT, *, outlive: bool = False) -> None:
+        self.folder, self.port = folder, port
+        self.slurm = Slurm(folder / "slurm", outlive=outlive)
+        self._daemons = Daemons(folder / "firecrest", outlive=outlive)
 
     @property
     def scratch(self) -> Path:
@@ -90,10 +84,6 @@ class Site:
             "RSC_AUTH_FIRECREST_CLIENT_ID": "client",
             "RSC_AUTH_FIRECREST_CLIENT_SECRET": self._secret.read_text(),
         }
-
-    @property
-    def _daemons(self) -> Daemons:
-        return Daemons(self.folder / "firecrest", outlive=self.outlive)
 
     @property
     def _secret(self) -> Path:

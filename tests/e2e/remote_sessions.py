@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import json
 import os
 import signal
 import ssl
@@ -24,7 +23,7 @@ from lab.progress import Progress
 from lab.slurm.site import Site
 from tests.e2e.specs import Spec, container, environment
 from tests.support.processes import free_port
-from tests.support.world import World
+from tests.support.world import Object, World
 
 AUTHORITY = "/etc/computing-site"
 STARTS = 120.0
@@ -81,7 +80,6 @@ class Remote:
         """Return the session, whose program is a command on the plain host."""
         env = environment(
             RSC_FIRECREST_RUNTIME="host",
-            RSC_SESSION_COMMAND=json.dumps(command),
             RENKU_BASE_URL=f"https://{_HOST}:{self.cluster.https_port}",
             RENKU_BASE_URL_PATH=self.path.rstrip("/"),
             RENKU_PROJECT_PATH="e2e",
@@ -91,6 +89,7 @@ class Remote:
         return {
             "location": "remote",
             "session": container(
+                command=list(command),
                 urlPath=self.path,
                 env=env,
                 readinessProbe={"type": "http"},
@@ -100,6 +99,14 @@ class Remote:
             "extraVolumes": [{"name": "site-ca", "secret": {"secretName": f"{self.name}-ca"}}],
             "ingress": {"host": _HOST, "pathPrefix": self.path.rstrip("/")},
         }
+
+    def start(self, *command: str, **more: object) -> None:
+        """Create the session, and return once its pod can be dialled in to: before that, who asks is asked for nothing.
+
+        A request to a Service that the node does not know yet may go anywhere.
+        """
+        self.world.session(self.name, {**self.spec(*command), **more})
+        self.world.wait_for("Pod", f"{self.name}-0", _can_be_reached, STARTS)
 
     def page(self) -> str:
         """Return the session's page, asked for at the entry over TLS; empty if there is none."""
@@ -146,7 +153,7 @@ class Remote:
     def _runs(self, pid: int, program: str) -> bool:
         words = _read(pid, "cmdline").replace("\0", " ")
         pod = self.world.get("Pod", f"{self.name}-0") or {}
-        return f"amalthea.sidecars.main {program}" in words and pod["metadata"]["uid"] in _read(pid, "cgroup")
+        return f"sidecars {program}" in words and pod["metadata"]["uid"] in _read(pid, "cgroup")
 
     @property
     def _folder(self) -> str:
@@ -159,6 +166,11 @@ class Remote:
         with contextlib.suppress(Exception):
             logs.append(self.cluster.kubectl("logs", *place))
         return "\n".join(logs)
+
+
+def _can_be_reached(pod: Object) -> bool:
+    statuses = pod.get("status", {}).get("containerStatuses", [])
+    return any(each["name"] == "tunnel" and each["ready"] for each in statuses)
 
 
 def restart_the_ingress() -> None:

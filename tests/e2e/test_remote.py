@@ -57,7 +57,7 @@ def page(remote: Remote, *before: str) -> tuple[str, ...]:
 def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothing_on_the_site(remote: Remote) -> None:
     world, name = remote.world, remote.name
     begun = time.monotonic()
-    world.session(name, remote.spec(*page(remote)))
+    remote.start(*page(remote))
     remote.wait_for_page(SAYS, STARTS)
     tell(begun, "from the session's creation to its page")
     world.wait_for_state(name, "Running", STARTS)
@@ -72,7 +72,8 @@ def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothin
     remote.wait(lambda: not remote.processes(), lacks="processes of the job are still there")
 
     world.patch_spec(name, hibernated=False)
-    remote.wait_for_page(SAYS, STARTS)
+    world.wait_for_state(name, "Running", STARTS)
+    remote.wait_for_page(SAYS)
     [second] = remote.alive()
     assert f"{SAYS} {second}" in remote.page()
 
@@ -92,16 +93,17 @@ def test_git_in_the_job_pushes_with_the_users_token_which_it_never_sees(remote: 
     tokens = {"access": RENKU_TOKEN, "refresh": "of-no-importance"}
     world.secret(f"{name}-proxy", **tokens, **{"ca.crt": servers.https.ca.read_text()})
     pushes = (
-        "until [ -e project/notes.txt ] || [ -e project/ERROR ]; do sleep 0.2; done; cd project",
+        "until grep -q 'The repositories are there' ../logs/git.logs; do sleep 0.2; done; cd project",
         "echo of the job >job.txt; git add job.txt",
         "git -c user.name=Ada -c user.email=ada@example.org commit --quiet --message=job; git push --quiet; cd ..",
     )
-    spec = remote.spec(*page(remote, *pushes))
-    spec["extraVolumes"] += volumes(f"{name}-proxy")
-    spec["initContainers"] = [cloner(servers, f"{name}-proxy")]
-    spec["extraContainers"] = [with_health(proxy(servers, f"{name}-proxy"))]
     try:
-        world.session(name, spec)
+        remote.start(
+            *page(remote, *pushes),
+            extraVolumes=remote.spec()["extraVolumes"] + volumes(f"{name}-proxy"),
+            initContainers=[cloner(servers, f"{name}-proxy")],
+            extraContainers=[with_health(proxy(servers, f"{name}-proxy"))],
+        )
         remote.wait_for_page(SAYS, STARTS)
         bare = servers.repositories / "project.git"
         assert git(bare, "show", "trunk:job.txt").strip() == "of the job"
@@ -120,7 +122,7 @@ def _is_of_the_session(name: str) -> bool:
 
 def test_each_part_may_be_killed_once_and_the_session_comes_back_with_the_job_that_it_had(remote: Remote) -> None:
     world, name = remote.world, remote.name
-    world.session(name, remote.spec(*page(remote)))
+    remote.start(*page(remote))
     remote.wait_for_page(SAYS, STARTS)
     [job] = remote.alive()
 
@@ -165,7 +167,8 @@ def test_the_sample_shows_its_page_to_who_has_the_key(
         world.secret(name, **content)
     try:
         world.create(sample)
-        remote.wait_for_page("Directory listing", STARTS)
+        world.wait_for_state(remote.name, "Running", STARTS)
+        remote.wait_for_page('hello, with "quotes" and commas')
         assert replace(remote, key="").page() == ""
         [job] = remote.alive()
     finally:

@@ -42,7 +42,7 @@ class Site:
         """Start the controller of a session that runs a command on the plain host."""
         return await self.pod.start(**{**self._given(command), **env})
 
-    async def ends(self, *command: str, meanwhile: Callable[[], object] = lambda: None, **env: str) -> Report:
+    async def ends(self, *command: str, meanwhile: Callable[[], object] | None = None, **env: str) -> Report:
         """Submit the job of a session, do something once it runs, and return what is told of its end.
 
         No controller asks here, which would ask once a minute.
@@ -51,11 +51,12 @@ class Site:
         assert not await backend.recover()
         await backend.start()
         await self._poll(backend, Phase.RUNNING)
-        await self.wait_for(self._has_begun)
-        meanwhile()
+        if meanwhile is not None:
+            await self.wait_for(self._has_begun)
+            meanwhile()
         return await self._poll(backend, Phase.FAILED)
 
-    async def _poll(self, backend: RemoteBackend, wanted: Phase, seconds: float = 60.0) -> Report:
+    async def _poll(self, backend: RemoteBackend, wanted: Phase, seconds: float = 150.0) -> Report:
         deadline = time.monotonic() + seconds
         while (report := await backend.poll()).phase not in (wanted, Phase.FAILED, Phase.COMPLETED):
             assert time.monotonic() < deadline, report

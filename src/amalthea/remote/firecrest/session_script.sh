@@ -116,6 +116,7 @@ fetch_all() {
             echo "Error: could not contact the git proxy" >"work/$repository/ERROR"
         fi
     done <<<"$GIT_REPOSITORIES"
+    echo "The repositories are there, but for what a file ERROR in one of them tells."
 }
 if [ -n "$GIT_REPOSITORIES" ]; then
     fetch_all >logs/git.logs 2>&1 &
