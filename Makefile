@@ -30,6 +30,10 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 demo: setup ## Start a real cluster and a JupyterLab session on it that a browser can open
 	$(BIN)/python -m lab.demo
 
+.PHONY: demo-remote
+demo-remote: setup ## Start a real cluster, a real Slurm, and a session that runs there as a job
+	$(BIN)/python -m lab.demo_remote
+
 .PHONY: kind_cluster
 kind_cluster: setup ## Make the cluster with kind instead, where Docker and kind exist
 	$(BIN)/python -m lab up --profile kind

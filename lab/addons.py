@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lab.flags import Flags
-from lab.layout import METRICS_SERVER_PORT, NODE_ADDRESS, TRAEFIK_PING_PORT
-from lab.pki import KeyPair
+from lab.layout import METRICS_SERVER_PORT, NODE_ADDRESS, TRAEFIK_PING_PORT, Layout
+from lab.pki import Authority, KeyPair
 from lab.process import Daemon
 from lab.provisioner import NAME as PROVISIONER
 
@@ -20,6 +20,8 @@ INGRESS_CLASS = "traefik"
 METRICS_SERVER = "metrics-server"
 METRICS_SERVER_NAME = f"{METRICS_SERVER}.kube-system.svc"
 METRICS_API = "v1beta1.metrics.k8s.io"
+ENTRY_NAMES = ("localhost", "*.localhost", "127.0.0.1")
+"""What the certificate of the entry over TLS is for. OpenSSL takes no wildcard right below the root; browsers do."""
 
 Manifest = dict[str, Any]
 
@@ -99,15 +101,40 @@ def as_list(objects: list[Manifest]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
 
+def certificate(layout: Layout) -> Path:
+    """Issue the certificate of the entry over TLS, and return the file that tells Traefik of it."""
+    pair = Authority(layout.entry).server("entry", ENTRY_NAMES)
+    shown = {"certFile": str(pair.certificate), "keyFile": str(pair.key)}
+    file = layout.configuration / "certificate.yaml"
+    file.write_text(json.dumps({"tls": {"stores": {"default": {"defaultCertificate": shown}}}}))  # JSON is YAML
+    return file
+
+
+def entry_over_tls(port: int, certificate_file: Path) -> Flags:
+    """Return Traefik's flags for a port at which each session is opened over TLS, by the file of `certificate`."""
+    return {
+        "providers.file.filename": str(certificate_file),
+        "entrypoints.websecure.address": f"127.0.0.1:{port}",
+        "entrypoints.websecure.http.tls": "true",
+        "entrypoints.websecure.transport.respondingtimeouts.readtimeout": "0",
+    }
+
+
 def traefik(
-    program: Path, kubeconfig: Path, http_port: int, throttle: str = "100ms", ping_port: int = TRAEFIK_PING_PORT
+    program: Path,
+    kubeconfig: Path,
+    http_port: int,
+    throttle: str = "100ms",
+    ping_port: int = TRAEFIK_PING_PORT,
+    more: Flags | None = None,
 ) -> Daemon:
     """Return the ingress controller, which listens on 127.0.0.1 only.
 
     `throttle` is how long it waits between two changes of its routes: two seconds by itself, in which a new session is
-    not found.
+    not found. `more` are flags besides its own.
     """
     flags = {
+        **(more or {}),
         "providers.kubernetesingress": "true",
         "providers.kubernetesingress.ingressclass": INGRESS_CLASS,
         "providers.kubernetesingress.ingressendpoint.ip": "127.0.0.1",

@@ -14,7 +14,7 @@ from typing import Any
 
 from lab import binaries, profiles, state
 from lab.api import Api
-from lab.layout import http_port
+from lab.layout import Layout, http_port
 from lab.pki import KeyPair, write_secret
 from lab.progress import Progress
 from lab.state import Profile
@@ -42,6 +42,16 @@ class Admin:
         """The port of 127.0.0.1 that sessions are opened at."""
         chosen = state.folder(self.profile) / "http-port"
         return int(chosen.read_text()) if chosen.exists() else http_port()
+
+    @property
+    def https_port(self) -> int:
+        """The port of 127.0.0.1 that sessions are opened at over TLS, on the lab's own node."""
+        return int((state.folder(self.profile) / "https-port").read_text())
+
+    @property
+    def authority(self) -> str:
+        """The certificate, PEM, of who vouches for that."""
+        return (Layout().entry / "ca.crt").read_text()
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl and return its standard output; raise CommandError."""

@@ -59,7 +59,7 @@ def run(progress: Progress) -> tuple[Admin, DemoSession]:
     image_loaders.load((), progress)
     release = Release(cluster, NAMESPACE)
     with progress.step("Installing the operator with Helm"):
-        _install(release)
+        install(release)
     # A kind cluster does not reach the lab's own server.
     repository = git_server.up(progress) if cluster.profile == "full" else None
     session = DemoSession(cluster, NAMESPACE, SAMPLE, repository)
@@ -71,7 +71,8 @@ def run(progress: Progress) -> tuple[Admin, DemoSession]:
     return cluster, session
 
 
-def _install(release: Release) -> None:
+def install(release: Release) -> None:
+    """Install the operator, in the image that was built last; raise DemoError, which says where to look."""
     try:
         release.install()
         release.run_newest_image()

@@ -8,6 +8,7 @@ import base64
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,24 @@ class DemoError(Exception):
 
 
 class DemoSession:
-    """The one session that a sample file describes, in a namespace; with a repository, that is cloned into it."""
+    """The one session that a sample file describes, in a namespace; with a repository, that is cloned into it.
 
-    def __init__(self, admin: Admin, namespace: str, sample: Path, repository: GitServer | None = None) -> None:
+    `variables` has values of the session's variables that are others on this machine.
+    """
+
+    def __init__(
+        self,
+        admin: Admin,
+        namespace: str,
+        sample: Path,
+        repository: GitServer | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.namespace = namespace
         self._admin = admin
         self._manifest: Session = yaml.safe_load(sample.read_text())
+        for variable in self._manifest["spec"]["session"].get("env", ()):
+            variable["value"] = (variables or {}).get(variable["name"], variable["value"])
         self.name: str = self._manifest["metadata"]["name"]
         self._repository = repository
         if repository is not None:

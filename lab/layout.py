@@ -27,13 +27,20 @@ PROXY_HEALTH_PORT = 18256
 TRAEFIK_PING_PORT = 18080
 METRICS_SERVER_PORT = 18443
 GIT_SERVER_PORT = 18444
+FIRECREST_PORT = 18445
 
 HTTP_PORT_VARIABLE = "AMALTHEA_LAB_HTTP_PORT"
+HTTPS_PORT_VARIABLE = "AMALTHEA_LAB_HTTPS_PORT"
 
 
 def http_port() -> int:
     """Return the port of 127.0.0.1 that sessions are opened at."""
     return int(os.environ.get(HTTP_PORT_VARIABLE) or 80)
+
+
+def https_port() -> int:
+    """Return the port of 127.0.0.1 that sessions are opened at over TLS."""
+    return int(os.environ.get(HTTPS_PORT_VARIABLE) or 8443)
 
 
 @dataclass(frozen=True)
@@ -68,3 +75,8 @@ class Layout:
     @property
     def configuration(self) -> Path:
         return self.state / "configuration"
+
+    @property
+    def entry(self) -> Path:
+        """The folder of the authority that vouches for the entry over TLS, and for nothing else."""
+        return self.state / "entry"

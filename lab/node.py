@@ -28,6 +28,7 @@ from lab.layout import (
     TRAEFIK_PING_PORT,
     Layout,
     http_port,
+    https_port,
 )
 from lab.process import Daemon, DaemonError
 from lab.progress import Progress
@@ -66,7 +67,7 @@ def up(progress: Progress) -> None:
     pause = images.archive("pause", progress)
     _stop(layout)
     preflight.require_no_other_node()
-    preflight.require_free_port(http_port())
+    preflight.require_free_ports()
     _Node(layout, progress).start(pause)
 
 
@@ -88,7 +89,10 @@ def status() -> list[str]:
         return ["The node does not work. `python -m lab up` mends it; its objects and volumes are kept."]
     port = (layout.state / "http-port").read_text()
     suffix = "" if port == "80" else f":{port}"
-    return [f"The node is Ready; sessions are opened at http://NAME.localhost{suffix}/"]
+    secure = f"https://localhost:{(layout.state / 'https-port').read_text()}/"
+    return [
+        f"The node is Ready; sessions are opened at http://NAME.localhost{suffix}/, those of localhost at {secure} too"
+    ]
 
 
 def _stop(layout: Layout) -> None:
@@ -131,6 +135,7 @@ class _Node:
             folder.mkdir(parents=True, exist_ok=True)
         layout.state.chmod(0o700)
         (layout.state / "http-port").write_text(str(http_port()))
+        (layout.state / "https-port").write_text(str(https_port()))
         host_network.prepare(_saved_settings(layout))
         with self._progress.step("Starting the control plane"):
             self._control_plane.start()
@@ -173,7 +178,8 @@ class _Node:
 
     def _traefik(self) -> tuple[Daemon, Ready]:
         user = self._control_plane.user_kubeconfig("traefik", ["system:masters"])
-        daemon = addons.traefik(binaries.path("traefik"), user, http_port())
+        secure = addons.entry_over_tls(https_port(), addons.certificate(self._layout))
+        daemon = addons.traefik(binaries.path("traefik"), user, http_port(), more=secure)
         return daemon, _answers(TRAEFIK_PING_PORT, "/ping")
 
     def _metrics(self) -> tuple[Daemon, Ready]:

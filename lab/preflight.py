@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from lab.layout import HTTP_PORT_VARIABLE
+from lab.layout import HTTP_PORT_VARIABLE, HTTPS_PORT_VARIABLE, http_port, https_port
 from lab.system import MachineError
 
 _LISTENING = "0A"
@@ -33,7 +33,13 @@ def require_no_other_node() -> None:
                 )
 
 
-def require_free_port(port: int) -> None:
+def require_free_ports() -> None:
+    """Raise MachineError, which names the holder and the remedy, if the ports of the sessions are taken."""
+    require_free_port(http_port())
+    require_free_port(https_port(), HTTPS_PORT_VARIABLE)
+
+
+def require_free_port(port: int, variable: str = HTTP_PORT_VARIABLE) -> None:
     """Raise MachineError, which names the holder and the remedy, if 127.0.0.1:`port` cannot be listened on."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,14 +48,14 @@ def require_free_port(port: int) -> None:
         except OSError as error:
             # Docker may listen where this user may not.
             if error.errno == errno.EADDRINUSE:
-                raise MachineError(port_taken(port, holder(port))) from None
+                raise MachineError(port_taken(port, holder(port), variable)) from None
 
 
-def port_taken(port: int, who: str) -> str:
+def port_taken(port: int, who: str, variable: str = HTTP_PORT_VARIABLE) -> str:
     """Return the sentence for a port that `who` holds."""
     return (
         f"127.0.0.1:{port}, where sessions would be opened, is taken by {who}. Stop that, or choose another port: "
-        f"{HTTP_PORT_VARIABLE}=8080 python -m lab up (the sessions' addresses then need :8080 after the host name)."
+        f"{variable}=8080 python -m lab up (the sessions' addresses then need :8080 after the host name)."
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from lab import kind, node, state
 from lab.process import Daemons
 from lab.progress import Progress
+from lab.slurm.site import of_the_node
 from lab.standalone import Standalone
 from lab.state import Profile
 
@@ -38,6 +39,8 @@ def up(profile: Profile, nodes: int, progress: Progress) -> None:
 def down(profile: Profile, progress: Progress) -> None:
     """Stop a profile and remove everything of it."""
     with state.exclusive():
+        if profile == "full" and (site := of_the_node()).folder.exists():
+            site.down()
         _cluster(profile).down(progress)
     with suppress(OSError):
         state.root().rmdir()

@@ -17,7 +17,10 @@ from tests.chart.helm import ROOT, Object
 
 SAMPLES = ROOT / "config" / "samples"
 FILES = sorted(SAMPLES.glob("[0-9]*.yaml"))
+REMOTE = sorted((SAMPLES / "remote").glob("[0-9]*.yaml"))
+"""They need a computing site, so they are not applied with the others."""
 each_sample = pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
+each_of_all = pytest.mark.parametrize("file", FILES + REMOTE, ids=[file.stem for file in FILES + REMOTE])
 
 
 def load(file: Path) -> Object:
@@ -42,7 +45,7 @@ def test_its_commands_name_itself(file: Path) -> None:
         assert re.search(rf"[ /]{session}( |$)", command), command
 
 
-@each_sample
+@each_of_all
 def test_the_operator_has_nothing_to_say_against_it(file: Path) -> None:
     session = load(file)
     spec = msgspec.convert(session["spec"], Spec)

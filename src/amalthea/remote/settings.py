@@ -18,6 +18,8 @@ FLAGS: Mapping[str, str] = {
     "firecrest-api-url": "",
     "firecrest-system-name": "",
     "firecrest-partition": "",
+    "firecrest-runtime": "",
+    "firecrest-program": "",
     "auth-kind": "",
     "auth-token-uri": "",
     "auth-renku-access-token": "",

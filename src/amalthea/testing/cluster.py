@@ -14,6 +14,10 @@ class ClusterError(Exception):
     """A command on the cluster failed; the message is what it wrote to its standard error."""
 
 
+class SlowClusterError(ClusterError):
+    """A command on the cluster did not end in time."""
+
+
 class Files(Protocol):
     """The cluster's file system."""
 

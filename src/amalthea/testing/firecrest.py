@@ -15,7 +15,7 @@ import msgspec
 
 from amalthea.remote.errors import Unavailable
 from amalthea.remote.exchange import Answer, Question
-from amalthea.testing.cluster import ClusterError, Files, Scheduler, SlurmJob
+from amalthea.testing.cluster import ClusterError, Files, Scheduler, SlowClusterError, SlurmJob
 
 MAX_OUTPUT = 5 * 1024 * 1024
 _TOO_SOON = 30.0
@@ -113,7 +113,7 @@ class FakeFirecrest:
         except Refusal as refusal:
             return refusal.answer
         except ClusterError as refusal:
-            return error(500, f"Unexpected Slurm command response. exit_status:1 std_err:{refusal}")
+            return _failed(refusal)
 
     def _check(self, token: str) -> None:
         if not token:
@@ -181,6 +181,13 @@ class FakeFirecrest:
         text = script[0].decode()
         made = SlurmJob("", job.get("name", ""), job["workingDirectory"], text, job.get("account", ""), env)
         return self.scheduler.submit(made)
+
+
+def _failed(command: ClusterError) -> Answer:
+    """Answer for a command on the cluster that failed."""
+    if isinstance(command, SlowClusterError):
+        return error(408, str(command))
+    return error(500, f"Unexpected Slurm command response. exit_status:1 std_err:{command}")
 
 
 def _part(operation: str, query: dict[str, str], content: bytes, inode: int) -> Answer:

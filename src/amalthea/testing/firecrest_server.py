@@ -17,9 +17,9 @@ class ServedExchange:
     An answer that never comes breaks the connection off.
     """
 
-    def __init__(self, exchanges: Mapping[str, Exchange], port: int = 0) -> None:
+    def __init__(self, exchanges: Mapping[str, Exchange], port: int = 0, address: str = "127.0.0.1") -> None:
         self._exchanges = exchanges
-        self._port = port
+        self._address, self._port = address, port
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -27,10 +27,10 @@ class ServedExchange:
         app.router.add_route("*", "/{tail:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, self._address, self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self._port}"
+        self.url = f"http://{self._address}:{self._port}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -42,6 +42,8 @@ class FakeIssuer:
     """The cluster's tokens, with their ends."""
     renewals: int = 0
     given: int = 0
+    client_secret: str = field(default="client's secret", repr=False)
+    """What shows that somebody is the client `client`."""
     away: Answer | None = None
     """What it answers instead."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -63,7 +65,7 @@ class FakeIssuer:
         form = parse_qs(question.body.content.decode()) if question.body else {}
         if urlsplit(question.url).path == "/renew":
             return self._renew(form)
-        client = form.get("client_secret") == ["client's secret"] and form.get("client_id") == ["client"]
+        client = form.get("client_secret") == [self.client_secret] and form.get("client_id") == ["client"]
         if not client and (question.bearer != self.access or self._ended(self.access)):
             return Answer(401)
         return self._give()

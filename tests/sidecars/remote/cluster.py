@@ -17,23 +17,6 @@ exec python3 -m http.server --bind 127.0.0.1 "$RENKU_SESSION_PORT"
 """
 
 
-class DiskFiles:
-    """Implements `Files` on this machine's disk, at the same paths."""
-
-    def make_folder(self, path: str) -> None:
-        Path(path).mkdir(parents=True, exist_ok=True)
-
-    def set_mode(self, path: str, mode: str) -> None:
-        Path(path).chmod(int(mode, 8))
-
-    def write(self, path: str, content: bytes) -> None:
-        Path(path).write_bytes(content)
-
-    def read(self, path: str) -> tuple[bytes, int] | None:
-        file = Path(path)
-        return (file.read_bytes(), file.stat().st_ino) if file.is_file() else None
-
-
 class BashScheduler(MemoryScheduler):
     """Implements `Scheduler`: a job starts at once, as a process group of its own. `folder` gets what it needs."""
 

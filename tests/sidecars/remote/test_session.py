@@ -13,8 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from amalthea.testing.disk import DiskFiles
 from amalthea.testing.waiting import eventually
-from tests.sidecars.remote.cluster import BashScheduler, DiskFiles
+from tests.sidecars.remote.cluster import BashScheduler
 from tests.sidecars.remote.pod import Pod, ended, free_port
 from tests.support import sidecars
 

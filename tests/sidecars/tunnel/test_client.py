@@ -1,6 +1,8 @@
 """The client on the other machine: it finds its way, comes back after every failure, and gives its secret to nobody."""
 
 import asyncio
+import random
+import socket
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from amalthea.sidecars.tunnel.claim import FIRST, LAST, claim
 from amalthea.testing.waiting import eventually
 from tests.sidecars.tunnel.conftest import Dial, Listen
 from tests.sidecars.tunnel.ends import MEBIBYTE, SECRET, Front, asks, connect, open_port, pattern
@@ -47,6 +50,39 @@ async def test_a_few_requests_wait_and_each_that_is_taken_is_replaced(listen: Li
     assert await server.stop() == 0
     (ending,) = server.told("the tunnel ends")
     assert (ending["waiting"], ending["open"]) == (3, 20)
+
+
+async def test_a_free_port_is_chosen_for_the_session_that_no_other_client_is_given(
+    listen: Listen, dial: Dial, tmp_path: Path
+) -> None:
+    server, far = await listen(), [free_port(), free_port()]
+    files = [tmp_path / "ports-0", tmp_path / "ports-1"]
+    for port, file in zip(far, files, strict=True):
+        dial(server.url, "--reverse", f"{port}:0", "--ports-file", str(file))
+    await eventually(lambda: all(file.exists() for file in files))
+    found = [file.read_text().split() for file in files]
+    assert [pair[0] for pair in found] == [str(port) for port in far]
+    near = [int(pair[1]) for pair in found]
+    assert len(set(near)) == 2
+    front = Front()
+    await front.start(near[1])
+    assert await asks(far[1], b"give 1\n") == b"\0"
+    await front.stop()
+    assert all(FIRST <= port <= LAST for port in near)
+
+
+def test_ports_that_others_were_given_or_listen_at_are_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "randrange", lambda _: 0)
+    first, held = claim()
+    with held, socket.socket() as listener:
+        listener.bind(("127.0.0.1", first + 1))
+        listener.listen()
+        second, other = claim()
+        other.close()
+        assert second > first + 1
+    again, held = claim()
+    held.close()
+    assert again == first
 
 
 async def test_the_session_survives_a_restart_of_the_server(listen: Listen, dial: Dial, front: Front) -> None:
@@ -113,7 +149,8 @@ def test_no_other_program_of_the_user_can_read_the_memory_that_the_secret_is_rea
     told = tmp_path / "told"
     code = (
         "import ctypes, sys; from pathlib import Path; from amalthea.sidecars.tunnel import client\n"
-        "client._secret = lambda _: exit(Path(sys.argv[1]).write_text(str(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))))\n"
+        "told = lambda _: exit(Path(sys.argv[1]).write_text(str(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))))\n"
+        "client.take_secret = told\n"
         "client.main(['--secret-file', 'x', 'http://127.0.0.1:1/'])"
     )
     subprocess.run([sys.executable, "-c", code, told], check=False, stderr=subprocess.DEVNULL, timeout=20)

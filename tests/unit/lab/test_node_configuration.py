@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from lab import addons, containerd, kubelet, layout, node
 from lab.layout import Layout
@@ -110,7 +111,21 @@ def test_pods_are_reached_from_this_machine_only() -> None:
 def test_sessions_can_be_opened_from_this_machine_only() -> None:
     daemon = addons.traefik(Path("/bin/traefik"), Path("/kubeconfig"), 8080)
     assert "--entrypoints.web.address=127.0.0.1:8080" in daemon.argv
+    secure = addons.entry_over_tls(8443, Path("/certificate"))
+    assert secure["entrypoints.websecure.address"] == "127.0.0.1:8443"
     assert daemon.environment == {"KUBECONFIG": "/kubeconfig"}
+
+
+def test_the_entry_over_tls_has_an_authority_that_vouches_for_nothing_else(tmp_path: Path) -> None:
+    made = Layout(state=tmp_path)
+    made.configuration.mkdir()
+    told = json.loads(addons.certificate(made).read_text())["tls"]["stores"]["default"]["defaultCertificate"]
+    authority = x509.load_pem_x509_certificate((made.entry / "ca.crt").read_bytes())
+    shown = x509.load_pem_x509_certificate(Path(told["certFile"]).read_bytes())
+    shown.verify_directly_issued_by(authority)
+    names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "*.localhost"]
+    assert Path(told["keyFile"]).stat().st_mode & 0o077 == 0
 
 
 def test_there_is_one_default_storage_class_and_the_one_of_data_sources() -> None:
@@ -153,3 +168,5 @@ def test_another_port_for_sessions_can_be_chosen(monkeypatch: pytest.MonkeyPatch
     assert layout.http_port() == 80
     monkeypatch.setenv(layout.HTTP_PORT_VARIABLE, "8080")
     assert layout.http_port() == 8080
+    monkeypatch.setenv(layout.HTTPS_PORT_VARIABLE, "")
+    assert layout.https_port() == 8443

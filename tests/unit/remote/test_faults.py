@@ -86,6 +86,25 @@ async def test_a_job_that_may_not_be_looked_for_is_not_given_up() -> None:
     assert await session.stop() == ""
 
 
+@pytest.mark.parametrize("acts", [False, True], ids=["not done", "done all the same"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "Batch job submission failed: Socket timed out on send/recv operation",
+    ],
+)
+async def test_a_scheduler_that_is_away_refuses_nothing(said: str, acts: bool) -> None:
+    site = Site()
+    site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=acts)
+    session = Running(site, await site.controller())
+    await site.clock.advance(60)
+    [job] = site.scheduler.all
+    assert site.volume.state.job_id == job.id
+    assert session.controller.standing.phase is not Phase.FAILED
+    assert await session.stop() == ""
+
+
 REFUSED = {
     "400": error(400, "Invalid account."),
     "403 quota": error(403, "QOSMaxSubmitJobPerUserLimit"),

@@ -148,7 +148,7 @@ def test_an_address_that_is_none_is_named(url: str) -> None:
 
 def test_the_secrets_are_hidden_from_the_container_although_the_disk_is_mounted() -> None:
     disks = (disk("/scratch"), disk("/users", "users"), disk("/store", "store"), disk("/old", "archive"))
-    told = tomllib.loads(script.container('a"b\\ü', "/scratch/s", disks).decode())
+    told = tomllib.loads(script.container('a"b\\ü', script.mounts("/scratch/s", disks), "/scratch/s/work").decode())
     assert told["image"] == 'a"b\\ü'
     assert told["workdir"] == "/scratch/s/work"
     assert told["mounts"] == [

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from amalthea.remote.firecrest import environment, script
+from amalthea.remote.firecrest import environment, launch, script
+from amalthea.remote.firecrest.launch import Mount, Place
+from amalthea.remote.firecrest.settings import FirecrestSettings, Program, Runtime
 
 ODD = {
     "COMMA": "a,b,c",
@@ -31,7 +34,7 @@ pathlib.Path("client.txt").write_text("\\n".join(arguments))
 pathlib.Path(arguments[arguments.index("--secret-file") + 1]).unlink()
 if os.environ.get("TUNNEL_FAILS"):
     sys.exit("no tunnel today")
-pathlib.Path("logs/ports").write_text("65480 40001\\n65481 40002\\n")
+pathlib.Path("logs/ports").write_text("8000 20123\\n65480 40001\\n65481 40002\\n")
 signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path("client-ended").touch(), sys.exit(0)))
 while True:
     time.sleep(60)
@@ -48,8 +51,25 @@ if os.environ.get("PROGRAM_STAYS"):
     pathlib.Path("srun-started").touch()
     while True:
         time.sleep(60)
+if sys.argv[1] == "/bin/sh":
+    os.execvp(sys.argv[1], sys.argv[1:])
 sys.exit(int(os.environ.get("PROGRAM_EXITS", "0")))
 """
+_RECORDER = f"""\
+#!{sys.executable} -I
+import json, os, pathlib, sys
+pathlib.Path(os.environ["RECORD"]).write_text(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]))
+"""
+WORDS = FirecrestSettings(
+    "",
+    "",
+    program=Program.SPEC,
+    command=("recorder", "--port=$(RENKU_SESSION_PORT)"),
+    args=("it's $(COMMA)", "$(NOBODY) $$(COMMA) $HOME `id` $(a b)", "", "two\nlines"),
+)
+"""A command with all that Kubernetes fills in, and all that a shell would."""
+FILLED_IN = ["--port=20123", "it's a,b,c", "$(NOBODY) $(COMMA) $HOME `id` $(a b)", "", "two\nlines"]
+"""The arguments that the program gets then."""
 
 
 @pytest.fixture
@@ -60,8 +80,14 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/wstunnel_secret").write_text("the tunnel's secret")
     (tmp_path / "tunnel_client.py").write_text(_CLIENT)
-    (tmp_path / script.SCRIPT).write_bytes(script.render(["#SBATCH --nodes=1"]))
+    write_script(tmp_path, FirecrestSettings("", ""))
     return tmp_path
+
+
+def write_script(folder: Path, settings: FirecrestSettings) -> None:
+    place = Place(str(folder), f"{folder}/work", f"{folder}/work", [Mount("/scratch", "/scratch")], ["COMMA", "LINES"])
+    line = launch.command_line(settings, "registry.example.org/lab:1", place)
+    (folder / script.SCRIPT).write_bytes(script.render(["#SBATCH --nodes=1"], line))
 
 
 def start(folder: Path, **env: str) -> "subprocess.Popen[str]":
@@ -122,13 +148,12 @@ def test_neither_secret_nor_variables_are_left_in_a_file_and_the_program_has_no_
 def test_the_program_is_told_where_to_listen_and_the_tunnel_leads_there(folder: Path) -> None:
     start(folder).communicate(timeout=30)
     arguments, env = of_srun(folder)
-    port = env["RENKU_SESSION_PORT"]
     assert arguments == ["--environment", f"{folder}/environment.toml", "--no-container-entrypoint", "sh", "/etc/rc"]
-    assert 20000 <= int(port) < 32000
+    assert env["RENKU_SESSION_PORT"] == "20123"
     assert (env["RENKU_SESSION_IP"], env["RENKU_WORKING_DIR"]) == ("127.0.0.1", f"{folder}/work")
     assert (env["GIT_PROXY_PORT"], env["GIT_PROXY_HEALTH_PORT"]) == ("40001", "40002")
     assert (folder / "client.txt").read_text().split("\n") == [
-        *("--secret-file", "secrets/wstunnel_secret", "--ports-file", "logs/ports", "--reverse", f"8000:{port}"),
+        *("--secret-file", "secrets/wstunnel_secret", "--ports-file", "logs/ports", "--reverse", "8000:0"),
         *("--forward", "0:65480", "--forward", "0:65481"),
         "https://renku.example.org:8443/sessions/mine/__amalthea__/tunnel",
     ]
@@ -161,7 +186,97 @@ def test_a_job_that_runs_again_says_that_its_files_are_used_up(folder: Path) -> 
     assert "this job ran before" in again.stderr
 
 
+def recorder(folder: Path, name: str) -> None:
+    (folder / "bin" / name).write_text(_RECORDER)
+    (folder / "bin" / name).chmod(0o755)
+
+
+def recorded(folder: Path, settings: FirecrestSettings, **env: str) -> tuple[list[str], str, dict[str, str]]:
+    """Run the job, and return what the recorder was started with: arguments, folder and variables."""
+    write_script(folder, settings)
+    job = start(folder, COMMA="a,b,c", RECORD=f"{folder}/record.json", **env)
+    _, said = job.communicate(timeout=30)
+    assert (job.returncode, said) == (0, "")
+    arguments, cwd, seen = json.loads((folder / "record.json").read_text())
+    return arguments, cwd, seen
+
+
+def test_the_plain_host_runs_the_specs_command_with_its_references_filled_in(folder: Path) -> None:
+    recorder(folder, "recorder")
+    arguments, cwd, env = recorded(folder, replace(WORDS, runtime=Runtime.HOST))
+    assert (arguments, cwd) == (FILLED_IN, f"{folder}/work")
+    assert env["COMMA"] == "a,b,c"
+    [*_, words] = of_srun(folder)[0]
+    assert "a,b,c" not in words  # what srun is called with is kept by Slurm's accounting
+
+
+def test_a_folder_that_the_host_does_not_have_is_told_and_nothing_runs_elsewhere(folder: Path) -> None:
+    recorder(folder, "recorder")
+    place = Place(str(folder), f"{folder}/work", "/does/not exist", [], [])
+    line = launch.command_line(replace(WORDS, runtime=Runtime.HOST), "", place)
+    (folder / script.SCRIPT).write_bytes(script.render([], line))
+    job = start(folder, RECORD=f"{folder}/record.json")
+    _, said = job.communicate(timeout=30)
+    assert job.returncode != 0
+    assert "/does/not exist" in said
+    assert not (folder / "record.json").exists()
+
+
+@pytest.mark.parametrize("runs", ["the spec's command", "the image with the spec's arguments", "the image"])
+def test_apptainer_gets_every_argument(runs: str, folder: Path) -> None:
+    recorder(folder, "apptainer")
+    given, call, words = {
+        "the spec's command": (WORDS, "exec", ["recorder", *FILLED_IN]),
+        "the image with the spec's arguments": (replace(WORDS, command=()), "run", FILLED_IN[1:]),
+        "the image": (replace(WORDS, program=Program.IMAGE), "run", []),
+    }[runs]
+    nodes = f"{folder}/bin:{os.environ['PATH']}"
+    arguments, _, env = recorded(folder, replace(given, runtime=Runtime.APPTAINER), PATH="/opt/conda/bin")
+    work = f"{folder}/work"
+    assert arguments == [
+        *(call, "--bind", "/scratch:/scratch", "--home", work, "--pwd", work, "--writable-tmpfs"),
+        *("docker://registry.example.org/lab:1", *words),
+    ]
+    assert (env["PATH"], env["APPTAINERENV_PATH"]) == (nodes, "/opt/conda/bin")
+
+
+@pytest.mark.parametrize("program", [Program.IMAGE, Program.SPEC])
+def test_pyxis_gets_every_argument(program: Program, folder: Path) -> None:
+    write_script(folder, replace(WORDS, runtime=Runtime.PYXIS, program=program))
+    start(folder).communicate(timeout=30)
+    arguments, _ = of_srun(folder)
+    assert arguments[:6] == [
+        "--container-image=registry.example.org#lab:1",
+        "--container-mounts=/scratch:/scratch",
+        f"--container-workdir={folder}/work",
+        "--container-env=COMMA,LINES",
+        "--no-container-mount-home",
+        "--no-container-entrypoint",
+    ]
+    assert as_run(arguments[6:], folder) == (["sh", "/etc/rc"] if program is Program.IMAGE else FILLED_IN)
+
+
+def test_the_container_engine_runs_the_specs_command_where_that_is_wanted(folder: Path) -> None:
+    write_script(folder, WORDS)
+    start(folder).communicate(timeout=30)
+    arguments, _ = of_srun(folder)
+    assert arguments[:3] == ["--environment", f"{folder}/environment.toml", "--no-container-entrypoint"]
+    assert as_run(arguments[3:], folder) == FILLED_IN
+
+
+def as_run(words: list[str], folder: Path) -> list[str]:
+    """Return what a shell in the container would start the recorder with; the words as they are if it is not there."""
+    if words[:2] != ["sh", "-c"]:
+        return words
+    recorder(folder, "recorder")
+    env = {"PATH": f"{folder}/bin:/usr/bin:/bin", "RECORD": f"{folder}/record.json"}
+    seen = env | {"COMMA": "a,b,c", "RENKU_SESSION_PORT": "20123"}
+    subprocess.run(words, env=seen, check=True, timeout=30)
+    arguments: list[str] = json.loads((folder / "record.json").read_text())[0]
+    return arguments
+
+
 def test_slurms_lines_come_right_after_the_first() -> None:
-    assert script.render(["#SBATCH --nodes=1", "#SBATCH --mem=1M"]).startswith(
+    assert script.render(["#SBATCH --nodes=1", "#SBATCH --mem=1M"], ["srun"]).startswith(
         b"#!/bin/bash\n#SBATCH --nodes=1\n#SBATCH --mem=1M\n#"
     )

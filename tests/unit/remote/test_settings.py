@@ -66,7 +66,7 @@ def test_nothing_secret_is_shown() -> None:
         *("auth-renku-access-token", "auth-renku-refresh-token", "auth-renku-client-secret"),
         *("auth-firecrest-client-secret", "auth-runai-client-secret"),
     } == SECRETS
-    assert len(FLAGS) == 22
+    assert len(FLAGS) == 24
 
 
 @pytest.mark.parametrize(

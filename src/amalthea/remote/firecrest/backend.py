@@ -14,7 +14,7 @@ from amalthea.remote.firecrest import states
 from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client, Order
 from amalthea.remote.firecrest.logs import Logs, Stream
-from amalthea.remote.firecrest.preparing import Preparation
+from amalthea.remote.firecrest.preparing import Laid, Preparation
 from amalthea.remote.journal import JournalError, State
 from amalthea.remote.port import Phase, Report, Surroundings
 from amalthea.remote.submission import LOOKS, Submission
@@ -53,7 +53,7 @@ class FirecrestBackend:
         self._clock, self._chance, self._journal = around.clock, around.chance, around.journal
         self._logs = Logs(parts.client, around.print_lines)
         self._job_id = ""
-        self._folder = ""
+        self._laid = Laid()
         self._walltime = parts.preparation.settings.walltime > 0
         self._submitting: asyncio.Task[None] | None = None
         self._known_from = 0.0
@@ -80,7 +80,7 @@ class FirecrestBackend:
         return True
 
     async def start(self) -> None:
-        self._folder = await self._parts.preparation.lay_out()
+        self._laid = await self._parts.preparation.lay_out()
         # Whoever breaks the start off has to learn of a job whose number is on its way.
         self._submitting = asyncio.create_task(self._submit())
         await asyncio.shield(self._submitting)
@@ -137,9 +137,9 @@ class FirecrestBackend:
         self._adopt(job_id, State())
 
     async def _submit_once(self) -> str:
-        script = await self._parts.preparation.upload_script(self._folder, walltime=self._walltime)
+        script = await self._parts.preparation.upload_script(self._laid, walltime=self._walltime)
         account = self._parts.preparation.settings.account
-        order = partial(Order, self._folder, script, account)
+        order = partial(Order, self._laid.folder, script, account)
         return await self._parts.submission.submit(lambda name: self._client.submit(order(name)))
 
     def _adopt(self, job_id: str, state: State) -> None:
@@ -154,10 +154,10 @@ class FirecrestBackend:
         except RemoteError as error:
             log.warning("could not ask where the job writes to", extra={"error": str(error)})
             found = Metadata()
-            if not self._folder:
+            if not self._laid.folder:
                 return []
-        out = posixpath.join(self._folder, found.standard_output or f"slurm-{self._job_id}.out")
-        err = posixpath.join(self._folder, found.standard_error or out)
+        out = posixpath.join(self._laid.folder, found.standard_output or f"slurm-{self._job_id}.out")
+        err = posixpath.join(self._laid.folder, found.standard_error or out)
         return _streams(State(stdout_path=out, stderr_path="" if err == out else err))
 
     async def _number(self, state: State) -> str:

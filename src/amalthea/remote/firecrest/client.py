@@ -5,13 +5,15 @@ from urllib.parse import quote
 
 from amalthea.remote import exchange, replies
 from amalthea.remote.caller import ATTEMPTS, Caller
-from amalthea.remote.errors import Refused
+from amalthea.remote.errors import Refused, Unavailable
 from amalthea.remote.exchange import Question
 from amalthea.remote.firecrest import answers
 from amalthea.remote.firecrest.answers import Job
 
 _WINDOW = "7d"
 """Days of jobs to look through; servers before 2.5.7 do not know the parameter and list as many by themselves."""
+_SLURM_IS_AWAY = ("unable to contact slurm controller", "socket timed out", "connection refused", "standby mode")
+"""What sbatch says where it was not heard, or not to the end: the job may be there all the same."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Client:
         """Submit a job and return its number. Asked once: the answer may be lost although the job is there."""
         answer = await self.caller.once(Question("POST", self._jobs(), body=exchange.as_json(order.encode())))
         if answer.status == 500 and (said := replies.message(answer)):
+            if any(each in said.lower() for each in _SLURM_IS_AWAY):
+                raise Unavailable(f"Slurm does not answer: {said}")
             raise Refused(f"The cluster does not take the job: {said}")
         return str(answers.read(answer, answers.Submitted).job_id)
 

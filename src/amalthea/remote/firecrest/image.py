@@ -1,10 +1,13 @@
-"""How enroot spells an image: `#` ends the domain, Docker Hub goes without saying, a digest drops the tag. Pure."""
+"""How container engines spell an image; a digest drops the tag, which some refuse beside it. Pure."""
 
 from amalthea.api.references import DOCKER_HUB, parse
 
 
 def enroot(image: str) -> str:
-    """Return the image as enroot spells it; a text that is no reference passes unchanged."""
+    """Return the image as enroot spells it; a text that is no reference passes unchanged.
+
+    `#` ends the domain, and Docker Hub goes without saying.
+    """
     reference = parse(image)
     if reference is None:
         return image
@@ -14,3 +17,12 @@ def enroot(image: str) -> str:
     path = reference.path
     official = path.startswith("library/") and path.count("/") == 1
     return (path.removeprefix("library/") if official else path) + version
+
+
+def docker(image: str) -> str:
+    """Return the image as Apptainer wants it after `docker://`; a text that is no reference passes unchanged."""
+    reference = parse(image)
+    if reference is None:
+        return image
+    version = f"@{reference.digest}" if reference.digest else f":{reference.tag}"
+    return f"{reference.domain}/{reference.path}{version}"

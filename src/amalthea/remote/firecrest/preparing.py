@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from amalthea.remote.errors import Refused
-from amalthea.remote.firecrest import directives, environment, folder, repositories, script
+from amalthea.remote.firecrest import directives, environment, folder, launch, repositories, script
 from amalthea.remote.firecrest.answers import FileSystem
 from amalthea.remote.firecrest.client import Client
-from amalthea.remote.firecrest.settings import FirecrestSettings
+from amalthea.remote.firecrest.launch import Place
+from amalthea.remote.firecrest.settings import FirecrestSettings, Runtime
 from amalthea.sidecars import trust
 
 log = logging.getLogger("remote.preparing")
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What was laid out: the folder's path, and the command line of the session's program."""
+
+    folder: str = ""
+    launch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -24,8 +33,8 @@ class Preparation:
     settings: FirecrestSettings
     env: Mapping[str, str] = field(repr=False)
 
-    async def lay_out(self) -> str:
-        """Make the folder with all that the job needs but its script, and return its path. Raise RemoteError."""
+    async def lay_out(self) -> Laid:
+        """Make the folder with all that the job needs but its script. Raise RemoteError."""
         file_systems = await self._file_systems()
         user = await self.client.user()
         if not user:
@@ -33,6 +42,8 @@ class Preparation:
         log.info("got username", extra={"username": user})
         path = folder.session_folder(folder.scratch(file_systems), user, self.env)
         log.info("determined session path", extra={"sessionPath": path})
+        place = self._place(path, file_systems)
+        line = launch.command_line(self.settings, self.env.get("REMOTE_SESSION_IMAGE", ""), place)
         secrets = posixpath.join(path, script.SECRETS)
         await self.client.make_folder(secrets)
         await self.client.set_mode(path, "700")  # before anything that is secret
@@ -44,19 +55,30 @@ class Preparation:
         if left_out := environment.left_out(self.env):
             log.warning("variables with these names cannot be passed on", extra={"names": left_out})
         await self.client.upload(secrets, script.VARIABLES, environment.env_file(values))
-        container = script.container(values.get("REMOTE_SESSION_IMAGE", ""), path, file_systems)
-        await self.client.upload(path, script.CONTAINER, container)
+        if self.settings.runtime is Runtime.ENVIRONMENT:
+            container = script.container(values.get("REMOTE_SESSION_IMAGE", ""), place.mounts, place.start)
+            await self.client.upload(path, script.CONTAINER, container)
         await self.client.upload(path, script.TUNNEL_CLIENT, script.tunnel_client())
         if any(self.env.get(name) for name in trust.VARIABLES):
             authorities = await asyncio.to_thread(trust.mounted, self.env)
             await self.client.upload(path, script.TUNNEL_AUTHORITIES, authorities)
-        return path
+        return Laid(path, tuple(line))
 
-    async def upload_script(self, path: str, *, walltime: bool) -> str:
+    async def upload_script(self, laid: Laid, *, walltime: bool) -> str:
         """Write the job's script and return its path; with the session's own time limit or not."""
         lines = directives.directives(self.settings, walltime=walltime)
-        await self.client.upload(path, script.SCRIPT, script.render(lines))
-        return posixpath.join(path, script.SCRIPT)
+        await self.client.upload(laid.folder, script.SCRIPT, script.render(lines, laid.launch))
+        return posixpath.join(laid.folder, script.SCRIPT)
+
+    def _place(self, path: str, file_systems: tuple[FileSystem, ...]) -> Place:
+        work = posixpath.join(path, "work")
+        return Place(
+            path,
+            work,
+            start=launch.working_dir(self.settings, self.env, work),
+            mounts=script.mounts(path, file_systems),
+            variables=sorted({*environment.variables(self.env, []), *script.OWN_VARIABLES}),
+        )
 
     async def _file_systems(self) -> tuple[FileSystem, ...]:
         systems = await self.client.systems()

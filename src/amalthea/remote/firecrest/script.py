@@ -1,12 +1,12 @@
 """The files that run the job: its script, and what the container engine is told. Pure, but for the files it ships."""
 
 import json
-import posixpath
+import shlex
 from collections.abc import Sequence
 from importlib import resources
 
-from amalthea.remote.errors import Refused
 from amalthea.remote.firecrest.answers import FileSystem
+from amalthea.remote.firecrest.launch import Mount
 from amalthea.sidecars.tunnel import bundle
 
 SCRIPT = "session_script.sh"
@@ -16,14 +16,21 @@ TUNNEL_AUTHORITIES = "tunnel_ca.pem"
 SECRET = "wstunnel_secret"  # noqa: S105  (a file's name)
 VARIABLES = "environment.sh"
 SECRETS, EMPTY = "secrets", "empty"
+_LAUNCH = "launch=(false) # the controller writes here what is started\n"
+OWN_VARIABLES = (
+    *("GIT_PROXY_REMOTE_PORT", "GIT_PROXY_HEALTH_REMOTE_PORT", "RENKU_MOUNT_DIR", "RENKU_WORKING_DIR"),
+    *("RENKU_SESSION_IP", "RENKU_SESSION_PORT"),
+)
+"""What the script itself tells the session's program."""
 _MOUNTED = ("scratch", "store")
 
 
-def render(directives: Sequence[str]) -> bytes:
-    """Return the script with these #SBATCH lines, which have to come right after the first line."""
+def render(directives: Sequence[str], launch: Sequence[str]) -> bytes:
+    """Return the script with these #SBATCH lines, which have to come right after the first line, and this command."""
     text = resources.files("amalthea.remote.firecrest").joinpath(SCRIPT).read_text("utf-8")
     first, rest = text.split("\n", 1)
-    return "\n".join((first, *directives, rest)).encode()
+    before, after = rest.split(_LAUNCH)
+    return "\n".join((first, *directives, f"{before}launch=({shlex.join(launch)})\n{after}")).encode()
 
 
 def tunnel_client() -> bytes:
@@ -31,24 +38,23 @@ def tunnel_client() -> bytes:
     return bundle.source().encode()
 
 
-def container(image: str, folder: str, file_systems: Sequence[FileSystem]) -> bytes:
-    """Return what the container engine is told (an EDF, in TOML): the image, and what is mounted.
+def mounts(folder: str, file_systems: Sequence[FileSystem]) -> list[Mount]:
+    """Return what containers see.
 
     The folder lies on the scratch file system, which is mounted: an empty folder hides its `secrets`.
-
-    Raises:
-        Refused: there is no image.
     """
-    if not image:
-        raise Refused("REMOTE_SESSION_IMAGE is not set; the session needs an image.")
-    mounts = [f"{each.path}:{each.path}" for kind in _MOUNTED for each in file_systems if each.data_type == kind]
+    found = [Mount(each.path, each.path) for kind in _MOUNTED for each in file_systems if each.data_type == kind]
     homes = [each.path for each in file_systems if each.data_type == "users"]
-    mounts += [f"{path}:/home{path}:ro" for path in homes[-1:]]
-    mounts += [f"{folder}/{EMPTY}:{folder}/{SECRETS}:ro"]
+    found += [Mount(path, f"/home{path}", read_only=True) for path in homes[-1:]]
+    return [*found, Mount(f"{folder}/{EMPTY}", f"{folder}/{SECRETS}", read_only=True)]
+
+
+def container(image: str, mounted: Sequence[Mount], workdir: str) -> bytes:
+    """Return what the container engine is told (an EDF, in TOML): the image, and what is mounted."""
     lines = [
         f"image = {_quoted(image)}",
-        f"mounts = [{', '.join(map(_quoted, mounts))}]",
-        f"workdir = {_quoted(posixpath.join(folder, 'work'))}",
+        f"mounts = [{', '.join(_quoted(mount.text) for mount in mounted)}]",
+        f"workdir = {_quoted(workdir)}",
         "",
         "[annotations]",
         'com.hooks.cxi.enabled = "false"',

@@ -5,7 +5,8 @@
 #   secrets/environment.sh   the session's variables; deleted once they are read
 #   secrets/wstunnel_secret  what opens the tunnel; the tunnel's client deletes it
 #   tunnel_client.py         the tunnel's client
-#   environment.toml         what the container engine is told
+#   environment.toml         what the container engine is told, where it takes a file
+launch=(false) # the controller writes here what is started
 set -e -o pipefail
 umask 077
 
@@ -29,37 +30,17 @@ SESSION_WORK_DIR="$SESSION_DIR/work"
 echo "SESSION_DIR: $SESSION_DIR"
 echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 
-[ -n "$REMOTE_SESSION_IMAGE" ] || fail "REMOTE_SESSION_IMAGE is not set."
 [ -n "$WSTUNNEL_SERVICE_ADDRESS" ] || fail "RENKU_BASE_URL is not set, so nobody could open the session."
 for tool in python3 srun; do
     command -v "$tool" >/dev/null || fail "$tool is missing on $HOSTNAME."
 done
-if ! nvidia-smi >/dev/null 2>&1; then
+if nvidia-smi >/dev/null 2>&1; then
+    export APPTAINER_NV=1
+else
     export NVIDIA_VISIBLE_DEVICES=void
 fi
 
-# The first port from a place of this job's own on that nobody listens at: jobs that start together do not meet.
-free_port() {
-    python3 -I - "${SLURM_JOB_ID:-$$}" <<'PYTHON'
-import socket, sys
-first, count = 20000, 12000
-start = int(sys.argv[1]) * 7 % count
-for step in range(count):
-    port = first + (start + step) % count
-    with socket.socket() as tried:
-        try:
-            tried.bind(("", port))
-        except OSError:
-            continue
-    print(port)
-    break
-PYTHON
-}
-
-RENKU_SESSION_PORT="$(free_port)"
-[ -n "$RENKU_SESSION_PORT" ] || fail "no port is free on $HOSTNAME."
-export RENKU_SESSION_PORT RENKU_SESSION_REMOTE_PORT
-export RENKU_SESSION_IP=127.0.0.1
+export RENKU_SESSION_REMOTE_PORT RENKU_SESSION_IP=127.0.0.1
 export RENKU_MOUNT_DIR="$SESSION_WORK_DIR" RENKU_WORKING_DIR="$SESSION_WORK_DIR"
 
 authorities=()
@@ -69,7 +50,7 @@ fi
 rm -f logs/ports
 python3 -I tunnel_client.py "${authorities[@]}" \
     --secret-file secrets/wstunnel_secret --ports-file logs/ports \
-    --reverse "$RENKU_SESSION_REMOTE_PORT:$RENKU_SESSION_PORT" --forward 0:65480 --forward 0:65481 \
+    --reverse "$RENKU_SESSION_REMOTE_PORT:0" --forward 0:65480 --forward 0:65481 \
     "$WSTUNNEL_SERVICE_SCHEME://$WSTUNNEL_SERVICE_ADDRESS:$WSTUNNEL_SERVICE_PORT/${WSTUNNEL_PATH_PREFIX#/}" \
     >logs/wstunnel.logs 2>&1 &
 tunnel=$!
@@ -93,6 +74,7 @@ done
 [ -s logs/ports ] || fail "the tunnel's client did not start within 10 seconds."
 while read -r far near; do
     case "$far" in
+        "$RENKU_SESSION_REMOTE_PORT") export RENKU_SESSION_PORT="$near" ;;
         65480) export GIT_PROXY_REMOTE_PORT="$far" GIT_PROXY_PORT="$near" ;;
         65481) export GIT_PROXY_HEALTH_REMOTE_PORT="$far" GIT_PROXY_HEALTH_PORT="$near" ;;
     esac
@@ -134,14 +116,17 @@ fetch_all() {
             echo "Error: could not contact the git proxy" >"work/$repository/ERROR"
         fi
     done <<<"$GIT_REPOSITORIES"
+    echo "The repositories are there, but for what a file ERROR in one of them tells."
 }
 if [ -n "$GIT_REPOSITORIES" ]; then
     fetch_all >logs/git.logs 2>&1 &
 fi
 
-# /etc/rc starts what the image is for, as enroot does.
-srun="$(command -v srun)"
-PATH="$sessions_path" "$srun" --environment "$SESSION_DIR/environment.toml" --no-container-entrypoint sh /etc/rc &
+# A PATH of the session's is for its program; what makes an Apptainer container for that needs the node's.
+export SESSION_NODES_PATH="$nodes_path" APPTAINERENV_PATH="$sessions_path"
+[ "$sessions_path" != "$nodes_path" ] || unset APPTAINERENV_PATH
+launch[0]="$(command -v "${launch[0]}")"
+PATH="$sessions_path" "${launch[@]}" &
 program=$!
 code=0
 wait -n "$program" "$tunnel" || code=$?

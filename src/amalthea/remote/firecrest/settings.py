@@ -1,13 +1,38 @@
 """What FirecREST's part of the controller is told: the settings that it needs, and what is wrong with them. Pure."""
 
+import enum
+import json
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 from amalthea.remote import auth
-from amalthea.remote.settings import Options, SettingsError
+from amalthea.remote.settings import Options, SettingsError, variable_of
+
+_Choice = TypeVar("_Choice", bound=enum.Enum)
 
 _AMOUNTS = ("CPU", "MEMORY", "GPUS")
 _MAX_AGE = "RSC_SESSION_MAX_AGE_SECONDS"
+
+
+class Runtime(enum.Enum):
+    """What the session's program runs in."""
+
+    ENVIRONMENT = "environment"
+    """enroot, by `srun --environment` (the container engine of CSCS)."""
+    PYXIS = "pyxis"
+    """enroot, by `srun --container-image`."""
+    APPTAINER = "apptainer"
+    HOST = "host"
+    """No container: the node itself."""
+
+
+class Program(enum.Enum):
+    """Who says what is run."""
+
+    IMAGE = "image"
+    SPEC = "spec"
+    """The session's `command` and `args`."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +50,12 @@ class FirecrestSettings:
     gpus: str = ""
     walltime: int = 0
     """Minutes after which the session is to end; 0: as the partition says."""
+    runtime: Runtime = Runtime.ENVIRONMENT
+    program: Program = Program.IMAGE
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    """Where the program starts, in the words of the session's spec."""
 
 
 def problem(options: Options) -> str:
@@ -44,6 +75,7 @@ def read(options: Options) -> FirecrestSettings:
         SettingsError: one of them cannot be used.
     """
     forward = options.variable("RSC_FIRECREST_FORWARD_RESOURCE_VALUES").lower() == "true"
+    runtime = _one_of(Runtime, options, "firecrest-runtime") or Runtime.ENVIRONMENT
     cpus, memory, gpus = (options.variable(f"RSC_SESSION_{name}") if forward else "" for name in _AMOUNTS)
     return FirecrestSettings(
         url=options.get("firecrest-api-url").rstrip("/"),
@@ -54,7 +86,38 @@ def read(options: Options) -> FirecrestSettings:
         memory=memory,
         gpus=gpus,
         walltime=_minutes(options.variable(_MAX_AGE)),
+        runtime=runtime,
+        program=_one_of(Program, options, "firecrest-program") or _USUAL.get(runtime, Program.SPEC),
+        command=_words(options, "RSC_SESSION_COMMAND"),
+        args=_words(options, "RSC_SESSION_ARGS"),
+        working_dir=options.variable("RSC_SESSION_WORKING_DIR"),
     )
+
+
+_USUAL = {Runtime.ENVIRONMENT: Program.IMAGE, Runtime.PYXIS: Program.IMAGE}
+"""With enroot the image decides, as with the Go controller."""
+
+
+def _one_of(kinds: type[_Choice], options: Options, flag: str) -> _Choice | None:
+    if not (text := options.get(flag)):
+        return None
+    try:
+        return kinds(text.lower())
+    except ValueError:
+        known = ", ".join(str(each.value) for each in kinds)
+        raise SettingsError(f"{variable_of(flag)} is not known; set it to one of {known}.") from None
+
+
+def _words(options: Options, variable: str) -> tuple[str, ...]:
+    if not (text := options.variable(variable)):
+        return ()
+    try:
+        words = json.loads(text)
+    except ValueError:
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise SettingsError(f'{variable} is not a list of texts; write JSON, such as ["jupyter", "lab"].')
+    return tuple(words)
 
 
 def _minutes(text: str) -> int:

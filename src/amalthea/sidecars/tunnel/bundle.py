@@ -7,7 +7,7 @@ they have in common, and an administrator there can read what runs.
 import re
 from pathlib import Path
 
-MODULES = ("memory", "frames", "halves", "websocket", "dialing", "request", "client")
+MODULES = ("memory", "claim", "frames", "halves", "websocket", "dialing", "arguments", "request", "client")
 """In this order; each uses only those before it."""
 _OURS = re.compile(r"^from amalthea\.[\w.]+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 _HEAD = "#!/usr/bin/env python3\n"

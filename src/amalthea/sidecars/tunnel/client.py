@@ -13,9 +13,10 @@ import signal
 import ssl
 import sys
 import time
-from pathlib import Path
 from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from amalthea.sidecars.tunnel.arguments import parse_flags, parse_pair, take_secret, write_whole
+from amalthea.sidecars.tunnel.claim import claim
 from amalthea.sidecars.tunnel.dialing import Place, UsageError, dial, place
 from amalthea.sidecars.tunnel.halves import Stream
 from amalthea.sidecars.tunnel.memory import close_to_others, keep
@@ -177,7 +178,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     try:
         close_to_others()
         keep()
-        return loop.run_until_complete(_run(loop, _options(arguments)))
+        return loop.run_until_complete(_run(loop, parse_flags(arguments)))
     except UsageError as error:
         sys.stderr.write(f"tunnel: {error}\n")
         return 2
@@ -185,21 +186,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
         loop.close()
 
 
-def _options(arguments: Optional[List[str]]) -> argparse.Namespace:
-    flags = argparse.ArgumentParser(description="Dial in to a session's pod.", allow_abbrev=False)
-    flags.add_argument("url", help="the tunnel's address, https://host/path")
-    flags.add_argument("--secret-file", required=True, help="holds the secret; deleted once it is read")
-    flags.add_argument("--ca-file", help="PEM file of authorities that are believed besides the system's")
-    flags.add_argument("--reverse", action="append", default=[], metavar="FAR:NEAR", help="lead a port of the pod here")
-    flags.add_argument("--forward", action="append", default=[], metavar="NEAR:FAR", help="lead a port here to the pod")
-    flags.add_argument("--ports-file", help="gets a line `FAR NEAR` for each --forward, when all of them are open")
-    flags.add_argument("--waiting", type=int, default=3, help="requests that wait for each port of the pod")
-    return flags.parse_args(arguments)
-
-
 async def _run(loop: asyncio.AbstractEventLoop, given: argparse.Namespace) -> int:
-    reversed_, forwarded = [_ports(text)[::-1] for text in given.reverse], [_ports(text) for text in given.forward]
-    client = Client(loop, place(given.url, given.ca_file), _secret(given.secret_file))
+    claims: List[Any] = []  # open as long as this runs
+    reversed_ = [_near(parse_pair(text), claims) for text in given.reverse]
+    forwarded = [parse_pair(text) for text in given.forward]
+    client = Client(loop, place(given.url, given.ca_file), take_secret(given.secret_file))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
@@ -208,39 +199,22 @@ async def _run(loop: asyncio.AbstractEventLoop, given: argparse.Namespace) -> in
     except OSError as error:
         raise UsageError(f"A port of --forward is taken ({error}); write 0 for a free one.") from None
     if given.ports_file:
-        _write(given.ports_file, "".join(f"{ports.far} {ports.near}\n" for ports in offered))
-    for near, far in reversed_:
+        write_whole(given.ports_file, "".join(f"{ports.far} {ports.near}\n" for ports in reversed_ + offered))
+    for ports in reversed_:
         for _ in range(given.waiting):
-            client.start(client.receive(Ports(near, far)))
+            client.start(client.receive(ports))
     await stopped.wait()
     await client.stop()
     return 0
 
 
-def _ports(text: str) -> Tuple[int, int]:
-    parts = text.split(":")
-    if len(parts) != 2 or not all(part.isdigit() and int(part) < 1 << 16 for part in parts):
-        raise UsageError(f"{text} is not a pair of ports; write one like 8888:8080.")
-    return int(parts[0]), int(parts[1])
-
-
-def _secret(path: str) -> str:
-    try:
-        secret = Path(path).read_text().strip()
-        Path(path).unlink()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read and deleted ({error.strerror}).") from None
-    if not secret or not secret.isprintable():
-        raise UsageError(f"{path} holds no secret; write it alone.")
-    return secret
-
-
-def _write(path: str, text: str) -> None:
-    """Write a file that is there as a whole or not at all, for this user only."""
-    new = Path(path + ".new")
-    new.touch(mode=0o600)
-    new.write_text(text)
-    new.rename(path)
+def _near(reverse: Tuple[int, int], claims: List[Any]) -> Ports:
+    """Return the ports of --reverse, with a free one for 0."""
+    far, near = reverse
+    if not near:
+        near, held = claim()
+        claims.append(held)
+    return Ports(near, far)
 
 
 if __name__ == "__main__":

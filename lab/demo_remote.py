@@ -1,0 +1,117 @@
+"""`make demo-remote`: a session whose program runs as a job of a real Slurm on this machine, seen through its door.
+
+The cluster and the operator are those of `make demo`. The job's page comes through the tunnel that it opens.
+"""
+
+import json
+import sys
+import time
+
+from lab import admin, image_loaders
+from lab.admin import Admin, CommandError
+from lab.demo import NAMESPACE, REMEDY, install
+from lab.demo_session import DemoError, DemoSession
+from lab.gobuild import BuildError
+from lab.images import PROJECT
+from lab.process import DaemonError
+from lab.progress import Progress, duration
+from lab.release import Release
+from lab.slurm.cluster import SlurmError
+from lab.slurm.site import Site, of_the_node
+from lab.state import BusyError
+from lab.system import MachineError
+
+SAMPLE = PROJECT / "config" / "samples" / "remote" / "01-page.yaml"
+_AUTHORITY = "/etc/computing-site/ca.crt"
+"""Where the sample mounts it."""
+
+BEFOREHAND = """\
+A Kubernetes on this machine, our operator on it, a Slurm beside it, and a session that runs as a job of that Slurm.
+The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and all images are built here.
+"""
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    progress = Progress()
+    progress.say(BEFOREHAND)
+    started = time.monotonic()
+    try:
+        cluster, session, site = run(progress)
+    except (BuildError, BusyError, CommandError, DaemonError, DemoError, MachineError, SlurmError) as error:
+        remedy = REMEDY.replace("make demo", "make demo-remote")
+        progress.say(f"\nThe demo did not get through. {error}\n\n{remedy}")
+        return 1
+    except KeyboardInterrupt:
+        progress.say("\nStopped. `make demo-remote` once more goes on where this one stopped; make lab-down ends all.")
+        return 130
+    print(farewell(cluster, session, site, time.monotonic() - started))
+    return 0
+
+
+def run(progress: Progress) -> tuple[Admin, DemoSession, Site]:
+    """Do everything up to a page that answers.
+
+    Raise BuildError, BusyError, CommandError, DaemonError, DemoError, MachineError or SlurmError.
+    """
+    cluster = admin.up(progress)
+    if cluster.profile != "full":
+        raise DemoError("Pods of a kind cluster do not reach a Slurm of this machine. Take it down: make lab-down.")
+    image_loaders.load((), progress)
+    with progress.step("Installing the operator with Helm"):
+        install(Release(cluster, NAMESPACE))
+    site = of_the_node()
+    site.up(progress)
+    session = DemoSession(cluster, NAMESPACE, SAMPLE, variables={"RENKU_BASE_URL": address(cluster)})
+    for name, content in secrets(cluster, site).items():
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": content}
+        place = (f"--namespace={NAMESPACE}", "--server-side", "--filename=-")
+        cluster.kubectl("apply", *place, stdin=json.dumps(manifest))
+    session.apply()
+    with progress.step("Starting the job (half a minute: its page must have answered five times in a row)") as step:
+        session.wait_until_running(step)
+    with progress.step("Waiting for its page to answer"):
+        session.wait_for_page()
+    return cluster, session, site
+
+
+def address(cluster: Admin) -> str:
+    """Return where the job dials in."""
+    return f"https://localhost:{cluster.https_port}"
+
+
+def secrets(cluster: Admin, site: Site) -> dict[str, dict[str, str]]:
+    """Return what the secrets hold that the sample refers to, by their names."""
+    return {
+        "computing-site": site.variables() | {"SSL_CERT_FILE": _AUTHORITY},
+        "computing-site-ca": {"ca.crt": cluster.authority},
+    }
+
+
+def farewell(cluster: Admin, session: DemoSession, site: Site, seconds: float) -> str:
+    """Return what the user is told at the end: the address, and what to do next."""
+    kubectl = f"kubectl -n {session.namespace}"
+    patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
+    return f"""
+The job runs, after {duration(seconds)}. Open it in a browser on this machine, and show it your key:
+
+  {session.url}
+  {session.key}
+
+For what follows, let your shell know the cluster and Slurm:
+
+  export KUBECONFIG={cluster.kubeconfig} PATH={cluster.kubectl_path.parent}:$PATH
+  export SLURM_CONF={site.slurm.layout.configuration}
+
+See it        {kubectl} get amaltheasessions
+See its job   sacct --allocations
+Pause it      {patch} '{{"spec": {{"hibernated": true}}}}'
+Resume it     {patch} '{{"spec": {{"hibernated": false}}}}'
+Delete it     {kubectl} delete amaltheasession {session.name}
+Stop all      make lab-down
+
+The session's folder on the site is below {site.scratch}. How all this works: docs/remote.md."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
