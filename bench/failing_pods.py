@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -65,12 +66,20 @@ def _conditions(status: Status, at: str, ready: str) -> list[dict[str, str]]:
     return [*others, *own]
 
 
+@dataclass(frozen=True)
+class _Pod:
+    path: str
+    uid: str
+    status: Status
+
+
 class FailingPods:
     """Makes one pod after the other fail, and well again."""
 
     def __init__(self, api: Api, sessions: Sequence[str]) -> None:
         self._api = api
         self._sessions = sessions
+        self._turns = itertools.cycle(sessions)
         self.crashes = 0
         self.evictions = 0
 
@@ -78,41 +87,43 @@ class FailingPods:
         """Have another pod fail each `every` seconds, for so long; then all are well."""
         begun = time.monotonic()
         async with asyncio.TaskGroup() as failing:
-            for number, session in enumerate(itertools.cycle(self._sessions)):
+            for act in itertools.cycle((self._crash, self._evict)):
                 await asyncio.sleep(every)
                 if time.monotonic() - begun > seconds - CRASHED_FOR:
                     return
-                failing.create_task(self._fail(f"{session}-0", number))
+                if (pod := await asyncio.to_thread(self._next)) is not None:
+                    failing.create_task(act(pod))
 
-    async def _fail(self, pod: str, number: int) -> None:
-        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod}"
-        if (found := await asyncio.to_thread(self._running, path)) is None:
-            return
-        uid, status = found
-        if number % 2:
-            self.evictions += await asyncio.to_thread(self._write, path, uid, evicted(status, _now()))
-            return
-        broken = crashed(status, _now())
-        if await asyncio.to_thread(self._write, path, uid, broken):
+    async def _crash(self, pod: _Pod) -> None:
+        broken = crashed(pod.status, _now())
+        if await asyncio.to_thread(self._write, pod, broken):
             self.crashes += 1
             await asyncio.sleep(CRASHED_FOR)
-            await asyncio.to_thread(self._write, path, uid, recovered({**status, **broken}, _now()))
+            await asyncio.to_thread(self._write, pod, recovered({**pod.status, **broken}, _now()))
 
-    def _running(self, path: str) -> tuple[str, Status] | None:
-        """Return the UID and the status of a pod that runs, and is to go on."""
+    async def _evict(self, pod: _Pod) -> None:
+        self.evictions += await asyncio.to_thread(self._write, pod, evicted(pod.status, _now()))
+
+    def _next(self) -> _Pod | None:
+        """Return the pod of the next session that has one which is well; None if there is none."""
+        sessions = itertools.islice(self._turns, len(self._sessions))
+        return next(filter(None, map(self._well, sessions)), None)
+
+    def _well(self, session: str) -> _Pod | None:
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{session}-0"
         try:
-            pod = self._api.get(path)
+            found = self._api.get(path)
         except ApiError as error:
             _expect_gone(error)
             return None
-        metadata, status = pod["metadata"], pod["status"]
-        runs = status.get("phase") == "Running" and "deletionTimestamp" not in metadata
-        return (metadata["uid"], status) if runs else None
+        metadata, status = found["metadata"], found["status"]
+        ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions", ()))
+        return _Pod(path, metadata["uid"], status) if ready and "deletionTimestamp" not in metadata else None
 
-    def _write(self, path: str, uid: str, status: Status) -> bool:
+    def _write(self, pod: _Pod, status: Status) -> bool:
         """Write the status of a pod; return whether it is still there, and no other one of its name."""
         try:
-            self._api.patch(f"{path}/status", {"metadata": {"uid": uid}, "status": status})
+            self._api.patch(f"{pod.path}/status", {"metadata": {"uid": pod.uid}, "status": status})
         except ApiError as error:
             _expect_gone(error)
             return False

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeAlias
 
-from amalthea.engine import slots
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, Stale, Unavailable
 from amalthea.engine.queue import WorkQueue
-from amalthea.engine.slots import Slot
+from amalthea.engine.slots import Slot, Slots
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """The least until a wake-up: one that lies in the past, and that looking does not move, must not become a hot loop."""
@@ -44,17 +43,17 @@ class ControllerObserver(Protocol):
 
 
 class Controller:
-    """Runs ``reconcile`` on the queue's keys, ``workers`` at a time, not counting those that take long.
+    """Runs ``reconcile`` on the queue's keys, so many at a time as there are ``slots``, not counting what takes long.
 
-    The queue bounds those that are known to take long, and ``amalthea.kube.transport`` the requests of all.
+    The queue bounds those that are known to take long, and ``amalthea.kube.crowd`` the requests of all.
     """
 
     def __init__(
-        self, queue: WorkQueue, reconcile: Reconcile, workers: int, clock: Clock, observer: ControllerObserver
+        self, queue: WorkQueue, reconcile: Reconcile, slots: Slots, clock: Clock, observer: ControllerObserver
     ) -> None:
         self._queue = queue
         self._reconcile = reconcile
-        self._slots = slots.Slots(workers, clock, slots.PATIENCE)
+        self._slots = slots
         self._clock = clock
         self._observer = observer
         self._in_flight: set[asyncio.Task[None]] = set()

@@ -1,32 +1,44 @@
 """So many at a time, and none holds up the others for long: what takes too long gives its place away and goes on.
 
 Used for passes over sessions (``controller.py``) and for requests (``amalthea.kube.transport``): a webhook that hangs
-for half a minute must not leave the others without a worker or a connection. The transport bounds how many go on.
+for half a minute must not leave the others without a worker or a connection. ``amalthea.kube.crowd`` bounds how many
+go on, and tells whether all are slow.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 from amalthea.engine.ports import Cancellable, Clock
 
 PATIENCE = 1.0
 """Seconds after which a pass gives its place away. One with all its writes takes a tenth of that where all is well."""
 
+AllSlow: TypeAlias = Callable[[], bool]
+"""Tells whether everything takes long, not this alone: then more at a time would only make it slower."""
+
 
 class Slot:
     """A place that was taken."""
 
-    def __init__(self, free: asyncio.Semaphore, clock: Clock, patience: float) -> None:
+    def __init__(self, free: asyncio.Semaphore, clock: Clock, patience: float, all_slow: AllSlow) -> None:
         self._free = free
         self._clock = clock
         self._patience = patience
+        self._all_slow = all_slow
         self._held = True
         self._alarm: Cancellable | None = None
 
     def begin(self) -> None:
         """Begin what the place is for: its time runs."""
-        self._alarm = self._clock.call_at(self._clock.monotonic() + self._patience, self.give_back)
+        self._alarm = self._clock.call_at(self._clock.monotonic() + self._patience, self._give_away)
+
+    def _give_away(self) -> None:
+        if self._all_slow():
+            self.begin()
+        else:
+            self.give_back()
 
     def give_back(self) -> None:
         """Give the place back, unless that has been done."""
@@ -38,17 +50,18 @@ class Slot:
 
 
 class Slots:
-    """So many places, each for ``patience`` seconds at most."""
+    """So many places, each for ``patience`` seconds at most, and for longer while everything is slow."""
 
-    def __init__(self, count: int, clock: Clock, patience: float) -> None:
+    def __init__(self, count: int, clock: Clock, patience: float, all_slow: AllSlow) -> None:
         self._free = asyncio.Semaphore(count)
         self._clock = clock
         self._patience = patience
+        self._all_slow = all_slow
 
     async def take(self) -> Slot:
         """Wait for a place."""
         await self._free.acquire()
-        return Slot(self._free, self._clock, self._patience)
+        return Slot(self._free, self._clock, self._patience, self._all_slow)
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:

@@ -21,20 +21,12 @@ from yarl import URL
 from amalthea import __version__
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import Answer
-from amalthea.engine.slots import Slots
 from amalthea.kube import errors
 from amalthea.kube.config import Config
+from amalthea.kube.crowd import Crowd
 
 TIME_LIMIT = 30.0
 """Seconds for a request and its whole answer."""
-
-PATIENCE = 0.25
-"""Seconds after which a request gives its place in the pool away. Shorter than that of a pass, which may make half a
-dozen requests: if all of them hang, those of other sessions find a place all the same."""
-
-MOST = 192
-"""Requests under way at once, those that hang included: each takes a tenth of a MiB. Beyond that the oldest one is
-given up as if its time were over, so that a crowd that hangs takes neither the memory nor the place of anybody else."""
 
 _NO_LIMITS = aiohttp.ClientTimeout(total=None)
 
@@ -90,8 +82,7 @@ class Transport:
         self._config = config
         self._observer = observer
         self._date_observer = date_observer
-        self._slots = Slots(pool, SystemClock(), PATIENCE)
-        self._under_way: dict[asyncio.Timeout, None] = {}  # the oldest first
+        self._crowd = Crowd(pool, SystemClock())
         self._requests: aiohttp.ClientSession
         self._streams: aiohttp.ClientSession
 
@@ -104,6 +95,10 @@ class Transport:
         await self._requests.close()
         await self._streams.close()
 
+    def slow(self) -> bool:
+        """Tell whether the server is slow to everybody."""
+        return self._crowd.slow()
+
     async def send(self, request: Request) -> bytes:
         """Return the answer's body, within TIME_LIMIT once it is sent, or sooner in a crowd; raise ``errors.ApiError``.
 
@@ -111,29 +106,10 @@ class Transport:
         DELETE whose connection broke before any answer.
         """
         try:
-            async with (
-                self._slots.one(),
-                self._in_time(),
-                self._exchange(self._requests, request, _NO_LIMITS) as response,
-            ):
+            async with self._crowd.one(TIME_LIMIT), self._exchange(self._requests, request, _NO_LIMITS) as response:
                 return await response.read()
         except TimeoutError as error:
             raise errors.unreachable(str(request), error) from None
-
-    @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """Raise TimeoutError in the body after TIME_LIMIT, or once it is the oldest of too many."""
-        async with asyncio.timeout(TIME_LIMIT) as limit:
-            self._under_way[limit] = None
-            if len(self._under_way) > MOST:
-                oldest = next(iter(self._under_way))
-                del self._under_way[oldest]
-                if not oldest.expired():
-                    oldest.reschedule(asyncio.get_running_loop().time())
-            try:
-                yield
-            finally:
-                self._under_way.pop(limit, None)
 
     @asynccontextmanager
     async def stream(self, request: Request, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:

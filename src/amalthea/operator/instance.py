@@ -13,6 +13,7 @@ from ulid import ULID
 from amalthea.api import names
 from amalthea.api.settings import Settings
 from amalthea.build.secret import draw
+from amalthea.engine import slots
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
@@ -21,9 +22,9 @@ from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
+from amalthea.kube.crowd import MOST
 from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
-from amalthea.kube.transport import MOST
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
 from amalthea.operator import observers, process
@@ -104,7 +105,8 @@ class Operator:
         self._reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
-        self._controller = Controller(self.queue, reconcile, settings.workers, self.clock, observers.Working(metrics))
+        places = slots.Slots(settings.workers, self.clock, slots.PATIENCE, client.transport.slow)
+        self._controller = Controller(self.queue, reconcile, places, self.clock, observers.Working(metrics))
 
     def _wake(self, key: Key, priority: Priority) -> None:
         """Have a session looked at. One that goes while another leads is forgotten: its key would wait for ever."""

@@ -11,6 +11,7 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Stale, Unavailable
 from amalthea.engine.queue import WorkQueue
+from amalthea.engine.slots import PATIENCE, Slots
 from amalthea.testing.clock import START, FakeClock
 from tests.unit.engine.things import Half, WorkTold
 
@@ -28,7 +29,8 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.clock, Backoff(Half(), base=1.0, factor=2.0, cap=8.0))
-        self.controller = Controller(self.queue, self.work, self.workers, self.clock, self.told)
+        slots = Slots(self.workers, self.clock, PATIENCE, lambda: False)
+        self.controller = Controller(self.queue, self.work, slots, self.clock, self.told)
 
     async def ends(self, running: asyncio.Task[None]) -> None:
         self.controller.stop(grace=0)

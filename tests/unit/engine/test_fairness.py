@@ -12,7 +12,7 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Unavailable
 from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.slots import PATIENCE
+from amalthea.engine.slots import PATIENCE, Slots
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.things import Half, WorkTold
 
@@ -220,10 +220,12 @@ class World:
 
     clock: FakeClock = field(default_factory=FakeClock)
     looked_at: dict[Key, float] = field(default_factory=dict)
+    all_slow: bool = False
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), ROOM)
-        controller = Controller(self.queue, self._work, WORKERS, self.clock, WorkTold())
+        slots = Slots(WORKERS, self.clock, PATIENCE, lambda: self.all_slow)
+        controller = Controller(self.queue, self._work, slots, self.clock, WorkTold())
         self.running = asyncio.create_task(controller.run())
 
     async def _work(self, key: Key) -> Result:
@@ -258,6 +260,20 @@ async def test_a_webhook_that_hangs_holds_up_nobody_elses_session(spaces: int, s
         waits.append(await world.wait_of(("other", f"s{number}")))
         await world.clock.advance(2.7)
     assert max(waits) <= turns * PATIENCE + 0.11
+    world.running.cancel()
+    await asyncio.wait({world.running})
+
+
+async def test_where_all_is_slow_no_more_is_begun_than_there_are_workers() -> None:
+    """An API server that can do no more would only become slower."""
+    world = World(all_slow=True)
+    for number in range(100):
+        world.queue.add(("team", f"hangs-{number}"), USER)
+    await world.clock.advance(20)
+    assert world.queue.depth == 100 - WORKERS
+    world.all_slow = False
+    await world.clock.advance(PATIENCE)
+    assert world.queue.depth == 100 - 2 * WORKERS
     world.running.cancel()
     await asyncio.wait({world.running})
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from amalthea import __version__
 from amalthea.engine.ports import Expired, Refused, Stale, Unavailable
 from amalthea.engine.server_time import Answer
-from amalthea.kube import errors, transport
+from amalthea.kube import crowd, errors, transport
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.config import Config
 from amalthea.kube.resource import Resource, Selection
@@ -126,7 +126,7 @@ async def test_a_burst_waits_for_connections_and_requests_that_hang_hold_none(
     """A webhook that never answers must not keep the operator from its other requests."""
     api.objects.create("v1/configmaps", "ns", {"metadata": {"name": KEY[1]}})
     api.fail("create", faults.silence(after_headers=False))
-    monkeypatch.setattr(transport, "PATIENCE", 0.3)
+    monkeypatch.setattr(crowd, "PATIENCE", 0.3)
     async with Client(api.config, pool=2) as client:
         burst = [asyncio.create_task(client.create(CONFIG_MAPS, "ns", {}, dict)) for _ in range(5)]
         await eventually(lambda: len(api.asked) == 2)
@@ -142,21 +142,21 @@ async def test_a_crowd_that_hangs_takes_neither_memory_nor_time_of_others(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Webhooks that hang, for more sessions than there is memory for: the oldest requests give way."""
-    monkeypatch.setattr(transport, "PATIENCE", 0.02)
-    monkeypatch.setattr(transport, "MOST", 20)
+    monkeypatch.setattr(crowd, "PATIENCE", 0.02)
+    monkeypatch.setattr(crowd, "MOST", 20)
     counted: list[Call] = []
     api.fail("create", faults.silence(after_headers=False))
     async with Client(api.config, counted.append, pool=4) as client:
-        crowd = [asyncio.create_task(client.create(CONFIG_MAPS, "ns", {}, dict)) for _ in range(50)]
+        many = [asyncio.create_task(client.create(CONFIG_MAPS, "ns", {}, dict)) for _ in range(50)]
         await eventually(lambda: len(api.asked) == 50)
-        await eventually(lambda: sum(each.done() for each in crowd) == 30)
-        assert all(each.done() for each in crowd[:30])
-        assert all(isinstance(each.exception(), errors.Unreachable) for each in crowd[:30])
+        await eventually(lambda: sum(each.done() for each in many) == 30)
+        assert all(each.done() for each in many[:30])
+        assert all(isinstance(each.exception(), errors.Unreachable) for each in many[:30])
         assert [call.status for call in counted] == [0] * 30
         assert (await client.list(CONFIG_MAPS, Selection("ns"), dict)).items == ()
-        for each in crowd:
+        for each in many:
             each.cancel()
-        await asyncio.wait(crowd)
+        await asyncio.wait(many)
 
 
 async def test_a_write_without_an_answer_is_not_repeated(api: FakeApi, client: Client) -> None:

@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.settings import Settings
 from amalthea.engine import slots
 from amalthea.engine.clock import SystemClock
-from amalthea.kube import transport
+from amalthea.kube import crowd
 from amalthea.kube.client import Client
 from amalthea.operator.instance import ROOM, Operator
 from amalthea.telemetry.metrics import OperatorMetrics
@@ -56,8 +56,8 @@ async def test_a_webhook_that_hangs_holds_up_no_session_that_it_does_not_concern
 ) -> None:
     """It hangs for more sessions than there is room for, on Ingresses alone or on all that is made of a session."""
     monkeypatch.setattr(slots, "PATIENCE", 0.1)
-    monkeypatch.setattr(transport, "PATIENCE", 0.025)
-    monkeypatch.setattr(transport, "MOST", CROWD // 2)
+    monkeypatch.setattr(crowd, "PATIENCE", 0.025)
+    monkeypatch.setattr(crowd, "MOST", CROWD // 2)
     hanging: set[asyncio.Task[None] | None] = set()
     most = 0
 
