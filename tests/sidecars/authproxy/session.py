@@ -67,7 +67,7 @@ class Session:
         if path.startswith(b"/raw"):
             writer.write(self.raw)
             return False
-        if field_of(head, "upgrade") == "websocket":
+        if (field_of(head, "upgrade") or "").lower() == "websocket":
             await self._websocket(head, reader, writer)
             return False
         if field_of(head, "expect"):

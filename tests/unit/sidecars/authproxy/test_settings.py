@@ -25,6 +25,8 @@ def read(content: str | None, env: dict[str, str] | None = None) -> Settings:
         f"authproxy:\n  token: {SECRET}\n",
         f'{{"authproxy": {{"token": "{SECRET}"}}}}',
         f"# a comment\nToken: '{SECRET}'  # and one more\n",
+        f"\ufefftoken: {SECRET}\r\n",
+        f"---\r\nauthproxy:\r\n  token: {SECRET}\r\n",
     ],
 )
 def test_the_file_has_its_keys_at_the_top_or_below_authproxy(content: str) -> None:

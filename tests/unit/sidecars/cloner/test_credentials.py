@@ -17,9 +17,11 @@ from lab.pki import Authority
         ('{"username": "me", "password": "a: b"}', Login("me", "a: b")),
         ("privateKey: |\n  k1\n  k2\n", Key("k1\nk2\n")),
         ('privatekey: "k1\\r\\nk2"\npassword: hush\n', Key("k1\nk2\n", "hush")),
+        ("\ufeffusername: me\r\npassword: true\r\n", Login("me", "true")),
+        ("username: 1\npassword: 1.50\n", Login("1", "1.50")),
         ("privateKey: k\npassword:\nknownHosts: h.org ssh-rsa A\n", Key("k\n", "", "h.org ssh-rsa A")),
     ],
-    ids=["login", "digits stay text", "json", "key", "key with password", "known hosts"],
+    ids=["login", "digits stay text", "json", "key", "key with password", "byte order mark", "numbers", "known hosts"],
 )
 def test_credentials_are_read(text: str, credentials: Login | Key) -> None:
     assert read(text, "/secrets/auth") == Access(credentials)

@@ -17,6 +17,12 @@ from amalthea.sidecars.cloner.remote import Remote, likely_folder, parse
         ("https://me:p%40ss@h.org/b", Remote("https://h.org/b", "b", "https://h.org", login=Login("me", "p@ss"))),
         ("https://token@h.org/b", Remote("https://h.org/b", "b", "https://h.org", login=Login("token", ""))),
         ("https://me@evil@h.org/b", Remote("https://h.org/b", "b", "https://h.org", login=Login("me@evil", ""))),
+        (
+            "https://org@dev.azure.com/org/My%20Project/_git/b",
+            Remote(
+                "https://dev.azure.com/org/My%20Project/_git/b", "b", "https://dev.azure.com", login=Login("org", "")
+            ),
+        ),
         ("git@h.org:a/b.git", Remote("git@h.org:a/b.git", "b", is_ssh=True)),
         ("h.org:b", Remote("h.org:b", "b", is_ssh=True)),
         ("ssh://git@h.org:2222/a/b.git", Remote("ssh://git@h.org:2222/a/b.git", "b", is_ssh=True)),
@@ -94,3 +100,21 @@ def test_a_folder_is_named_after_a_path_and_never_after_a_password(text: str, fo
 
 def test_no_password_is_shown() -> None:
     assert "hush" not in repr(parse("https://me:hush@h.org/b", "--remote"))
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "address"),
+    [
+        ("git@h.org:a/b.git", "https://h.org", "https://h.org/a/b.git"),
+        ("git@H.org:/a/b.git", "https://h.org:8443", "https://h.org:8443/a/b.git"),
+        ("ssh://git@h.org:2222/a/b.git", "https://h.org", "https://h.org/a/b.git"),
+        ("git@other.org:a/b.git", "https://h.org", "git@other.org:a/b.git"),
+        ("git@h.org.evil.org:a/b.git", "https://h.org", "git@h.org.evil.org:a/b.git"),
+        ("git@h.org:a/b.git", "", "git@h.org:a/b.git"),
+        ("https://h.org/a/b.git", "https://h.org:8443", "https://h.org/a/b.git"),
+    ],
+)
+def test_an_address_for_ssh_is_one_of_the_web_on_the_same_host_alone(text: str, scope: str, address: str) -> None:
+    known = parse(text, "--remote").over_the_web(scope)
+    assert known.address == address
+    assert known == parse(text, "--remote") or (known.scope, known.is_ssh, known.login) == (scope, False, None)
