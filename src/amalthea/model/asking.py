@@ -49,15 +49,18 @@ def ask_at(observed: Observed, verdict: Idleness | None, pause: Deadline | None,
     return look.at + FRESH if look is not None else None
 
 
-def ask_job_at(observed: Observed) -> datetime | None:
-    """Return when the controller of a remote session is to be asked, at once if that has passed; None for never."""
+def ask_job_at(observed: Observed, now: datetime) -> datetime | None:
+    """Return when the controller of a remote session is to be asked, at once if that has passed; None for never.
+
+    Its start is told by its node, whose clock may be ahead: then nobody waits until that moment comes.
+    """
     job, pod = observed.remote_job, observed.pod
     if job is None or pod is None or pod.leaving or observed.hibernated or observed.deleting:
         return None
     began = readiness.session_started_at(pod)
     if began is None:
         return None
-    first = began + JOB_FIRST
+    first = began + JOB_FIRST if began <= now else now
     match job.look:
         case None:
             return first

@@ -107,7 +107,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         wake_at=min(filter(None, (wake_at, again)), default=None),
         usage_counts=idle is not None,
         ask_door_at=life.ask_door_at,
-        ask_job_at=asking.ask_job_at(observed),
+        ask_job_at=asking.ask_job_at(observed, now),
     )
 
 
@@ -140,7 +140,7 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
 
 def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -> datetime | None:
     """Return when to look again because time alone can change what was reported; None for never."""
-    moments = [changes_at(observed, status, context.now), life.ask_door_at, asking.ask_job_at(observed)]
+    moments = [changes_at(observed, status, context.now), life.ask_door_at, asking.ask_job_at(observed, context.now)]
     if (word := remote_job.known(observed)) is not None and word.ends_at is not None:
         moments += [word.ends_at - context.lead, word.ends_at]
     if life.idleness is not None:

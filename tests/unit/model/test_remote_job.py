@@ -26,7 +26,7 @@ from amalthea.remote import port as remote
 from amalthea.remote.port import Report
 from amalthea.remote.standing import Standing
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.observations import condition, container, observed, pod, statefulset, terminated
+from amalthea.testing.observations import condition, container, observed, pod, running, statefulset, terminated
 
 START = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 NOW = START + timedelta(minutes=10)
@@ -299,6 +299,13 @@ ASKED: list[tuple[Look | None, datetime]] = [
 def test_a_controller_is_asked_once_a_minute_at_most(look: Look | None, at: datetime) -> None:
     """A controller that was started since may have another job."""
     assert told(seen(look, ready=True)).ask_job_at == at
+
+
+@pytest.mark.parametrize(("look", "at"), [(None, timedelta(0)), (RUNS, JOB_EACH), (Unanswered(NOW, 4), JOB_EACH)])
+def test_a_node_whose_clock_is_an_hour_ahead_keeps_nobody_waiting(look: Look | None, at: timedelta) -> None:
+    ahead = pod(container(state=running("2026-11-22T14:10:00Z"), ready=True), podIP="192.0.2.1")
+    found = replace(seen(look, ready=True), pods=observed(FAR, None, ahead).pods)
+    assert told(found).ask_job_at == NOW + at
 
 
 def test_nobody_is_asked_about_a_session_at_rest_on_its_way_or_gone() -> None:
