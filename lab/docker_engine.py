@@ -46,11 +46,11 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What lets the docker command, and all that calls it, find this engine. Debian's own command comes first."""
+        """What lets the docker command, and all that calls it, find this engine; Debian's own command comes first."""
         return {
             "DOCKER_HOST": self.address,
             "DOCKER_BUILDKIT": "1",
-            "PATH": f"/usr/bin:{os.environ['PATH']}",
+            "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
         }
 
     def docker(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -67,6 +67,8 @@ def running(folder: Path, progress: Progress) -> Iterator[Engine]:
     system.ensure(PACKAGES, progress)
     engine, daemons = Engine(folder), Daemons(folder / "daemons", outlive=False)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "bin").mkdir(exist_ok=True)
+    (folder / "bin" / "docker").symlink_to("/usr/bin/docker")
     (folder / "registry.json").write_text(json.dumps(_registry(folder)))
     registry = Daemon("registry", ["docker-registry", "serve", str(folder / "registry.json")])
     places = (f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid")

@@ -20,8 +20,10 @@ PLACES: dict[str, tuple[str, ...]] = {
     "src/amalthea/__init__.py": (r'(?<=__version__ = ")[^"]+',),
     "charts/amalthea-sessions/Chart.yaml": (r"(?<=\nversion: )\S+", r"(?<=\nappVersion: )\S+"),
     "config/manager/kustomization.yaml": (r"(?<=newTag: )\S+",),
-    "config/manager/manager.yaml": (rf"(?:(?<=value: )){_IMAGE}\S+",),
+    "config/manager/manager.yaml": (rf"(?<=value: ){_IMAGE}\S+",),
     "config/samples/*.yaml": (rf"(?<=image: ){_IMAGE}\S+",),
+    "README.md": (rf"(?<=image: ){_IMAGE}\S+",),
+    "docs/repositories.md": (rf"(?<=image: ){_IMAGE}\S+",),
 }
 """Where the version stands: files, and what matches it there, or an image that ends in it."""
 

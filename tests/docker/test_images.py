@@ -12,6 +12,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 import amalthea
+from lab import system
 from lab.docker_engine import Engine
 from lab.image_builders import Buildah
 from lab.progress import Progress
@@ -115,8 +116,10 @@ def test_a_tool_that_is_not_there_is_named(make: Make) -> None:
         make("docker-build", "CONTAINER_TOOL=kaniko", "IMG=x")
 
 
-def test_buildah_builds_and_pushes_the_same(engine: Engine, make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tool", ["buildah", "podman"])
+def test_another_tool_builds_and_pushes_the_same(engine: Engine, make: Make, tmp_path: Path, tool: str) -> None:
     """Without an engine, in a storage of the test's own."""
+    system.ensure((system.Package(tool, tool),), Progress())
     storage = f'[storage]\ndriver = "overlay"\ngraphroot = "{tmp_path}/images"\nrunroot = "{tmp_path}/run"\n'
     (tmp_path / "storage.conf").write_text(storage)
     registry = f'[[registry]]\nlocation = "{engine.registry}"\ninsecure = true\n'
@@ -127,8 +130,8 @@ def test_buildah_builds_and_pushes_the_same(engine: Engine, make: Make, tmp_path
         "CONTAINERS_REGISTRIES_CONF": str(tmp_path / "registries.conf"),
     }
     debian = f"DEBIAN=docker-archive:{Buildah().debian(Progress())}"
-    image = f"IMG={engine.registry}/amalthea/by-buildah:test"
-    make("docker-build", "docker-push", "CONTAINER_TOOL=buildah", image, debian, **settings)
+    image = f"IMG={engine.registry}/amalthea/by-{tool}:test"
+    make("docker-build", "docker-push", f"CONTAINER_TOOL={tool}", image, debian, **settings)
     reference = image.removeprefix("IMG=")
     engine.docker("pull", "--quiet", reference)
     assert run(engine, reference, "--version") == (0, f"amalthea {amalthea.__version__}\n")

@@ -17,8 +17,9 @@ DAY = date(2026, 12, 24)
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for folder in ("config", "charts"):
+    for folder in ("config", "charts", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "README.md", tmp_path)
     (tmp_path / "src/amalthea").mkdir(parents=True)
     shutil.copy(ROOT / "src/amalthea/__init__.py", tmp_path / "src/amalthea")
     return tmp_path
@@ -27,11 +28,12 @@ def copy(tmp_path: Path) -> Path:
 def test_the_version_is_set_wherever_it_stands(copy: Path) -> None:
     files = release.set_version("7.8.9", copy)
     text = {file: file.read_text() for file in files}
-    assert len(files) == 4 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
+    assert len(files) == 6 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
     for file in files:
         assert "7.8.9" in text[file], file
     left = re.escape(amalthea.__version__)
-    ours = [*(copy / "config").rglob("*.yaml"), copy / "charts/amalthea-sessions/Chart.yaml"]
+    pages = [copy / "README.md", *(copy / "docs").rglob("*.md")]
+    ours = [*(copy / "config").rglob("*.yaml"), copy / "charts/amalthea-sessions/Chart.yaml", *pages]
     for file in ours:
         found = re.findall(rf"(?:docker\.io/amalthea/\S+:|[vV]ersion: |newTag: ){left}", file.read_text())
         assert not found, file
