@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +32,8 @@ PACKAGES = (
 _LONGEST_SOCKET = 107
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SETTLES = 20.0
+_MARK = "AMALTHEA_LAB_SLURM"
+"""The variable that tells what was started here; SLURM_CONF may be set in anybody's shell."""
 
 
 class SlurmError(Exception):
@@ -49,7 +51,8 @@ class Slurm:
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables that Slurm's commands need to find this one, and nothing else."""
-        return {"PATH": _PATH, "HOME": str(Path.home()), "SLURM_CONF": str(self.layout.configuration)}
+        found = {"PATH": _PATH, "HOME": str(Path.home()), "SLURM_CONF": str(self.layout.configuration)}
+        return {**found, _MARK: str(self.layout.folder)}
 
     def start(self, progress: Progress) -> None:
         """Return when jobs can run; clear away what was here before. Raise MachineError, DaemonError or SlurmError."""
@@ -69,7 +72,7 @@ class Slurm:
     def stop(self) -> None:
         """End all jobs and daemons, and remove the folder's content."""
         self._daemons.stop_all(grace=0)
-        _end_all(f"SLURM_CONF={self.layout.configuration}")
+        _end_all(f"{_MARK}={self.layout.folder}")
         ports.release(self._ports)
         self._ports = []
         if self.layout.folder.exists():
@@ -179,9 +182,9 @@ def _listens(path: Path) -> bool:
 
 
 def _end_all(variable: str) -> None:
-    """Kill whatever has this variable: Slurm's helper of each job and the job's processes outlive its daemons."""
+    """Kill whatever has this variable, and its children: jobs, and Slurm's helper of each, outlive its daemons."""
     deadline = time.monotonic() + _SETTLES
-    while found := list(_with_variable(variable)):
+    while found := _marked(variable):
         if time.monotonic() > deadline:
             raise SlurmError(f"Processes {found} of Slurm cannot be ended.")
         for pid in found:
@@ -190,9 +193,23 @@ def _end_all(variable: str) -> None:
         time.sleep(0.05)
 
 
-def _with_variable(variable: str) -> Iterator[int]:
+def _marked(variable: str) -> list[int]:
+    """Return the processes that have this variable, and all below them, but for this one and those above it."""
+    parents, found = dict[int, int](), set[int]()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with suppress(OSError):
-                if variable.encode() in (entry / "environ").read_bytes().split(b"\0"):
-                    yield int(entry.name)
+        with suppress(OSError, ValueError):
+            pid, environment = int(entry.name), (entry / "environ").read_bytes()
+            parents[pid] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            if variable.encode() in environment.split(b"\0"):
+                found.add(pid)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return sorted(found - _line_of(os.getpid(), parents))
+
+
+def _line_of(pid: int, parents: dict[int, int]) -> set[int]:
+    line = set[int]()
+    while pid in parents and pid not in line:
+        line.add(pid)
+        pid = parents[pid]
+    return line

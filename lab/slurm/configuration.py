@@ -68,12 +68,20 @@ class Layout:
 
 
 def slurm(layout: Layout, ports: Ports) -> str:
-    """Return slurm.conf.
+    """Return slurm.conf."""
+    lines = {**_daemons(layout, ports), **_jobs(), **_records(layout, ports)}
+    lines["NodeName"] = f"{NODE} NodeAddr=127.0.0.1 CPUs={CPUS} RealMemory={MEMORY} State=UNKNOWN"
+    partitions = (
+        f"PartitionName=normal Nodes={NODE} Default=YES MaxTime=24:00:00 PriorityTier=5 PreemptMode=OFF",
+        f"PartitionName={CHEAP} Nodes={NODE} MaxTime=24:00:00 PriorityTier=1",
+        f"PartitionName={URGENT} Nodes={NODE} MaxTime=24:00:00 PriorityTier=10 PreemptMode=OFF",
+    )
+    return "\n".join([*(f"{name}={value}" for name, value in lines.items()), *partitions, ""])
 
-    Jobs are watched without control groups, which belong to whoever runs the machine, so a job's memory is measured
-    each second. The accounting keeps scripts and variables of jobs, as strict sites have it: a secret would show.
-    """
-    lines = {
+
+def _daemons(layout: Layout, ports: Ports) -> dict[str, object]:
+    """Return who the daemons are, where they listen, and where they keep what they need."""
+    return {
         "ClusterName": CLUSTER,
         "SlurmctldHost": f"{NODE}(127.0.0.1)",
         "SlurmctldPort": ports.controller,
@@ -87,6 +95,20 @@ def slurm(layout: Layout, ports: Ports) -> str:
         "SlurmdSpoolDir": layout.spool,
         "SlurmctldPidFile": layout.memory / "slurmctld.pid",
         "SlurmdPidFile": layout.folder / "slurmd.pid",
+        "SlurmdParameters": "config_overrides",
+        "SlurmdTimeout": 10,
+        "MessageTimeout": 5,
+        "ReturnToService": 2,
+    }
+
+
+def _jobs() -> dict[str, object]:
+    """Return how jobs are chosen, watched and ended.
+
+    They are watched without control groups, which belong to whoever runs the machine, so a job's memory is measured
+    each second.
+    """
+    return {
         "ProctrackType": "proctrack/linuxproc",
         "TaskPlugin": "task/none",
         "MpiDefault": "none",
@@ -100,25 +122,20 @@ def slurm(layout: Layout, ports: Ports) -> str:
         "PreemptType": "preempt/partition_prio",
         "PreemptMode": "REQUEUE",
         "SchedulerParameters": "sched_interval=1,bf_interval=1",
+        "KillWait": KILL_WAIT,
+        "MinJobAge": 300,
+    }
+
+
+def _records(layout: Layout, ports: Ports) -> dict[str, object]:
+    """Return how accounting is reached. It keeps scripts and variables, as at strict sites: a secret would show."""
+    return {
         "AccountingStorageType": "accounting_storage/slurmdbd",
         "AccountingStorageHost": "127.0.0.1",
         "AccountingStoragePass": layout.munge_socket,
         "AccountingStoragePort": ports.accounting,
         "AccountingStoreFlags": "job_script,job_env,job_comment",
-        "ReturnToService": 2,
-        "SlurmdTimeout": 10,
-        "MessageTimeout": 5,
-        "KillWait": KILL_WAIT,
-        "MinJobAge": 300,
-        "SlurmdParameters": "config_overrides",
-        "NodeName": f"{NODE} NodeAddr=127.0.0.1 CPUs={CPUS} RealMemory={MEMORY} State=UNKNOWN",
     }
-    partitions = (
-        f"PartitionName=normal Nodes={NODE} Default=YES MaxTime=24:00:00 PriorityTier=5 PreemptMode=OFF",
-        f"PartitionName={CHEAP} Nodes={NODE} MaxTime=24:00:00 PriorityTier=1",
-        f"PartitionName={URGENT} Nodes={NODE} MaxTime=24:00:00 PriorityTier=10 PreemptMode=OFF",
-    )
-    return "\n".join([*(f"{name}={value}" for name, value in lines.items()), *partitions, ""])
 
 
 def slurmdbd(layout: Layout, ports: Ports) -> str:

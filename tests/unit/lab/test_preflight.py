@@ -36,6 +36,20 @@ def test_a_taken_port_names_its_holder_and_the_remedy() -> None:
     assert "AMALTHEA_LAB_HTTP_PORT=8080" in str(error.value)
 
 
+def test_a_taken_port_of_the_entry_over_tls_names_the_variable_that_chooses_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket() as holder, socket.socket() as free:
+        for each in (holder, free):
+            each.bind(("127.0.0.1", 0))
+        holder.listen()
+        monkeypatch.setenv("AMALTHEA_LAB_HTTPS_PORT", str(holder.getsockname()[1]))
+        monkeypatch.setenv("AMALTHEA_LAB_HTTP_PORT", str(free.getsockname()[1]))
+        free.close()
+        with pytest.raises(MachineError, match="AMALTHEA_LAB_HTTPS_PORT=8080"):
+            preflight.require_free_ports()
+
+
 def test_a_free_port_is_no_error() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
