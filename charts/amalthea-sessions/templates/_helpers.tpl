@@ -68,7 +68,7 @@ app.kubernetes.io/part-of: amalthea
 
 {{/* The values that this chart knows at the top: a test compares them with values.schema.json. */}}
 {{- define "amalthea-sessions.knownValues" -}}
-controllerManager culling nativeSidecars logLevel kubernetesClusterDomain clusterScoped deployCrd createRoles
+controllerManager culling nativeSidecars sessionPods logLevel kubernetesClusterDomain clusterScoped deployCrd createRoles
 userRoles deploy csiRclone monitoring podDisruptionBudget networkPolicy admissionPolicy rcloneStorageClass
 sidecars oauth2Proxy cloner useNoneSameSiteSessionCookie httpsSessionIngress imageRewriteRules test
 nameOverride fullnameOverride global
