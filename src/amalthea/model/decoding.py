@@ -6,183 +6,59 @@ unchanged section byte by byte the same; should it not, a needless comparison fo
 
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.types import Spec
+from amalthea.model import wire
 from amalthea.model.events import EventView
 from amalthea.model.managed import Managed
-from amalthea.model.pods import ContainerSpec, PodView
+from amalthea.model.pods import PodView
 from amalthea.model.views import (
     LONGEST_MESSAGE,
     ChildView,
     ClaimSpec,
     ClaimView,
-    Metadata,
-    ObjectCondition,
     Pause,
     SecretView,
     SessionView,
-    Volume,
     WorkloadSpec,
     WorkloadStatus,
     WorkloadView,
     claims_of,
 )
-
-T = TypeVar("T")
-
-_DEEPEST = 100
-"""Levels of an object with nulls that are read: managed fields may be nested more deeply than Python can follow."""
-
-
-class _Sections(Struct, frozen=True):
-    metadata: Metadata = Metadata()
-    spec: Raw = Raw(b"{}")
-    data: Raw = Raw(b"{}")
-    status: Raw = Raw(b"{}")
-
-
-class _Template(Struct, frozen=True):
-    template: Raw = Raw(b"{}")
-
-
-class _PodTemplate(Struct, frozen=True):
-    class _Metadata(Struct, frozen=True):
-        annotations: dict[str, str] | None = None
-
-    class _Spec(Struct, frozen=True, rename="camel"):
-        containers: list[Raw] = []
-        init_containers: list[ContainerSpec] = []
-        volumes: list[Volume] = []
-
-    metadata: _Metadata = _Metadata()
-    spec: _Spec = _Spec()
-
-
-class _PodCounts(Struct, frozen=True, rename="camel"):
-    """How many pods a StatefulSet (`replicas`) or a Job (the others) has, by the status that its controller writes."""
-
-    observed_generation: int = 0
-    replicas: int = 0
-    active: int = 0
-    terminating: int = 0
-
-    def any(self, generation: int) -> bool:
-        """Tell whether there may be any at that generation: made since, where the status is of an earlier one."""
-        return self.replicas + self.active + self.terminating > 0 or 0 < self.observed_generation < generation
-
-
-class _Record(Struct, frozen=True):
-    awake: bool = False
-
-
-class _Wish(Struct, frozen=True):
-    hibernated: object = False
-
-
-class _Resources(Struct, frozen=True):
-    resources: Raw = Raw(b"")
-
-
-class _ClaimStatus(Struct, frozen=True):
-    class _Capacity(Struct, frozen=True):
-        storage: str = ""
-
-    phase: str = ""
-    capacity: _Capacity = _Capacity()
-    conditions: list[ObjectCondition] = []
-
-
-class _Port(Struct, frozen=True):
-    error: str = ""
-
-
-class _Address(Struct, frozen=True):
-    ports: list[_Port] = []
-
-
-class _LoadBalancer(Struct, frozen=True):
-    ingress: list[_Address] = []
-
-
-class _RouteStatus(Struct, frozen=True, rename="camel"):
-    load_balancer: _LoadBalancer = _LoadBalancer()
-
-
-class _Path(Struct, frozen=True):
-    path: str = ""
-
-
-class _Paths(Struct, frozen=True):
-    paths: list[Raw] = []
-
-
-class _Rule(Struct, frozen=True):
-    host: str = ""
-    http: _Paths = _Paths()
-
-
-class _Routes(Struct, frozen=True):
-    """The rules of an Ingress."""
-
-    rules: list[_Rule] = []
-
+from amalthea.model.wire import decoder
 
 _ACME = "/.well-known/acme-challenge/"
 _RESIZE_FAILED = {"ControllerResizeError", "NodeResizeError", "ModifyVolumeError"}
 """Conditions of a claim whose change failed (core/v1 PersistentVolumeClaimConditionType)."""
 
 
-def _decoder(kind: type[T]) -> Callable[[bytes | Raw], T]:
-    """Return a decoder that reads a null as absence, as the API server does. No time is lost where there is none."""
-    decode = msgspec.json.Decoder(kind, strict=True).decode
+_sections = decoder(wire.Sections)
+_template = decoder(wire.Template)
+_pod_template = decoder(wire.PodTemplate)
+_resources = decoder(wire.Resources)
+_workload_spec = decoder(WorkloadSpec)
+_workload_status = decoder(WorkloadStatus)
+_pod_counts = decoder(wire.PodCounts)
+_claim_spec = decoder(ClaimSpec)
+_claim_status = decoder(wire.ClaimStatus)
+_route_status = decoder(wire.RouteStatus)
+_routes = decoder(wire.Routes)
+_path = decoder(wire.Path)
+_secret_data = decoder(dict[str, str])
+_session = decoder(SessionView)
+_spec = decoder(Spec)
+_spec_as_data = decoder(dict[str, object])
+_wish = decoder(wire.Wish)
+_managed = decoder(Managed)
+_record = decoder(wire.Record)
 
-    def tolerant(body: bytes | Raw) -> T:
-        try:
-            return decode(body)
-        except msgspec.ValidationError:
-            return decode(msgspec.json.encode(_without_nulls(msgspec.json.decode(body))))
-
-    return tolerant
-
-
-def _without_nulls(value: object, levels: int = _DEEPEST) -> object:
-    if isinstance(value, dict | list) and not levels:
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nulls(item, levels - 1) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item, levels - 1) for item in value if item is not None]
-    return value
-
-
-_sections = _decoder(_Sections)
-_template = _decoder(_Template)
-_pod_template = _decoder(_PodTemplate)
-_resources = _decoder(_Resources)
-_workload_spec = _decoder(WorkloadSpec)
-_workload_status = _decoder(WorkloadStatus)
-_pod_counts = _decoder(_PodCounts)
-_claim_spec = _decoder(ClaimSpec)
-_claim_status = _decoder(_ClaimStatus)
-_route_status = _decoder(_RouteStatus)
-_routes = _decoder(_Routes)
-_path = _decoder(_Path)
-_secret_data = _decoder(dict[str, str])
-_session = _decoder(SessionView)
-_spec = _decoder(Spec)
-_spec_as_data = _decoder(dict[str, object])
-_wish = _decoder(_Wish)
-_managed = _decoder(Managed)
-_record = _decoder(_Record)
-
-pod: Callable[[bytes | Raw], PodView] = _decoder(PodView)
+pod: Callable[[bytes | Raw], PodView] = decoder(PodView)
 """Decode a pod."""
-event: Callable[[bytes | Raw], EventView] = _decoder(EventView)
+event: Callable[[bytes | Raw], EventView] = decoder(EventView)
 """Decode an Event."""
 
 
@@ -279,7 +155,7 @@ def child(body: bytes | Raw) -> ChildView:
     return ChildView(metadata=parts.metadata, fingerprint=fingerprint(parts.spec), faults=faults, challenges=challenges)
 
 
-def _challenges(routes: _Routes) -> tuple[tuple[str, bytes], ...]:
+def _challenges(routes: wire.Routes) -> tuple[tuple[str, bytes], ...]:
     paths = ((rule.host, path) for rule in routes.rules for path in rule.http.paths)
     return tuple((host, bytes(path)) for host, path in paths if _path(path).path.startswith(_ACME))
 

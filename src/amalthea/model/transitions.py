@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from amalthea.api.reasons import ConditionType, EventReason, Reason
+from amalthea.api.event_reasons import EventReason
+from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.types import State, Status
 
 

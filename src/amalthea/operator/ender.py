@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Raw
 
 from amalthea.api import names
-from amalthea.api.reasons import EventReason
+from amalthea.api.event_reasons import EventReason
 from amalthea.engine.ports import key_of
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import NotFound

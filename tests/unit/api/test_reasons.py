@@ -5,7 +5,8 @@ from inspect import getsource
 
 import pytest
 
-from amalthea.api.reasons import ConditionType, EventReason, Failure, Reason
+from amalthea.api.event_reasons import EventReason
+from amalthea.api.reasons import ConditionType, Failure, Reason
 
 VOCABULARIES: list[type[StrEnum]] = [ConditionType, Reason, Failure, EventReason]
 

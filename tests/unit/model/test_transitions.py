@@ -5,7 +5,8 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
-from amalthea.api.reasons import EventReason, Reason
+from amalthea.api.event_reasons import EventReason
+from amalthea.api.reasons import Reason
 from amalthea.api.types import Condition, ContainerCounts, State, Status
 from amalthea.model.transitions import transition
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from amalthea.api.reasons import EventReason
+from amalthea.api.event_reasons import EventReason
 from amalthea.api.types import Status
 from amalthea.kube.client import Client
 from amalthea.model.transitions import transition

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from prometheus_client import CollectorRegistry
 
-from amalthea.api.reasons import EventReason
+from amalthea.api.event_reasons import EventReason
 from amalthea.api.types import Condition, State, Status
 from amalthea.build.writes import Create, Delete, Patch, Write
 from amalthea.kube.errors import from_answer, unreachable

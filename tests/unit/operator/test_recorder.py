@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from aiohttp import web
 
-from amalthea.api.reasons import EventReason
+from amalthea.api.event_reasons import EventReason
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client

@@ -6,56 +6,21 @@ server refused (401) is sent once more with a new token, if its body is short en
 
 import asyncio
 import logging
-import ssl
-from dataclasses import dataclass, field
 
-from amalthea.sidecars.clear_text import ClearText
 from amalthea.sidecars.gitproxy import echo, eligibility, matching, peer, refusal
-from amalthea.sidecars.gitproxy.matching import Origin, Repository
-from amalthea.sidecars.gitproxy.network import Network
+from amalthea.sidecars.gitproxy.matching import Origin
 from amalthea.sidecars.gitproxy.peer import Peer
 from amalthea.sidecars.gitproxy.refusal import Refused
-from amalthea.sidecars.gitproxy.tokens import NoToken, Tokens, TokensUnavailable
+from amalthea.sidecars.gitproxy.site import Site
+from amalthea.sidecars.gitproxy.tokens import NoToken, TokensUnavailable
 from amalthea.sidecars.head import BadMessage, Request, Response, read_response
 
 KEPT = 64 * 1024
 """How long a body may be, in bytes, that is kept until its answer is there."""
 _GRACE_SECONDS = 0.1
 _MOVED = (301, 302, 307, 308)
-_MOST_RENAMED = 100
 
 log = logging.getLogger("gitproxy")
-
-
-@dataclass(frozen=True)
-class Site:
-    """What all conversations share."""
-
-    repositories: tuple[Repository, ...]
-    tokens: Tokens
-    trust: ssl.SSLContext
-    """Whose certificates are believed."""
-    network: Network = field(default_factory=Network)
-    clear_text: ClearText = field(default_factory=ClearText)
-    """Hosts that may get tokens without TLS."""
-    dial_seconds: float = 20.0
-    idle_seconds: float = 600.0
-    """How much silence is borne where something must come."""
-    renamed: list[Repository] = field(default_factory=list)
-    """Repositories under the new names to which their servers have sent git on."""
-
-    @property
-    def known(self) -> tuple[Repository, ...]:
-        """All repositories for which there are tokens."""
-        return (*self.repositories, *self.renamed)
-
-    def learn(self, server: Origin, target: str, response: Response) -> None:
-        """Take in that a server sends a request for a repository on to its new name, on the same server."""
-        for location in response.values("location")[:1] if len(self.renamed) < _MOST_RENAMED else ():
-            renamed = matching.renamed(self.known, server, target, location)
-            if renamed is not None and renamed not in self.known:
-                self.renamed.append(renamed)
-                log.info("a repository was renamed", extra={"host": server.host, "path": "/".join(renamed.path)})
 
 
 class Conversation:

@@ -9,10 +9,11 @@ import logging
 import ssl
 
 from amalthea.sidecars.gitproxy import peer, refusal, routing
-from amalthea.sidecars.gitproxy.conversation import Conversation, Site
+from amalthea.sidecars.gitproxy.conversation import Conversation
 from amalthea.sidecars.gitproxy.matching import Origin
 from amalthea.sidecars.gitproxy.peer import Peer
 from amalthea.sidecars.gitproxy.refusal import Refused
+from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.head import BadMessage, Request, read_request
 
 log = logging.getLogger("gitproxy")

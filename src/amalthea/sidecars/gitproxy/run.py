@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from amalthea.sidecars import last_words, trust
 from amalthea.sidecars.gitproxy import certificate, listening, network
-from amalthea.sidecars.gitproxy.conversation import Site
 from amalthea.sidecars.gitproxy.fetch import HttpFetch
 from amalthea.sidecars.gitproxy.health import Health
 from amalthea.sidecars.gitproxy.proxy import Proxy
 from amalthea.sidecars.gitproxy.settings import Settings, from_environment
+from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.gitproxy.tokens import Tokens
 from amalthea.telemetry import logs
 
