@@ -8,20 +8,18 @@ its news and its background by turns, and its users' wishes where nothing else o
 gets half of an equal share at least, no class starves, news do not wait until a crowd of wishes is through, and a
 user's wish waits for one key of others at most.
 
-What took long the last time may hang again. There is room for so many of these keys, and a namespace is handed another
-one only while it has fewer of them in work than there is room left (a dynamic threshold, as in network switches). All
-other keys need no room: a worker is enough, and ``slots.py`` frees the workers of those that turn out to hang.
+What takes long needs room, and what hangs must leave some: ``room.py``.
 """
 
 import asyncio
 import enum
-import math
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Clock, Key
+from amalthea.engine.room import Bounds, Room
 from amalthea.engine.slots import PATIENCE
 from amalthea.engine.timers import Timers
 from amalthea.engine.turns import Flow, Turns
@@ -37,6 +35,10 @@ class Priority(enum.IntEnum):
     BACKGROUND = 2
 
 
+_ROOM_CHECK = 1.0
+"""Seconds until it is looked again whether there is room for what waits."""
+
+
 class _Working(NamedTuple):
     flow: Flow
     since: float
@@ -48,12 +50,12 @@ class WorkQueue:
     A key that was handed out is not handed out again before ``done``; added meanwhile, it comes again after.
     """
 
-    def __init__(self, clock: Clock, backoff: Backoff, room: float = math.inf) -> None:
-        """Make an empty queue; ``room`` is how many keys may be in work at once of those that took long before."""
+    def __init__(self, clock: Clock, backoff: Backoff, bounds: Bounds | None = None) -> None:
+        """Make an empty queue; ``bounds`` says how many keys may be in work at once."""
         self._clock = clock
         self._backoff = backoff
         self._timers = Timers(clock)
-        self._room = room
+        self._room = Room(clock, bounds or Bounds())
         self._ready: dict[Key, Flow] = {}
         self._urgent = tuple(Turns() for _ in Priority)
         self._all = Turns()
@@ -61,8 +63,6 @@ class WorkQueue:
         self._changed = asyncio.Event()  # something was added or is done since nothing could be handed out
         self._in_work: dict[Key, _Working] = {}
         self._slow: set[Key] = set()
-        self._places: dict[str, int] = {}  # how many keys that took long before are in work, by namespace
-        self._taken = 0  # and in all
         self._again: dict[Key, Priority] = {}
         self._failures: dict[Key, int] = {}
         self._resting = asyncio.Event()
@@ -134,33 +134,28 @@ class WorkQueue:
         """Return the next key, once there is one; its timer is cancelled, since it is looked at now."""
         while (key := self._next()) is None:
             self._changed.clear()
+            again = (
+                self._clock.call_at(self._clock.monotonic() + _ROOM_CHECK, self._changed.set) if self.depth else None
+            )
             await self._changed.wait()
+            if again is not None:
+                again.cancel()
         flow = self._leave(key)
         self._all_next = not self._all_next
         self._in_work[key] = _Working(flow, self._clock.monotonic())
-        self._take(flow, 1)
+        self._room.enter(key, flow)
         self._timers.cancel(key)
         return key
 
     def _next(self) -> Key | None:
+        self._room.clear()
         turns = (self._all,) if self._all_next else self._urgent
-        return next((key for each in turns if (key := each.next(self._may)) is not None), None)
-
-    def _may(self, flow: Flow) -> bool:
-        """Tell whether another key of a flow may be in work."""
-        return not flow.slow or self._places.get(flow.namespace, 0) < self._room - self._taken
-
-    def _take(self, flow: Flow, places: int) -> None:
-        if flow.slow:
-            self._taken += places
-            self._places[flow.namespace] = self._places.get(flow.namespace, 0) + places
-            if not self._places[flow.namespace]:
-                del self._places[flow.namespace]
+        return next((key for each in turns if (key := each.next(self._room.may)) is not None), None)
 
     def done(self, key: Key) -> None:
         """Say that the work on ``key`` has ended, well or not."""
-        flow, since = self._in_work.pop(key)
-        self._take(flow, -1)
+        since = self._in_work.pop(key).since
+        self._room.leave(key)
         if self._clock.monotonic() - since < PATIENCE:
             self._slow.discard(key)
         else:
@@ -206,6 +201,8 @@ class WorkQueue:
 
     def forget(self, key: Key) -> None:
         """After a success: the next failure is the first again."""
+        if key in self._in_work:
+            self._room.ended_well(key[0], self._clock.monotonic() - self._in_work[key].since)
         self._failures.pop(key, None)
 
     def _priority(self, key: Key) -> Priority:

@@ -20,6 +20,7 @@ from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.ports import Clock, Key
 from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.engine.reflector import Reflector
+from amalthea.engine.room import Bounds
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
 from amalthea.kube.crowd import MOST
@@ -55,7 +56,9 @@ STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
 FLUSH_GRACE = 1.0
 """Seconds for the Events that wait at that time."""
-ROOM = MOST // 6
+ROOM = 6
+"""Passes per worker that may be under way, those that hang left out after a while."""
+AGAIN = MOST // 6
 """Passes at a time over sessions that took long before: each may have half a dozen requests under way."""
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
@@ -74,7 +77,7 @@ class Operator:
         self._settings = settings
         self._metrics = metrics
         backoff = Backoff(self._random)
-        self.queue = WorkQueue(self.clock, backoff, ROOM)
+        self.queue = WorkQueue(self.clock, backoff, Bounds(ROOM * settings.workers, AGAIN))
         self.caches = Caches(self._wake)
         self._at_work = False
         self._reflectors = [

@@ -12,18 +12,19 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Unavailable
 from amalthea.engine.queue import Priority, WorkQueue
+from amalthea.engine.room import HANGS, Bounds
 from amalthea.engine.slots import PATIENCE, Slots
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.things import Half, WorkTold
 
 USER, NEWS, BACKGROUND = Priority
 WISH: Key = ("team", "new")
-WORKERS, ROOM = 16, 32
+WORKERS, BOUNDS = 16, Bounds(96, 32)
 """As in earnest."""
 
 
-def queue(room: float = float("inf")) -> WorkQueue:
-    return WorkQueue(FakeClock(), Backoff(Half()), room)
+def queue() -> WorkQueue:
+    return WorkQueue(FakeClock(), Backoff(Half()))
 
 
 async def served(queue: WorkQueue) -> Key:
@@ -177,7 +178,7 @@ async def all_at_once(queue: WorkQueue) -> list[Key]:
 @pytest.mark.parametrize("hanging", [1, 2, 5, 20])
 async def test_however_many_namespaces_hang_there_is_room_for_another_that_may_hang(hanging: int) -> None:
     clock = FakeClock()
-    waiting = WorkQueue(clock, Backoff(Half()), room=64)
+    waiting = WorkQueue(clock, Backoff(Half()), Bounds(again=64))
     crowd = [(f"hangs-{number % hanging}", f"s{number}") for number in range(1000)]
     await took_long(waiting, clock, (*crowd, WISH))
     for key in crowd:
@@ -196,7 +197,7 @@ async def test_however_many_namespaces_hang_there_is_room_for_another_that_may_h
 @pytest.mark.parametrize("hanging", [1, 96, 1000])
 async def test_no_crowd_that_hangs_takes_the_room_of_who_never_did(hanging: int) -> None:
     clock = FakeClock()
-    waiting = WorkQueue(clock, Backoff(Half()), room=64)
+    waiting = WorkQueue(clock, Backoff(Half()), Bounds(again=64))
     crowd = [(f"hangs-{number % hanging}", f"s{number}") for number in range(1000)]
     await took_long(waiting, clock, crowd)
     for key in crowd:
@@ -221,9 +222,11 @@ class World:
     clock: FakeClock = field(default_factory=FakeClock)
     looked_at: dict[Key, float] = field(default_factory=dict)
     all_slow: bool = False
+    served: float = 0.0
+    """When the server is done with all that it does one after the other."""
 
     def __post_init__(self) -> None:
-        self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), ROOM)
+        self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), BOUNDS)
         slots = Slots(WORKERS, self.clock, PATIENCE, lambda: self.all_slow)
         controller = Controller(self.queue, self._work, slots, self.clock, WorkTold())
         self.running = asyncio.create_task(controller.run())
@@ -232,6 +235,9 @@ class World:
         if key[1].startswith("hangs"):
             await self.clock.sleep(30)
             raise TimedOut
+        if key[1].startswith("serial"):
+            self.served = max(self.served, self.clock.monotonic()) + 0.3
+            await self.clock.sleep(self.served - self.clock.monotonic())
         await self.clock.sleep(0.05)
         self.looked_at[key] = self.clock.monotonic()
         return Result()
@@ -264,6 +270,21 @@ async def test_a_webhook_that_hangs_holds_up_nobody_elses_session(spaces: int, s
     await asyncio.wait({world.running})
 
 
+async def test_what_is_slow_and_ends_well_is_not_made_slower_by_more_of_it() -> None:
+    """Services are made one after the other by the API server: a hundred at once all took longer than it was waited."""
+    world = World()
+    for number in range(200):
+        world.queue.add(("team", f"serial-{number}"), USER)
+    most = 0
+    for _ in range(400):
+        await world.clock.advance(0.2)
+        most = max(most, len(world.queue._in_work))
+    assert most <= BOUNDS.first / 2
+    assert len(world.looked_at) == 200
+    world.running.cancel()
+    await asyncio.wait({world.running})
+
+
 async def test_where_all_is_slow_no_more_is_begun_than_there_are_workers() -> None:
     """An API server that can do no more would only become slower."""
     world = World(all_slow=True)
@@ -283,7 +304,7 @@ async def test_a_session_that_hangs_holds_up_no_neighbour_of_its_namespace() -> 
     world = World()
     for number in range(100):
         world.queue.add(("team", f"hangs-{number}"), USER)
-    assert await world.wait_of(("team", "first")) <= 100 / WORKERS * PATIENCE + 0.11  # behind all of them
+    assert await world.wait_of(("team", "first")) <= 2 * HANGS + 0.11  # behind all of them, 48 at a time
     waits = []
     for number in range(40):
         waits.append(await world.wait_of(("team", f"s{number}")))

@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.settings import Settings
-from amalthea.engine import slots
+from amalthea.engine import room, slots
 from amalthea.engine.clock import SystemClock
 from amalthea.kube import crowd
 from amalthea.kube.client import Client
-from amalthea.operator.instance import ROOM, Operator
+from amalthea.operator.instance import AGAIN, Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
@@ -22,7 +22,7 @@ from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 
 WORKERS = 4
-CROWD = 3 * ROOM
+CROWD = 3 * AGAIN
 
 WITHIN = 25.0
 """Seconds: less than a request that hangs has."""
@@ -57,6 +57,7 @@ async def test_a_webhook_that_hangs_holds_up_no_session_that_it_does_not_concern
     """It hangs for more sessions than there is room for, on Ingresses alone or on all that is made of a session."""
     monkeypatch.setattr(slots, "PATIENCE", 0.1)
     monkeypatch.setattr(crowd, "PATIENCE", 0.025)
+    monkeypatch.setattr(room, "HANGS", 0.5)
     monkeypatch.setattr(crowd, "MOST", CROWD // 2)
     hanging: set[asyncio.Task[None] | None] = set()
     most = 0
