@@ -40,7 +40,9 @@ def document(image: str, said: str) -> str:
     components += [_python(line) for line in python.splitlines()]
     name, _, version = image.rpartition(":")
     bom = Bom(components=components)
-    bom.metadata.component = Component(name=name or image, version=version, type=ComponentType.CONTAINER)
+    container = Component(name=name or image, version=version, type=ComponentType.CONTAINER, bom_ref=image)
+    bom.metadata.component = container
+    bom.register_dependency(container, components)
     text: str = JsonV1Dot6(bom).output_as_string(indent=2)
     return text + "\n"
 

@@ -1,0 +1,57 @@
+"""Each tool gets the same builds, in an order in which each image finds those that it stands on."""
+
+import subprocess
+from collections.abc import Sequence
+
+import pytest
+
+from lab.images import IMAGES
+from tools import images
+from tools.kubectl import ToolError
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Stand in for the tool, which is there and does all that it is asked; return what it was asked."""
+    seen: list[list[str]] = []
+
+    def run(command: Sequence[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        if command[0] != "git":
+            seen.append(list(command))
+        return subprocess.CompletedProcess(command, 0, stdout="from git")
+
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("subprocess.run", run)
+    monkeypatch.delenv(images.OPTIONS, raising=False)
+    return seen
+
+
+def tags(commands: list[list[str]]) -> list[str]:
+    return [command[command.index("--tag") + 1] for command in commands]
+
+
+@pytest.mark.parametrize("tool", ["docker", "podman", "buildah"])
+def test_an_image_is_built_after_those_that_it_stands_on(tool: str, commands: list[list[str]]) -> None:
+    images.build("cloner", "example.org/cloner:1", tool)
+    ours = [IMAGES[name].reference for name in ("base", "package", "sidecars")]
+    assert tags(commands) == [*ours, "example.org/cloner:1"]
+    assert all(command[:2] == [tool, "build"] for command in commands)
+    assert f"SIDECARS={ours[2]}" in commands[-1]
+    assert "--label=org.opencontainers.image.licenses=Apache-2.0" in commands[-1]
+    assert not [word for word in commands[0] if word.startswith("BASE=")], "the Dockerfile's own default"
+
+
+def test_another_debian_and_more_options_reach_the_build(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(images.OPTIONS, "--network=host --pull=never")
+    images.build("operator", "example.org/operator:1", "docker", debian="example.org/debian:13")
+    assert "BASE=example.org/debian:13" in commands[0]
+    for command in commands:
+        assert {"--network=host", "--pull=never"} <= set(command)
+
+
+def test_a_tool_that_is_unknown_is_named_with_those_that_are_not(commands: list[list[str]]) -> None:
+    with pytest.raises(ToolError, match="CONTAINER_TOOL is 'kaniko'; it can be docker, podman, buildah"):
+        images.build("operator", "example.org/operator:1", "kaniko")
+    assert commands == []
