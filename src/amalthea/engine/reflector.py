@@ -6,16 +6,19 @@ the last version it saw where the server still knows it, by a new list and the d
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
 from typing import Generic, NoReturn, Protocol
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.ports import Clock, Expired, Refused, Source, T, Unavailable
+from amalthea.engine.ports import Clock, Expired, Refused, Source, T, Unavailable, WatchEvent
 from amalthea.engine.store import Store
 
 WATCH_SPACING = 1.0
 """Seconds from the start of one watch to the start of the next, at least: a server that ends each after a few events
 would otherwise be asked without pause."""
 
+RECENT = 1.0
+"""Seconds: a watch that brought something so lately is alive."""
 
 QUIET = 75.0
 """Seconds of silence after which a watch that ended is not believed: a bookmark is due each minute, also where nothing
@@ -62,6 +65,8 @@ class Reflector(Generic[T]):
         self._version: str | None = None
         self._failures = 0
         self._refused = False
+        self._open = asyncio.Event()
+        self._end: asyncio.Timeout | None = None
 
     @property
     def silent_for(self) -> float:
@@ -78,7 +83,18 @@ class Reflector(Generic[T]):
             except Exception as error:  # noqa: BLE001 a reflector that dies leaves the operator blind and silent
                 await self._recover(error)
             else:
-                await self._rest(started, moved=moved)
+                if moved is not None:
+                    await self._rest(started, moved=moved)
+
+    async def renew(self) -> None:
+        """Return once a watch is open that is known to live: one that brought something just now, or a new one.
+
+        One whose connection died without a word tells nothing for a minute and more.
+        """
+        if self._end is not None and self._open.is_set() and self.silent_for > RECENT:
+            self._open.clear()
+            self._end.reschedule(asyncio.get_running_loop().time())
+        await self._open.wait()
 
     async def _list(self) -> str:
         listed = await self._source.list()
@@ -90,23 +106,36 @@ class Reflector(Generic[T]):
         self._observer.listed(self.name, len(listed.items))
         return listed.resource_version
 
-    async def _watch(self, version: str) -> bool:
-        """Follow one watch to its end; return whether it brought anything.
+    async def _watch(self, version: str) -> bool | None:
+        """Follow one watch to its end; return whether it brought anything, or None if another is to be opened at once.
 
         Only that counts as success: a server may list well and end each watch as expired.
         """
-        moved = False
-        async with self._source.watch(version) as events:
-            self._reached()
-            async for event in events:
-                self._heard_at = self._clock.monotonic()
-                self._store.apply(event)
-                self._version = event.resource_version
-                self._failures = 0
-                self._observer.received(self.name)
-                moved = True
+        try:
+            async with asyncio.timeout(None) as end, self._source.watch(version) as events:
+                self._end = end
+                self._reached()
+                self._open.set()
+                moved = await self._follow(events)
+        except TimeoutError:
+            if not end.expired():
+                raise
+            return None
+        finally:
+            self._open.clear()
         if self.silent_for > QUIET:
             self._version = None
+        return moved
+
+    async def _follow(self, events: AsyncIterator[WatchEvent[T]]) -> bool:
+        moved = False
+        async for event in events:
+            self._heard_at = self._clock.monotonic()
+            self._store.apply(event)
+            self._version = event.resource_version
+            self._failures = 0
+            self._observer.received(self.name)
+            moved = True
         return moved
 
     async def _recover(self, error: Exception) -> None:

@@ -118,6 +118,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
         status=_workload_status(parts.status),
         has_pods=_pod_counts(parts.status).any(parts.metadata.generation),
         template_annotated=pod.metadata.annotations is not None,
+        template_run_id=(pod.metadata.annotations or {}).get(names.ANNOTATION_RUN_ID),
         containers=len(pod.spec.containers),
         init_containers=len(pod.spec.init_containers),
         sidecars=sum(each.restart_policy == "Always" for each in pod.spec.init_containers),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import structs
+
 from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.model import adoption, decoding
@@ -124,8 +126,10 @@ class Observed:
     def pod(self) -> PodView | None:
         """The pod of the session's own workload: the one that is not going away, else the one that is."""
         workload = self.own_workload
-        own = [pod for pod in self.pods if workload is not None and pod.metadata.belongs_to(workload.metadata.uid)]
-        return min(own, key=lambda pod: pod.leaving, default=None)
+        if workload is None:
+            return None
+        own = (pod for pod in self.pods if pod.metadata.belongs_to(workload.metadata.uid))
+        return min((_of_its_run(pod, workload) for pod in own), key=lambda pod: pod.leaving, default=None)
 
     def owns(self, child: ChildView) -> bool:
         """Tell whether a child is this session's: it controls it (by UID: names come back), or nobody does any more.
@@ -181,3 +185,9 @@ class Observed:
     def has_finalizer(self) -> bool:
         """Whether our finalizer holds the session until its secrets are deleted."""
         return names.FINALIZER in self.session.metadata.finalizers
+
+
+def _of_its_run(pod: PodView, workload: WorkloadView) -> PodView:
+    """Return a pod, marked if it is of a former run: Kubernetes is about to replace it, and may take a while."""
+    runs = (pod.run_id, workload.template_run_id)
+    return structs.replace(pod, superseded=True) if None not in runs and runs[0] != runs[1] else pod

@@ -2,6 +2,7 @@
 
 from msgspec import field
 
+from amalthea.api import names
 from amalthea.model.views import Metadata, ObjectCondition, Saying, Time, View, Volume, claims_of
 
 
@@ -90,11 +91,18 @@ class PodView(View, frozen=True, kw_only=True):
     metadata: Metadata = Metadata()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+    superseded: bool = False
+    """Whether it is of a former run, and about to be replaced: `Observed.pod` says so, the API does not."""
 
     @property
     def leaving(self) -> bool:
-        """Whether it is being stopped on purpose."""
-        return self.metadata.deletion_timestamp is not None
+        """Whether it is being stopped on purpose, or about to be."""
+        return self.superseded or self.metadata.deletion_timestamp is not None
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that it was made for."""
+        return self.metadata.annotations.get(names.ANNOTATION_RUN_ID)
 
     @property
     def over(self) -> bool:

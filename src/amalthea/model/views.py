@@ -152,6 +152,8 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     """Whether it has pods by its own status, or may have made some since its controller last wrote that."""
     template_annotated: bool = True
     """Whether the pod template has annotations: a JSON patch can add only to a map that is there."""
+    template_run_id: str | None = None
+    """The run that its pod will be made for."""
     containers: int = 0
     """Containers that its pod will have."""
     init_containers: int = 0

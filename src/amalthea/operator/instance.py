@@ -19,7 +19,7 @@ from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.ports import Clock, Key
 from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.reflector import Reflector
+from amalthea.engine.reflector import RECENT, Reflector
 from amalthea.engine.room import Bounds
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
@@ -60,6 +60,11 @@ ROOM = 6
 """Passes per worker that may be under way, those that hang left out after a while."""
 AGAIN = MOST // 6
 """Passes at a time over sessions that took long before: each may have half a dozen requests under way."""
+
+RENEWED_WITHIN = 1.0
+"""Seconds for all watches to be open anew when a term begins; after that what is known has to do."""
+MISSED_WITHIN = 0.1
+"""Seconds for what had been missed to come, which a server sends as soon as a watch is open."""
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -159,6 +164,7 @@ class Operator:
             working.result()
 
     async def _work(self, elector: Elector | None = None) -> None:
+        await self._renew_watches()
         self.queue.demote()
         self._reconciler.begin_term(elector.led_until if elector is not None else None)
         self._first_poll.begin_term()
@@ -176,6 +182,17 @@ class Operator:
             for task in beside:
                 task.cancel()
         await self._recorder.flush(FLUSH_GRACE)
+
+    async def _renew_watches(self) -> None:
+        """Begin a term with watches that live: whoever led until now may have written what a dead one did not tell."""
+        renewals = [
+            asyncio.create_task(reflector.renew()) for reflector in self._reflectors if reflector.silent_for > RECENT
+        ]
+        if renewals:
+            _, late = await asyncio.wait(renewals, timeout=RENEWED_WITHIN)
+            for renewal in late:
+                renewal.cancel()
+            await self.clock.sleep(MISSED_WITHIN)
 
     async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:
         await stop.wait()

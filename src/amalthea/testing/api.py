@@ -33,17 +33,18 @@ class _Pending:
     times: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Watcher:
     request: Wanted
     lines: asyncio.Queue[bytes] = field(default_factory=asyncio.Queue)
+    dead: bool = False
 
     @property
     def lists(self) -> bool:
         return self.request.verb == "list"
 
     def tell(self, change: Happened) -> None:
-        if concerns(self.request, change.kind, change.object):
+        if not self.dead and concerns(self.request, change.kind, change.object):
             self.lines.put_nowait(line(change.type, change.object))
 
 
@@ -85,6 +86,11 @@ class FakeApi:
         """Send a bookmark on every watch."""
         for watcher in self._watchers:
             watcher.lines.put_nowait(line("BOOKMARK", {"metadata": {"resourceVersion": str(self.objects.version)}}))
+
+    def deaden(self, resource: str) -> None:
+        """Let the watches of a resource that are open now tell nothing any more, as if their packets were dropped."""
+        for watcher in self._watchers:
+            watcher.dead |= watcher.request.kind.endswith(f"/{resource}")
 
     def hang_up(self) -> None:
         """End all open watches cleanly, as a server does when their time is over."""

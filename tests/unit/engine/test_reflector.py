@@ -199,3 +199,17 @@ async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest
         assert run.store.get(("ns", "good")) is not None
         assert len(run.told.errors) == 1
     assert caplog.records == []
+
+
+async def test_a_watch_that_may_be_dead_is_opened_anew_from_where_it_was() -> None:
+    run = Run(Script([listed(10)], [[changed("a", 11), 600.0], [changed("b", 12), 600.0], [600.0]]))
+    async with run.running() as reflector:
+        await run.clock.advance(0)
+        await reflector.renew()  # it has just spoken
+        assert run.script.asked == ["list", "watch 10"]
+        await run.clock.advance(30)
+        await reflector.renew()
+        await run.clock.advance(0)
+        assert run.script.asked == ["list", "watch 10", "watch 11"]
+        assert len(run.store) == 2
+    assert run.told.errors == []

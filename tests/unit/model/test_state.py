@@ -2,11 +2,12 @@
 
 import pytest
 
+from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import ContainerCounts
 from amalthea.model.observed import Observed
 from amalthea.model.state import judge
-from amalthea.testing.builders import session
+from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     READY_AT,
     STARTED,
@@ -54,6 +55,20 @@ STATES = {
     "it is ready": ("Running", observed(None, AWAKE, READY)),
     "its pod is ready, the StatefulSet does not say so yet": ("Running", observed(None, statefulset(), READY)),
     "its pod is being evicted": ("NotReady", observed(None, AWAKE, pod(container(ready=True), leaving=True))),
+    "its pod is of a former run, and still to be stopped": (
+        "NotReady",
+        observed(
+            None,
+            AWAKE,
+            {**READY, "metadata": {**READY["metadata"], "annotations": {names.ANNOTATION_RUN_ID: "former"}}},
+        ),
+    ),
+    "its pod is of this run": (
+        "Running",
+        observed(
+            None, AWAKE, {**READY, "metadata": {**READY["metadata"], "annotations": {names.ANNOTATION_RUN_ID: RUN_ID}}}
+        ),
+    ),
     "its pod is of a StatefulSet that is not ours": (
         "NotReady",
         observed(None, statefulset(ready=1, ownerReferences=THEIRS), READY),

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from copy import deepcopy
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.settings import Settings
+from amalthea.engine import reflector
 from amalthea.engine.clock import SystemClock
+from amalthea.engine.controller import Result
 from amalthea.kube.client import Client
+from amalthea.operator import instance
 from amalthea.operator.instance import Operator
 from amalthea.telemetry.metrics import OperatorMetrics
 from amalthea.testing.api import FakeApi
@@ -137,3 +141,33 @@ async def test_who_stands_by_keeps_nothing_of_sessions_that_are_gone(api: FakeAp
         await eventually(lambda: not standby.operator.caches.sessions() and standby.operator.queue.depth == 0)
         await standby.ends_within(5)
         await leader.ends_within(5)
+
+
+async def test_what_a_dead_watch_did_not_tell_is_known_when_a_term_begins(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session whose pause the next leader has not heard of must not get its Ingress back."""
+    for module in (instance, reflector):
+        monkeypatch.setattr(module, "RECENT", 0.0)
+
+    async def rests(_: tuple[str, str]) -> Result:
+        return Result()
+
+    async with Client(api.config) as one, Client(api.config) as two:
+        leader = Replica(one, "a")
+        api.objects.create(PATHS[names.KIND], KEY[0], session("demo").with_ingress().manifest())
+        await eventually(lambda: len(api.objects.select(Choice(PATHS["Ingress"]))) == 1)
+        await leader.operator.queue.at_rest()
+        leader.operator._controller._reconcile = rests
+        standby = Replica(two, "b")
+        await eventually(lambda: standby.operator.missing() == "" and followed(api))
+        api.deaden("amaltheasessions")
+        paused = deepcopy(api.objects.get(PATHS[names.KIND], KEY))
+        paused["spec"]["hibernated"] = True
+        api.objects.update(PATHS[names.KIND], KEY, paused)
+        api.objects.delete(PATHS["Ingress"], KEY, {})
+        await eventually(lambda: standby.operator.caches.child("Ingress", KEY) is None)
+        await leader.ends_within(5)
+        await eventually(lambda: api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["replicas"] == 0)
+        assert [each.verb for each in api.asked if "/ingresses" in each.path].count("create") == 1
+        await standby.ends_within(5)
