@@ -26,6 +26,22 @@ async def test_a_start_lays_the_folder_out_and_submits_one_job() -> None:
     }
 
 
+async def test_nothing_is_written_before_the_folder_is_closed_to_others() -> None:
+    site = Site()
+    closed_at: dict[str, str] = {}
+    write = site.files.write
+
+    def watched(path: str, content: bytes) -> None:
+        closed_at[path] = site.files.modes.get(FOLDER, "")
+        write(path, content)
+
+    site.files.write = watched  # type: ignore[method-assign]
+    backend = await site.backend()
+    await site.finish(backend.start())
+    assert set(closed_at) == set(site.files.content)
+    assert set(closed_at.values()) == {"700"}
+
+
 async def test_all_steps_of_a_start_are_tried_below() -> None:
     fuse = Fuse()
     site = Site()
