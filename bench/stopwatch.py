@@ -7,7 +7,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from lab.api import Api
@@ -125,12 +127,14 @@ class Stopwatch:
         return opens
 
     def _follow(self, path: str, read: Callable[[Object], Iterator[str]]) -> None:
-        while True:
-            for event in self._api.watch(path.format(self._subject.namespace)):
-                found = event["object"]
-                own = self._subject.name in (found["metadata"]["name"], found["metadata"]["name"].removesuffix("-0"))
-                for what in read(found) if own else ():
-                    self._mark(what)
+        """Take in what is told of the session, for as long as its cluster is there."""
+        with suppress(OSError, HTTPException):
+            while True:
+                for event in self._api.watch(path.format(self._subject.namespace)):
+                    found = event["object"]
+                    name = found["metadata"]["name"]
+                    for what in read(found) if self._subject.name in (name, name.removesuffix("-0")) else ():
+                        self._mark(what)
 
     def _read_session(self, session: Object) -> Iterator[str]:
         state = session.get("status", {}).get("state", "")
