@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from lab.api import Api
+from lab.api import Api, ApiError
 from lab.localhost import Answer, ask
 
 Object = dict[str, Any]
@@ -54,6 +54,7 @@ class Stopwatch:
         self._seen: dict[str, float] = {}
         self._began = time.monotonic()
         self._address = ""
+        self._over = threading.Event()
         self._answered: dict[str, int] = {}
         """The last status of each page, 0 where nobody answered."""
         for path, read in ((SESSIONS, self._read_session), (PODS, self._read_pod)):
@@ -126,15 +127,25 @@ class Stopwatch:
 
         return opens
 
+    def close(self) -> None:
+        """Follow the session no longer: its cluster may go."""
+        self._over.set()
+
     def _follow(self, path: str, read: Callable[[Object], Iterator[str]]) -> None:
-        """Take in what is told of the session, for as long as its cluster is there."""
-        with suppress(OSError, HTTPException):
-            while True:
-                for event in self._api.watch(path.format(self._subject.namespace)):
-                    found = event["object"]
-                    name = found["metadata"]["name"]
-                    for what in read(found) if self._subject.name in (name, name.removesuffix("-0")) else ():
-                        self._mark(what)
+        while not self._over.is_set():
+            with suppress(
+                ApiError, OSError, HTTPException, LookupError, ValueError
+            ):  # a watch that broke off is begun again
+                self._watch(path, read)
+            self._over.wait(POLL)
+
+    def _watch(self, path: str, read: Callable[[Object], Iterator[str]]) -> None:
+        while not self._over.is_set():
+            for event in self._api.watch(path.format(self._subject.namespace)):
+                found = event["object"]
+                own = self._subject.name in (found["metadata"]["name"], found["metadata"]["name"].removesuffix("-0"))
+                for what in read(found) if own else ():
+                    self._mark(what)
 
     def _read_session(self, session: Object) -> Iterator[str]:
         state = session.get("status", {}).get("state", "")

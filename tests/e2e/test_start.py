@@ -1,5 +1,7 @@
 """From a start to an open page, timed on real pods: the short form of `make bench-start`, with its bounds."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from bench.start_figures import AT_MOST, EARLY_AFTER_DOOR, PAUSED_AFTER_END, after_program
@@ -16,11 +18,13 @@ SLOWLY = environment(PROBE_START_DELAY="3")
 
 
 @pytest.fixture
-def watch(world: World, cluster: Admin, name: str) -> Stopwatch:
+def watch(world: World, cluster: Admin, name: str) -> Iterator[Stopwatch]:
     """A stopwatch for a session behind a door."""
     world.secret(name, auth="token: the-key\n")
     pages = {"Traefik": with_port(f"http://{name}.localhost/", cluster.http_port)}
-    return Stopwatch(world.api, Subject(world.namespace, name, PORT, "/", pages, "the-key"))
+    started = Stopwatch(world.api, Subject(world.namespace, name, PORT, "/", pages, "the-key"))
+    yield started
+    started.close()
 
 
 def test_a_session_opens_when_its_program_answers_and_early_visitors_wait_at_its_door(
