@@ -141,6 +141,11 @@ class Remote:
         """Return the numbers of the session's jobs that have not ended."""
         return [job.id for job in self.jobs() if not job.ended]
 
+    def job(self) -> str:
+        """Return the number of the session's only job that has not ended; accounting learns of it in some seconds."""
+        self.wait(lambda: len(self.alive()) == 1, lacks="there is not one job")
+        return self.alive()[0]
+
     def processes(self) -> list[int]:
         """Return what works in the session's folder on the site."""
         return [pid for pid in pids() if self._folder in _link(pid, "cwd")]

@@ -61,7 +61,7 @@ def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothin
     remote.wait_for_page(SAYS, STARTS)
     tell(begun, "from the session's creation to its page")
     world.wait_for_state(name, "Running", STARTS)
-    [first] = remote.alive()
+    first = remote.job()
     assert f"{SAYS} {first}" in remote.page()
 
     paused = time.monotonic()
@@ -74,12 +74,13 @@ def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothin
     world.patch_spec(name, hibernated=False)
     world.wait_for_state(name, "Running", STARTS)
     remote.wait_for_page(SAYS)
-    [second] = remote.alive()
+    second = remote.job()
     assert f"{SAYS} {second}" in remote.page()
 
     world.delete("AmaltheaSession", name)
     world.wait_until_nothing_is_left(name, STARTS)
     remote.wait(lambda: not remote.processes(), lacks="processes of the job are still there")
+    remote.wait(lambda: not remote.alive(), lacks="a job is still there")
     assert [(job.id, job.state.split()[0]) for job in remote.jobs()] == [(first, "CANCELLED"), (second, "CANCELLED")]
 
 
@@ -124,7 +125,7 @@ def test_each_part_may_be_killed_once_and_the_session_comes_back_with_the_job_th
     world, name = remote.world, remote.name
     remote.start(*page(remote))
     remote.wait_for_page(SAYS, STARTS)
-    [job] = remote.alive()
+    job = remote.job()
 
     remote.kill("remote-session-controller run")
     remote.wait(lambda: restarts(world, name, "amalthea-session") == 1, lacks="the controller has not come back")
@@ -149,6 +150,7 @@ def test_each_part_may_be_killed_once_and_the_session_comes_back_with_the_job_th
     assert [each.id for each in remote.jobs()] == [job]
     world.delete("AmaltheaSession", name)
     world.wait_until_nothing_is_left(name, STARTS)
+    remote.wait(lambda: not remote.alive(), lacks="the job is still there")
     assert [(each.id, each.state.split()[0]) for each in remote.jobs()] == [(job, "CANCELLED")]
     remote.wait(lambda: not remote.processes(), lacks="processes of the job are still there")
 
@@ -170,7 +172,7 @@ def test_the_sample_shows_its_page_to_who_has_the_key(
         world.wait_for_state(remote.name, "Running", STARTS)
         remote.wait_for_page('hello, with "quotes" and commas')
         assert replace(remote, key="").page() == ""
-        [job] = remote.alive()
+        job = remote.job()
     finally:
         world.delete("AmaltheaSession", remote.name)
         world.wait_until_nothing_is_left(remote.name, STARTS)
