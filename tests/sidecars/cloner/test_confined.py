@@ -63,7 +63,7 @@ from amalthea.sidecars.cloner import clone, cloning, sandbox, submodules
 probe, landlock, *words = sys.argv[1:7], sys.argv[7], *sys.argv[8:]
 if landlock == "without":
     sandbox.version = lambda: 0
-def fetch(work, folder, address):
+def fetch(work, folder, address, attempts):
     command = shlex.join([sys.executable, "-I", "-c", *probe[:5], str(os.getpid())])
     sys.stdout.write(work.local.run("-c", "alias.probe=!" + command, "probe", folder=folder))
     return []
