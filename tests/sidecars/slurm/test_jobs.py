@@ -136,7 +136,9 @@ async def test_a_job_that_takes_more_memory_than_it_asked_for_says_so(site: Site
     report = await site.ends(
         *takes, RSC_FIRECREST_FORWARD_RESOURCE_VALUES="true", RSC_SESSION_MEMORY="150", RSC_SESSION_CPU="1"
     )
-    assert "Exceeded job memory limit" in report.cause, "OUT_OF_MEMORY needs control groups; here it is Slurm's own eye"
+    assert "Exceeded job memory limit" in report.output, (
+        "OUT_OF_MEMORY needs control groups; here it is Slurm's own eye"
+    )
 
 
 async def test_a_node_that_fails_takes_its_job_along_and_no_second_one_starts(site: Site) -> None:
