@@ -68,7 +68,7 @@ def run(progress: Progress) -> tuple[Admin, DemoSession, Site]:
         place = (f"--namespace={NAMESPACE}", "--server-side", "--filename=-")
         cluster.kubectl("apply", *place, stdin=json.dumps(manifest))
     session.apply()
-    with progress.step("Starting the job") as step:
+    with progress.step("Starting the job, and waiting until it has dialled in") as step:
         session.wait_until_running(step)
     with progress.step("Waiting for its page to answer"):
         session.wait_for_page()
