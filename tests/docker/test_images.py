@@ -46,12 +46,9 @@ def pushed(engine: Engine, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", MOST)
-def test_a_node_downloads_no_more_than_promised(
-    engine: Engine, references: dict[str, str], name: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_node_downloads_no_more_than_promised(engine: Engine, references: dict[str, str], name: str) -> None:
     assert references[name]
     size = sum(layer["size"] for layer in pushed(engine, name)["layers"])
-    record_property("MB", round(size / MB, 1))
     assert size <= MOST[name], f"{name}: {size / MB:.1f} MB compressed"
 
 
@@ -90,7 +87,7 @@ def test_arguments_alone_reach_the_operator(engine: Engine, references: dict[str
     assert "/nowhere" in said
     code, said = run(engine, references["operator"], "--no-such-flag", entry=entry)
     assert code == 2
-    assert "usage: amalthea operator" in said
+    assert "unrecognized arguments: --no-such-flag" in said
 
 
 def test_the_other_programs_are_there(engine: Engine, references: dict[str, str]) -> None:
