@@ -55,6 +55,25 @@ class Pod:
         self.programs: list[asyncio.subprocess.Process] = []
 
     @contextlib.asynccontextmanager
+    async def tunnel(self, entry: int) -> AsyncIterator[None]:
+        """Run the tunnel's server on a port."""
+        program = await asyncio.create_subprocess_exec(
+            *sidecars.sidecars("tunnel", "listen"),
+            env={
+                "PATH": self.env["PATH"],
+                "WSTUNNEL_PORT": str(entry),
+                "WSTUNNEL_SECRET": "the-tunnels-secret",
+                "TUNNEL_LOOPBACK_ONLY": "true",
+            },
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            yield
+        finally:
+            program.terminate()
+            await asyncio.wait_for(program.wait(), 20)
+
+    @contextlib.asynccontextmanager
     async def world(self) -> AsyncIterator["Pod"]:
         """Serve FirecREST and tokens; end what still runs afterwards."""
         access, refresh = self.issuer.begin()

@@ -17,7 +17,6 @@ from amalthea.testing.disk import DiskFiles
 from amalthea.testing.waiting import eventually
 from tests.sidecars.remote.cluster import BashScheduler
 from tests.sidecars.remote.pod import Pod, ended, free_port
-from tests.support import sidecars
 
 
 class Session:
@@ -34,25 +33,6 @@ class Session:
 
     async def controller(self) -> asyncio.subprocess.Process:
         return await self.pod.start(**self.env)
-
-    @contextlib.asynccontextmanager
-    async def tunnel(self) -> AsyncIterator[None]:
-        """Run the tunnel's server."""
-        program = await asyncio.create_subprocess_exec(
-            *sidecars.sidecars("tunnel", "listen"),
-            env={
-                "PATH": self.pod.env["PATH"],
-                "WSTUNNEL_PORT": str(self.entry),
-                "WSTUNNEL_SECRET": "the-tunnels-secret",
-                "TUNNEL_LOOPBACK_ONLY": "true",
-            },
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            yield
-        finally:
-            program.terminate()
-            await asyncio.wait_for(program.wait(), 20)
 
     async def is_ready(self) -> bool:
         return (await self.pod.get("/ready"))[0] == 200
@@ -80,7 +60,7 @@ async def session(tmp_path: Path, pod: Pod) -> AsyncIterator[Session]:
 
 @pytest.mark.timeout(120)
 async def test_the_page_comes_from_the_job_and_goes_with_it_and_comes_again(session: Session) -> None:
-    async with session.tunnel():
+    async with session.pod.tunnel(session.entry):
         controller = await session.controller()
         await eventually(session.is_ready, 40)
         assert "Directory listing" in await session.page()
@@ -100,12 +80,12 @@ async def test_the_page_comes_from_the_job_and_goes_with_it_and_comes_again(sess
 
 @pytest.mark.timeout(120)
 async def test_a_session_outlives_its_controller_and_its_tunnel(session: Session) -> None:
-    async with session.tunnel():
+    async with session.pod.tunnel(session.entry):
         controller = await session.controller()
         await eventually(session.is_ready, 40)
         await ended(controller, signal.SIGKILL)
         assert "Directory listing" in await session.page()
-    async with session.tunnel():
+    async with session.pod.tunnel(session.entry):
         controller = await session.controller()
         await eventually(session.is_ready, 40)
         assert "Directory listing" in await session.page()

@@ -1,12 +1,11 @@
 """A session on a real Slurm, as its pod sees it: the controller from the image, and a job on the plain host."""
 
 import asyncio
-import contextlib
 import json
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +19,6 @@ from amalthea.testing.cluster import SlurmJob
 from amalthea.testing.slurm import SlurmScheduler
 from lab.slurm.cluster import Slurm
 from tests.sidecars.remote.pod import Pod, free_port
-from tests.support import sidecars
 
 SECRETS = ("the-tunnels-secret", "the-users-password")
 WITHIN = 30.0
@@ -88,25 +86,6 @@ class Site:
             "RSC_SESSION_PORT": str(free_port()),
             "RENKU_BASE_URL": f"http://127.0.0.1:{self.entry}",
         }
-
-    @contextlib.asynccontextmanager
-    async def tunnel(self) -> AsyncIterator[None]:
-        """Run the tunnel's server."""
-        program = await asyncio.create_subprocess_exec(
-            *sidecars.sidecars("tunnel", "listen"),
-            env={
-                "PATH": self.pod.env["PATH"],
-                "WSTUNNEL_PORT": str(self.entry),
-                "WSTUNNEL_SECRET": "the-tunnels-secret",
-                "TUNNEL_LOOPBACK_ONLY": "true",
-            },
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            yield
-        finally:
-            program.terminate()
-            await asyncio.wait_for(program.wait(), 20)
 
     async def status(self) -> Status:
         """Return what the controller says, empty while it does not answer."""
