@@ -179,7 +179,8 @@ class Applier:
             raise Stale(f"{kind} {name} went away")
         view = CHILD_KINDS[kind].decode(page.items[0])
         owner = view.metadata.controller
-        if owner is not None and owner.uid != uid and (owner.kind, owner.name) == (names.KIND, session):
+        former = owner is not None and owner.uid != uid and (owner.kind, owner.name) == (names.KIND, session)
+        if former or view.metadata.deletion_timestamp is not None:
             return terminating(write.child)
         labelled = names.selector_labels(session).items() <= view.metadata.labels.items()
         if owner is None and kind == CLAIM and not labelled:

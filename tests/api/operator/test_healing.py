@@ -63,13 +63,6 @@ def test_a_removed_label_of_ours_comes_back(world: World) -> None:
 
 
 @pytest.mark.usefixtures("operator")
-def test_a_workload_scaled_by_hand_is_scaled_back(world: World) -> None:
-    world.run("one", PLAIN)
-    world.patch("StatefulSet", "one", spec={"replicas": 0})
-    world.wait_for("StatefulSet", "one", lambda statefulset: statefulset["spec"]["replicas"] == 1, within=5)
-
-
-@pytest.mark.usefixtures("operator")
 def test_an_edited_pod_template_is_told_and_waits_for_the_next_start(world: World) -> None:
     world.run("one", PLAIN)
     container = {"name": "amalthea-session", "image": "docker.io/amalthea/other:dev"}

@@ -41,12 +41,20 @@ def is_marked(mark: str, found: Object) -> bool:
     return bool(found["metadata"].get("annotations", {}).get("mark") == mark)
 
 
-def test_who_scales_a_session_down_is_named_and_may_scale_it_up_again(world: World) -> None:
+def test_who_sets_the_replicas_of_a_session_to_none_is_named(world: World) -> None:
+    world.run("one", PLAIN)
+    world.api.patch(world.path("StatefulSet", "one") + "?fieldManager=kube-downscaler", {"spec": {"replicas": 0}})
+    held = world.wait_for("AmaltheaSession", "one", is_held_down)
+    assert "by somebody else (kube-downscaler)" in held["status"]["error"]
+
+
+def test_who_scales_a_session_down_may_scale_it_up_again(world: World) -> None:
+    """Nobody is named: the API server leaves a 0 out of a scale, and keeps no manager of it."""
     running = world.run("one", PLAIN)
     scale(world, 0)
     held = world.wait_for("AmaltheaSession", "one", is_held_down)
     assert held["status"]["state"] == "NotReady"
-    assert "by somebody else (kube-downscaler)" in held["status"]["error"]
+    assert "by somebody else (an administrator, a downscaler" in held["status"]["error"]
     stays(world, "StatefulSet")
     scale(world, 1)
     world.make_pod_ready("one")

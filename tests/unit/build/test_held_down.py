@@ -52,7 +52,7 @@ def test_a_job_that_a_queue_suspends_as_it_is_made_waits_for_the_queue() -> None
 
     assert [world.step().writes for _ in range(3)] == [(), (), ()]
     assert (world.status["state"], reasons(world)["Healthy"]) == ("NotReady", "HeldDown")
-    assert "a webhook, maybe of a queue" in error(world)
+    assert "an administrator, a downscaler, or the webhook of a queue" in error(world)
 
 
 @pytest.mark.parametrize("builder", [session(), JOB], ids=["StatefulSet", "Job"])

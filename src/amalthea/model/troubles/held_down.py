@@ -6,11 +6,14 @@ from amalthea.model.troubles.trouble import Trouble
 
 
 def trouble(observed: Observed) -> Trouble | None:
-    """Return who holds the session down, by the API server's own word; a webhook acts in our name."""
+    """Return who holds the session down, as far as the API server tells.
+
+    A webhook acts in our name, and a scale subresource that is set to 0 leaves no manager behind: its 0 is left out.
+    """
     workload = observed.own_workload
     if workload is None or not observed.held_down:
         return None
-    who = workload.stilled_by or "a webhook, maybe of a queue"
+    who = workload.stilled_by or "an administrator, a downscaler, or the webhook of a queue"
     done = "suspended" if workload.kind == "Job" else "scaled to 0"
     message = (
         f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs when they let it. "
