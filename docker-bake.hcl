@@ -13,7 +13,7 @@ variable "PIP_CERT" { default = "" }
 variable "CA" { default = "" }
 variable "ATTESTATIONS" { default = "type=sbom type=provenance,mode=max" }
 
-group "default" { targets = ["operator-image", "sidecars-image", "cloner-image"] }
+group "default" { targets = ["operator-image", "sidecars-image", "cloner-image", "jupyterlab-image", "probe-image"] }
 
 target "_common" {
   context   = "."
@@ -82,4 +82,19 @@ target "cloner-image" {
   dockerfile = "images/cloner/Dockerfile"
   contexts   = { "docker.io/amalthea/sidecars:dev" = "target:sidecars" }
   tags       = ["${REGISTRY}/cloner:${VERSION}"]
+}
+
+# What the samples run.
+target "jupyterlab-image" {
+  inherits   = ["_published"]
+  dockerfile = "images/jupyterlab/Dockerfile"
+  contexts   = { "docker.io/amalthea/base:dev" = "target:base" }
+  tags       = ["${REGISTRY}/jupyterlab:${VERSION}"]
+}
+
+target "probe-image" {
+  inherits   = ["_published"]
+  dockerfile = "images/probe/Dockerfile"
+  contexts   = { "docker.io/amalthea/base:dev" = "target:base" }
+  tags       = ["${REGISTRY}/probe:${VERSION}"]
 }

@@ -52,7 +52,7 @@ def uninstall(given: argparse.Namespace, kubectl: Kubectl) -> None:
     if found and not given.force:
         namespaces = {each["metadata"]["namespace"] for each in found}
         _say(f"This deletes {len(found)} session(s) in {len(namespaces)} namespace(s), with all their files.")
-        _say("Sessions go only while an operator runs; without one this command waits until one does.")
+        _say("Those that adopt secrets are deleted only while an operator runs; without one this command waits.")
         sys.stdout.write(f"Type {len(found)} to delete them: ")
         sys.stdout.flush()
         if sys.stdin.readline().strip() != str(len(found)):
@@ -77,7 +77,7 @@ def undeploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     objects = [each for each in yaml.safe_load_all(manifests.render(folder=given.folder)) if each["kind"] not in kept]
     option = f"--ignore-not-found={given.ignore_not_found}"
     _say(kubectl.run("delete", option, "--filename=-", stdin=yaml.safe_dump_all(objects)))
-    _say("The CRD and all sessions stay: `make uninstall` deletes them.")
+    _say("The CRD and all sessions stay. `make uninstall` deletes them; sessions that adopt secrets need an operator.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -27,7 +27,7 @@ from tests.support.world import Object, World
 
 AUTHORITY = "/etc/computing-site"
 STARTS = 120.0
-"""Seconds until the page is there: the pod's readiness alone takes half a minute."""
+"""Seconds until the page is there; an idle machine needs a few."""
 BACK = 60.0
 """Seconds in which a session that lost a part of its pod answers again."""
 _HOST = "localhost"

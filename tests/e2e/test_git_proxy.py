@@ -188,7 +188,7 @@ def test_what_the_web_back_end_lists_is_cloned_and_goes_on_through_the_proxy_and
     assert shell("cd project; git rev-parse --abbrev-ref HEAD @{upstream}; git status --porcelain") == (
         "trunk\norigin/trunk"
     )
-    assert "GIT_CLONE_REPOSITORIES_1_ is no address" in shell("cat bad/ERROR")
+    assert "GIT_CLONE_REPOSITORIES_1_ is not an address" in shell("cat bad/ERROR")
     with pytest.raises(CommandError, match="could not read Username"):
         shell(f"GIT_TERMINAL_PROMPT=0 git -c http.sslVerify=false ls-remote {url}")
     shell("cd project; git fetch; echo mine > mine.txt; git add mine.txt; git commit -m mine; git push")

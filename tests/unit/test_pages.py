@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "docs/install.md", "images/README.md"]
+PAGES = [
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "images/README.md"),
+    *("docs/authentication.md", "docs/install.md", "docs/remote.md", "docs/repositories.md", "docs/runbooks.md"),
+    "charts/amalthea-sessions/README.md",
+]
 MAKEFILES = (ROOT / "Makefile", *(ROOT / "make").glob("*.mk"))
 RULES = "\n".join(file.read_text() for file in MAKEFILES)
 TARGETS = {word for line in re.findall(r"^([a-z][a-z0-9 _-]*):", RULES, re.MULTILINE) for word in line.split()}

@@ -44,7 +44,7 @@ _MEANINGS = {
     Cause.STARTING_TOO_LONG: _Meaning(
         "pause",
         "maxStartingDuration",
-        "Paused, unless it becomes ready before.",
+        "Paused, unless it becomes ready before then.",
         "Paused if it is not ready within {}.",
     ),
     Cause.FAILED_TOO_LONG: _Meaning(
@@ -53,19 +53,19 @@ _MEANINGS = {
     Cause.IDLE: _Meaning(
         "pause",
         "maxIdleDuration",
-        "Paused, unless somebody works in it before.",
+        "Paused, unless somebody works in it before then.",
         "Paused when nobody has worked in it for {}.",
     ),
     Cause.JOB_DEADLINE: _Meaning(
         "stop",
         "maxAge",
-        "Stopped as failed, unless it ends before.",
+        "Stopped as failed, unless it ends before then.",
         "Stopped as failed if it has not ended within {}.",
     ),
     Cause.HIBERNATED_TOO_LONG: _Meaning(
         "delete",
         "maxHibernatedDuration",
-        "Deleted with its files, unless it is resumed before.",
+        "Deleted with its files, unless it is resumed before then.",
         "Deleted with its files after a pause of {}.",
     ),
     Cause.ENDED_LONG_AGO: _Meaning(
@@ -144,7 +144,7 @@ def _failure(observed: Observed) -> Iterator[Coming]:
     if at is not None and observed.session.status.state == "NotReady":
         room = observed.pod is not None and observed.pod.unschedulable is not None
         before = "a node can take it" if room else "its volumes are there"
-        yield Coming(at=at, action="fail", limit="", value="", why=f"It fails, unless {before} before.")
+        yield Coming(at=at, action="fail", limit="", value="", why=f"It fails, unless {before} before then.")
 
 
 def _announced(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Coming]:

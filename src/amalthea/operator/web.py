@@ -66,7 +66,7 @@ async def serving(app: web.Application, address: str, tls: SSLContext | None = N
         return
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdecimal():
-        raise BindError(f"{address!r} is no address; write host:port, :port, or 0 for none.")
+        raise BindError(f"{address!r} is not an address; write host:port, :port, or 0 for none.")
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     try:

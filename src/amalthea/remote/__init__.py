@@ -1,1 +1,1 @@
-"""Sessions on other machines: the remote session controller, and a module for each kind of machine room."""
+"""Sessions on other machines: the remote session controller, and a module for each kind of remote backend."""

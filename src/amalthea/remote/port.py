@@ -1,4 +1,4 @@
-"""What a kind of machine room has to offer. A new one is a module with a `RemoteBackend`, and a line in `kinds.py`."""
+"""What a kind of remote backend offers. A new one is a module with a `RemoteBackend`, and a line in `kinds.py`."""
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""A machine room that there is not (`--fake-start`): nothing is submitted, and the session is said to run."""
+"""A remote backend that does not exist (`--fake-start`): nothing is submitted, and the session is said to run."""
 
 import logging
 

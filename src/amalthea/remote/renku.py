@@ -1,4 +1,4 @@
-"""Tokens by way of Renku: its own pair of tokens opens the way to the one for the machine room.
+"""Tokens by way of Renku: its own pair of tokens opens the way to the one for the remote backend.
 
 The pair rotates with each renewal, and the Secret that it came from does not. So the newest is kept beside the job's
 number, for a controller that is started again: without it, it could neither look at the job nor cancel it.
@@ -88,7 +88,7 @@ class ByRenku:
         self._pair = newest(given, await self._kept.read_pair())
 
     async def __call__(self) -> Token:
-        """Ask for a token of the machine room's; raise Unavailable or Refused."""
+        """Ask for a token of the remote backend's; raise Unavailable or Refused."""
         access = self._pair.access_token
         now = self._clock.now().timestamp()
         if not access or lifetimes.ends_within(lifetimes.end_of_jwt(access), LEEWAY, now):

@@ -77,7 +77,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Settings:
-    """What does not depend on the kind of machine room."""
+    """What does not depend on the kind of remote backend."""
 
     server_port: int = 65532
     status_port: int = 0
@@ -112,7 +112,7 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
 
 
 def common(options: Options) -> Settings:
-    """Return the settings that do not depend on the kind of machine room.
+    """Return the settings that do not depend on the kind of remote backend.
 
     Raises:
         SettingsError: one of them cannot be used.

@@ -23,7 +23,7 @@ log = logging.getLogger("remote.submission")
 
 @dataclass(frozen=True)
 class Submission:
-    """Submits to one machine room.
+    """Submits to one remote backend.
 
     `new_name` draws the name of a job that was never used before; `look` returns the number of the job of a name, empty
     if there is none, and may raise RemoteError.
@@ -36,7 +36,7 @@ class Submission:
     new_name: Callable[[], str]
 
     async def submit(self, place: Callable[[str], Awaitable[str]]) -> str:
-        """Submit a job and return its number; `place` asks the machine room once to take a job of this name.
+        """Submit a job and return its number; `place` asks the remote backend once to take a job of this name.
 
         Raises:
             Refused: the cluster does not take the job; there is none then.

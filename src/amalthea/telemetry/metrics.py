@@ -32,9 +32,9 @@ _PER_SESSION: dict[str, tuple[str, Callable[[SessionRow], float]]] = {
     "idle": ("Whether nobody seems to work in the session.", lambda row: float(row.idle)),
     "container_ready": ("Containers of the session that are ready.", lambda row: row.ready),
     "container_total": ("Containers of the session.", lambda row: row.total),
-    "idle_duration_seconds": ("How long the session is idle.", lambda row: row.idle_seconds),
-    "failing_duration_seconds": ("How long the session is failed.", lambda row: row.failing_seconds),
-    "hibernated_duration_seconds": ("How long the session is paused.", lambda row: row.hibernated_seconds),
+    "idle_duration_seconds": ("How long the session has been idle.", lambda row: row.idle_seconds),
+    "failing_duration_seconds": ("How long the session has been failed.", lambda row: row.failing_seconds),
+    "hibernated_duration_seconds": ("How long the session has been paused.", lambda row: row.hibernated_seconds),
     "failed_scheduling_duration_seconds": (
         "How long no node has room for the session.",
         lambda row: row.failed_scheduling_seconds,

@@ -115,7 +115,7 @@ def test_a_hostile_repository_is_a_clone_or_a_sentence(title: str, outcomes: Map
         assert (outcome.clone / ".git").is_dir()
     else:
         assert outcome.ended.code == 1, outcome.ended.log
-        assert " failed" in last or " is no address " in last, outcome.ended.log
+        assert " failed" in last or " is not an address " in last, outcome.ended.log
         assert last.endswith(".")
         assert not outcome.clone.exists()
     assert PASSWORD not in outcome.ended.log

@@ -94,7 +94,7 @@ def test_an_ssh_submodule_on_the_same_host_comes_over_the_web(
         ("https://{host}/no-such.git", "knows no such repository"),
         ("https://{host}/private.git", "name its path in otherPaths"),
         ("git://127.0.0.1/x", "nothing protects its git:// address"),
-        ("file:///etc", "is no address that can be cloned"),
+        ("file:///etc", "is not an address that can be cloned"),
     ],
 )
 def test_a_submodule_that_cannot_be_had_is_left_out_and_named(

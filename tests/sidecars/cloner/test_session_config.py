@@ -48,7 +48,7 @@ def test_the_configuration_of_a_like_named_repository_stays_out_of_the_clone(
     ended = cloner.clone(other)
 
     assert ended.code == 0, ended.log
-    assert f"project is no clone of {other}: no git configuration is written into it." in ended.log
+    assert f"project is not a clone of {other}: no git configuration is written into it." in ended.log
     assert (cloner.volume / "project" / ".git" / "config").read_text() == written
 
 

@@ -177,7 +177,7 @@ def test_an_entry_that_cannot_be_used_leaves_a_word_and_keeps_no_session_from_st
     )
 
     assert ended.code == 0, ended.log
-    assert "GIT_CLONE_REPOSITORIES_0_ is no address" in (cloner.volume / "bad" / "ERROR").read_text()
+    assert "GIT_CLONE_REPOSITORIES_0_ is not an address" in (cloner.volume / "bad" / "ERROR").read_text()
     assert [path.name for path in (cloner.volume / "mine").iterdir()] == ["thesis.tex"]
     assert "GIT_CLONE_REPOSITORIES_2_ has no url" in ended.log
     assert "GIT_CLONE_GIT_PROVIDERS_0_ needs an id" in ended.log

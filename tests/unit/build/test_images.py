@@ -97,7 +97,7 @@ def test_without_rules_an_image_stays_as_the_user_wrote_it() -> None:
 
 @pytest.mark.parametrize("image", ["renku/lab", "registry.example.org/lab:1@" + SHA, "no reference"])
 def test_the_machine_room_of_a_remote_session_gets_its_image_as_it_is_written(image: str) -> None:
-    """The mirrors are this cluster's, and only one kind of machine room wants enroot's spelling."""
+    """The mirrors are this cluster's, and only one kind of remote backend wants enroot's spelling."""
     builder = session().remote().with_session(image=image).with_settings(rewrite_rules=RULES)
 
     assert {"name": "REMOTE_SESSION_IMAGE", "value": image} in remote.container(builder.subject())["env"]

@@ -167,7 +167,7 @@ FATAL = {
     "a program for another processor": (
         Failure.IMAGE_UNSUITABLE,
         pod(container(state=waiting("RunContainerError", "exec /lab: exec format error"))),
-        NOT_STARTED + "its program is none for this kind of processor; take an image for the nodes.",
+        NOT_STARTED + "its program is not made for this kind of processor; take an image for the nodes.",
         "exec /lab: exec format error",
     ),
     "too little memory even to start": (

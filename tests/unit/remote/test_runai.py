@@ -28,7 +28,7 @@ RUNAI = {
 
 
 class Runai(Site):
-    """A site whose machine room is Run:ai."""
+    """A site whose remote backend is Run:ai."""
 
     def __init__(self) -> None:
         super().__init__()

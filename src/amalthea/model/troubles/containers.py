@@ -32,7 +32,7 @@ _NOT_RUN = "its command cannot be run; check that it exists in the image"
 _START_ERRORS = (
     (
         r"exec format error",
-        (Failure.IMAGE_UNSUITABLE, "its program is none for this kind of processor; take an image for the nodes"),
+        (Failure.IMAGE_UNSUITABLE, "its program is not made for this kind of processor; take an image for the nodes"),
     ),
     (
         r"executable file not found|no such file or directory",

@@ -1,4 +1,4 @@
-"""FirecREST as a kind of machine room: see `kinds.py`."""
+"""FirecREST as a kind of remote backend: see `kinds.py`."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""A session's workspace in Run:ai: implements `port.RemoteBackend`; and Run:ai as a kind of machine room."""
+"""A session's workspace in Run:ai: implements `port.RemoteBackend`; and Run:ai as a kind of remote backend."""
 
 import asyncio
 import logging

@@ -67,7 +67,7 @@ def _content(path: Path) -> str:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}); name the configuration file.") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{path} is no text in UTF-8; write it as text.") from None
+        raise SettingsError(f"{path} is not text in UTF-8; write it as text.") from None
     if len(content) > _LARGEST_FILE:
         raise SettingsError(f"{path} is larger than {_LARGEST_FILE} bytes; name the configuration file.")
     return text

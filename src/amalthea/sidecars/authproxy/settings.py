@@ -107,14 +107,14 @@ def _remote(value: Given | None) -> str:
         raise SettingsError(f"remote is missing; set {_PREFIX}REMOTE to the session's address, http://host:port.")
     match = _REMOTE.fullmatch(value.text)
     if match is None or not 1 <= int(match[2] or 80) <= 65535:
-        raise SettingsError(f"{value.place} is no http address; write http://host:port, without a path.")
+        raise SettingsError(f"{value.place} is not an http address; write http://host:port, without a path.")
     return f"{match[1]}:{int(match[2] or 80)}"
 
 
 def _port(value: Given) -> int:
     text = value.text
     if not (text.isascii() and text.isdecimal()) or len(text) > 5 or not 1 <= int(text) <= 65535:
-        raise SettingsError(f"{value.place} is no port; write a whole number from 1 to 65535.")
+        raise SettingsError(f"{value.place} is not a port; write a whole number from 1 to 65535.")
     return int(text)
 
 

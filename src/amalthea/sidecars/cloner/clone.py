@@ -72,7 +72,7 @@ def _refresh(git: Git, folder: Path, source: remote.Remote, block: str) -> None:
         if git.asks("config", "--file", str(config), "--get", "remote.origin.url") == source.address:
             session_config.put(folder, block)
         else:
-            say(f"{folder} is no clone of {source.address}: no git configuration is written into it.")
+            say(f"{folder} is not a clone of {source.address}: no git configuration is written into it.")
     except (OSError, UnicodeDecodeError):
         raise CloneFailed(f"The git configuration in {folder} cannot be written; check its owner and rights.") from None
 

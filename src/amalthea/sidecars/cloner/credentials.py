@@ -83,7 +83,7 @@ def _values(text: str, name: str) -> dict[str, str]:
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         given = None
     if not isinstance(given, dict):
-        raise Misconfigured(f"{name} is no YAML with keys and values; write the secret like `username: me`.")
+        raise Misconfigured(f"{name} is not YAML with keys and values; write the secret like `username: me`.")
     return values
 
 

@@ -50,7 +50,7 @@ def parse(text: str, name: str) -> Remote:
     if not text.isprintable():
         raise Misconfigured(f"{name} holds characters that no address has; write it anew, like https://host/path.")
     if "://" not in text and _PASSWORD_OR_HELPER.match(text):
-        raise Misconfigured(f"{name} is no address that can be cloned; write https:// before it.")
+        raise Misconfigured(f"{name} is not an address that can be cloned; write https:// before it.")
     if "://" not in text and _SHORT_SSH.fullmatch(text) and not text.startswith("-"):
         return Remote(text, _folder(text, name), is_ssh=True)
     url = _split(text, name)
@@ -90,7 +90,7 @@ def _split(text: str, name: str) -> SplitResult:
         usable = False
     if not usable or (url.hostname or "").startswith("-"):
         raise Misconfigured(
-            f"{name} is no address that can be cloned; write one like https://host/path or git@host:path."
+            f"{name} is not an address that can be cloned; write one like https://host/path or git@host:path."
         )
     return url
 

@@ -187,6 +187,6 @@ def _report_errors(sentry: variables.Sentry) -> None:
             traces_sample_rate=sentry.sample_rate,
         )
     except ModuleNotFoundError:
-        say("GIT_CLONE_SENTRY__ENABLED needs a package more; errors are not reported.")
+        say("GIT_CLONE_SENTRY__ENABLED needs the package sentry-sdk; errors are not reported.")
     except ValueError:
         say("GIT_CLONE_SENTRY__DSN cannot be used; errors are not reported.")

@@ -156,7 +156,7 @@ def _boolean(environment: Mapping[str, str], name: str) -> bool:
 def _port(environment: Mapping[str, str]) -> int:
     text = _text(environment, "GIT_PROXY_PORT")
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
-        raise Misconfigured(f"{_PREFIX}GIT_PROXY_PORT is no port; write the number at which the git proxy listens.")
+        raise Misconfigured(f"{_PREFIX}GIT_PROXY_PORT is not a port; write the number at which the git proxy listens.")
     return int(text)
 
 
@@ -166,6 +166,6 @@ def _sentry(environment: Mapping[str, str]) -> Sentry:
     try:
         rate = float(_text(environment, "SENTRY__SAMPLE_RATE") or 0)
     except ValueError:
-        raise Misconfigured(f"{_PREFIX}SENTRY__SAMPLE_RATE is no number; write one from 0 to 1.") from None
+        raise Misconfigured(f"{_PREFIX}SENTRY__SAMPLE_RATE is not a number; write one from 0 to 1.") from None
     release = _text(environment, "SENTRY__RELEASE") or environment.get("SENTRY_RELEASE", "")
     return Sentry(_text(environment, "SENTRY__DSN"), _text(environment, "SENTRY__ENVIRONMENT"), release, rate)

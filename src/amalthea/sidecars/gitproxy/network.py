@@ -77,7 +77,7 @@ def from_environment(env: Mapping[str, str]) -> Network:
     parts = urlsplit(text if "://" in text else f"http://{text}")
     proxy = matching.origin(parts.scheme, parts.netloc.rpartition("@")[2])
     if proxy is None or proxy.scheme != "http":
-        raise SettingsError("HTTPS_PROXY is no address of a proxy; write one like http://host:port.")
+        raise SettingsError("HTTPS_PROXY is not the address of a proxy; write one like http://host:port.")
     return Network(proxy, _credentials(parts), direct)
 
 

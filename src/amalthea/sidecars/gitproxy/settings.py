@@ -154,7 +154,7 @@ def _url(text: str, name: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if matching.origin(parts.scheme, parts.netloc) is None or not text.isascii():
-        raise SettingsError(f"{_PREFIX}{name} holds something that is no URL; write https://host/path.")
+        raise SettingsError(f"{_PREFIX}{name} holds something that is not a URL; write https://host/path.")
     return text
 
 

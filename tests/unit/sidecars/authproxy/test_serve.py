@@ -38,7 +38,7 @@ def test_nobody_reads_last_words_and_that_is_no_failure(termination_log: Path) -
     ("content", "told"),
     [
         (None, "cannot be read (No such file or directory); name the configuration file."),
-        (b"token: \xff", "is no text in UTF-8; write it as text."),
+        (b"token: \xff", "is not text in UTF-8; write it as text."),
         (b"#" * 70_000, "is larger than 65536 bytes; name the configuration file."),
     ],
     ids=["missing", "binary", "large"],

@@ -141,14 +141,14 @@ def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) ->
         (f"token: a\ncookie_key: {'x' * 257}", f"cookie_key in {PATH} cannot name a cookie"),
         ("token: a\ncookie_key: ü", f"cookie_key in {PATH} cannot name a cookie"),
         ("token: a\ncookie_key: 12", f"cookie_key in {PATH} cannot name a cookie"),
-        ("token: a\nport: 0", f"port in {PATH} is no port; write a whole number from 1 to 65535."),
-        ("token: a\nport: 65536", f"port in {PATH} is no port"),
-        ("token: a\nport: -1", f"port in {PATH} is no port"),
-        ("token: a\nport: x", f"port in {PATH} is no port"),
-        ("token: a\nport: ²", f"port in {PATH} is no port"),
-        ("token: a\nport: 1e3", f"port in {PATH} is no port"),
-        ("token: a\nport: true", f"port in {PATH} is no port"),
-        ("token: a\nport:", f"port in {PATH} is no port"),
+        ("token: a\nport: 0", f"port in {PATH} is not a port; write a whole number from 1 to 65535."),
+        ("token: a\nport: 65536", f"port in {PATH} is not a port"),
+        ("token: a\nport: -1", f"port in {PATH} is not a port"),
+        ("token: a\nport: x", f"port in {PATH} is not a port"),
+        ("token: a\nport: ²", f"port in {PATH} is not a port"),
+        ("token: a\nport: 1e3", f"port in {PATH} is not a port"),
+        ("token: a\nport: true", f"port in {PATH} is not a port"),
+        ("token: a\nport:", f"port in {PATH} is not a port"),
         ("token: a\nport: 65534", "port and meta_port are both 65534; give each its own."),
         ("token: a\nstrip_path_prefix: x", f"strip_path_prefix in {PATH} does not begin with a slash; write the path"),
         ("token: a\nverbose: perhaps", f"verbose in {PATH} is neither true nor false; write one of them."),
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line_with_the_remedy(content:
     ],
 )
 def test_a_remote_that_is_no_plain_http_address_is_refused(remote: str) -> None:
-    with pytest.raises(SettingsError, match=r"^AUTHPROXY_REMOTE (is no http address; write|holds a line break)"):
+    with pytest.raises(SettingsError, match=r"^AUTHPROXY_REMOTE (is not an http address; write|holds a line break)"):
         read(None, {"AUTHPROXY_REMOTE": remote})
 
 
@@ -197,5 +197,5 @@ def test_a_control_character_anywhere_is_refused() -> None:
 
 
 def test_the_files_path_is_told_as_it_was_given(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=f"^port in {tmp_path}/x is no port"):
+    with pytest.raises(SettingsError, match=f"^port in {tmp_path}/x is not a port"):
         settings.read({}, REMOTE, document.parse("token: a\nport: x", f"{tmp_path}/x"))

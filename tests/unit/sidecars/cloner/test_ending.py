@@ -66,7 +66,7 @@ def test_a_stopped_pod_is_no_failure(last_words: Path) -> None:
     ("program", "flags", "told"),
     [
         (clone.main, [], "cloner clone: the following arguments are required: --remote, --path; see --help.\n"),
-        (clone.main, ["--remote", "x", "--path", "/w"], "The repository's remote is no address that can be"),
+        (clone.main, ["--remote", "x", "--path", "/w"], "The repository's remote is not an address that can be"),
         (
             clone.main,
             ["--remote", "h:x", "--path", "/w", "--revision=-x"],

@@ -77,7 +77,7 @@ def test_what_git_should_not_be_given_is_refused_with_its_name_and_without_its_s
     ],
 )
 def test_a_web_address_without_its_scheme_is_no_ssh_address_that_is_shown_whole(text: str) -> None:
-    with pytest.raises(Misconfigured, match=r"^--remote is no address .*; write https:// before it\.$"):
+    with pytest.raises(Misconfigured, match=r"^--remote is not an address .*; write https:// before it\.$"):
         parse(text, "--remote")
 
 

@@ -26,7 +26,7 @@ def test_the_variables_name_the_proxy_and_what_it_wants_to_see() -> None:
 
 @pytest.mark.parametrize("text", ["https://proxy:1", "socks5://proxy:1", "http://", "http://hush@:1"])
 def test_a_proxy_that_cannot_be_used_is_refused_without_a_word_of_its_address(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"^HTTPS_PROXY is no address .*; write one like") as refused:
+    with pytest.raises(SettingsError, match=r"^HTTPS_PROXY is not the address .*; write one like") as refused:
         from_environment({"HTTPS_PROXY": text})
     assert "hush" not in str(refused.value)
 

@@ -12,7 +12,7 @@ from amalthea.sidecars.gitproxy import run
     [
         (["serve"], {}, "gitproxy proxy takes no arguments; it is configured by the variables GIT_PROXY_*."),
         ([], {"GIT_PROXY_REPOSITORIES": "hush"}, "GIT_PROXY_REPOSITORIES cannot be read"),
-        ([], {"HTTPS_PROXY": "socks5://me:hush@proxy"}, "HTTPS_PROXY is no address of a proxy; write one like"),
+        ([], {"HTTPS_PROXY": "socks5://me:hush@proxy"}, "HTTPS_PROXY is not the address of a proxy; write one like"),
         ([], {"SSL_CERT_FILE": "/none"}, "SSL_CERT_FILE names /none, which cannot be used"),
     ],
 )
