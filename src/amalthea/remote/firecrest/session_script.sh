@@ -128,10 +128,14 @@ export SESSION_NODES_PATH="$nodes_path" APPTAINERENV_PATH="$sessions_path"
 launch[0]="$(command -v "${launch[0]}")"
 PATH="$sessions_path" "${launch[@]}" &
 program=$!
-code=0
-wait -n "$program" "$tunnel" || code=$?
+# Before version 5, bash waits for any job, also that of the repositories, whatever ids it is given.
+while kill -0 "$program" 2>/dev/null && kill -0 "$tunnel" 2>/dev/null; do
+    wait -n || true
+done
 if kill -0 "$program" 2>/dev/null; then
     fail "the tunnel's client ended: $(tail -n 3 logs/wstunnel.logs)"
 fi
+code=0
+wait "$program" || code=$?
 echo "session: the program has ended with exit code $code"
 exit "$code"
