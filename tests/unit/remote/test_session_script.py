@@ -227,6 +227,28 @@ def test_a_job_whose_tunnel_breaks_ends_its_program_and_says_so(folder: Path) ->
     assert (folder / "srun-ended").exists()
 
 
+def test_a_program_that_is_deaf_to_sigterm_is_killed(folder: Path) -> None:
+    change_script(folder, "SECONDS + 20", "SECONDS + 1")
+    job = start_on({"TUNNEL": "breaks"}, folder, {"PROGRAM_STAYS": "1", "PROGRAM_IS_DEAF": "1"})
+    _, said = job.communicate(timeout=15)
+    assert job.returncode == 1
+    assert "the tunnel's client ended" in said
+
+
+def test_a_job_that_does_not_get_to_its_program_leaves_no_secret(folder: Path) -> None:
+    start_on({"TUNNEL": "fails"}, folder).communicate(timeout=30)
+    assert list((folder / "secrets").iterdir()) == []
+
+
+def test_a_job_that_ends_leaves_the_next_jobs_secret_alone(folder: Path) -> None:
+    job = start(folder, PROGRAM_STAYS="1")
+    until((folder / "srun-started").exists)
+    (folder / "secrets/wstunnel_secret").write_text("the next one")
+    job.send_signal(signal.SIGTERM)
+    job.communicate(timeout=30)
+    assert (folder / "secrets/wstunnel_secret").read_text() == "the next one"
+
+
 def test_a_cancelled_job_ends_its_program_and_its_tunnel(folder: Path) -> None:
     job = start(folder, PROGRAM_STAYS="1")
     until((folder / "srun-started").exists)

@@ -19,6 +19,25 @@ cd "${SESSION_DIR:-$PWD}"
 mkdir -p work secrets logs
 
 [ -f secrets/environment.sh ] || fail "secrets/environment.sh is missing: this job ran before; resume the session."
+# shellcheck disable=SC2329  # the trap calls it
+leave() {
+    local running until=$((SECONDS + 20))
+    trap - EXIT TERM INT
+    # Once the tunnel is open, the client has taken the secret: a file there would be the next job's.
+    [ -n "$opened" ] || rm -f secrets/*
+    mapfile -t running < <(jobs -rp)
+    kill -TERM "${running[@]}" 2>/dev/null || true
+    while [ "$SECONDS" -lt "$until" ] && kill -0 "${running[@]}" 2>/dev/null; do
+        sleep 0.1
+    done
+    mapfile -t running < <(jobs -rp)
+    kill -KILL "${running[@]}" 2>/dev/null || true
+    wait || true
+}
+opened=""
+trap leave EXIT
+trap 'exit 143' TERM INT
+
 nodes_path="$PATH"
 # shellcheck source=/dev/null
 . secrets/environment.sh
@@ -55,23 +74,13 @@ python3 -I tunnel_client.py "${authorities[@]}" \
     >logs/wstunnel.logs 2>&1 &
 tunnel=$!
 
-# shellcheck disable=SC2329  # the trap calls it
-leave() {
-    local running
-    trap - EXIT TERM INT
-    mapfile -t running < <(jobs -p)
-    kill -TERM "${running[@]}" 2>/dev/null || true
-    wait || true
-}
-trap leave EXIT
-trap 'exit 143' TERM INT
-
 for _ in $(seq 100); do
     [ ! -s logs/ports ] || break
     kill -0 "$tunnel" 2>/dev/null || fail "the tunnel could not be opened: $(tail -n 3 logs/wstunnel.logs)"
     sleep 0.1
 done
 [ -s logs/ports ] || fail "the tunnel's client did not start within 10 seconds."
+opened=yes
 while read -r far near; do
     case "$far" in
         "$RENKU_SESSION_REMOTE_PORT") export RENKU_SESSION_PORT="$near" ;;
