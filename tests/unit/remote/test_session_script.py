@@ -235,6 +235,37 @@ def test_a_program_that_is_deaf_to_sigterm_is_killed(folder: Path) -> None:
     assert "the tunnel's client ended" in said
 
 
+def test_a_variable_may_be_named_like_one_of_the_scripts_own(folder: Path) -> None:
+    text = (folder / script.SCRIPT).read_text()
+    names: set[tuple[str, str]] = set(re.findall(r"\b([a-z][a-z_]+)\+?=|for ([a-z]+) in", text))
+    own = {name for found in names for name in found if name}
+    assert own >= {"launch", "told", "opened", "variables", "name", "code", "tunnel", "program"}
+    values = dict.fromkeys(own - {"https_proxy", "no_proxy"}, "/nowhere")
+    job = start(folder, PROGRAM_EXITS="3", **values)
+    _, said = job.communicate(timeout=30)
+    assert (job.returncode, said) == (3, "")
+    assert values.items() <= of_srun(folder)[1].items()
+
+
+def test_what_is_meant_for_the_container_does_not_reach_the_nodes_own_tools(folder: Path) -> None:
+    named = ("SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH", "PYTHONPATH", "GIT_DIR", "HOME")
+    values = dict.fromkeys(named, "/in/the/container")
+    node = {"SSL_CERT_FILE": "/of/the/site.pem", "HOME": "/home/ada"}
+    job = start_on(node, folder, values | {"https_proxy": "http://proxy:3128"})
+    _, said = job.communicate(timeout=30)
+    assert (job.returncode, said) == (0, "")
+    assert values.items() <= of_srun(folder)[1].items()
+    seen = json.loads((folder / "client.json").read_text())
+    assert {name: seen.get(name) for name in named} == dict.fromkeys(named) | node
+    assert seen["https_proxy"] == "http://proxy:3128"
+
+
+def test_the_sites_authorities_reach_the_tunnels_client(folder: Path) -> None:
+    (folder / script.TUNNEL_AUTHORITIES).write_text("a certificate")
+    start(folder, SSL_CERT_FILE="/in/the/container").communicate(timeout=30)
+    assert (folder / "client.txt").read_text().split("\n")[:2] == ["--ca-file", script.TUNNEL_AUTHORITIES]
+
+
 def test_a_job_that_does_not_get_to_its_program_leaves_no_secret(folder: Path) -> None:
     start_on({"TUNNEL": "fails"}, folder).communicate(timeout=30)
     assert list((folder / "secrets").iterdir()) == []

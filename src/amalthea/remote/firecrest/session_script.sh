@@ -9,6 +9,7 @@
 launch=(false) # the controller writes here what is started
 set -e -o pipefail
 umask 077
+told=() # what this script tells the program, as NAME=value
 
 fail() {
     echo "session: $1" >&2
@@ -38,14 +39,27 @@ opened=""
 trap leave EXIT
 trap 'exit 143' TERM INT
 
-nodes_path="$PATH"
-# shellcheck source=/dev/null
-. secrets/environment.sh
-sessions_path="$PATH"
-PATH="$nodes_path" # a PATH of the session's is for its container
+# The session's variables are for its program. They may be named like this script's own, or like one by which a tool of
+# the node finds its libraries. So they are set in shells of their own only.
+variables="$(<secrets/environment.sh)"
 rm -f secrets/environment.sh
+of_session() (
+    eval "$variables" 2>/dev/null
+    printf '%s' "${!1}"
+)
+for name in WSTUNNEL_SERVICE_ADDRESS WSTUNNEL_SERVICE_PORT WSTUNNEL_SERVICE_SCHEME WSTUNNEL_PATH_PREFIX \
+    RENKU_SESSION_REMOTE_PORT GIT_REPOSITORIES GIT_PROXY_WAIT_RETRIES GIT_PROXY_WAIT_SLEEP_SECONDS; do
+    printf -v "$name" '%s' "$(of_session "$name")"
+done
+# These mean the same on the node: the way out, and what git does at a checkout.
+for name in https_proxy HTTPS_PROXY no_proxy NO_PROXY GIT_LFS_SKIP_SMUDGE; do
+    value="$(of_session "$name")"
+    [ "$value" = "${!name}" ] || export "$name=$value"
+done
+
 SESSION_DIR="$PWD"
 SESSION_WORK_DIR="$SESSION_DIR/work"
+told+=("SESSION_DIR=$SESSION_DIR")
 echo "SESSION_DIR: $SESSION_DIR"
 echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 
@@ -54,13 +68,12 @@ for tool in python3 srun; do
     command -v "$tool" >/dev/null || fail "$tool is missing on $HOSTNAME."
 done
 if nvidia-smi >/dev/null 2>&1; then
-    export APPTAINER_NV=1
+    told+=(APPTAINER_NV=1)
 else
-    export NVIDIA_VISIBLE_DEVICES=void
+    told+=(NVIDIA_VISIBLE_DEVICES=void)
 fi
-
-export RENKU_SESSION_REMOTE_PORT RENKU_SESSION_IP=127.0.0.1
-export RENKU_MOUNT_DIR="$SESSION_WORK_DIR" RENKU_WORKING_DIR="$SESSION_WORK_DIR"
+told+=("RENKU_SESSION_REMOTE_PORT=$RENKU_SESSION_REMOTE_PORT" RENKU_SESSION_IP=127.0.0.1)
+told+=("RENKU_MOUNT_DIR=$SESSION_WORK_DIR" "RENKU_WORKING_DIR=$SESSION_WORK_DIR")
 
 authorities=()
 if [ -f tunnel_ca.pem ]; then
@@ -83,9 +96,9 @@ done
 opened=yes
 while read -r far near; do
     case "$far" in
-        "$RENKU_SESSION_REMOTE_PORT") export RENKU_SESSION_PORT="$near" ;;
-        65480) export GIT_PROXY_REMOTE_PORT="$far" GIT_PROXY_PORT="$near" ;;
-        65481) export GIT_PROXY_HEALTH_REMOTE_PORT="$far" GIT_PROXY_HEALTH_PORT="$near" ;;
+        "$RENKU_SESSION_REMOTE_PORT") told+=("RENKU_SESSION_PORT=$near") ;;
+        65480) GIT_PROXY_PORT="$near" told+=("GIT_PROXY_REMOTE_PORT=$far" "GIT_PROXY_PORT=$near") ;;
+        65481) GIT_PROXY_HEALTH_PORT="$near" told+=("GIT_PROXY_HEALTH_REMOTE_PORT=$far" "GIT_PROXY_HEALTH_PORT=$near") ;;
     esac
 done <logs/ports
 
@@ -132,10 +145,18 @@ if [ -n "$GIT_REPOSITORIES" ]; then
 fi
 
 # A PATH of the session's is for its program; what makes an Apptainer container for that needs the node's.
-export SESSION_NODES_PATH="$nodes_path" APPTAINERENV_PATH="$sessions_path"
-[ "$sessions_path" != "$nodes_path" ] || unset APPTAINERENV_PATH
+told+=("SESSION_NODES_PATH=$PATH")
+sessions_path="$(of_session PATH)"
+[ "$sessions_path" = "$PATH" ] || told+=("APPTAINERENV_PATH=$sessions_path")
 launch[0]="$(command -v "${launch[0]}")"
-PATH="$sessions_path" "${launch[@]}" &
+(
+    set -- "${#told[@]}" "${told[@]}" "${launch[@]}" # no variable overwrites these
+    unset told launch authorities                    # bash exports no list, and a variable may be named so
+    eval "$variables"
+    export "${@:2:$1}"
+    shift "$(($1 + 1))"
+    exec "$@"
+) &
 program=$!
 # Before version 5, bash waits for any job, also that of the repositories, whatever ids it is given.
 while kill -0 "$program" 2>/dev/null && kill -0 "$tunnel" 2>/dev/null; do
