@@ -235,6 +235,16 @@ def test_a_program_that_is_deaf_to_sigterm_is_killed(folder: Path) -> None:
     assert "the tunnel's client ended" in said
 
 
+def test_the_program_has_the_cores_that_the_job_asked_for(folder: Path) -> None:
+    start_on({"SLURM_CPUS_PER_TASK": "4"}, folder).communicate(timeout=30)
+    assert of_srun(folder)[1]["SRUN_CPUS_PER_TASK"] == "4"
+
+
+def test_without_a_wish_for_cores_srun_is_told_none(folder: Path) -> None:
+    start(folder).communicate(timeout=30)
+    assert "SRUN_CPUS_PER_TASK" not in of_srun(folder)[1]
+
+
 def test_a_variable_may_be_named_like_one_of_the_scripts_own(folder: Path) -> None:
     text = (folder / script.SCRIPT).read_text()
     names: set[tuple[str, str]] = set(re.findall(r"\b([a-z][a-z_]+)\+?=|for ([a-z]+) in", text))

@@ -72,6 +72,8 @@ if nvidia-smi >/dev/null 2>&1; then
 else
     told+=(NVIDIA_VISIBLE_DEVICES=void)
 fi
+# Since Slurm 22.05 srun does not take over what the job asked for.
+[ -z "$SLURM_CPUS_PER_TASK" ] || told+=("SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK")
 told+=("RENKU_SESSION_REMOTE_PORT=$RENKU_SESSION_REMOTE_PORT" RENKU_SESSION_IP=127.0.0.1)
 told+=("RENKU_MOUNT_DIR=$SESSION_WORK_DIR" "RENKU_WORKING_DIR=$SESSION_WORK_DIR")
 
