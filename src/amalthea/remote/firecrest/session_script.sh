@@ -151,14 +151,15 @@ told+=("SESSION_NODES_PATH=$PATH")
 sessions_path="$(of_session PATH)"
 [ "$sessions_path" = "$PATH" ] || told+=("APPTAINERENV_PATH=$sessions_path")
 launch[0]="$(command -v "${launch[0]}")"
-(
-    set -- "${#told[@]}" "${told[@]}" "${launch[@]}" # no variable overwrites these
-    unset told launch authorities                    # bash exports no list, and a variable may be named so
+# Its arguments, which no variable overwrites: how many words the program is told, these words, and what is run.
+run_program() {
+    unset told launch authorities # bash exports no list, and a variable may be named so
     eval "$variables"
     export "${@:2:$1}"
     shift "$(($1 + 1))"
     exec "$@"
-) &
+}
+run_program "${#told[@]}" "${told[@]}" "${launch[@]}" &
 program=$!
 # Before version 5, bash waits for any job, also that of the repositories, whatever ids it is given.
 while kill -0 "$program" 2>/dev/null && kill -0 "$tunnel" 2>/dev/null; do
