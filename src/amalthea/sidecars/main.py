@@ -27,11 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words == ["version"]:
         sys.stdout.write(f"sidecars {__version__}\n")
         return 0
+    known = [" ".join(program) for program in PROGRAMS]
+    if words in (["--help"], ["-h"], ["help"]):
+        sys.stdout.write("".join(f"sidecars {program}\n" for program in ["version", *known]))
+        return 0
     program = (words[0], words[1]) if len(words) > 1 else ("", "")
     module = PROGRAMS.get(program)
     if module is None:
-        known = ", ".join(" ".join(program) for program in PROGRAMS)
-        sys.stderr.write(f"{' '.join(words[:2]) or 'Nothing'} is none of the programs here: {known}.\n")
+        sys.stderr.write(f"{' '.join(words[:2]) or 'Nothing'} is none of the programs here: {', '.join(known)}.\n")
         return 2
     code: int = import_module(module).main(words[2:])
     return code

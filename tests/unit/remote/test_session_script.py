@@ -5,16 +5,20 @@ What users' values hold arrives exactly, the job ends as the program does, and n
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from amalthea.remote.firecrest import environment, launch, script
+from amalthea.remote.firecrest.environment import Repository
 from amalthea.remote.firecrest.launch import Mount, Place
 from amalthea.remote.firecrest.settings import FirecrestSettings, Program, Runtime
 
@@ -28,16 +32,18 @@ ODD = {
     "CONTROL": "\x01\x1b[31m\ttab",
 }
 _CLIENT = """\
-import os, pathlib, signal, sys, time
+import json, os, pathlib, signal, sys, time
 arguments = sys.argv[1:]
 pathlib.Path("client.txt").write_text("\\n".join(arguments))
-pathlib.Path(arguments[arguments.index("--secret-file") + 1]).unlink()
-if os.environ.get("TUNNEL_FAILS"):
+pathlib.Path("client.json").write_text(json.dumps(dict(os.environ)))
+if os.environ.get("TUNNEL") == "fails":
     sys.exit("no tunnel today")
+pathlib.Path(arguments[arguments.index("--secret-file") + 1]).unlink()
 pathlib.Path("logs/ports").write_text("8000 20123\\n65480 40001\\n65481 40002\\n")
 signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path("client-ended").touch(), sys.exit(0)))
-while True:
-    time.sleep(60)
+while not (os.environ.get("TUNNEL") == "breaks" and pathlib.Path("srun-started").exists()):
+    time.sleep(0.05)
+sys.exit("the tunnel broke")
 """
 _SRUN = f"""\
 #!{sys.executable} -I
@@ -46,11 +52,11 @@ pathlib.Path("srun.json").write_text(json.dumps([sys.argv[1:], dict(os.environ)]
 def end(*_):
     pathlib.Path("srun-ended").touch()
     sys.exit(143)
-signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if os.environ.get("PROGRAM_IS_DEAF") else end)
 if os.environ.get("PROGRAM_STAYS"):
     pathlib.Path("srun-started").touch()
-    while True:
-        time.sleep(60)
+    while not pathlib.Path("srun-may-end").exists():
+        time.sleep(0.05)
 if sys.argv[1] == "/bin/sh":
     os.execvp(sys.argv[1], sys.argv[1:])
 sys.exit(int(os.environ.get("PROGRAM_EXITS", "0")))
@@ -91,15 +97,26 @@ def write_script(folder: Path, settings: FirecrestSettings) -> None:
 
 
 def start(folder: Path, **env: str) -> "subprocess.Popen[str]":
+    return start_on({}, folder, env)
+
+
+def start_on(
+    node: Mapping[str, str],
+    folder: Path,
+    env: Mapping[str, str] = MappingProxyType({}),
+    repositories: Sequence[Repository] = (),
+) -> "subprocess.Popen[str]":
+    """Start the job on a node whose own variables are `node`, in a session whose variables are `env`."""
     session = {
         "REMOTE_SESSION_IMAGE": "python:3",
         "RENKU_BASE_URL": "https://renku.example.org:8443",
         "RENKU_BASE_URL_PATH": "/sessions/mine",
         "RSC_SESSION_PORT": "8000",
     }
-    values = environment.variables(session | {f"USER_ENV_{key}": value for key, value in env.items()}, [])
+    values = environment.variables(session | {f"USER_ENV_{key}": value for key, value in env.items()}, repositories)
     (folder / "secrets" / script.VARIABLES).write_bytes(environment.env_file(values))
     surroundings = {"PATH": f"{folder}/bin:{os.environ['PATH']}", "SESSION_DIR": str(folder), "SLURM_JOB_ID": "7"}
+    surroundings |= node
     return subprocess.Popen(
         ["bash", str(folder / script.SCRIPT)],
         cwd=folder,
@@ -159,11 +176,123 @@ def test_the_program_is_told_where_to_listen_and_the_tunnel_leads_there(folder: 
     ]
 
 
+def until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def change_script(folder: Path, old: str, new: str) -> None:
+    text = (folder / script.SCRIPT).read_text()
+    assert text.count(old) == 1
+    (folder / script.SCRIPT).write_text(text.replace(old, new))
+
+
+BASH_4 = """
+wait() {
+    if [ "${1:-}" = -n ]; then builtin wait -n; else builtin wait "$@"; fi
+}
+"""
+"""What bash makes of `wait -n` before version 5: it takes no ids."""
+
+
+@pytest.mark.parametrize("bash", ["", BASH_4], ids=["this bash", "bash 4"])
+def test_a_session_goes_on_when_its_repositories_are_there(bash: str, folder: Path) -> None:
+    change_script(folder, "\numask 077\n", f"\numask 077\n{bash}")
+    quick = {"GIT_PROXY_WAIT_RETRIES": "1", "GIT_PROXY_WAIT_SLEEP_SECONDS": "0"}
+    job = start_on({}, folder, {"PROGRAM_STAYS": "1", "PROGRAM_EXITS": "3"} | quick, [Repository("lab", "main")])
+    logs = folder / "logs/git.logs"
+    until(lambda: logs.exists() and "The repositories are there" in logs.read_text())
+    with pytest.raises(subprocess.TimeoutExpired):
+        job.wait(timeout=1)  # where the job took the repositories' end for its own, it ends at once
+    (folder / "srun-may-end").touch()
+    said, _ = job.communicate(timeout=30)
+    assert (job.returncode, (folder / "srun-ended").exists()) == (3, False)
+    assert "the program has ended with exit code 3" in said
+    assert (folder / "work/lab/ERROR").read_text() == "Error: could not contact the git proxy\n"
+
+
+def test_the_job_waits_for_no_ids_at_once_since_bash_4_ignores_them() -> None:
+    text = script.render([], ["srun"]).decode()
+    waits = re.findall(r"\bwait -\w*n\b[^|;&\n]*", text)
+    assert [wait.split() for wait in waits] == [["wait", "-n"]]
+
+
+def test_a_job_whose_tunnel_breaks_ends_its_program_and_says_so(folder: Path) -> None:
+    job = start_on({"TUNNEL": "breaks"}, folder, {"PROGRAM_STAYS": "1"})
+    _, said = job.communicate(timeout=15)
+    assert job.returncode == 1
+    assert "the tunnel's client ended: the tunnel broke" in said
+    assert (folder / "srun-ended").exists()
+
+
+def test_a_program_that_is_deaf_to_sigterm_is_killed(folder: Path) -> None:
+    change_script(folder, "SECONDS + 20", "SECONDS + 1")
+    job = start_on({"TUNNEL": "breaks"}, folder, {"PROGRAM_STAYS": "1", "PROGRAM_IS_DEAF": "1"})
+    _, said = job.communicate(timeout=15)
+    assert job.returncode == 1
+    assert "the tunnel's client ended" in said
+
+
+def test_the_program_has_the_cores_that_the_job_asked_for(folder: Path) -> None:
+    start_on({"SLURM_CPUS_PER_TASK": "4"}, folder).communicate(timeout=30)
+    assert of_srun(folder)[1]["SRUN_CPUS_PER_TASK"] == "4"
+
+
+def test_without_a_wish_for_cores_srun_is_told_none(folder: Path) -> None:
+    start(folder).communicate(timeout=30)
+    assert "SRUN_CPUS_PER_TASK" not in of_srun(folder)[1]
+
+
+def test_a_variable_may_be_named_like_one_of_the_scripts_own(folder: Path) -> None:
+    text = (folder / script.SCRIPT).read_text()
+    names: set[tuple[str, str]] = set(re.findall(r"\b([a-z][a-z_]+)\+?=|for ([a-z]+) in", text))
+    own = {name for found in names for name in found if name}
+    assert own >= {"launch", "told", "opened", "variables", "name", "code", "tunnel", "program"}
+    values = dict.fromkeys(own - {"https_proxy", "no_proxy"}, "/nowhere")
+    job = start(folder, PROGRAM_EXITS="3", **values)
+    _, said = job.communicate(timeout=30)
+    assert (job.returncode, said) == (3, "")
+    assert values.items() <= of_srun(folder)[1].items()
+
+
+def test_what_is_meant_for_the_container_does_not_reach_the_nodes_own_tools(folder: Path) -> None:
+    named = ("SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH", "PYTHONPATH", "GIT_DIR", "HOME")
+    values = dict.fromkeys(named, "/in/the/container")
+    node = {"SSL_CERT_FILE": "/of/the/site.pem", "HOME": "/home/ada"}
+    job = start_on(node, folder, values | {"https_proxy": "http://proxy:3128"})
+    _, said = job.communicate(timeout=30)
+    assert (job.returncode, said) == (0, "")
+    assert values.items() <= of_srun(folder)[1].items()
+    seen = json.loads((folder / "client.json").read_text())
+    assert {name: seen.get(name) for name in named} == dict.fromkeys(named) | node
+    assert seen["https_proxy"] == "http://proxy:3128"
+
+
+def test_the_sites_authorities_reach_the_tunnels_client(folder: Path) -> None:
+    (folder / script.TUNNEL_AUTHORITIES).write_text("a certificate")
+    start(folder, SSL_CERT_FILE="/in/the/container").communicate(timeout=30)
+    assert (folder / "client.txt").read_text().split("\n")[:2] == ["--ca-file", script.TUNNEL_AUTHORITIES]
+
+
+def test_a_job_that_does_not_get_to_its_program_leaves_no_secret(folder: Path) -> None:
+    start_on({"TUNNEL": "fails"}, folder).communicate(timeout=30)
+    assert list((folder / "secrets").iterdir()) == []
+
+
+def test_a_job_that_ends_leaves_the_next_jobs_secret_alone(folder: Path) -> None:
+    job = start(folder, PROGRAM_STAYS="1")
+    until((folder / "srun-started").exists)
+    (folder / "secrets/wstunnel_secret").write_text("the next one")
+    job.send_signal(signal.SIGTERM)
+    job.communicate(timeout=30)
+    assert (folder / "secrets/wstunnel_secret").read_text() == "the next one"
+
+
 def test_a_cancelled_job_ends_its_program_and_its_tunnel(folder: Path) -> None:
     job = start(folder, PROGRAM_STAYS="1")
-    deadline = time.monotonic() + 30
-    while not (folder / "srun-started").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until((folder / "srun-started").exists)
     job.send_signal(signal.SIGTERM)
     job.communicate(timeout=30)
     assert job.returncode == 143
@@ -172,7 +301,7 @@ def test_a_cancelled_job_ends_its_program_and_its_tunnel(folder: Path) -> None:
 
 
 def test_a_job_without_a_tunnel_ends_and_says_why(folder: Path) -> None:
-    job = start(folder, TUNNEL_FAILS="1")
+    job = start_on({"TUNNEL": "fails"}, folder)
     _, said = job.communicate(timeout=30)
     assert job.returncode == 1
     assert "the tunnel could not be opened: no tunnel today" in said

@@ -42,6 +42,14 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"sidecars {__version__}\n"
 
 
+@pytest.mark.parametrize("word", ["--help", "-h", "help"])
+def test_help_names_the_programs(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == ["sidecars version", *(f"sidecars {' '.join(program)}" for program in PROGRAMS)]
+    assert said.err == ""
+
+
 @pytest.mark.parametrize("module", PROGRAMS.values())
 def test_every_program_is_there(module: str) -> None:
     assert callable(import_module(module).main)

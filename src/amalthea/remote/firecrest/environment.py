@@ -14,8 +14,15 @@ from amalthea.remote.firecrest.image import enroot
 _USERS = "USER_ENV_"
 _PASSED = ("REMOTE_SESSION", "RENKU")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_BASHS_OWN = frozenset(("BASHOPTS", "BASH_VERSINFO", "EUID", "IFS", "PPID", "SHELLOPTS", "UID"))
-"""Names that bash lets nobody set, or reads the rest of the script by."""
+_BASHS_OWN = frozenset(
+    (
+        *("BASHOPTS", "BASHPID", "BASH_ALIASES", "BASH_ARGC", "BASH_ARGV", "BASH_CMDS", "BASH_COMMAND", "BASH_LINENO"),
+        *("BASH_SOURCE", "BASH_SUBSHELL", "BASH_VERSINFO", "DIRSTACK", "EPOCHREALTIME", "EPOCHSECONDS", "EUID"),
+        *("FUNCNAME", "GROUPS", "HISTCMD", "IFS", "LINENO", "OPTIND", "PIPESTATUS", "PPID", "RANDOM", "SECONDS"),
+        *("SHELLOPTS", "SRANDOM", "UID"),
+    )
+)
+"""Names that bash lets nobody set, gives values of its own, or reads the rest of the script by."""
 
 
 @dataclass(frozen=True)

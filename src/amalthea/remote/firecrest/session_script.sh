@@ -9,6 +9,7 @@
 launch=(false) # the controller writes here what is started
 set -e -o pipefail
 umask 077
+told=() # what this script tells the program, as NAME=value
 
 fail() {
     echo "session: $1" >&2
@@ -19,14 +20,46 @@ cd "${SESSION_DIR:-$PWD}"
 mkdir -p work secrets logs
 
 [ -f secrets/environment.sh ] || fail "secrets/environment.sh is missing: this job ran before; resume the session."
-nodes_path="$PATH"
-# shellcheck source=/dev/null
-. secrets/environment.sh
-sessions_path="$PATH"
-PATH="$nodes_path" # a PATH of the session's is for its container
+# shellcheck disable=SC2329  # the trap calls it
+leave() {
+    local running until=$((SECONDS + 20))
+    trap - EXIT TERM INT
+    # Once the tunnel is open, the client has taken the secret: a file there would be the next job's.
+    [ -n "$opened" ] || rm -f secrets/*
+    mapfile -t running < <(jobs -rp)
+    kill -TERM "${running[@]}" 2>/dev/null || true
+    while [ "$SECONDS" -lt "$until" ] && kill -0 "${running[@]}" 2>/dev/null; do
+        sleep 0.1
+    done
+    mapfile -t running < <(jobs -rp)
+    kill -KILL "${running[@]}" 2>/dev/null || true
+    wait || true
+}
+opened=""
+trap leave EXIT
+trap 'exit 143' TERM INT
+
+# The session's variables are for its program. They may be named like this script's own, or like one by which a tool of
+# the node finds its libraries. So they are set in shells of their own only.
+variables="$(<secrets/environment.sh)"
 rm -f secrets/environment.sh
+of_session() (
+    eval "$variables" 2>/dev/null
+    printf '%s' "${!1}"
+)
+for name in WSTUNNEL_SERVICE_ADDRESS WSTUNNEL_SERVICE_PORT WSTUNNEL_SERVICE_SCHEME WSTUNNEL_PATH_PREFIX \
+    RENKU_SESSION_REMOTE_PORT GIT_REPOSITORIES GIT_PROXY_WAIT_RETRIES GIT_PROXY_WAIT_SLEEP_SECONDS; do
+    printf -v "$name" '%s' "$(of_session "$name")"
+done
+# These mean the same on the node: the way out, and what git does at a checkout.
+for name in https_proxy HTTPS_PROXY no_proxy NO_PROXY GIT_LFS_SKIP_SMUDGE; do
+    value="$(of_session "$name")"
+    [ "$value" = "${!name}" ] || export "$name=$value"
+done
+
 SESSION_DIR="$PWD"
 SESSION_WORK_DIR="$SESSION_DIR/work"
+told+=("SESSION_DIR=$SESSION_DIR")
 echo "SESSION_DIR: $SESSION_DIR"
 echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 
@@ -35,13 +68,14 @@ for tool in python3 srun; do
     command -v "$tool" >/dev/null || fail "$tool is missing on $HOSTNAME."
 done
 if nvidia-smi >/dev/null 2>&1; then
-    export APPTAINER_NV=1
+    told+=(APPTAINER_NV=1)
 else
-    export NVIDIA_VISIBLE_DEVICES=void
+    told+=(NVIDIA_VISIBLE_DEVICES=void)
 fi
-
-export RENKU_SESSION_REMOTE_PORT RENKU_SESSION_IP=127.0.0.1
-export RENKU_MOUNT_DIR="$SESSION_WORK_DIR" RENKU_WORKING_DIR="$SESSION_WORK_DIR"
+# Since Slurm 22.05 srun does not take over what the job asked for.
+[ -z "$SLURM_CPUS_PER_TASK" ] || told+=("SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK")
+told+=("RENKU_SESSION_REMOTE_PORT=$RENKU_SESSION_REMOTE_PORT" RENKU_SESSION_IP=127.0.0.1)
+told+=("RENKU_MOUNT_DIR=$SESSION_WORK_DIR" "RENKU_WORKING_DIR=$SESSION_WORK_DIR")
 
 authorities=()
 if [ -f tunnel_ca.pem ]; then
@@ -55,28 +89,18 @@ python3 -I tunnel_client.py "${authorities[@]}" \
     >logs/wstunnel.logs 2>&1 &
 tunnel=$!
 
-# shellcheck disable=SC2329  # the trap calls it
-leave() {
-    local running
-    trap - EXIT TERM INT
-    mapfile -t running < <(jobs -p)
-    kill -TERM "${running[@]}" 2>/dev/null || true
-    wait || true
-}
-trap leave EXIT
-trap 'exit 143' TERM INT
-
 for _ in $(seq 100); do
     [ ! -s logs/ports ] || break
     kill -0 "$tunnel" 2>/dev/null || fail "the tunnel could not be opened: $(tail -n 3 logs/wstunnel.logs)"
     sleep 0.1
 done
 [ -s logs/ports ] || fail "the tunnel's client did not start within 10 seconds."
+opened=yes
 while read -r far near; do
     case "$far" in
-        "$RENKU_SESSION_REMOTE_PORT") export RENKU_SESSION_PORT="$near" ;;
-        65480) export GIT_PROXY_REMOTE_PORT="$far" GIT_PROXY_PORT="$near" ;;
-        65481) export GIT_PROXY_HEALTH_REMOTE_PORT="$far" GIT_PROXY_HEALTH_PORT="$near" ;;
+        "$RENKU_SESSION_REMOTE_PORT") told+=("RENKU_SESSION_PORT=$near") ;;
+        65480) GIT_PROXY_PORT="$near" told+=("GIT_PROXY_REMOTE_PORT=$far" "GIT_PROXY_PORT=$near") ;;
+        65481) GIT_PROXY_HEALTH_PORT="$near" told+=("GIT_PROXY_HEALTH_REMOTE_PORT=$far" "GIT_PROXY_HEALTH_PORT=$near") ;;
     esac
 done <logs/ports
 
@@ -123,15 +147,28 @@ if [ -n "$GIT_REPOSITORIES" ]; then
 fi
 
 # A PATH of the session's is for its program; what makes an Apptainer container for that needs the node's.
-export SESSION_NODES_PATH="$nodes_path" APPTAINERENV_PATH="$sessions_path"
-[ "$sessions_path" != "$nodes_path" ] || unset APPTAINERENV_PATH
+told+=("SESSION_NODES_PATH=$PATH")
+sessions_path="$(of_session PATH)"
+[ "$sessions_path" = "$PATH" ] || told+=("APPTAINERENV_PATH=$sessions_path")
 launch[0]="$(command -v "${launch[0]}")"
-PATH="$sessions_path" "${launch[@]}" &
+# Its arguments, which no variable overwrites: how many words the program is told, these words, and what is run.
+run_program() {
+    unset told launch authorities # bash exports no list, and a variable may be named so
+    eval "$variables"
+    export "${@:2:$1}"
+    shift "$(($1 + 1))"
+    exec "$@"
+}
+run_program "${#told[@]}" "${told[@]}" "${launch[@]}" &
 program=$!
-code=0
-wait -n "$program" "$tunnel" || code=$?
+# Before version 5, bash waits for any job, also that of the repositories, whatever ids it is given.
+while kill -0 "$program" 2>/dev/null && kill -0 "$tunnel" 2>/dev/null; do
+    wait -n || true
+done
 if kill -0 "$program" 2>/dev/null; then
     fail "the tunnel's client ended: $(tail -n 3 logs/wstunnel.logs)"
 fi
+code=0
+wait "$program" || code=$?
 echo "session: the program has ended with exit code $code"
 exit "$code"
