@@ -53,11 +53,12 @@ class Controller:
                 await _end(task)
 
     async def _work(self) -> None:
-        deadline, attempts = self._clock.monotonic() + START, 0
-        while not await self._begun(deadline):
-            attempts += 1
-            await self._clock.sleep(retry.delay(attempts, self._chance.random()))
-        await self._watch()
+        while True:
+            deadline, attempts = self._clock.monotonic() + START, 0
+            while not await self._begun(deadline):
+                attempts += 1
+                await self._clock.sleep(retry.delay(attempts, self._chance.random()))
+            await self._watch()
 
     async def _begun(self, deadline: float) -> bool:
         """Find the job of an earlier start or submit one; False where nobody could be asked and there is time left.
@@ -65,10 +66,14 @@ class Controller:
         For a job that there may be already an answer is waited for, however long that takes.
         """
         try:
-            if await self._backend.recover():
-                return True
+            async with time_limit(self._clock, START):
+                if await self._backend.recover():
+                    return True
         except RemoteError as error:
             self._note(error)
+            return False
+        except TimeoutError:
+            self._note(RemoteError(f"There was no answer within {START:g} s."))
             return False
         try:
             async with time_limit(self._clock, START):
@@ -89,11 +94,14 @@ class Controller:
         await asyncio.Event().wait()
 
     async def _watch(self) -> None:
+        """Follow the job; return once another has to be submitted in its place."""
         waiting_since, pause = self._clock.monotonic(), cadence.SOON
         while True:
             before = self.standing.phase
             drained = await self._look()
             phase = self.standing.phase
+            if self.standing.report.stuck:
+                return
             if phase is not before:
                 waiting_since = self._clock.monotonic()
             pause = cadence.pause(phase, self._clock.monotonic() - waiting_since, pause)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from amalthea.remote import kinds, settings
 from amalthea.remote.controller import Controller
-from amalthea.remote.exchange import Answer, Question
+from amalthea.remote.exchange import Answer, Exchange, Question
 from amalthea.remote.journal import State
 from amalthea.remote.port import RemoteBackend, Surroundings
 from amalthea.remote.renku import Pair
@@ -93,6 +93,7 @@ class Site:
         self.issuer = FakeIssuer(self._now)
         self.files, self.scheduler = MemoryFiles(), MemoryScheduler(self._now)
         self.firecrest = FakeFirecrest(self._now, self.issuer.ends, self.files, self.scheduler)
+        self.machine_room: Exchange = self.firecrest
         access, refresh = self.issuer.begin()
         tokens = {"RSC_AUTH_RENKU_ACCESS_TOKEN": access, "RSC_AUTH_RENKU_REFRESH_TOKEN": refresh}
         self.env = ENV | tokens | env
@@ -108,7 +109,7 @@ class Site:
             fuse.step()
             await asyncio.sleep(0)
             issued = urlsplit(question.url).hostname == "renku.example.org"
-            answer = await (self.issuer(question) if issued else self.firecrest(question))
+            answer = await (self.issuer(question) if issued else self.machine_room(question))
             fuse.step()
             return answer
 

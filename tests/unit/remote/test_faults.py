@@ -5,11 +5,12 @@ No fault may end a session that runs, submit a second job, or leave one behind.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 
 from amalthea.remote.errors import Refused, Unavailable
-from amalthea.remote.exchange import Answer
+from amalthea.remote.exchange import Answer, Question
 from amalthea.remote.port import Phase
 from amalthea.testing.cluster import SlurmJob
 from amalthea.testing.firecrest import Fault, error
@@ -270,4 +271,62 @@ async def test_an_interface_that_is_back_after_ten_minutes_gets_the_job() -> Non
     site.firecrest.heal()
     await site.clock.advance(60)
     assert len(site.scheduler.alive) == 1
+    assert await session.stop() == ""
+
+
+def slow_replacement(site: Site) -> None:
+    """Let the job be stuck, and let each file take 5 s, each look at the queue 10 s, and the submission 22 s."""
+
+    async def slow(question: Question) -> Answer:
+        path = urlsplit(question.url).path
+        if "/ops/" in path:
+            await site.clock.sleep(5)
+        if path.endswith("/jobs"):
+            await site.clock.sleep(10)
+        answer = await site.firecrest(question)
+        if path.endswith("/jobs") and question.method == "POST":
+            await site.clock.sleep(12)
+            raise Unavailable("the answer is lost")
+        return answer
+
+    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    site.machine_room = slow
+
+
+async def test_a_replacement_that_takes_minutes_leaves_one_job() -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    slow_replacement(site)
+    await site.clock.advance(600)
+    assert len(site.scheduler.all) == 2
+    [job] = site.scheduler.alive
+    assert site.volume.state.job_id == job.id
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
+async def test_a_replacement_whose_answer_is_lost_is_not_made_twice() -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    site.firecrest.fail("POST /compute/lab/jobs$", Answer(504), acts=True)
+    site.firecrest.fail("GET /compute/lab/jobs$", Answer(503), times=20)
+    await site.clock.advance(300)
+    assert len(site.scheduler.all) == 2
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
+async def test_a_replacement_that_is_refused_is_told_and_not_tried_again() -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    site.firecrest.fail("POST /compute/lab/jobs$", REFUSED["403 quota"], times=10**6)
+    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    await site.clock.advance(3600)
+    assert session.controller.standing.phase is Phase.FAILED
+    assert "QOSMaxSubmitJobPerUserLimit" in session.controller.standing.trouble
+    assert site.firecrest.count("POST /compute/lab/jobs$") == 2
     assert await session.stop() == ""

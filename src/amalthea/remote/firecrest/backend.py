@@ -4,7 +4,7 @@ import asyncio
 import logging
 import posixpath
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from amalthea.remote import retry
@@ -59,12 +59,19 @@ class FirecrestBackend:
         self._known_from = 0.0
         self._missed = 0
         self._ended = False
-        self._replacing = False
+        self._stuck = False
 
     async def tend(self) -> None:
         await self._parts.tend()
 
     async def recover(self) -> bool:
+        if self._submitting is not None:  # a start was broken off, but not its submission
+            await self._submitted(self._submitting)
+            return True
+        if self._stuck:
+            await self._cancel(self._job_id)
+            await self._journal.write(State())
+            self._stuck = False
         state = await self._journal.read()
         job_id = await self._number(state)
         if not job_id:
@@ -83,11 +90,9 @@ class FirecrestBackend:
         self._laid = await self._parts.preparation.lay_out()
         # Whoever breaks the start off has to learn of a job whose number is on its way.
         self._submitting = asyncio.create_task(self._submit())
-        await asyncio.shield(self._submitting)
+        await self._submitted(self._submitting)
 
     async def poll(self) -> Report:
-        if self._replacing:  # a replacement was broken off
-            await self._replace()
         try:
             job = await self._client.job(self._job_id, attempts=2)
         except NotFound:
@@ -99,8 +104,8 @@ class FirecrestBackend:
         report = states.report(job, self._logs.last_lines)
         if report.reason == _TOO_LONG and self._walltime:
             log.warning("the partition's time limit is shorter than the session's; submitting without one")
-            self._walltime, self._replacing = False, True
-            await self._replace()
+            self._walltime, self._stuck = False, True
+            return replace(report, stuck=True)
         return report
 
     async def logs(self) -> bool:
@@ -124,6 +129,15 @@ class FirecrestBackend:
         else:
             log.info("no job to cancel")
         await self._journal.forget()
+
+    async def _submitted(self, submitting: "asyncio.Task[None]") -> None:
+        """Wait for a submission, which goes on if this is broken off: only who hears of its end forgets it."""
+        try:
+            await asyncio.shield(submitting)
+        except (RemoteError, JournalError):
+            self._submitting = None
+            raise
+        self._submitting = None
 
     async def _submit(self) -> None:
         try:
@@ -172,13 +186,6 @@ class FirecrestBackend:
             return await self._number(await self._journal.read()) or self._job_id
         except JournalError:
             return self._job_id
-
-    async def _replace(self) -> None:
-        """Submit another job in place of one that will never start."""
-        await self._cancel(self._job_id)
-        await self._journal.write(State())
-        await self.start()
-        self._replacing = False
 
     async def _has_ended(self, job_id: str) -> bool:
         """Tell whether a job has ended; one that is unknown for a while has."""
