@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from amalthea.remote import retry
 from amalthea.remote.caller import Chance
 from amalthea.remote.clock import Clock
-from amalthea.remote.errors import Refused, Unavailable
+from amalthea.remote.errors import Doubtful, Refused, Unavailable
 from amalthea.remote.journal import Journal, State
 
 LOOKS = (0.0, 2.0, 3.0, 5.0)
@@ -48,7 +48,9 @@ class Submission:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return await self._noted(name, await place(name))
-            except Refused:
+            except Refused as error:
+                if isinstance(error, Doubtful) and (found := await self._submitted(name)):
+                    return await self._noted(name, found)
                 await self.journal.write(State())
                 raise
             except Unavailable as error:

@@ -106,6 +106,26 @@ async def test_a_scheduler_that_is_away_refuses_nothing(said: str, acts: bool) -
     assert await session.stop() == ""
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Batch job submission failed: Zero Bytes were transmitted or received",
+        "Unexpected message received",
+        "Nobody knows",
+    ],
+)
+async def test_a_failure_in_words_that_nobody_foresaw_is_no_refusal_of_a_job_that_is_there(said: str) -> None:
+    site = Site()
+    site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=True)
+    session = Running(site, await site.controller())
+    await site.clock.advance(60)
+    [job] = site.scheduler.all
+    assert site.volume.state.job_id == job.id
+    assert session.controller.standing.phase is not Phase.FAILED
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
 REFUSED = {
     "400": error(400, "Invalid account."),
     "403 quota": error(403, "QOSMaxSubmitJobPerUserLimit"),
@@ -199,7 +219,7 @@ async def test_a_time_limit_that_is_refused_is_left_out_once() -> None:
     asks = "#SBATCH --time=120\n"
     site.scheduler.refusal = refuses("sbatch: error: Requested time limit is invalid", lambda job: asks in job.script)
     session = Running(site, await site.controller())
-    await site.clock.advance(5)
+    await site.clock.advance(30)
     [job] = site.scheduler.all
     assert "--time" not in job.script
     assert await session.stop() == ""

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from amalthea.remote import exchange, replies
 from amalthea.remote.caller import ATTEMPTS, Caller
-from amalthea.remote.errors import Refused, Unavailable
+from amalthea.remote.errors import Doubtful, Refused, Unavailable
 from amalthea.remote.exchange import Question
 from amalthea.remote.firecrest import answers
 from amalthea.remote.firecrest.answers import Job
@@ -86,7 +86,7 @@ class Client:
         if answer.status == 500 and (said := replies.message(answer)):
             if any(each in said.lower() for each in _SLURM_IS_AWAY):
                 raise Unavailable(f"Slurm does not answer: {said}")
-            raise Refused(f"The cluster does not take the job: {said}")
+            raise Doubtful(f"The cluster does not take the job: {said}")
         return str(answers.read(answer, answers.Submitted).job_id)
 
     async def named(self, name: str) -> str:
