@@ -133,20 +133,23 @@ class Controller:
 
     async def _stop(self) -> str:
         """Cancel the job, trying as long as there is time; return why that failed, or empty if the job is gone."""
-        error = ""
+        gone, error = False, ""
         try:
             async with time_limit(self._clock, STOP):
-                while True:
+                while not gone:
                     try:
                         await self._backend.stop()
+                        gone = True
                     except (RemoteError, JournalError) as raised:
                         error = str(raised)
                         log.warning("could not cancel the job yet", extra={"error": error})
                         await self._clock.sleep(_AGAIN)
-                    else:
-                        return ""
+                await self._backend.tidy()
         except TimeoutError:
-            return f"The job could not be cancelled within {STOP:g} s; see that none is left on the cluster. {error}"
+            if not gone:
+                told = f"The job could not be cancelled within {STOP:g} s; see that none is left on the cluster."
+                return f"{told} {error}"
+        return ""
 
 
 async def _end(task: "asyncio.Task[object]") -> None:

@@ -89,6 +89,10 @@ class RemoteBackend(Protocol):
         """
         ...
 
+    async def tidy(self) -> None:
+        """Do what is left to do for a job that `stop` has cancelled; raise nothing, as it need not come to an end."""
+        ...
+
     async def tend(self) -> None:
         """Do what the job needs beside all that, such as keeping tokens alive; it need not end."""
         ...

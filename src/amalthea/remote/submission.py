@@ -4,19 +4,25 @@ The job's name is written down before it is submitted, its number afterwards. Wh
 cluster for the job of that name.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from amalthea.remote import retry
 from amalthea.remote.caller import Chance
-from amalthea.remote.clock import Clock
+from amalthea.remote.clock import Clock, time_limit
 from amalthea.remote.errors import Doubtful, Refused, Unavailable
 from amalthea.remote.journal import Journal, State
+
+_T = TypeVar("_T")
 
 LOOKS = (0.0, 2.0, 3.0, 5.0)
 """Seconds before each look for a job that was just submitted: accounting learns of it a little later."""
 _ATTEMPTS = 4
+_ON_ITS_WAY = 10.0
+"""Seconds that a submission which is on its way has to end, before its job is looked for by its name."""
 
 log = logging.getLogger("remote.submission")
 
@@ -80,3 +86,15 @@ class Submission:
         await self.journal.write(State(job_id=job_id, job_name=name))
         log.info("submitted job", extra={"jobID": job_id})
         return job_id
+
+
+async def settle(submitting: "asyncio.Task[_T] | None", clock: Clock) -> None:
+    """Let a submission that is on its way end, for a while, and then break it off."""
+    if submitting is None or submitting.done():
+        return
+    try:
+        async with time_limit(clock, _ON_ITS_WAY):
+            await asyncio.wait([submitting])
+    except TimeoutError:
+        submitting.cancel()
+        await asyncio.wait([submitting])

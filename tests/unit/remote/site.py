@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from amalthea.remote import kinds, settings
 from amalthea.remote.controller import Controller
 from amalthea.remote.exchange import Answer, Exchange, Question
-from amalthea.remote.journal import State
+from amalthea.remote.journal import JournalError, State
 from amalthea.remote.port import RemoteBackend, Surroundings
 from amalthea.remote.renku import Pair
 from amalthea.testing.clock import FakeClock
@@ -64,6 +64,8 @@ class MemoryJournal:
     async def write(self, state: State) -> None:
         self._fuse.step()
         await asyncio.sleep(0)
+        if self._volume.full and not state.intent:
+            raise JournalError("state.json cannot be written (No space left on device)")
         if not self._forgotten:
             self._volume.state = state
         self._fuse.step()
@@ -83,6 +85,8 @@ class Volume:
 
     def __init__(self) -> None:
         self.state, self.pair = State(), Pair()
+        self.full = False
+        """Whether nothing can be written, but for the name of a job to be submitted."""
 
 
 class Site:

@@ -188,6 +188,24 @@ async def test_a_job_that_ends_is_told_with_its_cause_and_the_last_lines(end: En
     assert site.volume.state.job_id == ""
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["files are slow", "the volume is full"])
+async def test_an_end_is_told_though_its_output_cannot_be_read(full: bool) -> None:
+    site = Site()
+    session = await running(site)
+    await site.clock.advance(70)
+    job = site.scheduler.all[0]
+    if full:
+        site.files.append(job.output, b"new\n")
+        site.volume.full = True
+    else:
+        site.firecrest.fail("GET .*/ops/stat", Answer(429, b"", 60.0), times=10**5)
+    job.state, job.exit_code = "FAILED", 3
+    await site.clock.advance(61)
+    assert session.controller.standing.phase is Phase.FAILED
+    assert "exit code 3" in session.controller.standing.trouble
+    assert await session.stop() == ""
+
+
 async def test_a_job_that_the_cluster_has_lost_is_told_after_a_while_of_looking() -> None:
     site = Site()
     session = await running(site)

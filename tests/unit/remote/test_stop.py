@@ -184,3 +184,14 @@ async def test_a_quiet_hour_costs_at_most_130_questions_and_a_waiting_one_120() 
     await site.clock.advance(3600)
     assert len(site.firecrest.asked) - before <= 120
     assert await waiting.stop() == ""
+
+
+async def test_an_output_that_cannot_be_read_does_not_hold_up_the_end_of_a_job_that_is_gone() -> None:
+    site = Site()
+    session = await running(site)
+    site.files.append(site.scheduler.all[0].output, b"bye\n")
+    site.firecrest.fail("GET .*/ops/stat", Answer(429, b"", 60.0), times=1000)
+    before = site.clock.monotonic()
+    assert await session.stop() == ""
+    assert site.clock.monotonic() - before < 40
+    assert site.volume.state == State()

@@ -7,25 +7,23 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from amalthea.remote import retry
 from amalthea.remote.clock import time_limit
 from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
-from amalthea.remote.firecrest import states
+from amalthea.remote.firecrest import cancelling, states
 from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client, Order
 from amalthea.remote.firecrest.logs import Logs, Stream
 from amalthea.remote.firecrest.preparing import Laid, Preparation
 from amalthea.remote.journal import JournalError, State
 from amalthea.remote.port import Phase, Report, Surroundings
-from amalthea.remote.submission import LOOKS, Submission
+from amalthea.remote.submission import LOOKS, Submission, settle
 
-_ON_ITS_WAY = 10.0
-"""Seconds that a submission which is on its way has to end, before its job is looked for by its name."""
 _ACCOUNTING = 60.0
 """Seconds in which a new job may be unknown to accounting."""
 _MISSED = 3
 """So often in a row a job has to be unknown before it is lost."""
-_BETWEEN_CANCELS = 5.0
+_BRIEFLY = 10.0
+"""Seconds for what nothing else may wait for: the end of the output, and the secrets' removal."""
 _TOO_LONG = "PartitionTimeLimit"
 """Why a job waits for ever that asks for more time than its partition gives."""
 
@@ -69,7 +67,7 @@ class FirecrestBackend:
             await self._submitted(self._submitting)
             return True
         if self._stuck:
-            await self._cancel(self._job_id)
+            await cancelling.cancel(self._client, self._job_id, self._clock, self._chance)
             await self._journal.write(State())
             self._stuck = False
         state = await self._journal.read()
@@ -100,7 +98,7 @@ class FirecrestBackend:
         self._missed = 0
         self._ended = states.has_ended(job)
         if self._ended:
-            await self.logs()  # the end of the output says why
+            await self._briefly(self.logs())  # the end of the output says why
         report = states.report(job, self._logs.last_lines)
         if report.reason == _TOO_LONG and self._walltime:
             log.warning("the partition's time limit is shorter than the session's; submitting without one")
@@ -119,16 +117,18 @@ class FirecrestBackend:
         return drained
 
     async def stop(self) -> None:
-        await self._settle()
+        await settle(self._submitting, self._clock)
         job_id = await self._latest()
         if job_id:
             log.info("cancelling job", extra={"jobID": job_id})
-            await self._cancel(job_id)
+            await cancelling.cancel(self._client, job_id, self._clock, self._chance)
             log.info("the job is gone", extra={"jobID": job_id})
-            await self._logs.follow(last=True)
         else:
             log.info("no job to cancel")
         await self._journal.forget()
+
+    async def tidy(self) -> None:
+        await self._briefly(self._logs.follow(last=True))
 
     async def _submitted(self, submitting: "asyncio.Task[None]") -> None:
         """Wait for a submission, which goes on if this is broken off: only who hears of its end forgets it."""
@@ -205,35 +205,13 @@ class FirecrestBackend:
             raise Unavailable("The cluster does not know the job; it is asked again.")
         return Report(Phase.FAILED, cause="The cluster has lost the job. Resume the session to submit a new one.")
 
-    async def _settle(self) -> None:
-        """Let a submission that is on its way end, for a while."""
-        if self._submitting is None or self._submitting.done():
-            return
+    async def _briefly(self, work: Awaitable[object]) -> None:
+        """Do what nothing else may wait for, as far as it goes."""
         try:
-            async with time_limit(self._clock, _ON_ITS_WAY):
-                await asyncio.wait([self._submitting])
-        except TimeoutError:
-            self._submitting.cancel()
-            await asyncio.wait([self._submitting])
-
-    async def _cancel(self, job_id: str) -> None:
-        """Cancel a job until the cluster says that it is gone."""
-        attempts = 0
-        while not await self._is_gone(job_id):
-            attempts += 1
-            await self._clock.sleep(min(_BETWEEN_CANCELS, retry.delay(attempts, self._chance.random())))
-
-    async def _is_gone(self, job_id: str) -> bool:
-        """Cancel a job once, and tell whether it is gone; one that accounting does not know yet may still be there."""
-        had_question = False
-        try:
-            had_question = await self._client.cancel(job_id)
-            return states.is_gone(await self._client.job(job_id, attempts=1))
-        except NotFound:
-            return had_question
-        except RemoteError as error:
-            log.warning("could not cancel the job yet", extra={"jobID": job_id, "error": str(error)})
-            return False
+            async with time_limit(self._clock, _BRIEFLY):
+                await work
+        except (RemoteError, JournalError, TimeoutError) as error:
+            log.warning("could not be done in time", extra={"error": str(error)})
 
     def _state(self) -> State:
         streams = {stream.name: stream for stream in self._logs.streams}

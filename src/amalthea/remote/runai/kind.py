@@ -108,6 +108,9 @@ class RunaiBackend:
             log.info("no job to cancel")
         await self._around.journal.forget()
 
+    async def tidy(self) -> None:
+        """Do nothing: a workspace leaves nothing behind."""
+
     async def _of(self, state: State) -> str:
         """Return the ID of the session's workspace, where need be by its name: the Go controller reads only that."""
         name = state.intent or state.job_name
