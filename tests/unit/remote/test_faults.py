@@ -368,3 +368,13 @@ async def test_a_replacement_that_is_refused_is_told_and_not_tried_again() -> No
     assert "QOSMaxSubmitJobPerUserLimit" in session.controller.standing.trouble
     assert site.firecrest.count("POST /compute/lab/jobs$") == 2
     assert await session.stop() == ""
+
+
+async def test_a_page_of_an_ingress_while_the_folder_is_laid_out_is_no_refusal() -> None:
+    site = Site()
+    site.firecrest.fail("GET .*systems", Answer(404, HTML))
+    session = Running(site, await site.controller())
+    await site.clock.advance(60)
+    assert session.controller.standing.phase is not Phase.FAILED
+    assert len(site.scheduler.alive) == 1
+    assert await session.stop() == ""

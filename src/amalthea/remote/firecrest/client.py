@@ -115,7 +115,7 @@ class Client:
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
         answer = await self.caller.once(Question("DELETE", self._jobs(job_id)))
-        return answer.ok or answer.status in (404, 500)  # 500: it had ended already
+        return answer.ok or (answer.status in (404, 500) and bool(replies.message(answer)))  # 500: it had ended already
 
     async def stat(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes, and its inode."""

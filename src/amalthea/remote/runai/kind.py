@@ -6,17 +6,19 @@ import secrets
 
 from amalthea.remote import retry
 from amalthea.remote.caller import Caller
-from amalthea.remote.errors import NotFound, RemoteError
+from amalthea.remote.errors import NotFound, RemoteError, Unavailable
 from amalthea.remote.journal import State
 from amalthea.remote.port import Phase, RemoteBackend, Report, Surroundings
 from amalthea.remote.runai import workspace
 from amalthea.remote.runai.client import Client, RunaiTokens
 from amalthea.remote.settings import Options
-from amalthea.remote.submission import Submission
+from amalthea.remote.submission import Submission, settle
 from amalthea.remote.tokens import Tokens
 
 _CLIENT = ("runai-base-url", "auth-runai-client-id", "auth-runai-client-secret")
 _BETWEEN_CANCELS = 5.0
+_MISSED = 3
+"""So often in a row a workspace has to be unknown before it is lost."""
 
 log = logging.getLogger("remote.runai")
 
@@ -49,6 +51,7 @@ class RunaiBackend:
         self._project = project
         self._around = around
         self._number = ""
+        self._missed = 0
         self._submitting: asyncio.Task[str] | None = None
         self._submission = Submission(
             client.named,
@@ -89,17 +92,21 @@ class RunaiBackend:
 
     async def poll(self) -> Report:
         try:
-            return workspace.report(await self._client.workload(self._number, attempts=2))
+            found = await self._client.workload(self._number, attempts=2)
         except NotFound:
+            self._missed += 1
+            if self._missed < _MISSED:
+                raise Unavailable("Run:ai does not know the workspace; it is asked again.") from None
             return Report(Phase.FAILED, cause="Run:ai has lost the workspace. Resume the session to submit a new one.")
+        self._missed = 0
+        return workspace.report(found)
 
     async def logs(self) -> bool:
         """Do nothing: Run:ai's API has no output; it is in Run:ai's own interface."""
         return True
 
     async def stop(self) -> None:
-        if self._submitting is not None:
-            await asyncio.wait([self._submitting])
+        await settle(self._submitting, self._around.clock)
         number = await self._of(await self._around.journal.read())
         if number:
             log.info("cancelling job", extra={"jobID": number})
