@@ -45,12 +45,19 @@ class Controller:
         try:
             await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
             if working.done():
-                working.result()
+                await self._failed(working)
             await _end(working)  # before the job is cancelled: no look at it that is under way may tell of it later
             return await self._stop()
         finally:
             for task in (working, stopping, tending):
                 await _end(task)
+
+    async def _failed(self, working: "asyncio.Task[None]") -> None:
+        """Raise why the work has ended. If no job could be submitted, none may be left that nobody knows of."""
+        expected = isinstance(working.exception(), RemoteError | JournalError | TimeoutError)
+        if expected and (trouble := await self._stop()):
+            log.error("could not cancel the job", extra={"error": trouble})
+        working.result()
 
     async def _work(self) -> None:
         while True:
@@ -69,7 +76,7 @@ class Controller:
             async with time_limit(self._clock, START):
                 if await self._backend.recover():
                     return True
-        except RemoteError as error:
+        except (RemoteError, JournalError) as error:
             self._note(error)
             return False
         except TimeoutError:
@@ -80,7 +87,7 @@ class Controller:
                 await self._backend.start()
         except Refused as error:
             await self._give_up(error)
-        except RemoteError as error:
+        except (RemoteError, JournalError) as error:
             if self._clock.monotonic() >= deadline:
                 raise
             self._note(error)

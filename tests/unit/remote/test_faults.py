@@ -378,3 +378,41 @@ async def test_a_page_of_an_ingress_while_the_folder_is_laid_out_is_no_refusal()
     assert session.controller.standing.phase is not Phase.FAILED
     assert len(site.scheduler.alive) == 1
     assert await session.stop() == ""
+
+
+async def test_a_volume_that_is_full_after_the_submission_leaves_no_job_behind() -> None:
+    site = Site()
+    site.volume.full = True
+    session = Running(site, await site.controller())
+    await site.clock.advance(600)
+    assert not session.task.done()
+    assert "No space left" in session.controller.standing.trouble
+    site.volume.full = False
+    await site.clock.advance(60)
+    [job] = site.scheduler.all
+    assert site.volume.state.job_id == job.id
+    site.volume.full = True
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
+async def test_work_that_fails_cancels_the_job_that_it_may_have_submitted() -> None:
+    site = Site()
+
+    async def slow(question: Question) -> Answer:
+        answer = await site.firecrest(question)
+        if question.method == "POST" and question.url.endswith("/jobs"):
+            await site.clock.sleep(60)
+            raise Unavailable("the answer is lost")
+        return answer
+
+    site.machine_room = slow
+    site.firecrest.fail("/status/", Answer(503), times=10**6)
+    session = Running(site, await site.controller())
+    await site.clock.advance(850)
+    site.firecrest.heal()
+    site.firecrest.fail("GET .*/jobs$", Answer(503), times=5)
+    with pytest.raises(Unavailable):
+        await site.finish(session.task)
+    assert len(site.scheduler.all) == 1
+    assert site.scheduler.alive == []
