@@ -58,14 +58,15 @@ async def test_an_interface_that_fails_for_an_hour_ends_no_session(fault: Fault)
     assert len(site.scheduler.all) == 1
 
 
+@pytest.mark.parametrize("lag", [0.0, 4.0, 55.0])
 @pytest.mark.parametrize("acts", [False, True], ids=["not done", "done all the same"])
 @pytest.mark.parametrize("name", ["408", "424", "429", "500 empty", "502 with HTML", "503", "504", "time-out"])
-async def test_a_submission_whose_answer_is_lost_is_made_once(name: str, acts: bool) -> None:
+async def test_a_submission_whose_answer_is_lost_is_made_once(name: str, acts: bool, lag: float) -> None:
     site = Site()
-    site.scheduler.accounting_lag = 4.0
+    site.scheduler.accounting_lag = lag
     site.firecrest.fail("POST /compute/lab/jobs$", PASSING[name], acts=acts)
     session = Running(site, await site.controller())
-    await site.clock.advance(60)
+    await site.clock.advance(180)
     [job] = site.scheduler.all
     assert site.volume.state.job_id == job.id
     assert await session.stop() == ""
@@ -99,7 +100,7 @@ async def test_a_scheduler_that_is_away_refuses_nothing(said: str, acts: bool) -
     site = Site()
     site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=acts)
     session = Running(site, await site.controller())
-    await site.clock.advance(60)
+    await site.clock.advance(180)
     [job] = site.scheduler.all
     assert site.volume.state.job_id == job.id
     assert session.controller.standing.phase is not Phase.FAILED

@@ -195,3 +195,16 @@ async def test_an_output_that_cannot_be_read_does_not_hold_up_the_end_of_a_job_t
     assert await session.stop() == ""
     assert site.clock.monotonic() - before < 40
     assert site.volume.state == State()
+
+
+async def test_a_job_that_may_be_there_but_is_not_shown_yet_is_not_forgotten() -> None:
+    site = Site()
+    site.scheduler.accounting_lag = 55.0
+    site.firecrest.fail("POST /compute/lab/jobs$", Answer(504), acts=True)
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    assert (await session.stop()).startswith(LAST_WORDS)
+    assert site.volume.state.intent == site.scheduler.all[0].name
+    await site.clock.advance(60)
+    assert await Running(site, await site.controller()).stop() == ""
+    assert site.scheduler.alive == []

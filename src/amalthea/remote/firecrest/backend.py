@@ -54,7 +54,7 @@ class FirecrestBackend:
         self._laid = Laid()
         self._walltime = parts.preparation.settings.walltime > 0
         self._submitting: asyncio.Task[None] | None = None
-        self._known_from = 0.0
+        self._known_from = self._submitted_at = 0.0
         self._missed = 0
         self._ended = False
         self._stuck = False
@@ -74,13 +74,13 @@ class FirecrestBackend:
         job_id = await self._number(state)
         if not job_id:
             return False
-        if await self._has_ended(job_id):
+        if await self._has_ended(job_id, state):
             log.info("the job of an earlier start has ended", extra={"jobID": job_id})
             await self._journal.write(State())
             return False
         log.info("recovered job ID", extra={"jobID": job_id})
         if not state.job_id:
-            await self._journal.write(State(job_id=job_id))
+            await self._journal.write(State(job_id=job_id, submitted_at=state.submitted_at))
         self._adopt(job_id, state)
         return True
 
@@ -148,7 +148,7 @@ class FirecrestBackend:
             log.warning("the cluster refuses the session's time limit; submitting without one")
             self._walltime = False
             job_id = await self._submit_once()
-        self._adopt(job_id, State())
+        self._adopt(job_id, await self._journal.read())
 
     async def _submit_once(self) -> str:
         script = await self._parts.preparation.upload_script(self._laid, walltime=self._walltime)
@@ -158,7 +158,7 @@ class FirecrestBackend:
 
     def _adopt(self, job_id: str, state: State) -> None:
         self._job_id, self._ended, self._missed = job_id, False, 0
-        self._known_from = self._clock.monotonic()
+        self._known_from, self._submitted_at = self._clock.monotonic(), state.submitted_at
         self._logs.streams = _streams(state) if state.stdout_path else []
 
     async def _outputs(self) -> list[Stream]:
@@ -178,7 +178,7 @@ class FirecrestBackend:
         """Return the job's number, where need be by its name; empty if there is no job."""
         if state.job_id or not state.intent:
             return state.job_id
-        return await self._parts.submission.find(state.intent)
+        return await self._parts.submission.find(state)
 
     async def _latest(self) -> str:
         """Return the number of the job that there is or may be: the journal knows of one that was begun since."""
@@ -187,14 +187,15 @@ class FirecrestBackend:
         except JournalError:
             return self._job_id
 
-    async def _has_ended(self, job_id: str) -> bool:
-        """Tell whether a job has ended; one that is unknown for a while has."""
+    async def _has_ended(self, job_id: str, state: State) -> bool:
+        """Tell whether a job has ended; one that is unknown for a while has. Raise Unavailable where it is too new."""
         for pause in LOOKS:
             await self._clock.sleep(pause)
             try:
                 return states.has_ended(await self._client.job(job_id))
             except NotFound:
                 continue
+        self._parts.submission.check_age(state)
         return True
 
     def _unknown(self) -> Report:
@@ -222,6 +223,7 @@ class FirecrestBackend:
             stderr_path=err.path,
             stdout_offset=out.offset,
             stderr_offset=err.offset,
+            submitted_at=self._submitted_at,
         )
 
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import secrets
 
+from msgspec.structs import replace
+
 from amalthea.remote import retry
 from amalthea.remote.caller import Caller
 from amalthea.remote.errors import NotFound, RemoteError, Unavailable
@@ -57,7 +59,6 @@ class RunaiBackend:
             client.named,
             around.journal,
             around.clock,
-            around.chance,
             lambda: workspace.name(project, around.clock.now(), secrets.token_hex(2)),
         )
 
@@ -78,7 +79,9 @@ class RunaiBackend:
             return False
         log.info("recovered job ID", extra={"jobID": number})
         self._number = number
-        await self._around.journal.write(State(job_id=number, job_name=state.job_name or state.intent))
+        await self._around.journal.write(
+            replace(state, job_id=number, job_name=state.job_name or state.intent, intent="")
+        )
         return True
 
     async def start(self) -> None:
@@ -120,8 +123,9 @@ class RunaiBackend:
 
     async def _of(self, state: State) -> str:
         """Return the ID of the session's workspace, where need be by its name: the Go controller reads only that."""
-        name = state.intent or state.job_name
-        return state.job_id or (await self._submission.find(name) if name else "")
+        if state.job_id or not (state.intent or state.job_name):
+            return state.job_id
+        return await self._submission.find(state)
 
     async def _delete(self, number: str) -> None:
         attempts = 0
