@@ -111,7 +111,8 @@ class Controller:
                 return
             if phase is not before:
                 waiting_since = self._clock.monotonic()
-            pause = cadence.pause(phase, self._clock.monotonic() - waiting_since, pause)
+            lost = phase.ended and not self.standing.report.word
+            pause = cadence.pause(phase, self._clock.monotonic() - waiting_since, pause, lost=lost)
             await self._clock.sleep(pause if drained else _AGAIN)
 
     async def _look(self) -> bool:

@@ -220,6 +220,19 @@ async def test_a_job_that_the_cluster_has_lost_is_told_after_a_while_of_looking(
     assert "lost the job" in after.trouble
 
 
+async def test_a_job_that_was_lost_for_some_minutes_is_told_as_running_again_soon() -> None:
+    site = Site()
+    session = await running(site)
+    await site.clock.advance(70)
+    site.firecrest.fail("GET .*/jobs/1$", error(404, "Job not found."), times=3)
+    await site.clock.advance(180)
+    before = session.controller.standing.phase
+    await site.clock.advance(61)
+    assert (before, session.controller.standing.phase) == (Phase.FAILED, Phase.RUNNING)
+    assert session.controller.standing.well
+    assert await session.stop() == ""
+
+
 async def test_a_new_job_may_be_unknown_to_accounting_for_a_while() -> None:
     site = Site()
     site.scheduler.accounting_lag = 30.0
@@ -244,11 +257,14 @@ async def test_a_time_limit_that_is_refused_is_left_out_once() -> None:
     assert await session.stop() == ""
 
 
-async def test_a_job_that_would_wait_for_ever_for_its_time_limit_is_replaced() -> None:
+@pytest.mark.parametrize(
+    "reason", ["PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxWallDurationPerJobLimit"]
+)
+async def test_a_job_that_would_wait_for_ever_for_its_time_limit_is_replaced(reason: str) -> None:
     site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
     session = Running(site, await site.controller())
     await site.clock.advance(1)
-    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    site.scheduler.all[0].reason = reason
     await site.clock.advance(20)
     [job] = site.scheduler.alive
     assert "--time" not in job.script

@@ -24,8 +24,8 @@ _MISSED = 3
 """So often in a row a job has to be unknown before it is lost."""
 _BRIEFLY = 10.0
 """Seconds for what nothing else may wait for: the end of the output, and the secrets' removal."""
-_TOO_LONG = "PartitionTimeLimit"
-"""Why a job waits for ever that asks for more time than its partition gives."""
+_TOO_LONG = frozenset(("PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxWallDurationPerJobLimit"))
+"""Why a job waits for ever that asks for more time than its partition, its quality of service or its account gives."""
 
 _NOTHING = Stream("", "")
 
@@ -100,7 +100,7 @@ class FirecrestBackend:
         if self._ended:
             await self._briefly(self.logs())  # the end of the output says why
         report = states.report(job, self._logs.last_lines)
-        if report.reason == _TOO_LONG and self._walltime:
+        if report.reason in _TOO_LONG and self._walltime:
             log.warning("the partition's time limit is shorter than the session's; submitting without one")
             self._walltime, self._stuck = False, True
             return replace(report, stuck=True)
