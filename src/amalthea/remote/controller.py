@@ -98,6 +98,7 @@ class Controller:
         """Stay and tell why: a restart would have the same answer, every few seconds."""
         log.error("could not start session", extra={"error": str(error)})
         self.standing = self.standing.failed(str(error))
+        await self._backend.tidy()
         await asyncio.Event().wait()
 
     async def _watch(self) -> None:

@@ -90,7 +90,7 @@ class RemoteBackend(Protocol):
         ...
 
     async def tidy(self) -> None:
-        """Do what is left to do for a job that `stop` has cancelled; raise nothing, as it need not come to an end."""
+        """Do what is left to do once there is no job any more. It raises nothing, and may be broken off."""
         ...
 
     async def tend(self) -> None:

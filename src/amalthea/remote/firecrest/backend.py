@@ -58,6 +58,8 @@ class FirecrestBackend:
         self._missed = 0
         self._ended = False
         self._stuck = False
+        self._used = False
+        """Whether there may be something in the session's folder."""
 
     async def tend(self) -> None:
         await self._parts.tend()
@@ -85,6 +87,7 @@ class FirecrestBackend:
         return True
 
     async def start(self) -> None:
+        self._used = True
         self._laid = await self._parts.preparation.lay_out()
         # Whoever breaks the start off has to learn of a job whose number is on its way.
         self._submitting = asyncio.create_task(self._submit())
@@ -98,7 +101,7 @@ class FirecrestBackend:
         self._missed = 0
         self._ended = states.has_ended(job)
         if self._ended:
-            await self._briefly(self.logs())  # the end of the output says why
+            await self._briefly("read the output's end", self.logs())  # the end of the output says why
         report = states.report(job, self._logs.last_lines)
         if report.reason in _TOO_LONG and self._walltime:
             log.warning("the partition's time limit is shorter than the session's; submitting without one")
@@ -120,6 +123,7 @@ class FirecrestBackend:
         await settle(self._submitting, self._clock)
         job_id = await self._latest()
         if job_id:
+            self._used = True
             log.info("cancelling job", extra={"jobID": job_id})
             await cancelling.cancel(self._client, job_id, self._clock, self._chance)
             log.info("the job is gone", extra={"jobID": job_id})
@@ -128,7 +132,9 @@ class FirecrestBackend:
         await self._journal.forget()
 
     async def tidy(self) -> None:
-        await self._briefly(self._logs.follow(last=True))
+        if self._used:
+            await self._briefly("remove the secrets", self._parts.preparation.remove_secrets(self._laid))
+        await self._briefly("read the output's end", self._logs.follow(last=True))
 
     async def _submitted(self, submitting: "asyncio.Task[None]") -> None:
         """Wait for a submission, which goes on if this is broken off: only who hears of its end forgets it."""
@@ -206,13 +212,13 @@ class FirecrestBackend:
             raise Unavailable("The cluster does not know the job; it is asked again.")
         return Report(Phase.FAILED, cause="The cluster has lost the job. Resume the session to submit a new one.")
 
-    async def _briefly(self, work: Awaitable[object]) -> None:
+    async def _briefly(self, what: str, work: Awaitable[object]) -> None:
         """Do what nothing else may wait for, as far as it goes."""
         try:
             async with time_limit(self._clock, _BRIEFLY):
                 await work
         except (RemoteError, JournalError, TimeoutError) as error:
-            log.warning("could not be done in time", extra={"error": str(error)})
+            log.warning("could not be done in time", extra={"what": what, "error": str(error)})
 
     def _state(self) -> State:
         streams = {stream.name: stream for stream in self._logs.streams}

@@ -80,6 +80,12 @@ class Client:
         if not answer.ok:
             raise answers.error(answer)
 
+    async def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all that is in it, if it is there."""
+        answer = await self.caller.repeatedly(Question("DELETE", self._files("rm"), (("path", path),)))
+        if not answer.ok and answer.status != 404:
+            raise answers.error(answer)
+
     async def submit(self, order: Order) -> str:
         """Submit a job and return its number. Asked once: the answer may be lost although the job is there."""
         answer = await self.caller.once(Question("POST", self._jobs(), body=exchange.as_json(order.encode())))
