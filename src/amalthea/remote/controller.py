@@ -45,19 +45,27 @@ class Controller:
         try:
             await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
             if working.done():
-                working.result()
+                await self._failed(working)
             await _end(working)  # before the job is cancelled: no look at it that is under way may tell of it later
             return await self._stop()
         finally:
             for task in (working, stopping, tending):
                 await _end(task)
 
+    async def _failed(self, working: "asyncio.Task[None]") -> None:
+        """Raise why the work has ended. If no job could be submitted, none may be left that nobody knows of."""
+        expected = isinstance(working.exception(), RemoteError | JournalError | TimeoutError)
+        if expected and (trouble := await self._stop()):
+            log.error("could not cancel the job", extra={"error": trouble})
+        working.result()
+
     async def _work(self) -> None:
-        deadline, attempts = self._clock.monotonic() + START, 0
-        while not await self._begun(deadline):
-            attempts += 1
-            await self._clock.sleep(retry.delay(attempts, self._chance.random()))
-        await self._watch()
+        while True:
+            deadline, attempts = self._clock.monotonic() + START, 0
+            while not await self._begun(deadline):
+                attempts += 1
+                await self._clock.sleep(retry.delay(attempts, self._chance.random()))
+            await self._watch()
 
     async def _begun(self, deadline: float) -> bool:
         """Find the job of an earlier start or submit one; False where nobody could be asked and there is time left.
@@ -65,17 +73,21 @@ class Controller:
         For a job that there may be already an answer is waited for, however long that takes.
         """
         try:
-            if await self._backend.recover():
-                return True
-        except RemoteError as error:
+            async with time_limit(self._clock, START):
+                if await self._backend.recover():
+                    return True
+        except (RemoteError, JournalError) as error:
             self._note(error)
+            return False
+        except TimeoutError:
+            self._note(RemoteError(f"There was no answer within {START:g} s."))
             return False
         try:
             async with time_limit(self._clock, START):
                 await self._backend.start()
         except Refused as error:
             await self._give_up(error)
-        except RemoteError as error:
+        except (RemoteError, JournalError) as error:
             if self._clock.monotonic() >= deadline:
                 raise
             self._note(error)
@@ -86,17 +98,22 @@ class Controller:
         """Stay and tell why: a restart would have the same answer, every few seconds."""
         log.error("could not start session", extra={"error": str(error)})
         self.standing = self.standing.failed(str(error))
+        await self._backend.tidy()
         await asyncio.Event().wait()
 
     async def _watch(self) -> None:
+        """Follow the job; return once another has to be submitted in its place."""
         waiting_since, pause = self._clock.monotonic(), cadence.SOON
         while True:
             before = self.standing.phase
             drained = await self._look()
             phase = self.standing.phase
+            if self.standing.report.stuck:
+                return
             if phase is not before:
                 waiting_since = self._clock.monotonic()
-            pause = cadence.pause(phase, self._clock.monotonic() - waiting_since, pause)
+            lost = phase.ended and not self.standing.report.word
+            pause = cadence.pause(phase, self._clock.monotonic() - waiting_since, pause, lost=lost)
             await self._clock.sleep(pause if drained else _AGAIN)
 
     async def _look(self) -> bool:
@@ -125,20 +142,23 @@ class Controller:
 
     async def _stop(self) -> str:
         """Cancel the job, trying as long as there is time; return why that failed, or empty if the job is gone."""
-        error = ""
+        gone, error = False, ""
         try:
             async with time_limit(self._clock, STOP):
-                while True:
+                while not gone:
                     try:
                         await self._backend.stop()
+                        gone = True
                     except (RemoteError, JournalError) as raised:
                         error = str(raised)
                         log.warning("could not cancel the job yet", extra={"error": error})
                         await self._clock.sleep(_AGAIN)
-                    else:
-                        return ""
+                await self._backend.tidy()
         except TimeoutError:
-            return f"The job could not be cancelled within {STOP:g} s; see that none is left on the cluster. {error}"
+            if not gone:
+                told = f"The job could not be cancelled within {STOP:g} s; see that none is left on the cluster."
+                return f"{told} {error}"
+        return ""
 
 
 async def _end(task: "asyncio.Task[object]") -> None:

@@ -3,7 +3,8 @@
 RemoteError
 ├── Unavailable     nobody could be asked, or the answer cannot be read: the same question later
 └── Refused         the answer is no, and will be: the user has to change something
-    └── NotFound    what was asked for is not there
+    ├── NotFound    what was asked for is not there
+    └── Doubtful    the answer is no, but it may have been done all the same
 """
 # ruff: noqa: N818 an exception is named by what happened
 
@@ -22,3 +23,7 @@ class Refused(RemoteError):
 
 class NotFound(Refused):
     """What was asked for is not there."""
+
+
+class Doubtful(Refused):
+    """The answer is no, but the failure may have come after what was asked for was done."""

@@ -1,7 +1,7 @@
 """What outlives the controller: `.rsc/` on the session's volume, with the job's number and the newest tokens.
 
-`state.json` has the names that the Go controller reads and writes, and one of ours, `intent`: the name of a job that is
-about to be submitted. A file is replaced as a whole, and only its owner may read it.
+`state.json` has the names that the Go controller reads and writes, and two of ours: `intent`, the name of a job that is
+about to be submitted, and `submitted_at`. A file is replaced as a whole, and only its owner may read it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ log = logging.getLogger("remote.journal")
 
 
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The job, and how much of its output has been printed (in bytes)."""
+    """The job, and how much of its output has been printed (in bytes); `submitted_at` in seconds since 1970."""
 
     job_id: str = ""
     job_name: str = ""
@@ -31,6 +31,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
     stderr_path: str = ""
     stdout_offset: int = 0
     stderr_offset: int = 0
+    submitted_at: float = 0.0
 
 
 class JournalError(Exception):

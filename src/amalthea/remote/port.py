@@ -42,6 +42,8 @@ class Report:
     elapsed: float | None = None
     cause: str = ""
     """Why it failed, with the next step, for the session's user."""
+    stuck: bool = False
+    """Whether it will never start as it is: `recover` takes it away then, and `start` submits another."""
     output: str = ""
     """The end of its output, where that may tell more: only for who may read its log, since programs print secrets."""
 
@@ -62,7 +64,10 @@ class RemoteBackend(Protocol):
     """One session's job. Every method may raise `errors.RemoteError`; none of them overlap, but for `stop`."""
 
     async def recover(self) -> bool:
-        """Find the job of an earlier start; False if there is none, or it has ended, so that a new one is wanted."""
+        """Find the job of an earlier start; False if there is none, so that a new one is wanted.
+
+        One that has ended is forgotten, and one that is stuck is cancelled.
+        """
         ...
 
     async def start(self) -> None:
@@ -82,6 +87,10 @@ class RemoteBackend(Protocol):
 
         It may be called after any other call was broken off, and more than once.
         """
+        ...
+
+    async def tidy(self) -> None:
+        """Do what is left to do once there is no job any more. It raises nothing, and may be broken off."""
         ...
 
     async def tend(self) -> None:

@@ -25,5 +25,8 @@ class Pretence:
     async def stop(self) -> None:
         log.info("no job to cancel")
 
+    async def tidy(self) -> None:
+        """Do nothing."""
+
     async def tend(self) -> None:
         """Do nothing."""

@@ -39,7 +39,7 @@ def error(answer: Answer, api: str, sign_in: str = "") -> RemoteError:
     said = message(answer)
     text = f"{api} answers {answer.status}: {said}" if said else f"{api} answers {answer.status}."
     if answer.status == 404:
-        return NotFound(text)
+        return NotFound(text) if said else Unavailable(text)  # a server before the API knows nothing of its jobs
     if answer.status in retry.RETRIED or answer.status >= 500:
         return Unavailable(text)
     if answer.status == 401 and sign_in:

@@ -4,19 +4,24 @@ The job's name is written down before it is submitted, its number afterwards. Wh
 cluster for the job of that name.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from amalthea.remote import retry
-from amalthea.remote.caller import Chance
-from amalthea.remote.clock import Clock
-from amalthea.remote.errors import Refused, Unavailable
+from amalthea.remote.clock import Clock, time_limit
+from amalthea.remote.errors import Doubtful, Refused, Unavailable
 from amalthea.remote.journal import Journal, State
+
+_T = TypeVar("_T")
 
 LOOKS = (0.0, 2.0, 3.0, 5.0)
 """Seconds before each look for a job that was just submitted: accounting learns of it a little later."""
-_ATTEMPTS = 4
+_KNOWN_AFTER = 90.0
+"""Seconds in which a job may be unknown: its submission may take 30, and accounting lag 60 behind."""
+_ON_ITS_WAY = 10.0
+"""Seconds that a submission which is on its way has to end, before its job is looked for by its name."""
 
 log = logging.getLogger("remote.submission")
 
@@ -32,7 +37,6 @@ class Submission:
     look: Callable[[str], Awaitable[str]]
     journal: Journal
     clock: Clock
-    chance: Chance
     new_name: Callable[[], str]
 
     async def submit(self, place: Callable[[str], Awaitable[str]]) -> str:
@@ -43,38 +47,67 @@ class Submission:
             Unavailable: nobody knows whether there is one; the journal has its name.
             JournalError: its name cannot be written down, so it was not submitted.
         """
-        name = self.new_name()
-        await self.journal.write(State(intent=name))
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return await self._noted(name, await place(name))
-            except Refused:
-                await self.journal.write(State())
-                raise
-            except Unavailable as error:
-                log.warning("could not tell whether the job was submitted", extra={"error": str(error)})
-            if found := await self._submitted(name):
-                return await self._noted(name, found)
-            await self.clock.sleep(retry.delay(attempt, self.chance.random()))
-        raise Unavailable("The machine room did not take the job; it is tried again.")
+        state = State(intent=self.new_name(), submitted_at=self.clock.now().timestamp())
+        await self.journal.write(state)
+        try:
+            return await self._noted(state, await place(state.intent))
+        except Doubtful:
+            if found := await self._submitted(state.intent):
+                return await self._noted(state, found)
+            await self.journal.write(State())
+            raise
+        except Refused:
+            await self.journal.write(State())
+            raise
+        except Unavailable as error:
+            log.warning("could not tell whether the job was submitted", extra={"error": str(error)})
+            if found := await self._submitted(state.intent):
+                return await self._noted(state, found)
+            raise
 
     async def _submitted(self, name: str) -> str:
-        """Return what `find` does. Who may not look does not know whether there is a job: that is no refusal of it."""
+        """Look for a job. Who may not look does not know whether there is one: that is no refusal of it."""
         try:
-            return await self.find(name)
+            return await self._looked_for(name)
         except Refused as error:
             raise Unavailable(str(error)) from None
 
-    async def find(self, name: str) -> str:
-        """Return the number of the job of this name, and none only after a while of looking. Raise RemoteError."""
+    async def find(self, state: State) -> str:
+        """Return the number of the job that was to be submitted, and none only if the cluster would know of it by now.
+
+        Raises:
+            RemoteError: nobody can tell whether there is one, or not yet.
+        """
+        found = await self._looked_for(state.intent or state.job_name)
+        if not found:
+            self.check_age(state)
+        return found
+
+    def check_age(self, state: State) -> None:
+        """Raise Unavailable if a job that is unknown may be too new to be known."""
+        if 0 <= self.clock.now().timestamp() - state.submitted_at < _KNOWN_AFTER:
+            raise Unavailable("A job was submitted just now, and the cluster does not show it yet; it is asked again.")
+
+    async def _looked_for(self, name: str) -> str:
         for pause in LOOKS:
             await self.clock.sleep(pause)
-            found = await self.look(name)
-            if found:
+            if found := await self.look(name):
                 return found
         return ""
 
-    async def _noted(self, name: str, job_id: str) -> str:
-        await self.journal.write(State(job_id=job_id, job_name=name))
+    async def _noted(self, state: State, job_id: str) -> str:
+        await self.journal.write(State(job_id=job_id, job_name=state.intent, submitted_at=state.submitted_at))
         log.info("submitted job", extra={"jobID": job_id})
         return job_id
+
+
+async def settle(submitting: "asyncio.Task[_T] | None", clock: Clock) -> None:
+    """Let a submission that is on its way end, for a while, and then break it off."""
+    if submitting is None or submitting.done():
+        return
+    try:
+        async with time_limit(clock, _ON_ITS_WAY):
+            await asyncio.wait([submitting])
+    except TimeoutError:
+        submitting.cancel()
+        await asyncio.wait([submitting])

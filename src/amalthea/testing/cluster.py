@@ -28,6 +28,10 @@ class Files(Protocol):
         """Return a file's content and its inode; None if there is none."""
         ...
 
+    def remove(self, path: str) -> bool:
+        """Remove a file, or a folder with all that is in it; False if there is none."""
+        ...
+
 
 @dataclass
 class SlurmJob:
@@ -100,6 +104,14 @@ class MemoryFiles:
 
     def read(self, path: str) -> tuple[bytes, int] | None:
         return (self.content[path], self._inodes[path]) if path in self.content else None
+
+    def remove(self, path: str) -> bool:
+        files = [each for each in self.content if each == path or each.startswith(f"{path}/")]
+        for each in files:
+            del self.content[each], self._inodes[each]
+        was = bool(files) or path in self.folders
+        self.folders.discard(path)
+        return was
 
     def mode_above(self, path: str) -> str:
         """Return the strictest rights of the folders above a path, the one that is nearest to the root."""

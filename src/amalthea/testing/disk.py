@@ -1,5 +1,6 @@
 """Files on this machine's own disk, for `firecrest.py`: at the same paths, as if this machine were the cluster."""
 
+import shutil
 from pathlib import Path
 
 
@@ -18,3 +19,11 @@ class DiskFiles:
     def read(self, path: str) -> tuple[bytes, int] | None:
         file = Path(path)
         return (file.read_bytes(), file.stat().st_ino) if file.is_file() else None
+
+    def remove(self, path: str) -> bool:
+        if Path(path).is_dir():
+            shutil.rmtree(path)
+            return True
+        there = Path(path).exists()
+        Path(path).unlink(missing_ok=True)
+        return there

@@ -148,6 +148,10 @@ class FakeFirecrest:
                 raise Refusal(413, "File is too large.")
             self.files.write(f"{place}/{name}", content)
             return Answer(204)
+        if operation == "rm":
+            if not self.files.remove(place):
+                raise Refusal(404, f"rm: cannot remove '{place}': No such file or directory")
+            return Answer(204)
         found = self.files.read(place)
         if found is None:
             raise Refusal(404, f"stat: cannot statx '{place}': No such file or directory")

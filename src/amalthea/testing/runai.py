@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +32,8 @@ class FakeRunai:
 
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     lost: int = 0
+    fault: Callable[[Question], Answer | None] = lambda _: None
+    """What is answered in its place, by whatever stands before it."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -38,6 +41,8 @@ class FakeRunai:
         """Answer a question."""
         path = urlsplit(question.url).path
         self.asked.append((question.method, path))
+        if (answer := self.fault(question)) is not None:
+            return answer
         body = msgspec.json.decode(question.body.content) if question.body else {}
         if path == "/api/v1/token":
             client = {"grantType": "client_credentials", "clientId": "client", "clientSecret": "client's secret"}

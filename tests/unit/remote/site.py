@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from amalthea.remote import kinds, settings
 from amalthea.remote.controller import Controller
-from amalthea.remote.exchange import Answer, Question
-from amalthea.remote.journal import State
+from amalthea.remote.exchange import Answer, Exchange, Question
+from amalthea.remote.journal import JournalError, State
 from amalthea.remote.port import RemoteBackend, Surroundings
 from amalthea.remote.renku import Pair
 from amalthea.testing.clock import FakeClock
@@ -64,6 +64,8 @@ class MemoryJournal:
     async def write(self, state: State) -> None:
         self._fuse.step()
         await asyncio.sleep(0)
+        if self._volume.full and not state.intent:
+            raise JournalError("state.json cannot be written (No space left on device)")
         if not self._forgotten:
             self._volume.state = state
         self._fuse.step()
@@ -83,6 +85,8 @@ class Volume:
 
     def __init__(self) -> None:
         self.state, self.pair = State(), Pair()
+        self.full = False
+        """Whether nothing can be written, but for the name of a job to be submitted."""
 
 
 class Site:
@@ -93,6 +97,7 @@ class Site:
         self.issuer = FakeIssuer(self._now)
         self.files, self.scheduler = MemoryFiles(), MemoryScheduler(self._now)
         self.firecrest = FakeFirecrest(self._now, self.issuer.ends, self.files, self.scheduler)
+        self.machine_room: Exchange = self.firecrest
         access, refresh = self.issuer.begin()
         tokens = {"RSC_AUTH_RENKU_ACCESS_TOKEN": access, "RSC_AUTH_RENKU_REFRESH_TOKEN": refresh}
         self.env = ENV | tokens | env
@@ -108,7 +113,7 @@ class Site:
             fuse.step()
             await asyncio.sleep(0)
             issued = urlsplit(question.url).hostname == "renku.example.org"
-            answer = await (self.issuer(question) if issued else self.firecrest(question))
+            answer = await (self.issuer(question) if issued else self.machine_room(question))
             fuse.step()
             return answer
 

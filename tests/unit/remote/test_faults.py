@@ -5,11 +5,12 @@ No fault may end a session that runs, submit a second job, or leave one behind.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 
 from amalthea.remote.errors import Refused, Unavailable
-from amalthea.remote.exchange import Answer
+from amalthea.remote.exchange import Answer, Question
 from amalthea.remote.port import Phase
 from amalthea.testing.cluster import SlurmJob
 from amalthea.testing.firecrest import Fault, error
@@ -57,14 +58,15 @@ async def test_an_interface_that_fails_for_an_hour_ends_no_session(fault: Fault)
     assert len(site.scheduler.all) == 1
 
 
+@pytest.mark.parametrize("lag", [0.0, 4.0, 55.0])
 @pytest.mark.parametrize("acts", [False, True], ids=["not done", "done all the same"])
 @pytest.mark.parametrize("name", ["408", "424", "429", "500 empty", "502 with HTML", "503", "504", "time-out"])
-async def test_a_submission_whose_answer_is_lost_is_made_once(name: str, acts: bool) -> None:
+async def test_a_submission_whose_answer_is_lost_is_made_once(name: str, acts: bool, lag: float) -> None:
     site = Site()
-    site.scheduler.accounting_lag = 4.0
+    site.scheduler.accounting_lag = lag
     site.firecrest.fail("POST /compute/lab/jobs$", PASSING[name], acts=acts)
     session = Running(site, await site.controller())
-    await site.clock.advance(60)
+    await site.clock.advance(180)
     [job] = site.scheduler.all
     assert site.volume.state.job_id == job.id
     assert await session.stop() == ""
@@ -98,11 +100,31 @@ async def test_a_scheduler_that_is_away_refuses_nothing(said: str, acts: bool) -
     site = Site()
     site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=acts)
     session = Running(site, await site.controller())
+    await site.clock.advance(180)
+    [job] = site.scheduler.all
+    assert site.volume.state.job_id == job.id
+    assert session.controller.standing.phase is not Phase.FAILED
+    assert await session.stop() == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Batch job submission failed: Zero Bytes were transmitted or received",
+        "Unexpected message received",
+        "Nobody knows",
+    ],
+)
+async def test_a_failure_in_words_that_nobody_foresaw_is_no_refusal_of_a_job_that_is_there(said: str) -> None:
+    site = Site()
+    site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=True)
+    session = Running(site, await site.controller())
     await site.clock.advance(60)
     [job] = site.scheduler.all
     assert site.volume.state.job_id == job.id
     assert session.controller.standing.phase is not Phase.FAILED
     assert await session.stop() == ""
+    assert site.scheduler.alive == []
 
 
 REFUSED = {
@@ -167,6 +189,24 @@ async def test_a_job_that_ends_is_told_with_its_cause_and_the_last_lines(end: En
     assert site.volume.state.job_id == ""
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["files are slow", "the volume is full"])
+async def test_an_end_is_told_though_its_output_cannot_be_read(full: bool) -> None:
+    site = Site()
+    session = await running(site)
+    await site.clock.advance(70)
+    job = site.scheduler.all[0]
+    if full:
+        site.files.append(job.output, b"new\n")
+        site.volume.full = True
+    else:
+        site.firecrest.fail("GET .*/ops/stat", Answer(429, b"", 60.0), times=10**5)
+    job.state, job.exit_code = "FAILED", 3
+    await site.clock.advance(61)
+    assert session.controller.standing.phase is Phase.FAILED
+    assert "exit code 3" in session.controller.standing.trouble
+    assert await session.stop() == ""
+
+
 async def test_a_job_that_the_cluster_has_lost_is_told_after_a_while_of_looking() -> None:
     site = Site()
     session = await running(site)
@@ -178,6 +218,19 @@ async def test_a_job_that_the_cluster_has_lost_is_told_after_a_while_of_looking(
     after = session.controller.standing
     assert (before.phase, after.phase) == (Phase.RUNNING, Phase.FAILED)
     assert "lost the job" in after.trouble
+
+
+async def test_a_job_that_was_lost_for_some_minutes_is_told_as_running_again_soon() -> None:
+    site = Site()
+    session = await running(site)
+    await site.clock.advance(70)
+    site.firecrest.fail("GET .*/jobs/1$", error(404, "Job not found."), times=3)
+    await site.clock.advance(180)
+    before = session.controller.standing.phase
+    await site.clock.advance(61)
+    assert (before, session.controller.standing.phase) == (Phase.FAILED, Phase.RUNNING)
+    assert session.controller.standing.well
+    assert await session.stop() == ""
 
 
 async def test_a_new_job_may_be_unknown_to_accounting_for_a_while() -> None:
@@ -198,17 +251,20 @@ async def test_a_time_limit_that_is_refused_is_left_out_once() -> None:
     asks = "#SBATCH --time=120\n"
     site.scheduler.refusal = refuses("sbatch: error: Requested time limit is invalid", lambda job: asks in job.script)
     session = Running(site, await site.controller())
-    await site.clock.advance(5)
+    await site.clock.advance(30)
     [job] = site.scheduler.all
     assert "--time" not in job.script
     assert await session.stop() == ""
 
 
-async def test_a_job_that_would_wait_for_ever_for_its_time_limit_is_replaced() -> None:
+@pytest.mark.parametrize(
+    "reason", ["PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxWallDurationPerJobLimit"]
+)
+async def test_a_job_that_would_wait_for_ever_for_its_time_limit_is_replaced(reason: str) -> None:
     site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
     session = Running(site, await site.controller())
     await site.clock.advance(1)
-    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    site.scheduler.all[0].reason = reason
     await site.clock.advance(20)
     [job] = site.scheduler.alive
     assert "--time" not in job.script
@@ -271,3 +327,109 @@ async def test_an_interface_that_is_back_after_ten_minutes_gets_the_job() -> Non
     await site.clock.advance(60)
     assert len(site.scheduler.alive) == 1
     assert await session.stop() == ""
+
+
+def slow_replacement(site: Site) -> None:
+    """Let the job be stuck, and let each file take 5 s, each look at the queue 10 s, and the submission 22 s."""
+
+    async def slow(question: Question) -> Answer:
+        path = urlsplit(question.url).path
+        if "/ops/" in path:
+            await site.clock.sleep(5)
+        if path.endswith("/jobs"):
+            await site.clock.sleep(10)
+        answer = await site.firecrest(question)
+        if path.endswith("/jobs") and question.method == "POST":
+            await site.clock.sleep(12)
+            raise Unavailable("the answer is lost")
+        return answer
+
+    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    site.machine_room = slow
+
+
+async def test_a_replacement_that_takes_minutes_leaves_one_job() -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    slow_replacement(site)
+    await site.clock.advance(600)
+    assert len(site.scheduler.all) == 2
+    [job] = site.scheduler.alive
+    assert site.volume.state.job_id == job.id
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
+async def test_a_replacement_whose_answer_is_lost_is_not_made_twice() -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    site.firecrest.fail("POST /compute/lab/jobs$", Answer(504), acts=True)
+    site.firecrest.fail("GET /compute/lab/jobs$", Answer(503), times=20)
+    await site.clock.advance(300)
+    assert len(site.scheduler.all) == 2
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
+async def test_a_replacement_that_is_refused_is_told_and_not_tried_again() -> None:
+    site = Site(RSC_SESSION_MAX_AGE_SECONDS="7200")
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    site.firecrest.fail("POST /compute/lab/jobs$", REFUSED["403 quota"], times=10**6)
+    site.scheduler.all[0].reason = "PartitionTimeLimit"
+    await site.clock.advance(3600)
+    assert session.controller.standing.phase is Phase.FAILED
+    assert "QOSMaxSubmitJobPerUserLimit" in session.controller.standing.trouble
+    assert site.firecrest.count("POST /compute/lab/jobs$") == 2
+    assert await session.stop() == ""
+
+
+async def test_a_page_of_an_ingress_while_the_folder_is_laid_out_is_no_refusal() -> None:
+    site = Site()
+    site.firecrest.fail("GET .*systems", Answer(404, HTML))
+    session = Running(site, await site.controller())
+    await site.clock.advance(60)
+    assert session.controller.standing.phase is not Phase.FAILED
+    assert len(site.scheduler.alive) == 1
+    assert await session.stop() == ""
+
+
+async def test_a_volume_that_is_full_after_the_submission_leaves_no_job_behind() -> None:
+    site = Site()
+    site.volume.full = True
+    session = Running(site, await site.controller())
+    await site.clock.advance(600)
+    assert not session.task.done()
+    assert "No space left" in session.controller.standing.trouble
+    site.volume.full = False
+    await site.clock.advance(60)
+    [job] = site.scheduler.all
+    assert site.volume.state.job_id == job.id
+    site.volume.full = True
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+
+
+async def test_work_that_fails_cancels_the_job_that_it_may_have_submitted() -> None:
+    site = Site()
+
+    async def slow(question: Question) -> Answer:
+        answer = await site.firecrest(question)
+        if question.method == "POST" and question.url.endswith("/jobs"):
+            await site.clock.sleep(60)
+            raise Unavailable("the answer is lost")
+        return answer
+
+    site.machine_room = slow
+    site.firecrest.fail("/status/", Answer(503), times=10**6)
+    session = Running(site, await site.controller())
+    await site.clock.advance(850)
+    site.firecrest.heal()
+    site.firecrest.fail("GET .*/jobs$", Answer(503), times=5)
+    with pytest.raises(Unavailable):
+        await site.finish(session.task)
+    assert len(site.scheduler.all) == 1
+    assert site.scheduler.alive == []

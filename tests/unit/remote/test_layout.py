@@ -189,6 +189,22 @@ def test_repositories_are_found_with_the_branch_that_is_checked_out(tmp_path: Pa
     assert found == [Repository("a", "first"), Repository("b", "topic")]
 
 
+def test_a_folder_that_may_not_be_read_does_not_hide_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository(tmp_path, "a")
+    (tmp_path / "lost+found").mkdir(mode=0o700)
+    is_file = Path.is_file
+
+    def refuses(path: Path) -> bool:
+        if "lost+found" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuses)
+    assert [each.repository for each in repositories.find(str(tmp_path))] == [Repository("a", "topic")]
+
+
 @pytest.mark.parametrize("folder_", ["", "/does/not/exist"])
 def test_a_session_without_a_working_directory_has_no_repositories(folder_: str) -> None:
     assert repositories.find(folder_) == []

@@ -8,6 +8,7 @@ import pytest
 from amalthea.remote import kinds, settings
 from amalthea.remote.controller import Controller
 from amalthea.remote.errors import Refused
+from amalthea.remote.exchange import Answer, Question
 from amalthea.remote.journal import State
 from amalthea.remote.port import Phase, RemoteBackend, Surroundings
 from amalthea.testing.runai import FakeRunai
@@ -33,6 +34,7 @@ class Runai(Site):
     def __init__(self) -> None:
         super().__init__()
         self.runai = FakeRunai()
+        self.machine_room = self.runai
         self.env = dict(RUNAI)
 
     async def backend(self, fuse: Fuse | None = None) -> RemoteBackend:
@@ -40,7 +42,7 @@ class Runai(Site):
             self.printed += lines
 
         journal = MemoryJournal(self.volume, fuse or Fuse())
-        around = Surroundings(self.runai, self.clock, random.Random(1), journal, print_lines, self.env)
+        around = Surroundings(self.machine_room, self.clock, random.Random(1), journal, print_lines, self.env)
         options = settings.read([], self.env)
         return await kinds.choose(options).make(options, around)
 
@@ -145,3 +147,67 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     said = "".join(f"{vars(record)}" for record in caplog.records)
     assert said
     assert "secret" not in said
+
+
+def astray(question: Question) -> Answer | None:
+    """Answer as an ingress does that does not know where Run:ai is."""
+    return Answer(404, b"<html>404 page not found</html>") if "workspaces/" in question.url else None
+
+
+async def test_a_404_of_an_ingress_is_no_word_about_the_workspace() -> None:
+    site = Runai()
+    session = await site.session()
+    await site.clock.advance(1)
+    site.runai.workspaces["w1"].phase = "Running"
+    await site.clock.advance(10)
+    site.runai.fault = astray
+    await site.clock.advance(600)
+    assert session.controller.standing.phase is Phase.RUNNING
+    session.task.cancel()
+    await site.clock.advance(0)
+    again = await site.session()
+    await site.clock.advance(60)
+    site.runai.fault = lambda _: None
+    await site.clock.advance(60)
+    assert list(site.runai.workspaces) == ["w1"]
+    site.runai.fault = astray
+    assert "could not be cancelled" in await again.stop()
+    assert site.volume.state.job_id == "w1"
+
+
+async def test_a_workspace_that_run_ai_does_not_know_once_is_not_lost() -> None:
+    site = Runai()
+    session = await site.session()
+    await site.clock.advance(1)
+    site.runai.workspaces["w1"].phase = "Running"
+    await site.clock.advance(10)
+    [made] = site.runai.workspaces.values()
+    site.runai.workspaces.clear()
+    await site.clock.advance(61)
+    assert session.controller.standing.phase is Phase.RUNNING
+    site.runai.workspaces["w1"] = made
+    await site.clock.advance(61)
+    assert session.controller.standing.well
+    site.runai.workspaces.clear()
+    await site.clock.advance(200)
+    assert "lost the workspace" in session.controller.standing.trouble
+    assert await session.stop() == ""
+
+
+async def test_a_stop_during_a_submission_that_hangs_leaves_time_to_delete_its_workspace() -> None:
+    site = Runai()
+    api = site.runai
+
+    async def hanging(question: Question) -> Answer:
+        answer = await api(question)
+        if question.method == "POST" and question.url.endswith("workspaces"):
+            await site.clock.sleep(3600)
+        return answer
+
+    site.machine_room = hanging
+    session = await site.session()
+    await site.clock.advance(2)
+    before = site.clock.monotonic()
+    assert await session.stop() == ""
+    assert site.clock.monotonic() - before < 40
+    assert [each.phase for each in api.workspaces.values()] == ["Deleting"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.remote.site import FOLDER, Crash, Fuse, Site
+from tests.unit.remote.site import FOLDER, Crash, Fuse, Running, Site
 
 STEPS = 28
 """Of a start: before and after each question, and each write of the journal."""
@@ -49,7 +49,7 @@ async def test_all_steps_of_a_start_are_tried_below() -> None:
     assert fuse.steps == STEPS
 
 
-@pytest.mark.parametrize("lag", [0.0, 4.0])
+@pytest.mark.parametrize("lag", [0.0, 4.0, 55.0])
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
 async def test_a_crash_at_any_step_of_the_start_leaves_one_job(at: int, lag: float) -> None:
     site = Site()
@@ -60,11 +60,12 @@ async def test_a_crash_at_any_step_of_the_start_leaves_one_job(at: int, lag: flo
         await site.finish(first.start())
     except Crash:
         pass
-    second = await site.backend()
-    if not await site.finish(second.recover()):
-        await site.finish(second.start())
+    second = Running(site, await site.controller())
+    await site.clock.advance(180)
     [job] = site.scheduler.all
     assert site.volume.state.job_id == job.id
+    assert await second.stop() == ""
+    assert site.scheduler.alive == []
 
 
 @pytest.mark.parametrize("at", range(1, STEPS + 1))

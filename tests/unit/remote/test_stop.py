@@ -76,7 +76,7 @@ async def test_a_cancel_that_changes_nothing_is_not_believed() -> None:
     site.firecrest.fail("DELETE", Answer(204), times=3)
     assert await session.stop() == ""
     assert site.scheduler.alive == []
-    assert site.firecrest.count("DELETE") == 4
+    assert site.firecrest.count("DELETE /compute") == 4
 
 
 async def test_a_cluster_that_is_away_is_told_after_40_seconds_and_the_jobs_number_is_kept() -> None:
@@ -184,3 +184,67 @@ async def test_a_quiet_hour_costs_at_most_130_questions_and_a_waiting_one_120() 
     await site.clock.advance(3600)
     assert len(site.firecrest.asked) - before <= 120
     assert await waiting.stop() == ""
+
+
+async def test_an_output_that_cannot_be_read_does_not_hold_up_the_end_of_a_job_that_is_gone() -> None:
+    site = Site()
+    session = await running(site)
+    site.files.append(site.scheduler.all[0].output, b"bye\n")
+    site.firecrest.fail("GET .*/ops/stat", Answer(429, b"", 60.0), times=1000)
+    before = site.clock.monotonic()
+    assert await session.stop() == ""
+    assert site.clock.monotonic() - before < 40
+    assert site.volume.state == State()
+
+
+async def test_a_job_that_may_be_there_but_is_not_shown_yet_is_not_forgotten() -> None:
+    site = Site()
+    site.scheduler.accounting_lag = 55.0
+    site.firecrest.fail("POST /compute/lab/jobs$", Answer(504), acts=True)
+    session = Running(site, await site.controller())
+    await site.clock.advance(1)
+    assert (await session.stop()).startswith(LAST_WORDS)
+    assert site.volume.state.intent == site.scheduler.all[0].name
+    await site.clock.advance(60)
+    assert await Running(site, await site.controller()).stop() == ""
+    assert site.scheduler.alive == []
+
+
+def left(site: Site) -> list[str]:
+    """Return what is left of secrets on the cluster."""
+    return [path for path in site.files.content if "/secrets/" in path]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["of this start", "of an earlier start"])
+async def test_a_job_that_is_cancelled_in_the_queue_leaves_no_secrets(again: bool) -> None:
+    site = Site(USER_ENV_API_KEY="hunter2")
+    session = Running(site, await site.controller())
+    await site.clock.advance(5)
+    assert left(site)
+    if again:
+        session.task.cancel()
+        await site.clock.advance(0)
+        session = Running(site, await site.controller())
+        await site.clock.advance(5)
+    assert await session.stop() == ""
+    assert left(site) == []
+
+
+async def test_a_job_that_is_refused_leaves_no_secrets() -> None:
+    site = Site(USER_ENV_API_KEY="hunter2")
+    site.scheduler.refusal = lambda _: "sbatch: error: invalid partition specified: nowhere"
+    session = Running(site, await site.controller())
+    await site.clock.advance(60)
+    assert "invalid partition" in session.controller.standing.trouble
+    assert left(site) == []
+    assert await session.stop() == ""
+
+
+async def test_secrets_that_cannot_be_removed_do_not_make_a_job_that_is_gone_one_that_is_left() -> None:
+    site = Site()
+    session = await running(site)
+    site.firecrest.fail("DELETE .*/ops/rm", Answer(503), times=10**6)
+    site.firecrest.fail("DELETE /compute", Answer(502), times=6)
+    assert await session.stop() == ""
+    assert site.scheduler.alive == []
+    assert site.volume.state == State()

@@ -4,30 +4,28 @@ import asyncio
 import logging
 import posixpath
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from amalthea.remote import retry
 from amalthea.remote.clock import time_limit
 from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
-from amalthea.remote.firecrest import states
+from amalthea.remote.firecrest import cancelling, states
 from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client, Order
 from amalthea.remote.firecrest.logs import Logs, Stream
 from amalthea.remote.firecrest.preparing import Laid, Preparation
 from amalthea.remote.journal import JournalError, State
 from amalthea.remote.port import Phase, Report, Surroundings
-from amalthea.remote.submission import LOOKS, Submission
+from amalthea.remote.submission import LOOKS, Submission, settle
 
-_ON_ITS_WAY = 10.0
-"""Seconds that a submission which is on its way has to end, before its job is looked for by its name."""
 _ACCOUNTING = 60.0
 """Seconds in which a new job may be unknown to accounting."""
 _MISSED = 3
 """So often in a row a job has to be unknown before it is lost."""
-_BETWEEN_CANCELS = 5.0
-_TOO_LONG = "PartitionTimeLimit"
-"""Why a job waits for ever that asks for more time than its partition gives."""
+_BRIEFLY = 10.0
+"""Seconds for what nothing else may wait for: the end of the output, and the secrets' removal."""
+_TOO_LONG = frozenset(("PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxWallDurationPerJobLimit"))
+"""Why a job waits for ever that asks for more time than its partition, its quality of service or its account gives."""
 
 _NOTHING = Stream("", "")
 
@@ -56,38 +54,46 @@ class FirecrestBackend:
         self._laid = Laid()
         self._walltime = parts.preparation.settings.walltime > 0
         self._submitting: asyncio.Task[None] | None = None
-        self._known_from = 0.0
+        self._known_from = self._submitted_at = 0.0
         self._missed = 0
         self._ended = False
-        self._replacing = False
+        self._stuck = False
+        self._used = False
+        """Whether there may be something in the session's folder."""
 
     async def tend(self) -> None:
         await self._parts.tend()
 
     async def recover(self) -> bool:
+        if self._submitting is not None:  # a start was broken off, but not its submission
+            await self._submitted(self._submitting)
+            return True
+        if self._stuck:
+            await cancelling.cancel(self._client, self._job_id, self._clock, self._chance)
+            await self._journal.write(State())
+            self._stuck = False
         state = await self._journal.read()
         job_id = await self._number(state)
         if not job_id:
             return False
-        if await self._has_ended(job_id):
+        if await self._has_ended(job_id, state):
             log.info("the job of an earlier start has ended", extra={"jobID": job_id})
             await self._journal.write(State())
             return False
         log.info("recovered job ID", extra={"jobID": job_id})
         if not state.job_id:
-            await self._journal.write(State(job_id=job_id))
+            await self._journal.write(State(job_id=job_id, submitted_at=state.submitted_at))
         self._adopt(job_id, state)
         return True
 
     async def start(self) -> None:
+        self._used = True
         self._laid = await self._parts.preparation.lay_out()
         # Whoever breaks the start off has to learn of a job whose number is on its way.
         self._submitting = asyncio.create_task(self._submit())
-        await asyncio.shield(self._submitting)
+        await self._submitted(self._submitting)
 
     async def poll(self) -> Report:
-        if self._replacing:  # a replacement was broken off
-            await self._replace()
         try:
             job = await self._client.job(self._job_id, attempts=2)
         except NotFound:
@@ -95,12 +101,12 @@ class FirecrestBackend:
         self._missed = 0
         self._ended = states.has_ended(job)
         if self._ended:
-            await self.logs()  # the end of the output says why
+            await self._briefly("read the output's end", self.logs())  # the end of the output says why
         report = states.report(job, self._logs.last_lines)
-        if report.reason == _TOO_LONG and self._walltime:
+        if report.reason in _TOO_LONG and self._walltime:
             log.warning("the partition's time limit is shorter than the session's; submitting without one")
-            self._walltime, self._replacing = False, True
-            await self._replace()
+            self._walltime, self._stuck = False, True
+            return replace(report, stuck=True)
         return report
 
     async def logs(self) -> bool:
@@ -114,16 +120,30 @@ class FirecrestBackend:
         return drained
 
     async def stop(self) -> None:
-        await self._settle()
+        await settle(self._submitting, self._clock)
         job_id = await self._latest()
         if job_id:
+            self._used = True
             log.info("cancelling job", extra={"jobID": job_id})
-            await self._cancel(job_id)
+            await cancelling.cancel(self._client, job_id, self._clock, self._chance)
             log.info("the job is gone", extra={"jobID": job_id})
-            await self._logs.follow(last=True)
         else:
             log.info("no job to cancel")
         await self._journal.forget()
+
+    async def tidy(self) -> None:
+        if self._used:
+            await self._briefly("remove the secrets", self._parts.preparation.remove_secrets(self._laid))
+        await self._briefly("read the output's end", self._logs.follow(last=True))
+
+    async def _submitted(self, submitting: "asyncio.Task[None]") -> None:
+        """Wait for a submission, which goes on if this is broken off: only who hears of its end forgets it."""
+        try:
+            await asyncio.shield(submitting)
+        except (RemoteError, JournalError):
+            self._submitting = None
+            raise
+        self._submitting = None
 
     async def _submit(self) -> None:
         try:
@@ -134,7 +154,7 @@ class FirecrestBackend:
             log.warning("the cluster refuses the session's time limit; submitting without one")
             self._walltime = False
             job_id = await self._submit_once()
-        self._adopt(job_id, State())
+        self._adopt(job_id, await self._journal.read())
 
     async def _submit_once(self) -> str:
         script = await self._parts.preparation.upload_script(self._laid, walltime=self._walltime)
@@ -144,7 +164,7 @@ class FirecrestBackend:
 
     def _adopt(self, job_id: str, state: State) -> None:
         self._job_id, self._ended, self._missed = job_id, False, 0
-        self._known_from = self._clock.monotonic()
+        self._known_from, self._submitted_at = self._clock.monotonic(), state.submitted_at
         self._logs.streams = _streams(state) if state.stdout_path else []
 
     async def _outputs(self) -> list[Stream]:
@@ -164,7 +184,7 @@ class FirecrestBackend:
         """Return the job's number, where need be by its name; empty if there is no job."""
         if state.job_id or not state.intent:
             return state.job_id
-        return await self._parts.submission.find(state.intent)
+        return await self._parts.submission.find(state)
 
     async def _latest(self) -> str:
         """Return the number of the job that there is or may be: the journal knows of one that was begun since."""
@@ -173,21 +193,15 @@ class FirecrestBackend:
         except JournalError:
             return self._job_id
 
-    async def _replace(self) -> None:
-        """Submit another job in place of one that will never start."""
-        await self._cancel(self._job_id)
-        await self._journal.write(State())
-        await self.start()
-        self._replacing = False
-
-    async def _has_ended(self, job_id: str) -> bool:
-        """Tell whether a job has ended; one that is unknown for a while has."""
+    async def _has_ended(self, job_id: str, state: State) -> bool:
+        """Tell whether a job has ended; one that is unknown for a while has. Raise Unavailable where it is too new."""
         for pause in LOOKS:
             await self._clock.sleep(pause)
             try:
                 return states.has_ended(await self._client.job(job_id))
             except NotFound:
                 continue
+        self._parts.submission.check_age(state)
         return True
 
     def _unknown(self) -> Report:
@@ -198,35 +212,13 @@ class FirecrestBackend:
             raise Unavailable("The cluster does not know the job; it is asked again.")
         return Report(Phase.FAILED, cause="The cluster has lost the job. Resume the session to submit a new one.")
 
-    async def _settle(self) -> None:
-        """Let a submission that is on its way end, for a while."""
-        if self._submitting is None or self._submitting.done():
-            return
+    async def _briefly(self, what: str, work: Awaitable[object]) -> None:
+        """Do what nothing else may wait for, as far as it goes."""
         try:
-            async with time_limit(self._clock, _ON_ITS_WAY):
-                await asyncio.wait([self._submitting])
-        except TimeoutError:
-            self._submitting.cancel()
-            await asyncio.wait([self._submitting])
-
-    async def _cancel(self, job_id: str) -> None:
-        """Cancel a job until the cluster says that it is gone."""
-        attempts = 0
-        while not await self._is_gone(job_id):
-            attempts += 1
-            await self._clock.sleep(min(_BETWEEN_CANCELS, retry.delay(attempts, self._chance.random())))
-
-    async def _is_gone(self, job_id: str) -> bool:
-        """Cancel a job once, and tell whether it is gone; one that accounting does not know yet may still be there."""
-        had_question = False
-        try:
-            had_question = await self._client.cancel(job_id)
-            return states.is_gone(await self._client.job(job_id, attempts=1))
-        except NotFound:
-            return had_question
-        except RemoteError as error:
-            log.warning("could not cancel the job yet", extra={"jobID": job_id, "error": str(error)})
-            return False
+            async with time_limit(self._clock, _BRIEFLY):
+                await work
+        except (RemoteError, JournalError, TimeoutError) as error:
+            log.warning("could not be done in time", extra={"what": what, "error": str(error)})
 
     def _state(self) -> State:
         streams = {stream.name: stream for stream in self._logs.streams}
@@ -237,6 +229,7 @@ class FirecrestBackend:
             stderr_path=err.path,
             stdout_offset=out.offset,
             stderr_offset=err.offset,
+            submitted_at=self._submitted_at,
         )
 
 

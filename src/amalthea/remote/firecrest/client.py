@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from amalthea.remote import exchange, replies
 from amalthea.remote.caller import ATTEMPTS, Caller
-from amalthea.remote.errors import Refused, Unavailable
+from amalthea.remote.errors import Doubtful, Refused, Unavailable
 from amalthea.remote.exchange import Question
 from amalthea.remote.firecrest import answers
 from amalthea.remote.firecrest.answers import Job
@@ -80,13 +80,19 @@ class Client:
         if not answer.ok:
             raise answers.error(answer)
 
+    async def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all that is in it, if it is there."""
+        answer = await self.caller.repeatedly(Question("DELETE", self._files("rm"), (("path", path),)))
+        if not answer.ok and answer.status != 404:
+            raise answers.error(answer)
+
     async def submit(self, order: Order) -> str:
         """Submit a job and return its number. Asked once: the answer may be lost although the job is there."""
         answer = await self.caller.once(Question("POST", self._jobs(), body=exchange.as_json(order.encode())))
         if answer.status == 500 and (said := replies.message(answer)):
             if any(each in said.lower() for each in _SLURM_IS_AWAY):
                 raise Unavailable(f"Slurm does not answer: {said}")
-            raise Refused(f"The cluster does not take the job: {said}")
+            raise Doubtful(f"The cluster does not take the job: {said}")
         return str(answers.read(answer, answers.Submitted).job_id)
 
     async def named(self, name: str) -> str:
@@ -115,7 +121,7 @@ class Client:
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
         answer = await self.caller.once(Question("DELETE", self._jobs(job_id)))
-        return answer.ok or answer.status in (404, 500)  # 500: it had ended already
+        return answer.ok or (answer.status in (404, 500) and bool(replies.message(answer)))  # 500: it had ended already
 
     async def stat(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes, and its inode."""

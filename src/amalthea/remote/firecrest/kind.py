@@ -27,7 +27,7 @@ async def make(options: Options, around: Surroundings) -> RemoteBackend:
     client = Client(caller, read.url, read.system)
     session = folder.session_name(around.env)
     submission = Submission(
-        client.named, around.journal, around.clock, around.chance, lambda: f"amalthea-{session}-{secrets.token_hex(4)}"
+        client.named, around.journal, around.clock, lambda: f"amalthea-{session}-{secrets.token_hex(4)}"
     )
     tend = access.renku.keep if access.renku is not None else _nothing
     return FirecrestBackend(Parts(client, Preparation(client, read, around.env), submission, tend), around)

@@ -36,11 +36,7 @@ class Preparation:
     async def lay_out(self) -> Laid:
         """Make the folder with all that the job needs but its script. Raise RemoteError."""
         file_systems = await self._file_systems()
-        user = await self.client.user()
-        if not user:
-            raise Refused("FirecREST does not tell the user's name on the cluster; ask its admins.")
-        log.info("got username", extra={"username": user})
-        path = folder.session_folder(folder.scratch(file_systems), user, self.env)
+        path = await self._path(file_systems)
         log.info("determined session path", extra={"sessionPath": path})
         place = self._place(path, file_systems)
         line = launch.command_line(self.settings, self.env.get("REMOTE_SESSION_IMAGE", ""), place)
@@ -69,6 +65,18 @@ class Preparation:
         lines = directives.directives(self.settings, walltime=walltime)
         await self.client.upload(laid.folder, script.SCRIPT, script.render(lines, laid.launch))
         return posixpath.join(laid.folder, script.SCRIPT)
+
+    async def remove_secrets(self, laid: Laid) -> None:
+        """Remove the secrets, also those of an earlier start (`laid` is empty then). Raise RemoteError."""
+        path = laid.folder or await self._path(await self._file_systems())
+        await self.client.remove(posixpath.join(path, script.SECRETS))
+
+    async def _path(self, file_systems: tuple[FileSystem, ...]) -> str:
+        user = await self.client.user()
+        if not user:
+            raise Refused("FirecREST does not tell the user's name on the cluster; ask its admins.")
+        log.info("got username", extra={"username": user})
+        return folder.session_folder(folder.scratch(file_systems), user, self.env)
 
     def _place(self, path: str, file_systems: tuple[FileSystem, ...]) -> Place:
         work = posixpath.join(path, "work")

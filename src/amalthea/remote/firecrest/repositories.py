@@ -32,17 +32,24 @@ def find(folder: str) -> list[Found]:
         return []
     found = []
     for path in sorted(root.iterdir()):
-        config = path / ".git/config"
-        if path.is_symlink() or not path.is_dir() or not config.is_file():
+        try:
+            repository = _read(path)
+        except OSError as error:  # such as `lost+found`
+            log.warning("a folder cannot be read", extra={"path": str(path), "error": error.strerror})
             continue
-        if not _NAME.fullmatch(path.name):
-            log.warning("a repository's name cannot be used on the cluster", extra={"repository": path.name})
-            continue
-        found.append(_read(path, config))
+        if repository is not None:
+            found.append(repository)
     return found
 
 
-def _read(path: Path, config: Path) -> Found:
+def _read(path: Path) -> Found | None:
+    """Return the repository that a folder is; None if it is not one that can be used."""
+    config = path / ".git/config"
+    if path.is_symlink() or not path.is_dir() or not config.is_file():
+        return None
+    if not _NAME.fullmatch(path.name):
+        log.warning("a repository's name cannot be used on the cluster", extra={"repository": path.name})
+        return None
     text = config.read_bytes()[:_MAX_CONFIG].decode("utf-8", errors="surrogateescape")
     head = path / ".git/HEAD"
     reference = head.read_text(errors="replace").strip() if head.is_file() else ""

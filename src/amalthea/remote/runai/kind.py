@@ -4,19 +4,23 @@ import asyncio
 import logging
 import secrets
 
+from msgspec.structs import replace
+
 from amalthea.remote import retry
 from amalthea.remote.caller import Caller
-from amalthea.remote.errors import NotFound, RemoteError
+from amalthea.remote.errors import NotFound, RemoteError, Unavailable
 from amalthea.remote.journal import State
 from amalthea.remote.port import Phase, RemoteBackend, Report, Surroundings
 from amalthea.remote.runai import workspace
 from amalthea.remote.runai.client import Client, RunaiTokens
 from amalthea.remote.settings import Options
-from amalthea.remote.submission import Submission
+from amalthea.remote.submission import Submission, settle
 from amalthea.remote.tokens import Tokens
 
 _CLIENT = ("runai-base-url", "auth-runai-client-id", "auth-runai-client-secret")
 _BETWEEN_CANCELS = 5.0
+_MISSED = 3
+"""So often in a row a workspace has to be unknown before it is lost."""
 
 log = logging.getLogger("remote.runai")
 
@@ -49,12 +53,12 @@ class RunaiBackend:
         self._project = project
         self._around = around
         self._number = ""
+        self._missed = 0
         self._submitting: asyncio.Task[str] | None = None
         self._submission = Submission(
             client.named,
             around.journal,
             around.clock,
-            around.chance,
             lambda: workspace.name(project, around.clock.now(), secrets.token_hex(2)),
         )
 
@@ -75,7 +79,9 @@ class RunaiBackend:
             return False
         log.info("recovered job ID", extra={"jobID": number})
         self._number = number
-        await self._around.journal.write(State(job_id=number, job_name=state.job_name or state.intent))
+        await self._around.journal.write(
+            replace(state, job_id=number, job_name=state.job_name or state.intent, intent="")
+        )
         return True
 
     async def start(self) -> None:
@@ -89,17 +95,21 @@ class RunaiBackend:
 
     async def poll(self) -> Report:
         try:
-            return workspace.report(await self._client.workload(self._number, attempts=2))
+            found = await self._client.workload(self._number, attempts=2)
         except NotFound:
+            self._missed += 1
+            if self._missed < _MISSED:
+                raise Unavailable("Run:ai does not know the workspace; it is asked again.") from None
             return Report(Phase.FAILED, cause="Run:ai has lost the workspace. Resume the session to submit a new one.")
+        self._missed = 0
+        return workspace.report(found)
 
     async def logs(self) -> bool:
         """Do nothing: Run:ai's API has no output; it is in Run:ai's own interface."""
         return True
 
     async def stop(self) -> None:
-        if self._submitting is not None:
-            await asyncio.wait([self._submitting])
+        await settle(self._submitting, self._around.clock)
         number = await self._of(await self._around.journal.read())
         if number:
             log.info("cancelling job", extra={"jobID": number})
@@ -108,10 +118,14 @@ class RunaiBackend:
             log.info("no job to cancel")
         await self._around.journal.forget()
 
+    async def tidy(self) -> None:
+        """Do nothing: a workspace leaves nothing behind."""
+
     async def _of(self, state: State) -> str:
         """Return the ID of the session's workspace, where need be by its name: the Go controller reads only that."""
-        name = state.intent or state.job_name
-        return state.job_id or (await self._submission.find(name) if name else "")
+        if state.job_id or not (state.intent or state.job_name):
+            return state.job_id
+        return await self._submission.find(state)
 
     async def _delete(self, number: str) -> None:
         attempts = 0
