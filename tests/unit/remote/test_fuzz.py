@@ -30,6 +30,7 @@ CALLS: dict[str, Callable[[Client], Coroutine[object, None, object]]] = {
     "stat": lambda client: client.stat("/x"),
     "tail": lambda client: client.tail("/x", 0),
     "view": lambda client: client.view("/x", 0, 1),
+    "remove": lambda client: client.remove("/x"),
 }
 KEYS = (
     *("systems", "name", "fileSystems", "user", "jobs", "jobId", "status", "state", "time", "limit", "output", "size"),

@@ -1,10 +1,13 @@
 """The fake FirecREST is as odd as a real one was found to be: tests that go by it are worth something."""
 
+from pathlib import Path
+
 import pytest
 
 from amalthea.remote import exchange
 from amalthea.remote.exchange import Answer, Body, Question
 from amalthea.testing.cluster import MemoryFiles, MemoryScheduler
+from amalthea.testing.disk import DiskFiles
 from amalthea.testing.firecrest import FakeFirecrest
 
 URL = "https://firecrest.example.org/v2"
@@ -101,3 +104,18 @@ async def test_what_is_not_there_is_told_apart() -> None:
     for url, says in ((f"{JOBS}/9", "Job not found."), (f"{URL}/compute/nowhere/jobs/9", "System nowhere not found.")):
         answer = await ask(fake(), "GET", url)
         assert (answer.status, says in answer.body.decode()) == (404, True)
+
+
+@pytest.mark.parametrize("disk", [False, True], ids=["in memory", "on disk"])
+async def test_a_folder_is_removed_with_all_that_is_in_it_and_nothing_else(disk: bool, tmp_path: Path) -> None:
+    firecrest = fake()
+    firecrest.scratch = str(tmp_path)
+    if disk:
+        firecrest.files = DiskFiles()
+    for name in ("secrets", "secrets2"):
+        firecrest.files.make_folder(f"{tmp_path}/{name}")
+        firecrest.files.write(f"{tmp_path}/{name}/one", b"1")
+    statuses = [(await ask(firecrest, "DELETE", f"{FILES}/rm", path=f"{tmp_path}/secrets")).status for _ in range(2)]
+    assert statuses == [204, 404]
+    assert firecrest.files.read(f"{tmp_path}/secrets/one") is None
+    assert firecrest.files.read(f"{tmp_path}/secrets2/one") is not None
