@@ -63,8 +63,10 @@ AGAIN = MOST // 6
 
 RENEWED_WITHIN = 1.0
 """Seconds for all watches to be open anew when a term begins; after that what is known has to do."""
-MISSED_WITHIN = 0.1
+MISSED_WITHIN = 2.0
 """Seconds for what had been missed to come, which a server sends as soon as a watch is open."""
+QUIET = 0.25
+"""Seconds in which nothing came: then nothing had been missed, or all of it is there."""
 
 Trace: TypeAlias = Callable[[Reconcile], Reconcile]
 
@@ -188,11 +190,16 @@ class Operator:
         renewals = [
             asyncio.create_task(reflector.renew()) for reflector in self._reflectors if reflector.silent_for > RECENT
         ]
-        if renewals:
-            _, late = await asyncio.wait(renewals, timeout=RENEWED_WITHIN)
-            for renewal in late:
-                renewal.cancel()
-            await self.clock.sleep(MISSED_WITHIN)
+        if not renewals:
+            return
+        _, late = await asyncio.wait(renewals, timeout=RENEWED_WITHIN)
+        for renewal in late:
+            renewal.cancel()
+        until = self.clock.monotonic() + MISSED_WITHIN
+        while self.clock.monotonic() < until:
+            await self.clock.sleep(QUIET)
+            if all(reflector.silent_for >= QUIET for reflector in self._reflectors):
+                return
 
     async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:
         await stop.wait()
