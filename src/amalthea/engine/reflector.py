@@ -17,9 +17,6 @@ WATCH_SPACING = 1.0
 """Seconds from the start of one watch to the start of the next, at least: a server that ends each after a few events
 would otherwise be asked without pause."""
 
-RECENT = 1.0
-"""Seconds: a watch that brought something so lately is alive."""
-
 QUIET = 75.0
 """Seconds of silence after which a watch that ended is not believed: a bookmark is due each minute, also where nothing
 happens. That a watch begins says nothing: what is between us and the server may keep back all that follows."""
@@ -65,7 +62,7 @@ class Reflector(Generic[T]):
         self._version: str | None = None
         self._failures = 0
         self._refused = False
-        self._open = asyncio.Event()
+        self._open = False
         self._end: asyncio.Timeout | None = None
 
     @property
@@ -86,15 +83,19 @@ class Reflector(Generic[T]):
                 if moved is not None:
                     await self._rest(started, moved=moved)
 
-    async def renew(self) -> None:
-        """Return once a watch is open that is known to live: one that brought something just now, or a new one.
+    @property
+    def live(self) -> bool:
+        """Whether a watch is open."""
+        return self._open
 
-        One whose connection died without a word tells nothing for a minute and more.
+    def renew(self) -> None:
+        """Open a new watch, from where the present one is: that may have died without a word.
+
+        Such a one tells nothing for a minute and more.
         """
-        if self._end is not None and self._open.is_set() and self.silent_for > RECENT:
-            self._open.clear()
+        if self._end is not None and self._open:
+            self._open = False
             self._end.reschedule(asyncio.get_running_loop().time())
-        await self._open.wait()
 
     async def _list(self) -> str:
         listed = await self._source.list()
@@ -115,14 +116,14 @@ class Reflector(Generic[T]):
             async with asyncio.timeout(None) as end, self._source.watch(version) as events:
                 self._end = end
                 self._reached()
-                self._open.set()
+                self._open = True
                 moved = await self._follow(events)
         except TimeoutError:
             if not end.expired():
                 raise
             return None
         finally:
-            self._open.clear()
+            self._open = False
         if self.silent_for > QUIET:
             self._version = None
         return moved

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 import secrets
 from collections.abc import Callable, Coroutine
@@ -19,7 +20,7 @@ from amalthea.engine.controller import Controller, Reconcile
 from amalthea.engine.lease import Candidate, Elector
 from amalthea.engine.ports import Clock, Key
 from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.reflector import RECENT, Reflector
+from amalthea.engine.reflector import Reflector
 from amalthea.engine.room import Bounds
 from amalthea.engine.supervisor import Supervisor
 from amalthea.kube.client import Client
@@ -61,10 +62,12 @@ ROOM = 6
 AGAIN = MOST // 6
 """Passes at a time over sessions that took long before: each may have half a dozen requests under way."""
 
-RENEWED_WITHIN = 1.0
+RECENT = 1.0
+"""Seconds: a watch that brought something so lately is alive."""
+RENEWED_WITHIN = 15.0
 """Seconds for all watches to be open anew when a term begins; after that what is known has to do."""
 MISSED_WITHIN = 2.0
-"""Seconds for what had been missed to come, which a server sends as soon as a watch is open."""
+"""Seconds from then on for what had been missed to come, which a server sends as soon as a watch is open."""
 QUIET = 0.25
 """Seconds in which nothing came: then nothing had been missed, or all of it is there."""
 
@@ -187,18 +190,17 @@ class Operator:
 
     async def _renew_watches(self) -> None:
         """Begin a term with watches that live: whoever led until now may have written what a dead one did not tell."""
-        renewals = [
-            asyncio.create_task(reflector.renew()) for reflector in self._reflectors if reflector.silent_for > RECENT
-        ]
-        if not renewals:
+        doubtful = [reflector for reflector in self._reflectors if reflector.silent_for > RECENT]
+        if not doubtful:
             return
-        _, late = await asyncio.wait(renewals, timeout=RENEWED_WITHIN)
-        for renewal in late:
-            renewal.cancel()
-        until = self.clock.monotonic() + MISSED_WITHIN
-        while self.clock.monotonic() < until:
+        for reflector in doubtful:
+            reflector.renew()
+        begun, live_since = self.clock.monotonic(), math.inf
+        while (now := self.clock.monotonic()) < begun + RENEWED_WITHIN and now < live_since + MISSED_WITHIN:
             await self.clock.sleep(QUIET)
-            if all(reflector.silent_for >= QUIET for reflector in self._reflectors):
+            live = all(reflector.live for reflector in self._reflectors)
+            live_since = min(live_since, self.clock.monotonic()) if live else math.inf
+            if live and all(reflector.silent_for >= QUIET for reflector in self._reflectors):
                 return
 
     async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:

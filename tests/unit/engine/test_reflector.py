@@ -204,12 +204,24 @@ async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest
 async def test_a_watch_that_may_be_dead_is_opened_anew_from_where_it_was() -> None:
     run = Run(Script([listed(10)], [[changed("a", 11), 600.0], [changed("b", 12), 600.0], [600.0]]))
     async with run.running() as reflector:
-        await run.clock.advance(0)
-        await reflector.renew()  # it has just spoken
-        assert run.script.asked == ["list", "watch 10"]
+        live = [reflector.live]
         await run.clock.advance(30)
-        await reflector.renew()
+        live.append(reflector.live)
+        reflector.renew()
+        live.append(reflector.live)
         await run.clock.advance(0)
+        live.append(reflector.live)
+        assert live == [False, True, False, True]
         assert run.script.asked == ["list", "watch 10", "watch 11"]
         assert len(run.store) == 2
     assert run.told.errors == []
+
+
+async def test_a_watch_that_is_expired_is_not_live_before_the_next_one() -> None:
+    run = Run(Script([listed(10), listed(20)], [[Expired()], [600.0]]))
+    async with run.running() as reflector:
+        live = []
+        for seconds in (0, 30):
+            await run.clock.advance(seconds)
+            live.append(reflector.live)
+        assert live == [False, True]

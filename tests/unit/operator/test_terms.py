@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.settings import Settings
-from amalthea.engine import reflector
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Result
 from amalthea.kube.client import Client
@@ -147,8 +146,7 @@ async def test_what_a_dead_watch_did_not_tell_is_known_when_a_term_begins(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session whose pause the next leader has not heard of must not get its Ingress back."""
-    for module in (instance, reflector):
-        monkeypatch.setattr(module, "RECENT", 0.0)
+    monkeypatch.setattr(instance, "RECENT", 0.0)
 
     async def rests(_: tuple[str, str]) -> Result:
         return Result()
