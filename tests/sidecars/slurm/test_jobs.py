@@ -194,7 +194,7 @@ async def test_a_job_that_is_submitted_while_slurmctld_is_away_is_submitted_once
         assert not has_failed(await site.status())
     finally:
         site.slurm.start_daemon("slurmctld")
-    await site.wait(is_running, 60)
+    await site.wait(is_running, 150)  # its answer was lost: for 90 s it may be there, and not shown yet
     site.job()
 
 
