@@ -101,6 +101,15 @@ def wants_hibernation(view: SessionView) -> bool:
         return False
 
 
+def asks_the_same(earlier: SessionView, later: SessionView) -> bool:
+    """Tell whether a session's users want what they wanted earlier: only then does a plan of then hold."""
+    return (
+        earlier.metadata.uid == later.metadata.uid
+        and earlier.metadata.deletion_timestamp == later.metadata.deletion_timestamp
+        and bytes(earlier.spec) == bytes(later.spec)
+    )
+
+
 def raw_spec(view: SessionView) -> dict[str, object]:
     """Return a session's spec as the API server hands it out: with the defaults of the CRD that it has now."""
     return _spec_as_data(view.spec)

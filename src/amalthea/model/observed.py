@@ -65,12 +65,6 @@ class Observed:
         """Whether the session is being deleted."""
         return self.session.metadata.deletion_timestamp is not None
 
-    def asks_the_same_as(self, earlier: "Observed") -> bool:
-        """Tell whether its users want what they wanted earlier: only then does a plan of then hold."""
-        was, now = earlier.session, self.session
-        same = was.metadata.uid == now.metadata.uid and bytes(was.spec) == bytes(now.spec)
-        return same and earlier.deleting == self.deleting
-
     @property
     def interactive(self) -> bool:
         """Whether the session is opened in a browser; also where nothing is said."""

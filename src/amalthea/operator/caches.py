@@ -223,10 +223,8 @@ def settled(session: SessionView) -> bool:
 def same_wish(old: SessionView, new: SessionView) -> bool:
     """Tell whether nothing changed but the status, which is ours, and what we do not read."""
     return (
-        old.metadata.uid == new.metadata.uid
-        and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
+        decoding.asks_the_same(old, new)
         and old.metadata.finalizers == new.metadata.finalizers
-        and bytes(old.spec) == bytes(new.spec)
         and _declared_busy(old) == _declared_busy(new)
     )
 

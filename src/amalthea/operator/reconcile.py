@@ -153,7 +153,7 @@ class Reconciler:
         Return when time alone can change something, and the writes of this that failed: each hinders no other.
         """
         after = self._gather(key)
-        if after is None or not after.asks_the_same_as(before):
+        if after is None or not decoding.asks_the_same(before.session, after.session):
             return None, ()
         silent_until = self._hands.inquirer.follow(after)
         door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
