@@ -132,20 +132,18 @@ class Stopwatch:
         self._over.set()
 
     def _follow(self, path: str, read: Callable[[Object], Iterator[str]]) -> None:
+        broken = (ApiError, OSError, HTTPException, LookupError, ValueError)
         while not self._over.is_set():
-            with suppress(
-                ApiError, OSError, HTTPException, LookupError, ValueError
-            ):  # a watch that broke off is begun again
+            with suppress(*broken):  # it is begun again
                 self._watch(path, read)
             self._over.wait(POLL)
 
     def _watch(self, path: str, read: Callable[[Object], Iterator[str]]) -> None:
-        while not self._over.is_set():
-            for event in self._api.watch(path.format(self._subject.namespace)):
-                found = event["object"]
-                own = self._subject.name in (found["metadata"]["name"], found["metadata"]["name"].removesuffix("-0"))
-                for what in read(found) if own else ():
-                    self._mark(what)
+        for event in self._api.watch(path.format(self._subject.namespace)):
+            found = event["object"]
+            name = found["metadata"]["name"]
+            for what in read(found) if self._subject.name in (name, name.removesuffix("-0")) else ():
+                self._mark(what)
 
     def _read_session(self, session: Object) -> Iterator[str]:
         state = session.get("status", {}).get("state", "")

@@ -97,14 +97,7 @@ async def test_a_job_that_may_not_be_looked_for_is_not_given_up() -> None:
     ],
 )
 async def test_a_scheduler_that_is_away_refuses_nothing(said: str, acts: bool) -> None:
-    site = Site()
-    site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=acts)
-    session = Running(site, await site.controller())
-    await site.clock.advance(180)
-    [job] = site.scheduler.all
-    assert site.volume.state.job_id == job.id
-    assert session.controller.standing.phase is not Phase.FAILED
-    assert await session.stop() == ""
+    await _one_job_though_it_fails(said, acts=acts, within=180)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +109,21 @@ async def test_a_scheduler_that_is_away_refuses_nothing(said: str, acts: bool) -
     ],
 )
 async def test_a_failure_in_words_that_nobody_foresaw_is_no_refusal_of_a_job_that_is_there(said: str) -> None:
+    site = await _one_job_though_it_fails(said, acts=True, within=60)
+    assert site.scheduler.alive == []
+
+
+async def _one_job_though_it_fails(said: str, *, acts: bool, within: float) -> Site:
+    """Run and stop a session whose first submission is answered with a failure; `acts` is whether it was done."""
     site = Site()
-    site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=True)
+    site.firecrest.fail("POST /compute/lab/jobs$", error(500, f"sbatch: error: {said}"), acts=acts)
     session = Running(site, await site.controller())
-    await site.clock.advance(60)
+    await site.clock.advance(within)
     [job] = site.scheduler.all
     assert site.volume.state.job_id == job.id
     assert session.controller.standing.phase is not Phase.FAILED
     assert await session.stop() == ""
-    assert site.scheduler.alive == []
+    return site
 
 
 REFUSED = {
