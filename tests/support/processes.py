@@ -1,6 +1,8 @@
 """The operator as a process of its own, as it runs in its pod, so that tests can kill it at any moment."""
 
+import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -15,12 +17,23 @@ from lab import ports
 START_SECONDS = 60.0
 
 
+# Below the kernel's range for outgoing connections: a client that tries a port of that range before its server listens
+# may be given the same port for its own end, and then talks to itself. The lab's own ports begin at 20000.
+_CANDIDATES = itertools.cycle(random.SystemRandom().sample(range(12000, 20000), 8000))
+
+
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
+    """Return a port that nobody listens on, another one at each call."""
+    return next(port for port in _CANDIDATES if _is_free(port))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+        return True
 
 
 class OperatorProcess:

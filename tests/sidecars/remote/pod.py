@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from amalthea.testing.firecrest import FakeFirecrest
 from amalthea.testing.firecrest_server import ServedExchange
 from amalthea.testing.issuer import FakeIssuer
 from tests.support import sidecars
+from tests.support.processes import free_port
 
 FOLDER = "/scratch/alice/renku/sessions/group/project/my-session"
 
@@ -151,11 +151,3 @@ def logged(lines: list[str]) -> dict[str, dict[str, object]]:
     """Return the log's entries by their text."""
     entries = [json.loads(line) for line in lines if line.startswith("{")]
     return {str(entry["msg"]): entry for entry in entries}
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        port: int = tried.getsockname()[1]
-        return port

@@ -16,7 +16,8 @@ import pytest
 from amalthea.testing.disk import DiskFiles
 from amalthea.testing.waiting import eventually
 from tests.sidecars.remote.cluster import BashScheduler
-from tests.sidecars.remote.pod import Pod, ended, free_port
+from tests.sidecars.remote.pod import Pod, ended
+from tests.support.processes import free_port
 
 
 class Session:

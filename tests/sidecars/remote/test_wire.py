@@ -22,7 +22,7 @@ from amalthea.remote.standing import Standing
 from amalthea.sidecars import trust
 from amalthea.testing.firecrest_server import ServedExchange
 from lab.pki import Authority
-from tests.sidecars.remote.pod import free_port
+from tests.support.processes import free_port
 
 
 class Recorder:

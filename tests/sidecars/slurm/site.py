@@ -18,7 +18,8 @@ from amalthea.remote.port import Phase, RemoteBackend, Report, Surroundings
 from amalthea.testing.cluster import SlurmJob
 from amalthea.testing.slurm import SlurmScheduler
 from lab.slurm.cluster import Slurm
-from tests.sidecars.remote.pod import Pod, free_port
+from tests.sidecars.remote.pod import Pod
+from tests.support.processes import free_port
 
 SECRETS = ("the-tunnels-secret", "the-users-password")
 WITHIN = 30.0

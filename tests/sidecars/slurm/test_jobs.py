@@ -13,8 +13,9 @@ import pytest
 
 from lab.slurm import configuration
 from lab.slurm.cluster import SlurmError
-from tests.sidecars.remote.pod import ended, free_port
+from tests.sidecars.remote.pod import ended
 from tests.sidecars.slurm.site import SECRETS, Site, python
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.timeout(180)
 
