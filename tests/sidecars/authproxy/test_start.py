@@ -43,7 +43,7 @@ def test_a_taken_port_ends_it_with_one_line() -> None:
             env = {f"AUTHPROXY_{name}": value for name, value in each.items()}
             code, said = run(**{"AUTHPROXY_REMOTE": "http://127.0.0.1:1", **env})
             assert (code, said.count("\n")) == (3, 1)
-            assert said.startswith(f"Port {taken} cannot be listened on (Address already in use)")
+            assert said.startswith(f"Port {taken} cannot be opened (Address already in use)")
 
 
 def test_a_host_that_nobody_knows_ends_it_with_one_line() -> None:
@@ -51,7 +51,7 @@ def test_a_host_that_nobody_knows_ends_it_with_one_line() -> None:
     for host in ("no.such.host.invalid", "a..b", "[1::2::3]"):
         code, said = run(**ports, AUTHPROXY_REMOTE=f"http://{host}:8888")
         assert (code, said.count("\n")) == (1, 1)
-        assert said.startswith(f"The host {host.strip('[]')} of remote is not known (")
+        assert said.startswith(f"The host {host.strip('[]')} of remote cannot be resolved (")
 
 
 def test_a_stop_ends_it_also_while_it_starts(tmp_path: Path) -> None:

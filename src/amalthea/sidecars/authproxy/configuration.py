@@ -137,7 +137,7 @@ def _logging(log: int, *, verbose: bool) -> list[str]:
     place = f"log fd@{log} format raw daemon"
     if verbose:
         return [place, "log-format '%HM %HPO %ST %B bytes %Ta ms'"]
-    said = "the answer of the session cannot be read: it breaks the rules of HTTP, or its head is too long"
+    said = "the answer of the session cannot be read: it is not valid HTTP, or its header is too long"
     return [f"{place} err", f"log-format '%HM %HPO %ST: {said}'", "http-request set-log-level silent"]
 
 

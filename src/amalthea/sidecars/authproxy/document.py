@@ -44,7 +44,7 @@ def parse(content: str, path: str) -> dict[str, Given]:
     """Return what stands in the file, by key.
 
     Raises:
-        SettingsError: it is no YAML, has another shape, or a key that is not known or there twice.
+        SettingsError: it is not YAML, has another shape, or a key that is not known or given twice.
     """
     entries = _entries(_compose(content, path), path)
     if [key.value for key, _ in entries] == [_TOP]:
@@ -53,7 +53,7 @@ def parse(content: str, path: str) -> dict[str, Given]:
     for key, value in entries:
         name = _known(key, path)
         if name in given:
-            raise SettingsError(f"{name} in {path} is there twice; leave one.")
+            raise SettingsError(f"{name} in {path} is given twice; remove one of them.")
         if not isinstance(value, yaml.ScalarNode):
             raise SettingsError(f"{name} in {path} is a list or a mapping; write one value.")
         given[name] = Given(value.value, f"{name} in {path}", value.tag == _TEXT)
@@ -72,7 +72,7 @@ def _compose(content: str, path: str) -> yaml.Node | None:
 
 def _entries(node: yaml.Node | None, place: str) -> list[tuple[yaml.Node, yaml.Node]]:
     if not isinstance(node, yaml.MappingNode):
-        raise SettingsError(f'{place} holds no keys; write lines such as token: "the session\'s key".')
+        raise SettingsError(f'{place} has no keys; write lines such as token: "the session\'s key".')
     entries: list[tuple[yaml.Node, yaml.Node]] = node.value
     return entries
 
@@ -84,5 +84,5 @@ def _known(key: yaml.Node, path: str) -> str:
         return str(name.lower())
     shown = name if _HARMLESS.fullmatch(name) else f"The key on line {key.start_mark.line + 1}"
     near = difflib.get_close_matches(name.lower(), KEYS, n=1)
-    remedy = f"did you mean {near[0]}?" if near else f"known are {', '.join(KEYS)}."
-    raise SettingsError(f"{shown} in {path} is not known; {remedy}")
+    remedy = f"did you mean {near[0]}?" if near else f"the known keys are {', '.join(KEYS)}."
+    raise SettingsError(f"{shown} in {path} is not a known key; {remedy}")

@@ -27,7 +27,9 @@ def find(remote: str) -> None:
     try:
         socket.getaddrinfo(host.encode(), None)
     except socket.gaierror as error:
-        raise UnknownHost(f"The host {host} of remote is not known ({error.strerror}); correct its name.") from None
+        raise UnknownHost(
+            f"The host {host} of remote cannot be resolved ({error.strerror}); correct its name."
+        ) from None
 
 
 def addresses(port: int) -> tuple[str, ...]:
@@ -45,7 +47,9 @@ def addresses(port: int) -> tuple[str, ...]:
                 raise
             return (f"0.0.0.0:{port}",)
     except OSError as error:
-        raise PortTaken(f"Port {port} cannot be listened on ({error.strerror}); is another program using it?") from None
+        raise PortTaken(
+            f"Port {port} cannot be opened ({error.strerror}); check whether another program uses it."
+        ) from None
     return f"0.0.0.0:{port}", f":::{port} v6only"
 
 

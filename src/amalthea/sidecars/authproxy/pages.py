@@ -47,27 +47,27 @@ class Text(NamedTuple):
 NO_KEY = Text(
     "Please sign in",
     (
-        "This session opens only for those who are signed in.",
+        "Only users who are signed in can open this session.",
         "Go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
 WRONG_KEY = Text(
     "Please sign in again",
     (
-        "Your sign-in does not open this session. It may have expired, or be meant for another session.",
+        "Your sign-in does not open this session. It may have expired, or it may be for another session.",
         "Go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
 ANOTHER_KEY = Text(
     "This key does not open the session",
     (
-        "Check that it is the key of this session and no other, and that all of it is there, then enter it again.",
+        "Check that it is the complete key of this session, then enter it again.",
         "You can also go to the site where you started the session, sign in there, and open the session again.",
     ),
 )
 ANOTHER_WAY = Text(
-    "This is not the way into the session",
-    ("Open the session at its address, on the site where you started it.",),
+    "The session cannot be opened at this address",
+    ("Open it from the site where you started it.",),
 )
 TOO_MANY = Text(
     "Too many open connections",
@@ -76,9 +76,9 @@ TOO_MANY = Text(
 NO_ANSWER = Text(
     "The session does not answer yet",
     (
-        "It may still be starting, or starting again after a problem.",
+        "It may still be starting, or restarting after a problem.",
         f"This page tries again every {TRY_AGAIN} seconds.",
-        "If it takes more than a few minutes, look at its state on the site where you started it.",
+        "If it takes more than a few minutes, check its state on the site where you started it.",
     ),
     TRY_AGAIN,
 )
@@ -86,8 +86,8 @@ NO_ANSWER = Text(
 UNREADABLE = Text(
     "The answer of the session cannot be read",
     (
-        "Its program sent an answer that breaks the rules of HTTP, or one whose head is longer than 24 KiB.",
-        "The log of the container authproxy says so, too. Who made the program can correct it.",
+        "Its program sent an answer that is not valid HTTP, or one whose header is longer than 24 KiB.",
+        "The log of the container authproxy says so, too. The authors of the program can correct it.",
     ),
 )
 

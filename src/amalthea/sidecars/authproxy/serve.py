@@ -51,7 +51,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _settings(arguments: Sequence[str], env: Mapping[str, str]) -> settings.Settings:
-    flags = _Flags(prog="proxy serve", description="Let in who holds the session's key.", allow_abbrev=False)
+    flags = _Flags(
+        prog="proxy serve", description="Serve a session to requests that carry its key.", allow_abbrev=False
+    )
     flags.add_argument("--config", type=Path, help="YAML file with the key and other settings")
     flags.add_argument("--verbose", action="store_true", help="log every request")
     given = flags.parse_args(arguments)
@@ -67,7 +69,7 @@ def _content(path: Path) -> str:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}); name the configuration file.") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{path} is not text in UTF-8; write it as text.") from None
+        raise SettingsError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
     if len(content) > _LARGEST_FILE:
         raise SettingsError(f"{path} is larger than {_LARGEST_FILE} bytes; name the configuration file.")
     return text

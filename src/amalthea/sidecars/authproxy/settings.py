@@ -83,7 +83,7 @@ def read(flags: Mapping[str, Given], env: Mapping[str, str], file: Mapping[str, 
 
 def _usable(value: Given) -> None:
     if _UNUSABLE.search(value.text):
-        raise SettingsError(f"{value.place} holds a line break or another control character; remove it.")
+        raise SettingsError(f"{value.place} contains a line break or another control character; remove it.")
     if len(value.text.encode()) > _LONGEST:
         raise SettingsError(f"{value.place} is longer than {_LONGEST} bytes; shorten it.")
 
@@ -121,7 +121,7 @@ def _port(value: Given) -> int:
 def _seconds(value: Given) -> int:
     text = value.text
     if not (text.isascii() and text.isdecimal()) or len(text) > 3 or not 1 <= int(text) <= 600:
-        raise SettingsError(f"{value.place} is not a time; write whole seconds from 1 to 600.")
+        raise SettingsError(f"{value.place} is not a duration; write whole seconds from 1 to 600.")
     return int(text)
 
 
@@ -129,7 +129,7 @@ def _prefix(value: Given) -> str | None:
     if not value.text:
         return None
     if not value.text.startswith("/"):
-        raise SettingsError(f"{value.place} does not begin with a slash; write the path, as /sessions/mine.")
+        raise SettingsError(f"{value.place} does not begin with a slash; write a path such as /sessions/mine.")
     return value.text.rstrip("/")
 
 

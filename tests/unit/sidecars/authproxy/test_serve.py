@@ -23,7 +23,7 @@ def test_a_bad_file_is_told_in_both_places(
     config = tmp_path / "config"
     config.write_text("tokn: s3cret")
     assert serve.main(["--config", str(config)]) == 2
-    told = f"tokn in {config} is not known; did you mean token?"
+    told = f"tokn in {config} is not a known key; did you mean token?"
     assert capsys.readouterr().err == f"{told}\n"
     assert termination_log.read_text() == told
 
@@ -38,7 +38,7 @@ def test_nobody_reads_last_words_and_that_is_no_failure(termination_log: Path) -
     ("content", "told"),
     [
         (None, "cannot be read (No such file or directory); name the configuration file."),
-        (b"token: \xff", "is not text in UTF-8; write it as text."),
+        (b"token: \xff", "is not UTF-8 text; save it as UTF-8."),
         (b"#" * 70_000, "is larger than 65536 bytes; name the configuration file."),
     ],
     ids=["missing", "binary", "large"],

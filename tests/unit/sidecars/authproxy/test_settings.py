@@ -94,7 +94,7 @@ def test_a_stop_takes_as_long_as_is_said(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["0", "601", "-1", "1.5", "1s", "٣", "9" * 99])
 def test_a_stop_that_takes_no_time_or_for_ever_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"^AUTHPROXY_STOP_WITHIN is not a time; write whole seconds"):
+    with pytest.raises(SettingsError, match=r"^AUTHPROXY_STOP_WITHIN is not a duration; write whole seconds"):
         read(None, {"AUTHPROXY_STOP_WITHIN": text})
 
 
@@ -106,10 +106,10 @@ def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) ->
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", f'{PATH} holds no keys; write lines such as token: "the session\'s key".'),
-        (SECRET, f"{PATH} holds no keys; write"),
-        (f"- {SECRET}", f"{PATH} holds no keys; write"),
-        ("authproxy:", f"authproxy in {PATH} holds no keys; write"),
+        ("", f'{PATH} has no keys; write lines such as token: "the session\'s key".'),
+        (SECRET, f"{PATH} has no keys; write"),
+        (f"- {SECRET}", f"{PATH} has no keys; write"),
+        ("authproxy:", f"authproxy in {PATH} has no keys; write"),
         (f"token: {SECRET}\nport: [1", f"{PATH}, line 2 is not YAML; write lines"),
         (f"token: {SECRET}\n\tport: 1", f"{PATH}, line 2 is not YAML"),
         (f"token: {SECRET}\x07", f"{PATH} is not YAML"),
@@ -117,23 +117,26 @@ def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) ->
         ("[" * 2000, f"{PATH} is not YAML"),
         ("port: 1", "The configuration file has no token; write one, or token:"),
         ("authproxy: {}", "The configuration file has no token; write one"),
-        (f"tokn: {SECRET}", f"tokn in {PATH} is not known; did you mean token?"),
-        (f"cookie-key: {SECRET}", f"cookie-key in {PATH} is not known; did you mean cookie_key?"),
-        (f"token: {SECRET}\nzzz: 1", f"zzz in {PATH} is not known; known are token, cookie_key, remote, port"),
-        (f"\n{SECRET}0: x", f"The key on line 2 in {PATH} is not known; known are"),
-        (f"authproxy: {{}}\ntoken: {SECRET}", f"authproxy in {PATH} is not known; known are"),
-        (f"? [{SECRET}]\n: x", f"The key on line 1 in {PATH} is not known"),
-        (f"<<: {{token: {SECRET}}}", f"The key on line 1 in {PATH} is not known"),
-        (f'token: {SECRET}\ntoken: ""', f"token in {PATH} is there twice; leave one."),
-        (f'token: {SECRET}\nTOKEN: ""', f"token in {PATH} is there twice; leave one."),
+        (f"tokn: {SECRET}", f"tokn in {PATH} is not a known key; did you mean token?"),
+        (f"cookie-key: {SECRET}", f"cookie-key in {PATH} is not a known key; did you mean cookie_key?"),
+        (
+            f"token: {SECRET}\nzzz: 1",
+            f"zzz in {PATH} is not a known key; the known keys are token, cookie_key, remote, port",
+        ),
+        (f"\n{SECRET}0: x", f"The key on line 2 in {PATH} is not a known key; the known keys are"),
+        (f"authproxy: {{}}\ntoken: {SECRET}", f"authproxy in {PATH} is not a known key; the known keys are"),
+        (f"? [{SECRET}]\n: x", f"The key on line 1 in {PATH} is not a known key"),
+        (f"<<: {{token: {SECRET}}}", f"The key on line 1 in {PATH} is not a known key"),
+        (f'token: {SECRET}\ntoken: ""', f"token in {PATH} is given twice; remove one of them."),
+        (f'token: {SECRET}\nTOKEN: ""', f"token in {PATH} is given twice; remove one of them."),
         (f"token: [{SECRET}]", f"token in {PATH} is a list or a mapping; write one value."),
         ("token:", f"token in {PATH} is not text; put it in quotes"),
         ("token: 123", f"token in {PATH} is not text; put it in quotes"),
         ("token: null", f"token in {PATH} is not text"),
         ("token: true", f"token in {PATH} is not text"),
-        (f"token: |\n  {SECRET}\n", f"token in {PATH} holds a line break or another control character; remove it."),
-        (f'token: "{SECRET}\\0"', f"token in {PATH} holds a line break or another control"),
-        (f'token: "{SECRET}\\uD800"', f"token in {PATH} holds a line break or another control"),
+        (f"token: |\n  {SECRET}\n", f"token in {PATH} contains a line break or another control character; remove it."),
+        (f'token: "{SECRET}\\0"', f"token in {PATH} contains a line break or another control"),
+        (f'token: "{SECRET}\\uD800"', f"token in {PATH} contains a line break or another control"),
         (f"token: {SECRET * 400}", f"token in {PATH} is longer than 4096 bytes; shorten it."),
         ("token: " + "\U0001f600" * 1025, f"token in {PATH} is longer than 4096 bytes; shorten it."),
         ("token: a\ncookie_key: a b", f"cookie_key in {PATH} cannot name a cookie; write letters, digits"),
@@ -150,7 +153,7 @@ def test_a_prefix_is_cut_without_its_last_slash(prefix: str, cut: str | None) ->
         ("token: a\nport: true", f"port in {PATH} is not a port"),
         ("token: a\nport:", f"port in {PATH} is not a port"),
         ("token: a\nport: 65534", "port and meta_port are both 65534; give each its own."),
-        ("token: a\nstrip_path_prefix: x", f"strip_path_prefix in {PATH} does not begin with a slash; write the path"),
+        ("token: a\nstrip_path_prefix: x", f"strip_path_prefix in {PATH} does not begin with a slash; write a path"),
         ("token: a\nverbose: perhaps", f"verbose in {PATH} is neither true nor false; write one of them."),
     ],
     ids=lambda text: text[:30],
@@ -181,7 +184,7 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line_with_the_remedy(content:
     ],
 )
 def test_a_remote_that_is_no_plain_http_address_is_refused(remote: str) -> None:
-    with pytest.raises(SettingsError, match=r"^AUTHPROXY_REMOTE (is not an http address; write|holds a line break)"):
+    with pytest.raises(SettingsError, match=r"^AUTHPROXY_REMOTE (is not an http address; write|contains a line break)"):
         read(None, {"AUTHPROXY_REMOTE": remote})
 
 
@@ -192,7 +195,7 @@ def test_a_missing_remote_is_told() -> None:
 
 def test_a_control_character_anywhere_is_refused() -> None:
     for key in document.KEYS:
-        with pytest.raises(SettingsError, match=rf"^AUTHPROXY_{key.upper()} holds a line break"):
+        with pytest.raises(SettingsError, match=rf"^AUTHPROXY_{key.upper()} contains a line break"):
             read(None, {f"AUTHPROXY_{key.upper()}": "/x\ny"})
 
 
