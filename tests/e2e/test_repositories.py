@@ -103,7 +103,7 @@ def test_private_repositories_are_cloned_each_by_its_own_credentials_and_once(
     world.wait_for_state(name, "Running", STARTS)
 
     assert shell("cat /work/large/notes.txt; git -C /work/sub/project rev-parse --abbrev-ref HEAD") == "mine\nmine"
-    assert "is there already and is left as it is" in log_of(cluster, world, name)
+    assert "already exists and is left as it is" in log_of(cluster, world, name)
     assert servers.https.clones == clones
     assert servers.https.shown == set()
     said = all_that_is_said(cluster, world, name)
@@ -130,22 +130,22 @@ def failing(servers: Servers) -> list[Failing]:
     known = servers.opened_with("ada", PASSWORD)
     return [
         Failing(
-            "its server does not let us in; give credentials if it is private, and correct them if they are given",
+            "its server refuses access; give credentials if it is private, or correct those that are given",
             large,
             servers.opened_with("ada", f"{PASSWORD}-but-wrong"),
         ),
         Failing("it has no branch, tag or commit no-such; correct the revision", project, known, revision="no-such"),
         Failing(
-            "its server's certificate is not trusted; add its authority's as caCertificates to the repository's"
+            "its server's certificate is not trusted; add its CA certificate as caCertificates to the repository's"
             " credentials, or ask your administrators to trust it",
             project,
         ),
         Failing(
-            "the name of its server cannot be found; check the address, and try again later",
+            "the name of its server cannot be resolved; check the address, and try again later",
             "https://git.invalid/project.git",
         ),
         Failing(
-            "the key content of its credentials' secret holds no credentials; write username and password, or"
+            "the key content of its credentials' secret contains no credentials; write username and password, or"
             " privateKey, into the secret",
             project,
             "password: alone",

@@ -69,8 +69,8 @@ def test_a_repository_that_does_not_let_us_in_is_said_once_and_in_plain_words(
 
     assert ended.code == 1
     assert ended.log.splitlines()[-1] == (
-        f"Cloning {server.address('project')} failed: its server does not let us in; "
-        "give credentials if it is private, and correct them if they are given."
+        f"Cloning {server.address('project')} failed: its server refuses access; "
+        "give credentials if it is private, or correct those that are given."
     )
     assert "Trying again" not in ended.log
     assert "wrong-secret" not in ended.log
@@ -82,7 +82,7 @@ def test_no_such_repository(cloner: Cloner, server: GitServer) -> None:
 
     assert ended.code == 1
     assert ended.log.splitlines()[-1].endswith(
-        "knows no such repository, or hides it; check the address and the credentials."
+        "has no such repository, or hides it; check the address and the credentials."
     )
 
 

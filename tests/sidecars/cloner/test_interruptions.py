@@ -26,9 +26,10 @@ def test_a_clone_that_breaks_off_is_cleared_away_and_made_again(
     assert ended.code == 0, ended.log
     assert server.clones == 3
     assert (
-        "cannot be reached or breaks off; check the address, and try again later. Trying again in 1 s." in ended.log
+        "cannot be reached or closes the connection; check the address, and try again later. Trying again in 1 s."
+        in ended.log
     ), ended.log
-    assert "has too much to do or a fault of its own; try again later. Trying again in 2 s." in ended.log
+    assert "is overloaded or has an internal error; try again later. Trying again in 2 s." in ended.log
     assert git(cloner.volume / "project", "rev-parse", "HEAD") == project.trunk
     assert [path.name for path in cloner.volume.iterdir()] == ["project"]
 
@@ -71,7 +72,7 @@ def test_a_server_that_stays_away_is_given_up_after_the_last_try(tmp_path: Path)
     source = remote.parse(f"https://127.0.0.1:{free_port()}/project", "--remote")
     paused: list[float] = []
 
-    with pytest.raises(CloneFailed, match="cannot be reached or breaks off"):
+    with pytest.raises(CloneFailed, match="cannot be reached or closes the connection"):
         cloning.make(cloning.Order(source, tmp_path / "project"), lambda *_: None, paused.append)
 
     assert tuple(paused) == attempts.PAUSES

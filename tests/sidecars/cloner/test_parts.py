@@ -55,7 +55,7 @@ def test_a_repository_committed_by_accident_keeps_no_real_submodule_away(
 
     told = stands(cloner.clone(server.address("nested")), cloner.volume / "nested")
 
-    assert "without an address in .gitmodules, and stay empty: a/x." in told
+    assert "without an address in .gitmodules; they stay empty: a/x." in told
     for name in ("lib", "zlib"):
         assert (cloner.volume / "nested" / name / "data.bin").read_bytes() == LARGE
 
@@ -89,11 +89,11 @@ def test_an_ssh_submodule_on_the_same_host_comes_over_the_web(
 @pytest.mark.parametrize(
     ("url", "cause"),
     [
-        ("https://127.0.0.1:{port}/dead", "cannot be reached or breaks off"),
-        ("ssh://git@localhost:{port}/dead", "cannot be reached or breaks off"),
-        ("https://{host}/no-such.git", "knows no such repository"),
+        ("https://127.0.0.1:{port}/dead", "cannot be reached or closes the connection"),
+        ("ssh://git@localhost:{port}/dead", "cannot be reached or closes the connection"),
+        ("https://{host}/no-such.git", "has no such repository"),
         ("https://{host}/private.git", "name its path in otherPaths"),
-        ("git://127.0.0.1/x", "nothing protects its git:// address"),
+        ("git://127.0.0.1/x", "its git:// address is not protected"),
         ("file:///etc", "is not an address that can be cloned"),
     ],
 )

@@ -113,7 +113,7 @@ def test_without_a_token_what_is_public_is_cloned_all_the_same(cloner: Cloner, s
     )
 
     assert ended.code == 0
-    assert "No token of hub is to be had; going on without." in ended.log
+    assert "No token of hub is available; continuing without one." in ended.log
     assert (cloner.volume / "project" / "notes.txt").is_file()
 
 
@@ -127,7 +127,7 @@ def test_one_that_fails_leaves_a_word_and_the_next_start_tries_it_again(cloner: 
     folder = cloner.volume / "project"
     assert ended.code == 0
     assert [path.name for path in folder.iterdir()] == ["ERROR"]
-    assert "its server does not let us in" in (folder / "ERROR").read_text()
+    assert "its server refuses access" in (folder / "ERROR").read_text()
     assert (cloner.volume / "empty" / ".git").is_dir()
 
     server.passwords.clear()

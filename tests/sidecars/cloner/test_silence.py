@@ -21,7 +21,7 @@ def test_git_is_ended_when_nothing_is_heard_for_long(monkeypatch: pytest.MonkeyP
             network.run("clone", "--", source.address, str(tmp_path / "a"))
     failure = judge(ended.value.said, "Cloning it")
     assert not failure.transient
-    assert failure.message.startswith("Cloning it failed: nothing was heard for a quarter of an hour;")
+    assert failure.message.startswith("Cloning it failed: its server was silent for a quarter of an hour;")
 
 
 @pytest.mark.parametrize("left", ["file", "link", "folder"])

@@ -74,7 +74,7 @@ def test_a_server_with_another_host_key_gets_nothing(cloner: Cloner, ssh: SshSer
     ended = cloner.clone(ssh.address("project"), "--config", path)
 
     assert ended.code == 1
-    assert "shows another host key than the known one" in ended.log.splitlines()[-1]
+    assert "host key is not the known one" in ended.log.splitlines()[-1]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a program as a user without a name")

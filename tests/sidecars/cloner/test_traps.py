@@ -56,7 +56,7 @@ def test_a_pipe_in_a_clone_s_place_does_not_keep_a_start_waiting(
     ended = cloner.clone(server.address("project"))
 
     assert ended.code == 0, ended.log
-    assert "is there already and is left as it is." in ended.log
+    assert "already exists and is left as it is." in ended.log
 
 
 def test_a_broken_repository_in_the_working_directory_is_not_read(

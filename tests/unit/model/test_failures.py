@@ -28,7 +28,7 @@ NOT_PULLED = (
     f"{NOT_STARTED}its image cannot be pulled; check the image's name and tag, and that the registry lets you in."
     f"{IMAGE}"
 )
-CLONE_FAILED = "Cloning https://example.org/a failed: its server does not let us in; correct the credentials."
+CLONE_FAILED = "Cloning https://example.org/a failed: its server refuses access; correct the credentials."
 CRASHED = terminated(1, message="Traceback\nValueError: no such file\n")
 OOM = terminated(137, "OOMKilled")
 TOO_MUCH_MEMORY = (

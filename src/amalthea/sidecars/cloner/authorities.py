@@ -23,7 +23,9 @@ def checked(pem: str, name: str) -> str:
         plain = pem.encode("ascii", "replace").decode()  # comments between them may be in any language
         ssl.create_default_context(cadata=plain)
     except (ssl.SSLError, ValueError):
-        raise Misconfigured(f"{name} has caCertificates that are none; write PEM, as in a file ca.crt.") from None
+        raise Misconfigured(
+            f"{name} has caCertificates that are not certificates; write PEM, as in a file ca.crt."
+        ) from None
     return pem
 
 

@@ -27,17 +27,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _flags(arguments: Sequence[str]) -> Namespace:
-    flags = ending.Flags(prog="cloner clone", description="Clone a repository unless it is there.")
-    flags.add_argument("--strategy", choices=["notifexist"], default="notifexist", help="leave alone what is there")
+    flags = ending.Flags(prog="cloner clone", description="Clone a repository unless its folder exists.")
+    flags.add_argument("--strategy", choices=["notifexist"], default="notifexist", help="leave existing files alone")
     flags.add_argument("--remote", required=True, help="address of the repository")
-    flags.add_argument("--path", required=True, type=Path, help="folder in which the clone gets its own")
+    flags.add_argument("--path", required=True, type=Path, help="folder in which the clone's own folder is made")
     flags.add_argument("--config", type=Path, help="YAML file with username and password, or privateKey")
     flags.add_argument("--revision", default="", help="branch, tag or commit; the default branch if not given")
     given = flags.parse_args(arguments)
     hardening.wipe_argument(given.remote.partition("://")[2].rpartition("@")[0])
     if given.revision.startswith("-"):
         raise Misconfigured(
-            "The repository's revision begins with a hyphen, as no branch, tag or commit does; correct it."
+            "The repository's revision begins with a hyphen, which no branch, tag or commit can; correct it."
         )
     return given
 
@@ -49,7 +49,7 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
     with workplace(source, Access(), variables, (flags.path,)) as work:
         block = session_config.read(variables.get(session_config.VARIABLE, ""), work.local)
         if cloning.is_taken(folder):
-            say(f"{folder} is there already and is left as it is.")
+            say(f"{folder} already exists and is left as it is.")
             _refresh(work.local, folder, source, block)
             return ()
     access = _access(flags.config, source)
@@ -59,7 +59,7 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
         session_config.put(folders[0], block)
 
     left_out = cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
-    say(f"{source.address} is cloned into {folder}.")
+    say(f"{source.address} was cloned into {folder}.")
     return left_out
 
 
@@ -74,7 +74,9 @@ def _refresh(git: Git, folder: Path, source: remote.Remote, block: str) -> None:
         else:
             say(f"{folder} is not a clone of {source.address}: no git configuration is written into it.")
     except (OSError, UnicodeDecodeError):
-        raise CloneFailed(f"The git configuration in {folder} cannot be written; check its owner and rights.") from None
+        raise CloneFailed(
+            f"The git configuration in {folder} cannot be written; check its owner and permissions."
+        ) from None
 
 
 def _access(path: Path | None, source: remote.Remote) -> Access:
@@ -91,9 +93,13 @@ def _access(path: Path | None, source: remote.Remote) -> Access:
     except (OSError, UnicodeDecodeError):
         raise Misconfigured(f"{name} cannot be read; check cloningConfigSecretRef and the secret.") from None
     if source.is_ssh and isinstance(found.credentials, Login):
-        raise Misconfigured(f"{name} holds a user and a password, but its address is for SSH; write a privateKey.")
+        raise Misconfigured(
+            f"{name} contains a username and a password, but its address is for SSH; write a privateKey."
+        )
     if source.scope and isinstance(found.credentials, Key):
-        raise Misconfigured(f"{name} holds a private key, but its address is not for SSH; write username and password.")
+        raise Misconfigured(
+            f"{name} contains a private key, but its address is not for SSH; write username and password."
+        )
     return _not_in_clear(source, found if found.credentials else replace(found, credentials=source.login))
 
 

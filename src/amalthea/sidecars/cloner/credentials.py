@@ -61,7 +61,7 @@ def read(text: str, name: str) -> Access:
         return Access(None, own)
     if not (values.get("username") and password):
         raise Misconfigured(
-            f"{name} holds no credentials; write username and password, or privateKey, into the secret."
+            f"{name} contains no credentials; write username and password, or privateKey, into the secret."
         )
     login = Login(_one_line(values["username"], name), _one_line(password, name))
     return Access(login, own, paths(values.get("otherpaths", "")))
@@ -83,12 +83,12 @@ def _values(text: str, name: str) -> dict[str, str]:
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         given = None
     if not isinstance(given, dict):
-        raise Misconfigured(f"{name} is not YAML with keys and values; write the secret like `username: me`.")
+        raise Misconfigured(f"{name} is not a YAML mapping; write the secret like `username: me`.")
     return values
 
 
 def _one_line(value: str, name: str, *, key: bool = False) -> str:
     """Return `value`, unless it holds what git's and ssh's protocols cannot carry."""
     if "\0" in value or (not key and ("\n" in value or "\r" in value)):
-        raise Misconfigured(f"{name} holds a user or password with a line break; write it in one line.")
+        raise Misconfigured(f"{name} contains a username or password with a line break; write it on one line.")
     return value

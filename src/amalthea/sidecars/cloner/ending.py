@@ -39,7 +39,7 @@ def run(program: Callable[[], Iterable[str]]) -> int:
         last_words.leave(str(error))
         return 2 if isinstance(error, Misconfigured) else 1
     except Stopped:
-        say("Stopped before the end; what was begun is cleared away.")
+        say("Stopped before the end; the unfinished clone is removed.")
     finally:
         signal.signal(signal.SIGTERM, former)
     return 0

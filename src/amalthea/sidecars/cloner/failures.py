@@ -17,25 +17,25 @@ class Failure:
 
 _FULL = "the session's storage is full; ask for more storage, or clone less"
 _KEY = "its private key or the key's password is wrong; correct the repository's credentials"
-_HOST = "its server shows another host key than the known one; check the server, and correct knownHosts"
-_LOGIN = "its server does not let us in; give credentials if it is private, and correct them if they are given"
-_GONE = "its server knows no such repository, or hides it; check the address and the credentials"
+_HOST = "its server's host key is not the known one; check the server, and correct knownHosts"
+_LOGIN = "its server refuses access; give credentials if it is private, or correct those that are given"
+_GONE = "its server has no such repository, or hides it; check the address and the credentials"
 _TRUST = (
-    "its server's certificate is not trusted; add its authority's as caCertificates to the repository's credentials,"
+    "its server's certificate is not trusted; add its CA certificate as caCertificates to the repository's credentials,"
     " or ask your administrators to trust it"
 )
-_EXPIRED = "its server's certificate has expired; ask whoever runs the server to renew it"
-_STRANGER = "its server shows another server's certificate; check the address"
+_EXPIRED = "its server's certificate has expired; ask the server's administrators to renew it"
+_STRANGER = "its server presents another server's certificate; check the address"
 _QUOTA = "its server's quota for large files is used up; ask the owner of the repository"
 _LARGE = "the server lacks one of its large files; ask somebody who has it to push it"
 _REF = "it names a commit that its server does not have; push that commit, or correct the submodule"
 _MEMORY = "git ran out of memory; ask your administrators for more memory for cloning"
 _PLACE = "its folder cannot be written; check where the session's storage is mounted, and its user"
-_NAME = "the name of its server cannot be found; check the address, and try again later"
-_NETWORK = "its server cannot be reached or breaks off; check the address, and try again later"
-_BUSY = "its server has too much to do or a fault of its own; try again later"
+_NAME = "the name of its server cannot be resolved; check the address, and try again later"
+_NETWORK = "its server cannot be reached or closes the connection; check the address, and try again later"
+_BUSY = "its server is overloaded or has an internal error; try again later"
 
-_SILENT = "nothing was heard for a quarter of an hour; try again later, or ask whoever runs its server"
+_SILENT = "its server was silent for a quarter of an hour; try again later, or ask its administrators"
 SILENCE = "amalthea: silent for too long"
 """Words of ours for a git that was ended because it said nothing."""
 _CAUSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
@@ -88,7 +88,7 @@ def judge(said: str, doing: str) -> Failure:
     for cause, transient, words in _CAUSES:
         if re.search("|".join(words), own_words):
             return Failure(f"{doing} failed: {cause}.", transient)
-    return Failure(f"{doing} failed; look into the log of this container for what git says.")
+    return Failure(f"{doing} failed; see the log of this container for git's messages.")
 
 
 def asks_for_login(said: str) -> bool:

@@ -129,7 +129,7 @@ def _folder(given: Mapping[str, str]) -> Path:
             return Path(tempfile.mkdtemp(prefix="cloner-", dir=place))
         except OSError:
             continue
-    raise Misconfigured("TMPDIR names no folder that can be written; mount an emptyDir at /tmp.")
+    raise Misconfigured("TMPDIR is not a writable folder; mount an emptyDir at /tmp.")
 
 
 def _authorities(folder: Path, own: str, given: Mapping[str, str]) -> dict[str, str]:

@@ -48,7 +48,9 @@ def parse(text: str, name: str) -> Remote:
     """
     text = text.strip()
     if not text.isprintable():
-        raise Misconfigured(f"{name} holds characters that no address has; write it anew, like https://host/path.")
+        raise Misconfigured(
+            f"{name} contains characters that an address cannot have; write an address such as https://host/path."
+        )
     if "://" not in text and _PASSWORD_OR_HELPER.match(text):
         raise Misconfigured(f"{name} is not an address that can be cloned; write https:// before it.")
     if "://" not in text and _SHORT_SSH.fullmatch(text) and not text.startswith("-"):
@@ -99,12 +101,12 @@ def _login(url: SplitResult, name: str) -> Login | None:
     """Return what stood in the address, unless git's protocol for it, which goes by lines, cannot carry that."""
     user, password = unquote(url.username or ""), unquote(url.password or "")
     if re.search(r"[\0\r\n]", user + password):
-        raise Misconfigured(f"{name} holds a user or password with a line break; write it without.")
+        raise Misconfigured(f"{name} contains a username or password with a line break; write it without.")
     return Login(user, password) if user else None
 
 
 def _folder(path: str, name: str) -> str:
     folder = re.split(r"[/:]", path.rstrip("/"))[-1].removesuffix(".git")
     if folder in ("", ".", "..") or GIT_FOLDER.fullmatch(folder):
-        raise Misconfigured(f"{name} ends in no name of a repository; write its whole address.")
+        raise Misconfigured(f"{name} does not end in the name of a repository; write its whole address.")
     return folder

@@ -29,8 +29,8 @@ def read(path: str, git: Git) -> str:
         git.run("config", "--list", "--file", "-", given=text)
     except (OSError, UnicodeDecodeError, GitFailed):
         raise Misconfigured(
-            f"The key {Path(path).name} of a repository's configSecretRef is missing in its secret or no git"
-            " configuration; correct it."
+            f"The key {Path(path).name} of a repository's configSecretRef is missing in its secret or is not"
+            " a git configuration; correct it."
         ) from None
     return text
 

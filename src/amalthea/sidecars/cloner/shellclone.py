@@ -27,9 +27,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], given: Mapping[str, str]) -> list[str]:
     """Clone all; return what is missing."""
-    ending.Flags(prog="cloner shellclone", description="Clone what the variables GIT_CLONE_ list.").parse_args(
-        arguments
-    )
+    ending.Flags(
+        prog="cloner shellclone", description="Clone the repositories that the variables GIT_CLONE_… list."
+    ).parse_args(arguments)
     wanted = variables.read(given)
     hardening.wipe([variables.RENKU_TOKEN])
     _report_errors(wanted.sentry)
@@ -59,9 +59,7 @@ def _source(repository: Repository) -> remote.Remote:
 
 def _twice(source: remote.Remote, first: str, place: Path) -> str:
     """Tell, and return, that a repository has no folder, since one before it has its name."""
-    message = (
-        f"{source.address} is not cloned: {first} has the folder {place / source.folder}, and both cannot have it."
-    )
+    message = f"{source.address} is not cloned: {first} already has the folder {place / source.folder}."
     say(message)
     return message
 
@@ -85,7 +83,7 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
     folder = wanted.mount_path / source.folder
     try:
         if cloning.is_taken(folder):
-            say(f"{folder} is there already; only its settings for the git proxy are written.")
+            say(f"{folder} already exists; only its settings for the git proxy are written.")
             with workplace(source, Access(), given, (wanted.mount_path,)) as work:
                 _set_proxies(work.local, folder, wanted.proxy_port)
             return ()
@@ -97,12 +95,12 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
             wanted.large_files,
         )
         left_out = cloning.make(order, lambda git, folders: _finish(git, folders[0], wanted))
-        say(f"{source.address} is cloned into {folder}.")
+        say(f"{source.address} was cloned into {folder}.")
         return left_out
     except CloneFailed as error:
         message = str(error)
     except (GitFailed, OSError):
-        message = f"The git configuration in {folder} cannot be written; check its owner and rights."
+        message = f"The git configuration in {folder} cannot be written; check its owner and permissions."
     _leave_error(folder, message)
     return (message,)
 
@@ -121,13 +119,13 @@ def _credentials(
     if not address or not has_token:
         return source.login
     if not wanted.clear_text.allows(address):
-        say(f"The address for tokens of {repository.provider} is not encrypted: none is asked for. List it in {_HTTP}.")
+        say(f"The token address of {repository.provider} is not encrypted: no token is requested. List it in {_HTTP}.")
         return source.login
     from amalthea.sidecars.cloner import tokens  # noqa: PLC0415  (half of the start's time, and not always needed)
 
     token = tokens.fetch(address, wanted.user.renku_token, given)
     if token is None:
-        say(f"No token of {repository.provider} is to be had; going on without.")
+        say(f"No token of {repository.provider} is available; continuing without one.")
         return source.login
     return Login(_TOKEN_USER, token)
 

@@ -81,8 +81,8 @@ def _wanted(git: Git, place: _Place, address: str, attempts: Attempts) -> Sequen
     links = _links(git, place)
     if strays := [path for path in links if path not in named.values() and path.isprintable()]:
         attempts.leave_out(
-            f"{address} has folders that are repositories of their own, without an address in .gitmodules, and stay"
-            f" empty: {', '.join(strays[:_NAMED])}{' …' if len(strays) > _NAMED else ''}."
+            f"{address} has folders that are repositories of their own, without an address in .gitmodules; they"
+            f" stay empty: {', '.join(strays[:_NAMED])}{' …' if len(strays) > _NAMED else ''}."
         )
     return [Submodule(name, path, links[path]) for name, path in named.items() if path in links]
 
@@ -123,7 +123,7 @@ def fault_of(name: str, path: str) -> str | None:
     """
     for kind, text in (("name", name), ("path", path)):
         if not text.isprintable() or _INVISIBLE.search(text):
-            return f"the {kind} of a submodule holds a line break or another control character"
+            return f"the {kind} of a submodule contains a line break or another control character"
         parts = text.split("/")
         if text.startswith(("/", "-")) or "\\" in text or ":" in text or any(part in ("", ".", "..") for part in parts):
             return f"the {kind} of a submodule leads out of the repository"
@@ -164,8 +164,8 @@ def _one(work: Workplace, above: _Place, wanted: Submodule) -> _Place | None:
     source = work.over_the_web(named)
     if source.address.startswith("git:"):
         raise CloneFailed(
-            f"Fetching the submodule {wanted.path} failed: nothing protects its git:// address, and its server may"
-            " keep us waiting; ask its owner to write https:// in .gitmodules."
+            f"Fetching the submodule {wanted.path} failed: its git:// address is not protected, and its server may"
+            " hang; ask its owner to write https:// in .gitmodules."
         )
     place = _Place(above.files / wanted.path, above.git_folder / "modules" / wanted.name, above.depth + 1)
     if _leads_away(above.files, wanted.path):  # only now: a submodule before this one may have brought a link
@@ -214,10 +214,10 @@ def _download(work: Workplace, place: _Place, source: remote.Remote, commit: str
 def _refused(source: remote.Remote) -> CloneFailed:
     """Return what to say where a submodule's server does not let us in: it has credentials of its own, or none."""
     remedy = (
-        "it is fetched over SSH, for which the repository has no key that fits; ask its owner to write an https://"
+        "it is fetched over SSH, for which the repository has no matching key; ask its owner to write an https://"
         " address in .gitmodules, or clone it as a repository of its own"
         if source.is_ssh
         else "if it is private, name its path in otherPaths of the repository's credentials, or clone it as a"
         " repository of its own"
     )
-    return CloneFailed(f"Fetching the submodule {source.address} failed: its server does not let us in; {remedy}.")
+    return CloneFailed(f"Fetching the submodule {source.address} failed: its server refuses access; {remedy}.")

@@ -49,7 +49,7 @@ def fault_of(entries: Iterable[bytes]) -> str | None:
             above.pop()
         # Files come in the order of their bytes: what begins with a file's name comes right after it.
         if path <= before or any(path.startswith(file + b"/") for file in above):
-            return "its files are out of order, or two have one name; ask its owner to repair it with git fsck"
+            return "its files are out of order, or two have the same name; ask its owner to repair it with git fsck"
         if path in _SETTINGS and head.startswith(_LINK):
             return f"its file {path.decode()} is a symbolic link; ask its owner to make it a file"
         above.append(path)

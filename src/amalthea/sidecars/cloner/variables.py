@@ -156,7 +156,7 @@ def _boolean(environment: Mapping[str, str], name: str) -> bool:
 def _port(environment: Mapping[str, str]) -> int:
     text = _text(environment, "GIT_PROXY_PORT")
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
-        raise Misconfigured(f"{_PREFIX}GIT_PROXY_PORT is not a port; write the number at which the git proxy listens.")
+        raise Misconfigured(f"{_PREFIX}GIT_PROXY_PORT is not a port; write the port on which the git proxy listens.")
     return int(text)
 
 

@@ -10,14 +10,17 @@ DOING = "Cloning https://h.org/a"
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
-        ("fatal: Authentication failed for 'https://h.org/a/'", "does not let us in"),
-        ("fatal: could not read Username for 'https://h.org': terminal prompts disabled", "does not let us in"),
-        ("fatal: unable to access 'https://h.org/a/': The requested URL returned error: 403", "does not let us in"),
+        ("fatal: Authentication failed for 'https://h.org/a/'", "refuses access"),
+        ("fatal: could not read Username for 'https://h.org': terminal prompts disabled", "refuses access"),
+        ("fatal: unable to access 'https://h.org/a/': The requested URL returned error: 403", "refuses access"),
         ("remote: Repository not found.\nfatal: repository 'https://h.org/a/' not found", "no such repository"),
         ("fatal: '/a' does not appear to be a git repository", "no such repository"),
         ("git@h.org: Permission denied (publickey).\nfatal: Could not read from remote repository.", "private key"),
         ('Load key "/tmp/x/key": error in libcrypto\ngit@h.org: Permission denied (publickey).', "private key"),
-        ("Host key verification failed.\nfatal: Could not read from remote repository.", "another host key"),
+        (
+            "Host key verification failed.\nfatal: Could not read from remote repository.",
+            "host key is not the known one",
+        ),
         ("fatal: write error: No space left on device\nfatal: index-pack failed", "storage is full"),
         ("fatal: unable to access 'https://h.org/a/': server certificate verification failed. CAfile: none", "trusted"),
         ("server verification failed: certificate has expired. (CAfile: none)", "has expired"),
@@ -32,8 +35,8 @@ DOING = "Cloning https://h.org/a"
         ("fatal: remote error: upload-pack: not our ref 1234", "names a commit that its server does not have"),
         ("fatal: could not create work tree dir '/w/.a.cloning': Permission denied", "cannot be written"),
         ("Read-only file system", "cannot be written"),
-        ("fatal: something new", "look into the log of this container for what git says"),
-        ("", "look into the log of this container for what git says"),
+        ("fatal: something new", "see the log of this container for git's messages"),
+        ("", "see the log of this container for git's messages"),
     ],
 )
 def test_what_stays_wrong_is_not_tried_again(said: str, cause: str) -> None:
@@ -59,10 +62,10 @@ def test_what_stays_wrong_is_not_tried_again(said: str, cause: str) -> None:
         ("error: RPC failed; curl 56 recv error\nerror: 584 bytes of body are still expected", "cannot be reached"),
         ("error: 404 bytes of body are still expected\nfatal: early EOF", "cannot be reached"),
         ("fatal: the remote end hung up unexpectedly", "cannot be reached"),
-        ("error: RPC failed; HTTP 503 curl 22 The requested URL returned error: 503", "too much to do"),
-        ("fatal: unable to access 'https://h.org/a/': The requested URL returned error: 429", "too much to do"),
-        ("error: RPC failed; result=22, HTTP code = 502", "too much to do"),
-        ("batch response: Fatal error: Server error: HTTP 500", "too much to do"),
+        ("error: RPC failed; HTTP 503 curl 22 The requested URL returned error: 503", "overloaded"),
+        ("fatal: unable to access 'https://h.org/a/': The requested URL returned error: 429", "overloaded"),
+        ("error: RPC failed; result=22, HTTP code = 502", "overloaded"),
+        ("batch response: Fatal error: Server error: HTTP 500", "overloaded"),
     ],
 )
 def test_what_may_pass_is_tried_again(said: str, cause: str) -> None:

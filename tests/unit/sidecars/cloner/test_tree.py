@@ -41,7 +41,7 @@ def test_files_in_git_s_order_are_fine(paths: tuple[str, ...]) -> None:
 def test_a_file_and_a_folder_of_one_name_are_not_checked_out(paths: tuple[str, ...]) -> None:
     fault = tree.fault_of(_entries(*paths))
 
-    assert fault == "its files are out of order, or two have one name; ask its owner to repair it with git fsck"
+    assert fault == "its files are out of order, or two have the same name; ask its owner to repair it with git fsck"
 
 
 @pytest.mark.parametrize(
