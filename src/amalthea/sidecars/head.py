@@ -152,7 +152,7 @@ def _framing(fields: Fields, minor: int) -> Framing | None:
         if lengths or minor == 0:
             raise BadMessage("The length of the body is ambiguous.")
         if codings != ["chunked"]:
-            raise BadMessage("The only transfer coding that is known here is `chunked`.", 501)
+            raise BadMessage("The only supported transfer coding is `chunked`.", 501)
         return "chunked"
     if not lengths:
         return None

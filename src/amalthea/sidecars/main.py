@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     program = (words[0], words[1]) if len(words) > 1 else ("", "")
     module = PROGRAMS.get(program)
     if module is None:
-        sys.stderr.write(f"{' '.join(words[:2]) or 'Nothing'} is none of the programs here: {', '.join(known)}.\n")
+        sys.stderr.write(
+            f"{' '.join(words[:2]) or 'An empty name'} is not one of the programs here: {', '.join(known)}.\n"
+        )
         return 2
     code: int = import_module(module).main(words[2:])
     return code

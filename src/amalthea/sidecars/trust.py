@@ -12,7 +12,7 @@ def context(env: Mapping[str, str]) -> ssl.SSLContext:
     """Return what servers' certificates are checked by: the system's authorities, and those of the two variables.
 
     Raises:
-        ValueError: a variable names a file with no certificates in it; which one, and the remedy.
+        ValueError: a variable names a file with it contains no certificates; which one, and the remedy.
     """
     made = ssl.create_default_context()
     made.set_alpn_protocols(["http/1.1"])
@@ -23,7 +23,7 @@ def context(env: Mapping[str, str]) -> ssl.SSLContext:
             try:
                 made.load_verify_locations(path)
             except OSError as error:
-                why = error.strerror or "no certificates in it"
+                why = error.strerror or "it contains no certificates"
                 raise ValueError(f"{name} names {path}, which cannot be used ({why}); name a PEM file.") from None
     return made
 

@@ -143,7 +143,7 @@ async def test_renku_being_down_is_told_to_the_user_in_a_sentence(start: Start, 
 
     done = await proxy.git("ls-remote", f"{forge.url}/lab/data")
     assert "503" in done.output
-    assert "The token for forge could not be had from Renku (answer 503). Try again later." in done.output
+    assert "The token for forge could not be obtained from Renku (answer 503). Try again later." in done.output
 
     forge.down = 0
     assert (await proxy.git("ls-remote", f"{forge.url}/lab/data")).code == 0

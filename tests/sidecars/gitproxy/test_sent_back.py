@@ -69,7 +69,7 @@ async def test_the_session_never_reads_the_token_in_a_batch(begin: Begin, framin
         (JSON + b"Connection: close", b" " * (2**20 + 1), b"too long"),
         (JSON + b"Transfer-Encoding: chunked", b"x\r\n", b"cannot be read"),
         (JSON + b"Content-Length: 2\r\nX-Echo: " + CREDENTIAL, b"{}", b"sent your token back in a header field"),
-        (JSON + b"Connection: close\r\nContent-Length: 99", b"{", b"cannot be reached, or has hung up"),
+        (JSON + b"Connection: close\r\nContent-Length: 99", b"{", b"cannot be reached, or closed the connection"),
     ],
     ids=["elsewhere", "gzip", "long", "long chunk", "long to its end", "bad chunk", "head", "broken off"],
 )

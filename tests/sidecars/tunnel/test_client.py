@@ -173,9 +173,9 @@ async def test_sigterm_ends_it_at_once_and_tells_both_sides(listen: Listen, dial
 @pytest.mark.parametrize(
     ("url", "arguments", "told"),
     [
-        ("http://renku.example.org/x", (), "would show the secret to everybody on the way; write https://"),
+        ("http://renku.example.org/x", (), "would send the secret unencrypted; write https://"),
         ("renku.example.org", (), "is not an address; write https://host/path"),
-        ("https://h:x/", (), "has no port that can be used; write https://host/path"),
+        ("https://h:x/", (), "has no usable port; write https://host/path"),
         ("https://h/", ("--ca-file=/none",), "/none cannot be used"),
         ("https://h/", ("--reverse=8888",), "8888 is not a pair of ports; write one like"),
         ("https://h/", ("--secret-file=/none",), "/none cannot be read and deleted"),

@@ -33,7 +33,7 @@ def test_an_unknown_program_ends_with_the_names_of_those_there_are(
 ) -> None:
     assert main(words) == 2
     said = capsys.readouterr().err
-    assert "is none of the programs here" in said
+    assert "is not one of the programs here" in said
     assert all(" ".join(program) in said for program in PROGRAMS)
 
 

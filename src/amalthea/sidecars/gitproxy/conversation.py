@@ -45,7 +45,7 @@ class Conversation:
         """
         provider = matching.provider(self._site.known, server, request.target)
         if provider and (why := eligibility.why_not(request)):
-            log.warning("a request goes on without a token", extra={"provider": provider, "error": why})
+            log.warning("a request is passed on without a token", extra={"provider": provider, "error": why})
             provider = None
         is_exposed = provider is not None and not self._site.clear_text.allows(f"{server.scheme}://{server.authority}")
         if is_exposed:
@@ -63,7 +63,7 @@ class Conversation:
         if is_exposed and response.status == 401 and not request.values("authorization"):
             raise refusal.unencrypted(server)
         if response.status == 101 and not request.values("upgrade"):
-            raise Refused(502, f"{server.host} changes the protocol, which nobody asked for.")
+            raise Refused(502, f"{server.host} changed the protocol without being asked.")
         body = None
         if self._sent and echo.is_searched(request, response):
             body = await self._searched(server, response)
@@ -98,7 +98,7 @@ class Conversation:
         try:
             return await self._site.tokens.of(provider, refused)
         except NoToken as error:  # perhaps the repository is open to all, or the user has credentials of their own
-            log.warning("a request goes on without a token", extra={"provider": provider, "error": str(error)})
+            log.warning("a request is passed on without a token", extra={"provider": provider, "error": str(error)})
             return ""
         except TokensUnavailable as error:
             raise Refused(503, str(error)) from None

@@ -46,7 +46,7 @@ def why_not(request: Request) -> str:
         return "its method gets none"
     names = {known_as(name) for name, _ in request.fields}
     if any(name.startswith(_REROUTING) for name in names):
-        return "a header field may lead it elsewhere"
+        return "a header field may reroute it"
     options = {option.strip().lower() for value in request.values("connection") for option in value.split(",")}
     if "upgrade" in names or not options <= _HARMLESS_OPTIONS:
         return "it asks to change the protocol, or to have header fields removed"

@@ -66,13 +66,13 @@ class HttpFetch:
             raise FetchError(f"its certificate is not trusted: {error.verify_message}") from None
         except (OSError, head.BadMessage) as error:
             raise FetchError(str(error) or type(error).__name__) from None
-        raise FetchError(f"sent on more than {_REDIRECTS} times")
+        raise FetchError(f"redirected more than {_REDIRECTS} times")
 
     async def _ask(self, question: Question) -> Answer:
         parts = urlsplit(question.url)
         server = matching.origin(parts.scheme, parts.netloc)
         if server is None:
-            raise FetchError("sent on to something that is no URL")
+            raise FetchError("redirected to something that is not a URL")
         trust = self._trust if server.scheme == "https" else None
         connection = await self._network.dial(server, trust, _PATIENCE, _PATIENCE)
         try:

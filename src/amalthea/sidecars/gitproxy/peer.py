@@ -134,7 +134,7 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
     except OSError:  # some of these are ValueErrors, too
         raise
     except ValueError:  # such as `a..b`
-        raise OSError("that is no name of a host") from None
+        raise OSError("that is not a host name") from None
     return Peer(reader, writer, idle)
 
 

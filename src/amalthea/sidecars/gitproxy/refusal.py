@@ -21,11 +21,11 @@ class Refused(Exception):  # noqa: N818  (named by what happened)
 def of(server: Origin, error: OSError) -> Refused:
     """Return what to tell of a server that could not be reached or has hung up."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        remedy = "Ask your administrators to have the git proxy trust its authority."
+        remedy = "Ask your administrators to have the git proxy trust its CA."
         return Refused(502, f"The certificate of {server.host} is not trusted ({error.verify_message}). {remedy}")
     if isinstance(error, TimeoutError):
         return Refused(504, f"{server.host} does not answer. Try again later.")
-    return Refused(502, f"{server.host} cannot be reached, or has hung up ({_why(error)}). Try again later.")
+    return Refused(502, f"{server.host} cannot be reached, or closed the connection ({_why(error)}). Try again later.")
 
 
 def unencrypted(server: Origin) -> Refused:

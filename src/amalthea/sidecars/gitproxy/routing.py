@@ -27,7 +27,7 @@ def plain(request: Request) -> tuple[Origin, Request]:
     end = next((place for place, character in enumerate(rest) if character in "/?"), len(rest))
     server = matching.origin("http", rest[:end]) if separator and scheme.lower() == "http" else None
     if server is None:
-        raise BadMessage("This is a proxy: it takes CONNECT, and http:// URLs.")
+        raise BadMessage("This is a proxy: it accepts CONNECT, and http:// URLs.")
     path = rest[end:] if rest[end : end + 1] == "/" else f"/{rest[end:]}"
     return server, request.to(path).without(*_FOR_PROXIES).with_field("Host", server.authority)
 
@@ -35,7 +35,7 @@ def plain(request: Request) -> tuple[Origin, Request]:
 def within(request: Request, server: Origin) -> Request:
     """Return a request from within a tunnel to a server; raise BadMessage if it is for another one."""
     if request.method == "CONNECT":
-        raise BadMessage("There is no tunnel within a tunnel.", 405)
+        raise BadMessage("A tunnel cannot be opened within a tunnel.", 405)
     if not request.target.startswith("/"):
         raise BadMessage("The target has to be a path.")
     hosts = request.values("host")

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         asyncio.run(_run(settings, believed, way_out))
     except OSError as error:
-        return last_words.end(f"The git proxy cannot listen ({error}); is another one running here?", 2)
+        return last_words.end(f"The git proxy cannot listen ({error}); check whether another one runs here.", 2)
     return 0
 
 

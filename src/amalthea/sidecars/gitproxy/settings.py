@@ -108,12 +108,12 @@ def _clear_text(env: Mapping[str, str]) -> ClearText:
 def _require_tls(hosts: ClearText, url: str, name: str) -> None:
     if not hosts.allows(url):
         remedy = f"write https://, or list its host in {_PREFIX}ALLOW_HTTP_HOSTS"
-        raise SettingsError(f"{_PREFIX}{name} holds an http:// URL, where tokens could be read on the way; {remedy}.")
+        raise SettingsError(f"{_PREFIX}{name} contains an http:// URL, where tokens could be intercepted; {remedy}.")
 
 
 def _renku(env: Mapping[str, str]) -> RenkuTokens:
     if _text(env, "RENKU_AUTHENTICATION_VERSION") not in ("", "v2"):
-        raise SettingsError(f"{_PREFIX}RENKU_AUTHENTICATION_VERSION is not known; write v2.")
+        raise SettingsError(f"{_PREFIX}RENKU_AUTHENTICATION_VERSION is not supported; write v2.")
     url = _text(env, "RENKU_TOKEN_URL")
     if not url and _text(env, "RENKU_URL"):
         url = _text(env, "RENKU_URL").rstrip("/") + _TOKEN_PATH
@@ -124,7 +124,7 @@ def _renku(env: Mapping[str, str]) -> RenkuTokens:
         if not token:
             raise SettingsError(f"{_PREFIX}{name} is missing; write the token, or set {_PREFIX}ANONYMOUS_SESSION=true.")
         if not lifetimes.is_plain(token):
-            raise SettingsError(f"{_PREFIX}{name} holds characters that no token has; write the token alone.")
+            raise SettingsError(f"{_PREFIX}{name} contains characters that a token cannot have; write only the token.")
     return RenkuTokens(tokens[0], tokens[1], _url(url, "RENKU_TOKEN_URL"))
 
 
@@ -154,7 +154,7 @@ def _url(text: str, name: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if matching.origin(parts.scheme, parts.netloc) is None or not text.isascii():
-        raise SettingsError(f"{_PREFIX}{name} holds something that is not a URL; write https://host/path.")
+        raise SettingsError(f"{_PREFIX}{name} contains something that is not a URL; write https://host/path.")
     return text
 
 

@@ -99,7 +99,7 @@ class Tokens:
             answer = await self._answer(Question("GET", self._providers[provider], bearer=access), what)
         given = _decode(answer, _Given, what, "Connect that account in Renku, then try again.")
         if not lifetimes.is_plain(given.access_token):
-            raise TokensUnavailable(f"{what} could not be had: Renku's answer holds none.")
+            raise TokensUnavailable(f"{what} could not be obtained: Renku's answer contains none.")
         return Token(given.access_token, lifetimes.end_as_told(given.expires_at))
 
     async def _renew(self, old: str) -> str:
@@ -121,7 +121,7 @@ class Tokens:
             answer = await self._answer(Question("POST", self._renku.url, form=form), what)
             renewed = _decode(answer, _Renewed, what, "Pause the session and resume it, then try again.")
             if not (lifetimes.is_plain(renewed.access_token) and lifetimes.is_plain(renewed.refresh_token)):
-                raise TokensUnavailable(f"{what} could not be renewed: Renku's answer holds none.")
+                raise TokensUnavailable(f"{what} could not be renewed: Renku's answer contains none.")
             self._renku = RenkuTokens(renewed.access_token, renewed.refresh_token, self._renku.url)
             return self._renku.access
 
@@ -129,9 +129,11 @@ class Tokens:
         try:
             answer = await self._fetch(question)
         except FetchError as error:
-            raise TokensUnavailable(f"{what} could not be had from Renku ({error}). Try again later.") from None
+            raise TokensUnavailable(f"{what} could not be obtained from Renku ({error}). Try again later.") from None
         if answer.status >= 500 or answer.status in (408, 429):
-            raise TokensUnavailable(f"{what} could not be had from Renku (answer {answer.status}). Try again later.")
+            raise TokensUnavailable(
+                f"{what} could not be obtained from Renku (answer {answer.status}). Try again later."
+            )
         return answer
 
 
@@ -141,4 +143,4 @@ def _decode(answer: Answer, kind: type[_T], what: str, remedy: str) -> _T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except msgspec.MsgspecError:
-        raise TokensUnavailable(f"{what} could not be had: Renku's answer cannot be read.") from None
+        raise TokensUnavailable(f"{what} could not be obtained: Renku's answer cannot be read.") from None

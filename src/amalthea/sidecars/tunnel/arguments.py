@@ -11,13 +11,21 @@ def parse_flags(arguments: Optional[List[str]]) -> argparse.Namespace:
     """Return what the program was called with."""
     flags = argparse.ArgumentParser(description="Dial in to a session's pod.", allow_abbrev=False)
     flags.add_argument("url", help="the tunnel's address, https://host/path")
-    flags.add_argument("--secret-file", required=True, help="holds the secret; deleted once it is read")
-    flags.add_argument("--ca-file", help="PEM file of authorities that are believed besides the system's")
+    flags.add_argument("--secret-file", required=True, help="file with the secret; it is deleted once read")
+    flags.add_argument("--ca-file", help="PEM file of CA certificates that are trusted besides the system's")
     flags.add_argument(
-        "--reverse", action="append", default=[], metavar="FAR:NEAR", help="lead a port of the pod here, 0: a free one"
+        "--reverse", action="append", default=[], metavar="FAR:NEAR", help="forward a port of the pod to a port here"
     )
-    flags.add_argument("--forward", action="append", default=[], metavar="NEAR:FAR", help="lead a port here to the pod")
-    flags.add_argument("--ports-file", help="gets a line `FAR NEAR` for each of those, once all are open")
+    flags.add_argument(
+        "--forward",
+        action="append",
+        default=[],
+        metavar="NEAR:FAR",
+        help="forward a port here to a port of the pod; 0 takes any free one",
+    )
+    flags.add_argument(
+        "--ports-file", help="file that gets a line `FAR NEAR` for each forwarded port, once all are open"
+    )
     flags.add_argument("--waiting", type=int, default=3, help="requests that wait for each port of the pod")
     return flags.parse_args(arguments)
 
@@ -38,7 +46,7 @@ def take_secret(path: str) -> str:
     except OSError as error:
         raise UsageError(f"{path} cannot be read and deleted ({error.strerror}).") from None
     if not secret or not secret.isprintable():
-        raise UsageError(f"{path} holds no secret; write it alone.")
+        raise UsageError(f"{path} contains no secret; write only the secret into it.")
     return secret
 
 

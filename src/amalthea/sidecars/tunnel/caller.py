@@ -40,7 +40,7 @@ class Caller(WebSocket):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give it time to speak."""
         super().connection_made(transport)
-        self._ending = self.loop.call_later(HEAD_SECONDS, self.refuse, "its head is not there in time")
+        self._ending = self.loop.call_later(HEAD_SECONDS, self.refuse, "its header did not arrive in time")
         self._host.came(self)
 
     def head_received(self, head: bytes, rest: bytes) -> None:

@@ -123,7 +123,7 @@ class Client:
             try:
                 request = await self._ask(forward(port))
             except _FAILURES as error:  # noqa: PERF203  (it waits for the network)
-                self._tell(f"port {port} of the session's pod is not reached: {_why(error)}")
+                self._tell(f"port {port} of the session's pod cannot be reached: {_why(error)}")
                 pause = min(2 * pause, LONGEST_PAUSE)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
             else:

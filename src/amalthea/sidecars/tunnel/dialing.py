@@ -51,11 +51,11 @@ def place(url: str, authorities: Optional[str]) -> Place:
     try:
         port = parts.port
     except ValueError:
-        raise UsageError(f"{url} has no port that can be used; write https://host/path.") from None
+        raise UsageError(f"{url} has no usable port; write https://host/path.") from None
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise UsageError(f"{url} is not an address; write https://host/path.")
     if parts.scheme == "http" and parts.hostname not in _NEAR:
-        raise UsageError(f"{url} would show the secret to everybody on the way; write https://.")
+        raise UsageError(f"{url} would send the secret unencrypted; write https://.")
     prefix = "/" + parts.path.strip("/")  # two slashes are another path to some ingresses
     trust = _trust(authorities) if parts.scheme == "https" else None
     return Place(
@@ -72,7 +72,7 @@ def _trust(authorities: Optional[str]) -> ssl.SSLContext:
         try:
             made.load_verify_locations(authorities)
         except OSError as error:
-            why = error.strerror or "no certificates in it"
+            why = error.strerror or "it contains no certificates"
             raise UsageError(f"{authorities} cannot be used ({why}); name a PEM file.") from None
     return made
 

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         asyncio.run(_run(settings))
     except OSError as error:
         return last_words.end(
-            f"The tunnel cannot listen at port {settings.port} ({error.strerror}); write another one.", 2
+            f"The tunnel cannot listen at port {settings.port} ({error.strerror}); set another one.", 2
         )
     return 0
 

@@ -75,7 +75,7 @@ class Server:
         if len(self._strangers) > MOST_STRANGERS:
             oldest = next(iter(self._strangers))
             del self._strangers[oldest]
-            oldest.refuse("its head is not there, and others come")
+            oldest.refuse("its header is incomplete, and others wait")
 
     def asked(self, caller: Caller, head: bytes) -> None:
         """Let a client in, or not."""

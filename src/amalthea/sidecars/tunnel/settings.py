@@ -49,8 +49,8 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Settings:
         SettingsError: something is missing, or cannot be used.
     """
     flags = _Flags(prog="tunnel listen", description="Let a session on another machine dial in.", allow_abbrev=False)
-    flags.add_argument("--secret", help="what clients have to show (WSTUNNEL_SECRET)")
-    flags.add_argument("--port", help="where they connect (WSTUNNEL_PORT, 5050)")
+    flags.add_argument("--secret", help="secret that clients have to present (WSTUNNEL_SECRET)")
+    flags.add_argument("--port", help="port that they connect to (WSTUNNEL_PORT, 5050)")
     flags.add_argument("--log-level", help="debug, info, warn or error (WSTUNNEL_LOG_LEVEL)")
     given = flags.parse_args(arguments)
     level = env.get("WSTUNNEL_LOG-LEVEL") or env.get("WSTUNNEL_LOG_LEVEL")
@@ -64,9 +64,9 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Settings:
 
 def _secret(text: str) -> str:
     if not text:
-        raise SettingsError("WSTUNNEL_SECRET is missing; write what clients have to show.")
+        raise SettingsError("WSTUNNEL_SECRET is missing; write the secret that clients have to present.")
     if not (text.isascii() and text.isprintable()) or text != text.strip():
-        raise SettingsError("WSTUNNEL_SECRET cannot stand in a header field; write visible ASCII characters.")
+        raise SettingsError("WSTUNNEL_SECRET cannot be sent in a header field; write visible ASCII characters.")
     return text
 
 

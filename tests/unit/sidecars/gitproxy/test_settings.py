@@ -44,7 +44,7 @@ def test_tokens_may_be_had_without_tls_from_listed_hosts_only() -> None:
     http = '[{"id": "forge", "access_token_url": "http://renku:8080/token"}]'
     settings = read(PROVIDERS=http, RENKU_TOKEN_URL="", RENKU_URL="http://dev", ALLOW_HTTP_HOSTS="renku:8080, dev")
     assert settings.clear_text.allows("http://renku:8080/token")
-    with pytest.raises(SettingsError, match=r"GIT_PROXY_RENKU_URL holds an http:// URL.*GIT_PROXY_ALLOW_HTTP_HOSTS"):
+    with pytest.raises(SettingsError, match=r"GIT_PROXY_RENKU_URL contains an http:// URL.*GIT_PROXY_ALLOW_HTTP_HOSTS"):
         read(RENKU_TOKEN_URL="", RENKU_URL="http://dev", ALLOW_HTTP_HOSTS="renku:8080")
 
 

@@ -33,8 +33,8 @@ def test_flags_go_before_variables_and_those_before_defaults(
     ("changed", "told"),
     [
         ({"WSTUNNEL_SECRET": ""}, "WSTUNNEL_SECRET is missing; write"),
-        ({"WSTUNNEL_SECRET": f"{SECRET}\n"}, "WSTUNNEL_SECRET cannot stand in a header field; write"),
-        ({"WSTUNNEL_SECRET": f"{SECRET}ä"}, "WSTUNNEL_SECRET cannot stand in a header field; write"),
+        ({"WSTUNNEL_SECRET": f"{SECRET}\n"}, "WSTUNNEL_SECRET cannot be sent in a header field; write"),
+        ({"WSTUNNEL_SECRET": f"{SECRET}ä"}, "WSTUNNEL_SECRET cannot be sent in a header field; write"),
         ({"WSTUNNEL_PORT": "0"}, "WSTUNNEL_PORT is '0'; write"),
         ({"WSTUNNEL_PORT": "65536"}, "WSTUNNEL_PORT is '65536'; write"),
         ({"WSTUNNEL_PORT": "²"}, "WSTUNNEL_PORT is '²'; write"),
