@@ -35,7 +35,7 @@ def problem(options: Options) -> str:
     """Return what is wrong with the settings, with the remedy; empty if nothing is."""
     kind = options.get("auth-kind")
     if kind not in _NEEDED:
-        return f"RSC_AUTH_KIND is not a kind that is known; set it to one of {', '.join(_NEEDED)}."
+        return f"RSC_AUTH_KIND is not a known kind; set it to one of {', '.join(_NEEDED)}."
     if missing := options.missing(*_NEEDED[kind]):
         return f"RSC_AUTH_KIND is {kind}, which needs {missing}; set what is missing."
     return ""

@@ -59,7 +59,7 @@ class HttpExchange:
             raise Unavailable(f"The certificate of {host} is not trusted: {why}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unavailable(f"{host} cannot be reached ({_plain(error)}).") from None
-        raise Unavailable(f"{host} sent the question on more than {_REDIRECTS} times.")
+        raise Unavailable(f"{host} redirected the request more than {_REDIRECTS} times.")
 
     def _ask(self, question: Question, address: str) -> "aiohttp.client._RequestContextManager":
         headers = {}
@@ -96,7 +96,7 @@ def _host(url: str) -> str:
 def _sent_on(host: str, address: str, location: str) -> str:
     target = urljoin(address, location)
     if not origins.same_origin(address, target):
-        raise Unavailable(f"{host} sent the question on to another server, which the token is not for.")
+        raise Unavailable(f"{host} redirected the request to another server, which must not get the token.")
     return target
 
 

@@ -100,7 +100,7 @@ class FileJournal:
             except OSError as error:
                 raise JournalError(
                     f"{path} cannot be written ({error.strerror}), and without it a job could be submitted twice:"
-                    " set RENKU_MOUNT_DIR to the folder of the session's volume, and check its free space and rights."
+                    " set RENKU_MOUNT_DIR to the folder of the session's volume, and check its space and permissions."
                 ) from None
 
     def _forget(self) -> None:

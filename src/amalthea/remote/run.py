@@ -44,9 +44,7 @@ def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
     log.info("configuration", extra={"settings": options.shown()})
     for flag in settings.URLS:
         if options.get(flag).startswith("http://"):
-            log.warning(
-                "tokens could be read on the way; write https://", extra={"variable": settings.variable_of(flag)}
-            )
+            log.warning("tokens could be intercepted; write https://", extra={"variable": settings.variable_of(flag)})
     log.info("using remote kind", extra={"kind": kind.name})
     try:
         trouble = asyncio.run(_run(options, common, kind, believed, early))
@@ -55,7 +53,7 @@ def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
     except (RemoteError, JournalError) as error:
         return _fail("could not start session", str(error))
     except TimeoutError:
-        return _fail("could not start session", f"The cluster did not take the job within {START:g} s.")
+        return _fail("could not start session", f"The cluster did not accept the job within {START:g} s.")
     except OSError as error:
         return last_words.end(f"The controller cannot listen on port {common.server_port} ({error.strerror}).", 1)
     return _fail("could not cancel the job", trouble) if trouble else 0

@@ -59,7 +59,7 @@ class Server:
         try:
             await self._serve(routes, port)
         except OSError as error:
-            log.warning("the operator cannot ask how the job is", extra={"port": port, "error": error.strerror})
+            log.warning("the operator cannot ask for the job's state", extra={"port": port, "error": error.strerror})
 
     async def _root(self, _: web.Request) -> web.Response:
         return web.Response(text="Remote session controller: OK")

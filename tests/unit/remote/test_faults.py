@@ -288,7 +288,7 @@ async def test_what_the_start_lacks_is_told(fault: str, says: str) -> None:
         site.scheduler.refusal = lambda _: "sbatch: error: invalid partition specified: nowhere"
     else:
         site.env["USER_ENV_HUGE"] = "x" * (6 * 1024 * 1024)
-        says = "more than FirecREST takes (5 MiB)"
+        says = "more than FirecREST accepts (5 MiB)"
     session = Running(site, await site.controller())
     await site.clock.advance(120)
     if session.task.done():

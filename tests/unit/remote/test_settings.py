@@ -82,7 +82,7 @@ def test_the_kind_is_the_one_whose_settings_are_there(env: dict[str, str], kind:
     [
         ({}, "RSC_FIRECREST_API_URL, RSC_FIRECREST_SYSTEM_NAME is not set"),
         (GOOD | {"RSC_FIRECREST_API_URL": "firecrest"}, "RSC_FIRECREST_API_URL is not a URL"),
-        (GOOD | {"RSC_AUTH_KIND": ""}, "RSC_AUTH_KIND is not a kind that is known"),
+        (GOOD | {"RSC_AUTH_KIND": ""}, "RSC_AUTH_KIND is not a known kind"),
         (GOOD | {"RSC_AUTH_KIND": "magic"}, "set it to one of client_credentials, renku, renku_v2"),
         (GOOD | {"RSC_AUTH_RENKU_ACCESS_TOKEN": ""}, "which needs RSC_AUTH_RENKU_ACCESS_TOKEN"),
         (GOOD | {"RSC_AUTH_KIND": "renku"}, "RSC_AUTH_RENKU_CLIENT_ID, RSC_AUTH_RENKU_CLIENT_SECRET"),

@@ -14,14 +14,17 @@ from amalthea.model.troubles.trouble import Trouble
 _PATIENCE = timedelta(minutes=3)
 """For so long the other machine may be silent about a job that runs: it is asked once a minute."""
 _FAILED = "The job on the other machine failed. Read its log, then pause and resume the session to submit a new one."
-_SILENT = "The other machine does not tell how the session's job is. It is asked again; what was known still counts."
+_SILENT = (
+    "The other machine does not report the state of the session's job. It is asked again; the last known state still "
+    "counts."
+)
 
 
 LAST_WORDS = "The job could not be cancelled"
 """What the controller's last words begin with, where that is so."""
 _LEFT = (
     "The job on the other machine could not be cancelled, and may run there until its time limit. Cancel it there, or "
-    "resume the session, which goes on with it, and pause it again."
+    "resume the session, which continues it, and pause it again."
 )
 
 

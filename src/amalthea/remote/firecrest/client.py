@@ -76,7 +76,7 @@ class Client:
         body = exchange.as_upload(name, content)
         answer = await self.caller.repeatedly(Question("POST", self._files("upload"), query, body))
         if answer.status == 413:
-            raise Refused(f"{name} has {len(content)} bytes, more than FirecREST takes (5 MiB); give the session less.")
+            raise Refused(f"{name} has {len(content)} bytes, more than FirecREST accepts (5 MiB); make it smaller.")
         if not answer.ok:
             raise answers.error(answer)
 
@@ -92,7 +92,7 @@ class Client:
         if answer.status == 500 and (said := replies.message(answer)):
             if any(each in said.lower() for each in _SLURM_IS_AWAY):
                 raise Unavailable(f"Slurm does not answer: {said}")
-            raise Doubtful(f"The cluster does not take the job: {said}")
+            raise Doubtful(f"The cluster does not accept the job: {said}")
         return str(answers.read(answer, answers.Submitted).job_id)
 
     async def named(self, name: str) -> str:

@@ -28,7 +28,7 @@ def directives(settings: FirecrestSettings, *, walltime: bool) -> list[str]:
         asked.append(("time", str(settings.walltime), "", "RSC_SESSION_MAX_AGE_SECONDS"))
     for _, value, _, variable in asked:
         if value and not _PLAIN.fullmatch(value):
-            raise Refused(f"{variable} has characters that Slurm does not take; write letters, digits, - and _ only.")
+            raise Refused(f"{variable} has characters that Slurm does not accept; write letters, digits, - and _ only.")
     fixed = ["nodes=1", "ntasks-per-node=1", "no-requeue"]
     return [
         f"#SBATCH --{line}" for line in fixed + [f"{name}={value}{unit}" for name, value, unit, _ in asked if value]

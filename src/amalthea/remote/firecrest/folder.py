@@ -38,7 +38,9 @@ def session_folder(scratch_path: str, user: str, env: Mapping[str, str]) -> str:
         if not parts or any(part in (".", "..") or not _PART.fullmatch(part) for part in parts):
             raise Refused(f"{name} cannot be used as a folder's name; write letters, digits, - and _ only.")
     if not _SAFE.fullmatch(scratch_path) or not _PART.fullmatch(user) or user in (".", ".."):
-        raise Refused("The cluster's scratch path or user name has characters that no path may have; ask its admins.")
+        raise Refused(
+            "The cluster's scratch path or user name has characters that a path must not contain; ask its admins."
+        )
     return posixpath.join(scratch_path, user, "renku/sessions", project.strip("/"), session.strip("/"))
 
 

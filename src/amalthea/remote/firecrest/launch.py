@@ -141,7 +141,9 @@ def _host(settings: FirecrestSettings, _: str, place: Place) -> list[str]:
 
 def _checked(mount: Mount) -> Mount:
     if not (_MOUNT.fullmatch(mount.source) and _MOUNT.fullmatch(mount.target)):
-        raise Refused(f"{mount.source} cannot be mounted: its path has a comma, a colon or a blank; ask its admins.")
+        raise Refused(
+            f"{mount.source} cannot be mounted: its path contains a comma, a colon or a space; ask its admins."
+        )
     return mount
 
 

@@ -74,7 +74,7 @@ class Preparation:
     async def _path(self, file_systems: tuple[FileSystem, ...]) -> str:
         user = await self.client.user()
         if not user:
-            raise Refused("FirecREST does not tell the user's name on the cluster; ask its admins.")
+            raise Refused("FirecREST does not report the user's name on the cluster; ask its admins.")
         log.info("got username", extra={"username": user})
         return folder.session_folder(folder.scratch(file_systems), user, self.env)
 

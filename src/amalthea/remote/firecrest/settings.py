@@ -105,7 +105,7 @@ def _one_of(kinds: type[_Choice], options: Options, flag: str) -> _Choice | None
         return kinds(text.lower())
     except ValueError:
         known = ", ".join(str(each.value) for each in kinds)
-        raise SettingsError(f"{variable_of(flag)} is not known; set it to one of {known}.") from None
+        raise SettingsError(f"{variable_of(flag)} is not a known value; set it to one of {known}.") from None
 
 
 def _words(options: Options, variable: str) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def _words(options: Options, variable: str) -> tuple[str, ...]:
     except ValueError:
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) and "\0" not in word for word in words):
-        raise SettingsError(f'{variable} is not a list of texts; write JSON, such as ["jupyter", "lab"].')
+        raise SettingsError(f'{variable} is not a list of strings; write JSON, such as ["jupyter", "lab"].')
     return tuple(words)
 
 
