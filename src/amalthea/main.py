@@ -54,7 +54,7 @@ def command_tree(program: str = "amalthea") -> argparse.ArgumentParser:
     _operator_flags(commands.add_parser("operator", help="run the operator"))
     _explain_flags(commands.add_parser("explain", help="say how a session is, why, and what comes next"))
     _trial_flags(commands.add_parser("trial", help="run a small session from its creation to its end"))
-    completion = commands.add_parser("completion", help="print what lets a shell complete commands and flags")
+    completion = commands.add_parser("completion", help="print a script by which a shell completes commands and flags")
     completion.add_argument("shell", choices=SHELLS)
     return parser
 
@@ -66,36 +66,48 @@ def _operator_flags(parser: argparse.ArgumentParser) -> None:
 
     on_off: dict[str, object] = {"nargs": "?", "const": True, "default": False, "type": _boolean}
     on_off["metavar"] = "true|false"
-    flag("metrics-bind-address", default="0", metavar="ADDRESS", help="serve /metrics here, such as :8080; 0 for not")
-    secure = "serve metrics over TLS, to those only who may read them; true if not given"
+    flag("metrics-bind-address", default="0", metavar="ADDRESS", help="address for /metrics, such as :8080; 0 for none")
+    secure = "serve metrics over TLS, only to those who may read them; true by default"
     flag("metrics-secure", help=secure, **{**on_off, "default": True})
-    flag("metrics-cert-path", type=Path, metavar="FOLDER", help="tls.crt and tls.key for it; else one is made")
-    flag("health-probe-bind-address", default=":8081", metavar="ADDRESS", help="serve /healthz and /readyz here")
+    flag("metrics-cert-path", type=Path, metavar="FOLDER", help="folder with tls.crt and tls.key; else one is made")
+    flag("health-probe-bind-address", default=":8081", metavar="ADDRESS", help="address for /healthz and /readyz")
     flag("leader-elect", help="act only while holding the Lease, so that several can run", **on_off)
-    flag("kubeconfig", type=Path, metavar="FILE", help="talk to the cluster that this file names")
+    flag("kubeconfig", type=Path, metavar="FILE", help="use the cluster that this file names")
     flag("sentry-dsn", default="", metavar="URL", help="report errors to this Sentry project")
-    flag("sentry-environment", default="", help="environment that is told to Sentry")
-    flag("sentry-release", default="", help="release that is told to Sentry")
-    flag("sentry-traces-sample-rate", type=float, default=0.0, metavar="0..1", help="part of passes to trace")
+    flag("sentry-environment", default="", help="environment that is reported to Sentry")
+    flag("sentry-release", default="", help="release that is reported to Sentry")
+    flag("sentry-traces-sample-rate", type=float, default=0.0, metavar="0..1", help="fraction of the passes to trace")
     for name in IGNORED_FLAGS:
         flag(name, nargs="?", const="true", default=None, help=argparse.SUPPRESS)
 
 
 def _explain_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the session; all of the namespace if none is named")
-    parser.add_argument("-n", "--namespace", default="", help="where it is; the kubeconfig's namespace if not given")
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="talk to the cluster that this file names")
-    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; its current one if not given")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="for people, or for programs")
-    parser.add_argument("--no-color", action="store_true", help="no colours, on a terminal either")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="the session; all sessions of the namespace if none is named"
+    )
+    parser.add_argument("-n", "--namespace", default="", help="its namespace; that of the kubeconfig by default")
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use the cluster that this file names")
+    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; the current one by default")
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="text for people, json for programs"
+    )
+    parser.add_argument("--no-color", action="store_true", help="no colours, even on a terminal")
 
 
 def _trial_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", required=True, help="any image with python3, such as the operator's")
-    parser.add_argument("-n", "--namespace", default="", help="where to run it; the kubeconfig's if not given")
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="talk to the cluster that this file names")
-    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; its current one if not given")
-    parser.add_argument("--timeout", type=float, default=180.0, metavar="SECONDS", help="to be ready, and to be gone")
+    parser.add_argument(
+        "-n", "--namespace", default="", help="namespace to run it in; that of the kubeconfig by default"
+    )
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use the cluster that this file names")
+    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; the current one by default")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=180.0,
+        metavar="SECONDS",
+        help="time limit for being ready, and for being deleted",
+    )
 
 
 def _boolean(text: str) -> bool:

@@ -41,7 +41,9 @@ def _pausing(at: Situation) -> Iterator[Advice]:
     elif at.observed.interactive:
         yield Advice(text="Pause it; its files are kept:", command=at.patch({"hibernated": True}))
     else:
-        yield Advice(text="Pause it; it starts anew when it is resumed:", command=at.patch({"hibernated": True}))
+        yield Advice(
+            text="Pause it; it starts from the beginning when it is resumed:", command=at.patch({"hibernated": True})
+        )
 
 
 def _about_pause(at: Situation) -> Iterator[Advice]:
@@ -50,9 +52,9 @@ def _about_pause(at: Situation) -> Iterator[Advice]:
 
 
 def _deletion(at: Situation) -> Advice:
-    return Advice(text="Delete it and its files, for ever:", command=f"{at.kubectl} delete ams {at.name}")
+    return Advice(text="Delete it and its files, permanently:", command=f"{at.kubectl} delete ams {at.name}")
 
 
 def _about_deletion(at: Situation) -> Iterator[Advice]:
     if any(each == names.FINALIZER for each in at.observed.session.metadata.finalizers):
-        yield Advice(text="If it stays for minutes, ask your admin whether the operator runs.")
+        yield Advice(text="If that lasts for minutes, ask your admin whether the operator runs.")

@@ -21,8 +21,8 @@ _WAITS = {
     "RegistryUnavailable": "waits: the registry of its image does not answer",
     "SignatureValidationFailed": "waits: its image is not signed as it must be",
     "CrashLoopBackOff": "waits before it is started again",
-    "CreateContainerConfigError": "waits: its settings cannot be used, or are not all there",
-    "CreateContainerError": "waits: it cannot be made",
+    "CreateContainerConfigError": "waits: its settings cannot be used, or are incomplete",
+    "CreateContainerError": "waits: it cannot be created",
     "ContainerCannotRun": "waits: its command cannot be run",
     "RunContainerError": "waits: its command cannot be run",
     "StartError": "waits: its command cannot be run",
@@ -84,9 +84,9 @@ def _access(spec: Spec) -> str:
 def _checked(check: Authentication) -> str:
     secret = f'the secret "{check.secret_ref.name}"'
     return {
-        "token": f"who knows the token; it is in {secret}",
-        "oauth2proxy": f"who can log in as {secret} says (oauth2-proxy)",
-        "oidc": f"who can log in with one of the e-mail addresses in {secret}",
+        "token": f"everybody who knows the token; it is in {secret}",
+        "oauth2proxy": f"everybody who can log in as {secret} says (oauth2-proxy)",
+        "oidc": f"everybody who can log in with one of the e-mail addresses in {secret}",
     }[check.type]
 
 

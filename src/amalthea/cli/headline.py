@@ -34,7 +34,7 @@ DATED = {
     SUCCEEDED: "ended with success {at} ({ago} ago)",
     "is paused": "has been paused since {time} ({ago})",
     "is starting": "has been starting since {time} ({ago})",
-    DELETED: "is being deleted, as was asked for {at} ({ago} ago)",
+    DELETED: "is being deleted, as requested {at} ({ago} ago)",
     NEW: "is new: it was created {at} ({ago} ago)",
     SILENT: "has not answered since {time} ({ago})",
     AGAIN: "is starting again, and has not answered since {time} ({ago})",
@@ -175,5 +175,5 @@ def _held(observed: Observed) -> str:
     ours = (names.FINALIZER, "foregroundDeletion")
     others = [each for each in observed.session.metadata.finalizers if each not in ours]
     if not others:
-        return "What belongs to it goes first."
-    return f"It goes when these have done their part: {', '.join(others)}."
+        return "The objects that belong to it are deleted first."
+    return f"It is deleted once these finalizers are done: {', '.join(others)}."

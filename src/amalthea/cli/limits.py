@@ -38,7 +38,7 @@ _MEANINGS = {
     Cause.TOO_OLD: _Meaning(
         "pause",
         "maxAge",
-        "Paused, having run for {}, the longest that it may run at a time.",
+        "Paused after running for {}, the longest that it may run at a time.",
         "Paused {} after its start.",
     ),
     Cause.STARTING_TOO_LONG: _Meaning(
@@ -48,7 +48,7 @@ _MEANINGS = {
         "Paused if it is not ready within {}.",
     ),
     Cause.FAILED_TOO_LONG: _Meaning(
-        "pause", "maxFailedDuration", "Paused, having been failed for {}.", "Paused {} after it fails."
+        "pause", "maxFailedDuration", "Paused after being failed for {}.", "Paused {} after it fails."
     ),
     Cause.IDLE: _Meaning(
         "pause",

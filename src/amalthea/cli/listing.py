@@ -54,7 +54,7 @@ def listing(namespace: str, sessions: Iterable[Known], now: datetime) -> Listing
 def render(told: Listing, paper: Paper) -> str:
     """Return the listing as text, no line wider than the paper if no name is very long."""
     if not told.sessions:
-        return f"There are no sessions in the namespace {told.namespace}. Another one is named with -n.\n"
+        return f"There are no sessions in the namespace {told.namespace}. Name another one with -n.\n"
     rows = [_COLUMNS, *(_row(each, told.explained_at) for each in told.sessions)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

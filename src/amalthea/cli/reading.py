@@ -30,10 +30,10 @@ from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 T = TypeVar("T")
 
 _UNTOLD = {
-    "statefulsets": "what runs its pod",
-    "jobs": "what runs its pod",
-    "pods": "how its containers are",
-    "persistentvolumeclaims": "how its volume is",
+    "statefulsets": "the object that runs its pod",
+    "jobs": "the object that runs its pod",
+    "pods": "the state of its containers",
+    "persistentvolumeclaims": "the state of its volume",
     "events": "what Kubernetes reported",
 }
 """What is not told if objects of a kind cannot be read."""
@@ -155,9 +155,9 @@ class _Reader:
         except (NotFound, NotServed):
             return None
         except Forbidden:
-            self._unread[plural] = f"You may not {verb} {plural} here, so {_UNTOLD[plural]} is not told."
+            self._unread[plural] = f"You may not {verb} {plural} here, so {_UNTOLD[plural]} is not shown."
         except ApiError as error:
-            self._unread[plural] = f"The {plural} could not be read ({error.message}): {_UNTOLD[plural]} is not told."
+            self._unread[plural] = f"The {plural} could not be read ({error.message}): {_UNTOLD[plural]} is not shown."
         except msgspec.ValidationError:
-            self._unread[plural] = f"The {plural} are not as they should be: {_UNTOLD[plural]} is not told."
+            self._unread[plural] = f"The {plural} have an unexpected form: {_UNTOLD[plural]} is not shown."
         return None

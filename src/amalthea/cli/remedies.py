@@ -78,7 +78,7 @@ def _image(text: str) -> Remedy:
 def _memory(at: Situation) -> Iterator[Advice]:
     container = at.container
     if container is not None and at.of_the_operator:
-        yield Advice(text=f"Ask your admin: how much memory {container.name} may use is the operator's to say.")
+        yield Advice(text=f"Ask your admin: the operator sets how much memory {container.name} may use.")
     elif container is None or container.name == names.CONTAINER_SESSION:
         yield at.change("Give it more memory:", {"session": {"resources": {"limits": {"memory": at.more_memory}}}})
     else:
@@ -87,7 +87,7 @@ def _memory(at: Situation) -> Iterator[Advice]:
 
 def _larger_volume(at: Situation) -> Iterator[Advice]:
     yield Advice(
-        text="If its own volume is full, give it a larger one, which never shrinks again:",
+        text="If its own volume is full, give it a larger one; it can never shrink again:",
         command=at.patch({"session": {"storage": {"size": "SIZE"}}}),
     )
 
@@ -98,7 +98,7 @@ def _log(at: Situation) -> Iterator[Advice]:
 
 def _started_anew(at: Situation) -> Iterator[Advice]:
     if at.observed.interactive:
-        yield Advice(text="Wait: it is started anew by itself, with all that is on its volume.")
+        yield Advice(text="Wait: it restarts automatically, with the files on its volume.")
 
 
 def _no_room(at: Situation) -> Iterator[Advice]:
@@ -130,7 +130,7 @@ def _clone(at: Situation) -> Iterator[Advice]:
                 text=f'If the credentials in the secret "{secret}" are wrong, correct them (they are in base64):',
                 command=f"{at.kubectl} edit secret {secret}",
             )
-    yield Advice(text="What a session says of its repositories is fixed: to change that, make a new one.")
+    yield Advice(text="The repositories of a session cannot be changed. To change them, create a new session.")
 
 
 def _data(at: Situation) -> Iterator[Advice]:
@@ -153,15 +153,15 @@ REMEDIES: dict[str, Remedy] = {
         _changes("If the image is private, name a secret with a login to its registry (spec.imagePullSecrets):"),
     ),
     Failure.REGISTRY_UNAVAILABLE: _all(
-        _says("Wait: the image is asked for again by itself."), _image("If its name is misspelt, correct it:")
+        _says("Wait: Kubernetes pulls the image again."), _image("If its name is misspelt, correct it:")
     ),
     Failure.IMAGE_INVALID: _image("Correct the name of the image:"),
-    Failure.IMAGE_UNSUITABLE: _image("Name an image for the processors of the cluster's nodes:"),
+    Failure.IMAGE_UNSUITABLE: _image("Name an image for the CPU architecture of the cluster's nodes:"),
     Failure.IMAGE_NOT_PULLED: _all(
         _image("If the name of the image is wrong, correct it:"), _says("If it is right, ask your admin.")
     ),
     Failure.CRASHED: _log,
-    Failure.ENDED: _all(_says("Wait: it starts again by itself."), _log),
+    Failure.ENDED: _all(_says("Wait: it restarts automatically."), _log),
     Failure.HELPER_GOES_ON: _says(
         "Make a new session whose helper is an init container with restartPolicy: Always: it ends with the job."
     ),
@@ -171,72 +171,73 @@ REMEDIES: dict[str, Remedy] = {
         _says("If the node's disk is full, keep large files on the volume."),
     ),
     Failure.EVICTED: _all(
-        _started_anew, _changes("If that happens again, ask for as much of what the node lacks as it uses:")
+        _started_anew, _changes("If that happens again, ask for as much of the scarce resource as the session uses:")
     ),
     Failure.POD_STOPPED: _all(_started_anew, _says("If that happens again, ask your admin about the node {node}.")),
     Failure.CANNOT_START: _changes("Correct its command, its user, its environment or its mounts:"),
     Failure.DEPENDENCY_MISSING: _all(
         _runs("See which secrets and config maps there are:", "get secrets,configmaps"),
-        _says("Make the one that is missing: the session goes on by itself."),
+        _says("Create the one that is missing: the session continues automatically."),
     ),
     Failure.DOOR_MISCONFIGURED: _door,
     Failure.DOOR_PORT_TAKEN: _all(
         _runs("See which containers it has:", "get pod {name}-0 -o yaml"),
-        _changes("Correct the port of the program, or take another image:"),
+        _changes("Correct the port of the program, or use another image:"),
     ),
     Failure.CLONE_FAILED: _clone,
     Failure.CLONE_INCOMPLETE: _says(
-        "Go on without, or follow what is said of each; the file ERROR in the repository's folder has it, too."
+        "Continue without them, or follow the advice on each; the file ERROR in the repository's folder repeats it."
     ),
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),
     Failure.HELD_DOWN: _all(
-        _runs("See what holds it down, and since when:", "describe statefulset,job {name}"),
+        _runs("See what suspended it or scaled it down, and since when:", "describe statefulset,job {name}"),
         _says("If it should run now, pause and resume it."),
     ),
     Failure.REMOTE_JOB_FAILED: _all(
-        _log, _says("When what it failed for is mended, pause it and resume it then: that submits a new job.")
+        _log, _says("Once the cause is fixed, pause the session and resume it: that submits a new job.")
     ),
     Failure.REMOTE_JOB_LEFT: _says(
-        "Look on the other machine whether a job of the session is left: its name holds {name}."
+        "Check on the other machine whether a job of the session is left: its name contains {name}."
     ),
     Failure.CLUSTER_SILENT: _says(
-        "Wait: it is asked again by itself. If it lasts, ask your admin whether the other machine's interface is up."
+        "Wait: the operator asks it again. If that lasts, ask your admin whether the other machine's interface is up."
     ),
     Failure.QUOTA_EXCEEDED: _all(
-        _runs("See what the namespace may use and uses:", "describe quota"),
+        _runs("See the quotas of the namespace and their use:", "describe quota"),
         _runs("See which sessions could be paused or deleted:", "get ams"),
         _changes("Or ask for less:"),
     ),
-    Failure.POD_REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
+    Failure.POD_REFUSED: _all(_EDIT, _says("If a rule of the cluster forbids it, ask your admin.")),
     Failure.UNSCHEDULABLE: _no_room,
-    Failure.NODE_COMING: _says("Wait: another node is on its way."),
+    Failure.NODE_COMING: _says("Wait: the cluster is adding a node."),
     Failure.NODE_LOST: _says(
         "Wait for the node {node}. If it does not come back, ask your admin to remove it from the cluster: then the"
         " session starts elsewhere."
     ),
-    Failure.NODE_NOT_READY: _all(_says("Wait: it is tried again by itself."), _ASK_ABOUT_NODE),
+    Failure.NODE_NOT_READY: _all(_says("Wait: it is tried again automatically."), _ASK_ABOUT_NODE),
     Failure.VOLUME_PENDING: _all(
         _CLAIMS,
         _runs("See which kinds of volume there are:", "get storageclasses"),
         _changes("As long as there is no volume, you may correct its class and its size (spec.session.storage):"),
     ),
-    Failure.VOLUME_NOT_ATTACHED: _all(_says("Wait: it is tried again by itself."), _ASK_ABOUT_NODE),
+    Failure.VOLUME_NOT_ATTACHED: _all(_says("Wait: it is tried again automatically."), _ASK_ABOUT_NODE),
     Failure.VOLUME_NOT_MOUNTED: _all(_data, _runs("See what the node says:", "describe pod {name}-0")),
     Failure.VOLUME_NOT_RESIZED: _all(_CLAIMS, _says("Ask your admin whether such volumes can grow.")),
     Failure.NOT_REACHABLE: _all(
-        _runs("See what its address lacks:", "describe service,ingress {name}"), _says("Ask your admin to repair that.")
+        _runs("See what is wrong with its address:", "describe service,ingress {name}"),
+        _says("Ask your admin to repair that."),
     ),
     Reason.INVALID_SPEC: _all(
         _runs("Correct its description:", "edit ams {name}"),
         lambda _: iter([Advice(text="Read what each field means:", command="kubectl explain ams.spec")]),
     ),
     Reason.INTERNAL_ERROR: _says("Tell your admin the id: the operator's log has the details under it."),
-    Reason.NAME_TAKEN: _says("Make a new session of another name: what has this one's name belongs to somebody else."),
-    Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster is in its way, ask your admin.")),
-    Reason.UNAVAILABLE: _says("Wait: it is tried again by itself. If it lasts, ask your admin."),
+    Reason.NAME_TAKEN: _says("Create a session with another name: the object with this name belongs to somebody else."),
+    Reason.REFUSED: _all(_EDIT, _says("If a rule of the cluster forbids it, ask your admin.")),
+    Reason.UNAVAILABLE: _says("Wait: it is tried again automatically. If that lasts, ask your admin."),
     Reason.CONTESTED: _says("Ask your admin which program of the cluster changes it, and to stop that."),
-    Reason.KIND_UNKNOWN: _says("Wait half a minute: the cluster is still learning of sessions."),
-    Reason.TERMINATING: _says("Wait: what has its name is about to be gone."),
+    Reason.KIND_UNKNOWN: _says("Wait half a minute: the API server does not know sessions yet."),
+    Reason.TERMINATING: _says("Wait: the object with its name is being deleted."),
 }
 """By the reasons of Healthy, ChildrenInPlace and Accepted."""

@@ -18,8 +18,8 @@ from amalthea.model.lifecycle import RUNNING
 from amalthea.model.observed import Observed
 
 _MEBIBYTE = Decimal(2**20)
-_NOT_REACHED = "A change of its description does not reach it (reconcileStrategy never): make a new session."
-_NOT_AGAIN = "A job that has ended is not run again: make a new session."
+_NOT_REACHED = "A change of its spec is not applied (reconcileStrategy never): create a new session."
+_NOT_AGAIN = "A job that has ended does not run again: create a new session."
 _NO_LOG = {Failure.NODE_LOST, Failure.EVICTED, Failure.POD_STOPPED}
 """Nobody is there any more who could show a log."""
 
@@ -102,8 +102,8 @@ class Situation:
         if self.observed.session.status.state == "Failed" or self.observed.hibernated:
             return Advice(text=f"{what}:", command=command)
         if strategy != "always" or not self.observed.interactive:
-            return Advice(text=f"{what} (that counts from its next start on: pause and resume it):", command=command)
-        restarts = " (that restarts it: save your work before)" if self.observed.session.status.state in RUNNING else ""
+            return Advice(text=f"{what} (that takes effect at its next start: pause and resume it):", command=command)
+        restarts = " (that restarts it: save your work first)" if self.observed.session.status.state in RUNNING else ""
         return Advice(text=f"{what}{restarts}:", command=command)
 
     def log(self, container: ContainerDetails | None) -> Iterator[Advice]:

@@ -146,8 +146,8 @@ def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
     time = f"{words.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
     if told.cause:
-        message = message.replace(told.cause, "").strip() or "As told above."
-        message = message if message not in told.cause else "As told above."
+        message = message.replace(told.cause, "").strip() or "See above."
+        message = message if message not in told.cause else "See above."
     often = f" ({each.count} times)" if each.count > 1 else ""
     lines = paper.wrapped(f"{_local(message, told, paper)}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
     yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
@@ -157,7 +157,11 @@ def _coming(told: Explanation, paper: Paper) -> Iterator[str]:
     yield _heading("What comes next", paper)
     if not told.coming:
         deleting = told.headline == "is being deleted"
-        yield "  It goes, with all that belongs to it." if deleting else "  Nothing pauses or deletes it by itself."
+        yield (
+            "  It is deleted with everything that belongs to it."
+            if deleting
+            else "  Nothing pauses or deletes it automatically."
+        )
     for each in told.coming:
         limit = f" ({each.limit})." if each.limit else "."
         yield from paper.wrapped(_when(each, told.explained_at, paper).rstrip(".") + limit, 4, "  -")

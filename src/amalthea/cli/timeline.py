@@ -44,7 +44,7 @@ _PLAIN = (
     (re.compile(r'Container image "([^"]+)" already present'), "The image {0} was on the node already."),
     (re.compile(r"(?:Started container|Container started)"), "The container {container} started."),
     (re.compile(r"Stopping container (\S+)"), "The container {0} is being stopped."),
-    (re.compile(r"Successfully provisioned volume"), "The volume was made."),
+    (re.compile(r"Successfully provisioned volume"), "The volume was created."),
 )
 """What Kubernetes says each time, in words for a researcher."""
 
@@ -114,7 +114,7 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
     began = started_at(known)
     yield _of_session(known, created, "Created", "The session was created.")
     if began is not None and created is not None and began - created > SAME:
-        yield _of_session(known, began, "Starting", "The present run began.")
+        yield _of_session(known, began, "Starting", "The current run started.")
     for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
         yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
     yield _of_session(known, fell_silent_at(known), "NotReady", "It stopped answering.", warning=True)
@@ -124,10 +124,10 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
     yield _of_session(known, moment(status.hibernated_since), "Hibernated", "The session was paused.")
     yield _of_session(known, moment(status.failed_scheduling_since), "Unschedulable", "No node could take it.")
     if known.observed.interactive:
-        yield _of_session(known, moment(status.idle_since), "Idle", "From here on nobody seems to work in it.")
+        yield _of_session(known, moment(status.idle_since), "Idle", "Nobody seems to work in it from here on.")
     elif status.state == "Succeeded":
         yield _of_session(known, moment(status.idle_since), status.state, "The job ended with success.")
-    yield _of_session(known, session.metadata.deletion_timestamp, "Deleting", "Its deletion was asked for.")
+    yield _of_session(known, session.metadata.deletion_timestamp, "Deleting", "Its deletion was requested.")
     yield from _from_containers(known)
 
 

@@ -92,7 +92,7 @@ async def run(config: Config, trial: Trial, clock: Clock, say: Callable[[str], N
             finally:
                 await client.delete(SESSIONS, key, Deletion())
             await _gone(client, key, clock.monotonic() + trial.timeout, clock)
-            say("It is deleted, and all that belonged to it.")
+            say("It is deleted, with everything that belonged to it.")
         except (Forbidden, Invalid) as error:
             raise TrialError(f"The session is refused in {namespace}: {error.message}") from None
         except ApiError as error:
@@ -114,13 +114,13 @@ async def _gone(client: Client, key: tuple[str, str], deadline: float, clock: Cl
         while True:
             await client.get(SESSIONS, key, _Session)
             if clock.monotonic() > deadline:
-                raise TrialError("The session was not gone in time: does the operator run?")
+                raise TrialError("The session was not gone in time: check that the operator runs.")
             await asyncio.sleep(POLL)
 
 
 def _why(status: _Status | UnsetType) -> str:
     """Return what the session tells of itself. Without a condition no operator has seen it."""
     if not isinstance(status, _Status) or not (status.conditions or status.error):
-        return "No operator has told anything of it: does one run, and does it serve this namespace?"
+        return "No operator has reported on it: check that one runs, and that it serves this namespace."
     told = [f"{each.type}: {each.message}" for each in status.conditions if each.status == "False" and each.message]
     return " ".join([f"Its state is {status.state}.", status.error, *told]).strip()

@@ -45,7 +45,7 @@ def in_words(error: ApiError, server: str, namespace: str) -> str:
     if isinstance(error, NotFound | NotServed):
         return _NOT_INSTALLED
     if isinstance(error, Invalid):
-        return "This cannot be the name of a session or a namespace: use small letters, digits, dots and hyphens."
+        return "This cannot be the name of a session or a namespace: use lower-case letters, digits, dots and hyphens."
     return f"The cluster at {server} did not answer as it should ({error.message}). Try again later."
 
 
@@ -63,7 +63,7 @@ async def missing(client: Client, key: Key) -> str:
     near = difflib.get_close_matches(name, [session.name for session in here], n=3)
     if near:
         return f"{no} Did you mean {_either(near)}?"
-    return f"{no} `amalthea explain -n {namespace}` lists those that there are; another namespace is named with -n."
+    return f"{no} `amalthea explain -n {namespace}` lists the existing ones; name another namespace with -n."
 
 
 async def _namespace_is_missing(client: Client, namespace: str) -> bool:

@@ -100,10 +100,10 @@ def test_who_may_get_sessions_only_is_told_the_rest_is_hidden(world: World, user
     assert (told.code, story["headline"], story["url"]) == (0, "is running", "http://lab.example.org/")
     assert story["containers"] == []
     assert sorted(story["unread"]) == [
-        "You may not get persistentvolumeclaims here, so how its volume is is not told.",
-        "You may not get statefulsets here, so what runs its pod is not told.",
-        "You may not list events here, so what Kubernetes reported is not told.",
-        "You may not list pods here, so how its containers are is not told.",
+        "You may not get persistentvolumeclaims here, so the state of its volume is not shown.",
+        "You may not get statefulsets here, so the object that runs its pod is not shown.",
+        "You may not list events here, so what Kubernetes reported is not shown.",
+        "You may not list pods here, so how its containers are is not shown.",
     ]
 
 

@@ -38,14 +38,14 @@ def test_a_session_that_gets_ready_is_deleted_and_passes(control_plane: ControlP
         world.api.patch(world.path("AmaltheaSession", name) + "/status", {"status": {"state": "Running"}})
         said, errors = trial.communicate(timeout=WITHIN)
     assert (trial.returncode, errors) == (0, "")
-    assert said.splitlines()[1:] == ["It is ready.", "It is deleted, and all that belonged to it."]
+    assert said.splitlines()[1:] == ["It is ready.", "It is deleted, with everything that belonged to it."]
     assert world.get("AmaltheaSession", name) is None
 
 
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        ({}, "No operator has told anything of it: does one run, and does it serve this namespace?"),
+        ({}, "No operator has reported on it: check that one runs, and that it serves this namespace."),
         ({"state": "NotReady", "error": "no such image"}, "Its state is NotReady. no such image"),
     ],
     ids=["no operator", "no image"],

@@ -154,7 +154,7 @@ def being_deleted() -> Known:
 
 def little_may_be_read() -> Known:
     bare = replace(ran(), claim=None).meet(None).known()
-    return replace(bare, unread=("You may not list pods here, so how its containers are is not told.",))
+    return replace(bare, unread=("You may not list pods here, so the state of its containers is not shown.",))
 
 
 SCENARIOS: dict[str, Callable[[], Known]] = {

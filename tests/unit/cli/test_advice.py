@@ -42,7 +42,7 @@ def test_a_session_that_takes_no_changes_is_not_to_be_changed() -> None:
     first = advice(Situation(it, "kubectl", (), NOW))[0]
 
     assert first.command is None
-    assert "make a new session" in first.text
+    assert "create a new session" in first.text
 
 
 def test_a_job_that_has_ended_is_not_to_be_changed() -> None:
@@ -52,7 +52,7 @@ def test_a_job_that_has_ended_is_not_to_be_changed() -> None:
 
     first = advice(Situation(it, "kubectl", (), NOW))[0]
 
-    assert (first.command, "is not run again" in first.text) == (None, True)
+    assert (first.command, "does not run again" in first.text) == (None, True)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_whoever_is_idle_is_told_how_to_stay() -> None:
 def test_files_are_not_thrown_away_without_a_word() -> None:
     it = SCENARIOS["paused_by_user"]()
     (deletion,) = [e for e in advice(Situation(it, "kubectl", (), NOW)) if e.command and "delete" in e.command]
-    assert "for ever" in deletion.text
+    assert "permanently" in deletion.text
 
 
 @pytest.mark.parametrize("code", [*Failure, Reason.INVALID_SPEC, Reason.NAME_TAKEN, Reason.REFUSED, Reason.TERMINATING])
@@ -105,7 +105,7 @@ def test_the_log_that_is_read_is_that_of_the_container_in_trouble(name: str, con
     assert [words[words.index("-c") + 1] for words in logs] == containers
 
 
-RESTARTS = {"always": "restarts it", "whenFailedOrHibernated": "pause and resume it", "never": "make a new session"}
+RESTARTS = {"always": "restarts it", "whenFailedOrHibernated": "pause and resume it", "never": "create a new session"}
 
 
 @pytest.mark.parametrize(("strategy", "said"), RESTARTS.items(), ids=RESTARTS)

@@ -141,8 +141,8 @@ async def test_a_server_that_fails_in_between_leaves_the_rest_to_be_told(api: Fa
     assert known.observed.own_workload is not None
     assert known.pod is None
     assert set(known.unread) == {
-        "The pods could not be read (a fault): how its containers are is not told.",
-        "The events could not be read (a fault): what Kubernetes reported is not told.",
+        "The pods could not be read (a fault): the state of its containers is not shown.",
+        "The events could not be read (a fault): what Kubernetes reported is not shown.",
     }
 
 
@@ -153,7 +153,7 @@ async def test_events_that_cannot_be_understood_do_not_end_the_tale(api: FakeApi
 
     known = await reading.read(client, KEY)
 
-    assert known.unread == ("The events are not as they should be: what Kubernetes reported is not told.",)
+    assert known.unread == ("The events have an unexpected form: what Kubernetes reported is not shown.",)
 
 
 async def test_a_session_that_cannot_be_read_is_not_told_to_be_missing(api: FakeApi, client: Client) -> None:
