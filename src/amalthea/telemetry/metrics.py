@@ -29,18 +29,18 @@ class SessionRow:
 
 
 _PER_SESSION: dict[str, tuple[str, Callable[[SessionRow], float]]] = {
-    "idle": ("Whether nobody seems to work in the session.", lambda row: float(row.idle)),
+    "idle": ("Whether the session is idle: nobody seems to work in it.", lambda row: float(row.idle)),
     "container_ready": ("Containers of the session that are ready.", lambda row: row.ready),
     "container_total": ("Containers of the session.", lambda row: row.total),
     "idle_duration_seconds": ("How long the session has been idle.", lambda row: row.idle_seconds),
     "failing_duration_seconds": ("How long the session has been failed.", lambda row: row.failing_seconds),
     "hibernated_duration_seconds": ("How long the session has been paused.", lambda row: row.hibernated_seconds),
     "failed_scheduling_duration_seconds": (
-        "How long no node has room for the session.",
+        "How long no node has had room for the session.",
         lambda row: row.failed_scheduling_seconds,
     ),
     "will_hibernate_at": (
-        "When the session will be paused by itself, in Unix time.",
+        "When the session will be paused automatically, in Unix time.",
         lambda row: row.will_hibernate_at,
     ),
 }
@@ -147,16 +147,16 @@ class OperatorMetrics:
         )
         self.relists = Counter("amalthea_lists", "Lists that a cache was filled from.", ["kind"], registry=registry)
         self.watch_failures = Counter(
-            "amalthea_watch_failures", "Broken lists and watches.", ["kind"], registry=registry
+            "amalthea_watch_failures", "Lists and watches that failed.", ["kind"], registry=registry
         )
         self.progress_writes = Counter(
             "amalthea_progress_writes",
-            "Statuses that were written only to tell how far a start is.",
+            "Statuses that were written only to report the progress of a start.",
             registry=registry,
         )
         self.leading = Gauge(
             "amalthea_leading",
-            "Whether this instance acts: it holds the Lease, or none is asked for.",
+            "Whether this instance acts: it holds the Lease, or needs none.",
             registry=registry,
         )
         self.clock_skew = Gauge(
@@ -167,21 +167,21 @@ class OperatorMetrics:
         self.queued = Gauge("amalthea_queue_depth", "Sessions that wait for a worker.", registry=registry)
         self.contested = Gauge(
             "amalthea_contested_sessions",
-            "Sessions of which somebody else changes an object again and again.",
+            "Sessions with an object that somebody else changes again and again.",
             registry=registry,
         )
         self._usage_polled_at = Gauge(
             "amalthea_usage_poll_timestamp_seconds",
-            "When the metrics API last told what sessions use, in Unix time; 0 if it never did.",
+            "When the metrics API last reported what sessions use, in Unix time; 0 if it never did.",
             registry=registry,
         )
         self.usage_followed = Gauge(
-            "amalthea_usage_followed_sessions", "Sessions whose use the metrics API is asked for.", registry=registry
+            "amalthea_usage_followed_sessions", "Sessions whose usage the metrics API is asked for.", registry=registry
         )
 
         self._door_answers = Counter(
             "amalthea_door_answers",
-            "Questions to the proxies of sessions whether somebody works, by what came of them.",
+            "Requests to the proxies of sessions for the users' activity, by result.",
             ["answer"],
             registry=registry,
         )
@@ -217,7 +217,7 @@ class OperatorMetrics:
     def _count_failed_tasks(self, registry: CollectorRegistry) -> None:
         self.task_failures = Counter(
             "amalthea_task_failures",
-            "Failures of the work beside the sessions, which is then begun again.",
+            "Failures of background tasks, which are then restarted.",
             ["task"],
             registry=registry,
         )
