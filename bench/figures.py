@@ -51,7 +51,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     usage_lists: int
     """Questions to the metrics API for what all sessions use."""
     progress_writes: int
-    """Statuses that were written only to tell how far a start is."""
+    """Statuses that were written only to report the progress of a start."""
     transitions: int
     """Changes of a session's state, or of the reason of its condition Ready, as a client sees them."""
     watch_events: int

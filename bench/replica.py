@@ -25,7 +25,7 @@ class Counters:
     passes: int
     """Looks at a session."""
     progress_writes: int
-    """Statuses that were written only to tell how far a start is."""
+    """Statuses that were written only to report the progress of a start."""
 
     def since(self, earlier: "Counters") -> "Counters":
         """Return what was counted between two readings."""

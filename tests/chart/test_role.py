@@ -101,7 +101,7 @@ def test_under_the_role_of_the_old_chart_sessions_and_jobs_go_on_and_only_claims
     _resume_with_another_source(world)
     process.terminate()
     assert requests(cluster.audit_log)[1] == {("batch", "jobs", "delete"), ("", "persistentvolumeclaims", "delete")}
-    assert process.log.count("what may not be deleted stays as it is") == 2, "once for each kind"
+    assert process.log.count("the operator may not delete an object, so it stays") == 2, "once for each kind"
 
 
 def test_without_the_right_on_finalizers_no_child_could_be_made(

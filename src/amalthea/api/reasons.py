@@ -89,7 +89,7 @@ class Reason(StrEnum):
     QUIET = "Quiet"
     """All signals say that nobody works in the session."""
     CPU_BUSY = "UsesCPU"
-    """The session computes."""
+    """The session is computing."""
     DECLARED_BUSY = "DeclaredBusy"
     """A program has declared the session busy."""
     DECLARED_UNREADABLE = "DeclaredUnreadable"

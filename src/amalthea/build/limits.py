@@ -33,8 +33,8 @@ def bounded(children: list[Manifest]) -> list[Manifest]:
         raise TooLargeError(
             Problem(
                 "spec",
-                f"makes objects of {total >> 10} KiB, where {LARGEST_CHILDREN >> 10} KiB is the most; the largest is "
-                f"the {largest}. Shorten what is long, or read it from a ConfigMap or a file.",
+                f"makes objects of {total >> 10} KiB, and at most {LARGEST_CHILDREN >> 10} KiB are allowed; the "
+                f"largest is the {largest}. Shorten long values, or read them from a ConfigMap or a file.",
             )
         )
     return children
@@ -64,7 +64,7 @@ class Growth:
         self._left -= count
         if self._left < 0:
             remedy = (
-                "defines variables several times, each time by what they were before, and grows by more than "
+                "defines variables several times by their own former values, and grows by more than "
                 f"{LARGEST_GROWTH >> 10} KiB; define each variable once."
             )
             raise TooLargeError(Problem(self._field, remedy))

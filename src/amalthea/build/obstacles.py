@@ -26,8 +26,8 @@ def made_beforehand(key: ChildKey) -> Finding:
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.MADE_BEFOREHAND,
-        f"The PersistentVolumeClaim {name} was made beforehand: the session uses it as it is, and it stays when the "
-        "session is deleted.",
+        f"The PersistentVolumeClaim {name} existed before the session: the session uses it as it is, and it remains "
+        "when the session is deleted.",
         harmless=True,
     )
 
@@ -48,6 +48,6 @@ def files_at_risk(child: ChildKey) -> Finding:
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.TERMINATING,
-        f"Somebody deleted the PersistentVolumeClaim {name}: the files on it are gone for good as soon as this session "
-        "stops. Copy what you need to another place now. Until then the session is not paused by itself.",
+        f"Somebody deleted the PersistentVolumeClaim {name}: the files on it are lost as soon as this session "
+        "stops. Copy what you need elsewhere now. Until then the session is not paused automatically.",
     )

@@ -60,7 +60,7 @@ def _cannot_shrink(claim: ClaimView, wanted: str) -> Finding:
     return Finding(
         ConditionType.STORAGE_SIZED,
         Reason.SHRINK_REFUSED,
-        f"The volume {claim.metadata.name} has {has} and is to grow to {asked}; that can be taken back only to more "
+        f"The volume {claim.metadata.name} has {has} and is to grow to {asked}; that can be reduced only to more "
         f"than it has, not to {wanted}. Set spec.session.storage.size to a little more than {has}."
         if grows
         else f"The volume {claim.metadata.name} has {has} and cannot shrink to {wanted}; nothing was changed. "
@@ -75,7 +75,7 @@ def _class_is_fixed(claim: ClaimView, manifest: Manifest) -> tuple[Finding, ...]
     finding = Finding(
         ConditionType.STORAGE_SIZED,
         Reason.CLASS_FIXED,
-        f'The volume {claim.metadata.name} is of the class "{has}" and stays so: no volume changes its class. '
+        f'The volume {claim.metadata.name} has the class "{has}", and the class of a volume cannot change. '
         f'Set spec.session.storage.className to "{has}", or make a new session for the class "{wanted}".',
     )
     return (finding,)

@@ -21,13 +21,13 @@ from amalthea.model.plan import Course, Plan, TemplateChange
 from amalthea.model.views import WorkloadView
 
 _WAITS = {
-    Reason.SPEC_CHANGED: "Your changes take effect when the session is next started; pause and resume it to have them.",
+    Reason.SPEC_CHANGED: "Your changes take effect at the session's next start; pause and resume it to apply them.",
     Reason.OPERATOR_CHANGED: "The session was made by an older operator; its next start brings it up to date.",
-    Reason.EDITED: "The session's workload was edited by hand; its next start puts it back.",
+    Reason.EDITED: "The session's workload was edited by hand; its next start restores it.",
 }
 _NEVER = (
-    "Your changes are not applied, since spec.reconcileStrategy is never; write always or whenFailedOrHibernated there "
-    "to have them."
+    "Your changes are not applied, since spec.reconcileStrategy is never; set it to always or whenFailedOrHibernated "
+    "to apply them."
 )
 
 
@@ -90,8 +90,8 @@ def awaits(pod: str) -> Finding:
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.TERMINATING,
-        f"{present} still there; the next run starts when it is gone, so that no two write to one volume. If nothing "
-        "stops it, delete it.",
+        f"{present} still there; the next run starts when it is gone, so that no two write to one volume. If it does "
+        "not stop, delete it.",
     )
 
 

@@ -60,9 +60,9 @@ def compose(
 def with_defect(former: Iterable[Condition], defect: str, now: datetime) -> list[Condition]:
     """Return a session's conditions with the word that the operator itself fails on it; `defect` is what it logged."""
     message = (
-        f"The operator met an internal error with this session (id {defect}) and keeps trying. What is told here may "
-        "be out of date, and limits may act late or not at all. Tell your administrator the id: the operator's log has "
-        "details."
+        f"The operator failed on this session with an internal error (id {defect}) and keeps trying. This status "
+        "may be out of date, and limits may take effect late or not at all. Give your administrator the id: the "
+        "operator's log has details."
     )
     known = {condition.type: condition for condition in former}
     told = _condition(ConditionType.HEALTHY, "False", Reason.INTERNAL_ERROR, message)
@@ -91,7 +91,7 @@ def _routing(observed: Observed) -> Condition:
     if spec is not None and (spec.ingress is None or not observed.interactive):
         return routing("False", Reason.SESSION_CREATED, "The session has no Ingress.")
     if observed.hibernated:
-        return routing("False", Reason.HIBERNATED, "A paused session has no Ingress; it comes back with it.")
+        return routing("False", Reason.HIBERNATED, "A paused session has no Ingress; it is restored at the resume.")
     return routing("False", Reason.INGRESS_MISSING, "The Ingress of the session is not there yet.")
 
 

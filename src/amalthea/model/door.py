@@ -93,11 +93,11 @@ def read(body: bytes, asked_at: datetime) -> Told | TooOld:
     if stats.version < 1:
         return TooOld(asked_at)
     if stats.last_work_time is None:
-        raise NoAnswerError("its answer does not tell when somebody last worked")
+        raise NoAnswerError("its answer does not say when somebody last worked")
     try:
         worked_at = stats.last_work_time - _ahead(stats, asked_at)
     except OverflowError:
-        raise NoAnswerError("its answer tells of a time that cannot be") from None
+        raise NoAnswerError("its answer contains an impossible time") from None
     return Told(asked_at, _rounded(min(worked_at, asked_at)))
 
 

@@ -84,4 +84,4 @@ def _job_failure(job: WorkloadView | None) -> Trouble | None:
     if failure.reason == "DeadlineExceeded":
         too_long = "The job was stopped because it ran longer than its maxAge; allow it more time."
         return Trouble(Failure.JOB_TOO_LONG, too_long)
-    return Trouble(Failure.JOB_FAILED, "The job failed; look into its log for the cause.", failure.message)
+    return Trouble(Failure.JOB_FAILED, "The job failed; check its log for the cause.", failure.message)

@@ -18,14 +18,14 @@ _SAYS = {
     Reason.QUIET: "Nobody seems to work in the session.",
     Reason.JOB_COMPLETED: "Nobody seems to work in the session.",
     Reason.DOOR_TOO_OLD: "Nobody seems to work in the session.",
-    Reason.CPU_BUSY: "The session computes.",
-    Reason.DECLARED_BUSY: "A program declares the session busy.",
+    Reason.CPU_BUSY: "The session is computing.",
+    Reason.DECLARED_BUSY: "A program has declared the session busy.",
     Reason.DECLARED_UNREADABLE: f"The annotation {names.ANNOTATION_BUSY_UNTIL} cannot be read, so the session does not "
     "count as idle. Write a time such as 2026-01-31T18:00:00Z, or remove it.",
-    Reason.USAGE_UNKNOWN: "How much CPU the session uses is not known: it has just started, or the cluster's metrics "
-    "server does not tell. Until that is known, the session is not paused for being idle.",
-    Reason.DOOR_SILENT: "Whether somebody works in the session is not known: the proxy in front of it does not tell "
-    "the operator. Until it does, the session is not paused for being idle. The operator must reach port "
+    Reason.USAGE_UNKNOWN: "The session's CPU use is not known: the session has just started, or the cluster's "
+    "metrics server does not report it. Until it is known, the session is not paused for being idle.",
+    Reason.DOOR_SILENT: "It is not known whether somebody works in the session: the proxy in front of it does not "
+    "answer the operator. Until it does, the session is not paused for being idle. The operator must reach port "
     f"{names.PORT_META} of the session's pod: an administrator should check the network policies.",
 }
 

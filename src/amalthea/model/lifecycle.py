@@ -84,7 +84,7 @@ def withheld(observed: Observed) -> str | None:
     if observed.clocks_differ:
         return "the clocks of the operator's node and of the API server differ by more than a minute"
     if observed.blind:
-        return "the operator does not hear at present how the session is"
+        return "the operator currently receives no news of the session"
     return None
 
 

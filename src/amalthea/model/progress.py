@@ -14,11 +14,11 @@ from amalthea.model.remote_job import Word
 from amalthea.model.times import rfc3339
 
 _WORDS: dict[Step, str] = {
-    Step.STORAGE: "the volume and the objects of the session are prepared",
-    Step.SCHEDULED: "a node with room for the session is looked for",
-    Step.IMAGES: "the volume is attached and the images are brought to the node",
-    Step.CLONED: "repositories are cloned and other preparations run",
-    Step.STARTED: "the containers are started",
+    Step.STORAGE: "the volume and the objects of the session are being prepared",
+    Step.SCHEDULED: "the session waits for a node with room for it",
+    Step.IMAGES: "the volume is being attached and the images are being pulled",
+    Step.CLONED: "repositories are being cloned and other preparations run",
+    Step.STARTED: "the containers are starting",
     Step.QUEUED: "the job waits in the queue of the other machine",
     Step.READY: "the containers run; the session does not answer yet",
 }

@@ -116,7 +116,7 @@ def _verdict(observed: Observed, plan: Plan) -> Verdict:
     at_work = observed.ended or (workload is not None and (workload.awake or observed.hibernated))
     if plan.course is Course.REFUSE and not at_work and not observed.hibernated:
         sentences = " ".join(str(problem) for problem in plan.problems)
-        return Verdict("Failed", f"The session cannot be made as it is described. {sentences}")
+        return Verdict("Failed", f"The session cannot be created as described. {sentences}")
     return judge(observed)
 
 

@@ -64,7 +64,7 @@ def _declared(observed: Observed, now: datetime) -> Signal:
         return Signal("No program declares it busy.")
     until = spans.moment(declared)
     if until is None:
-        unreadable = "Until when a program declares it busy cannot be read."
+        unreadable = "The time until which a program declares it busy cannot be read."
         return Signal(unreadable, "unknown", Reason.DECLARED_UNREADABLE)
     if now < until:
         return Signal(f"It is declared busy until {rfc3339(until)}.", "busy", Reason.DECLARED_BUSY)
@@ -83,7 +83,7 @@ def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:
     limit = f"{threshold(culling).normalize():f} CPU cores"
     usage, warm_at = observed.usage, _warm_at(observed)
     if usage is None or not usage.valid(now) or warm_at is None or now < warm_at:
-        return Signal("How much CPU it uses now is not known.", "unknown", Reason.USAGE_UNKNOWN)
+        return Signal("Its current CPU use is not known.", "unknown", Reason.USAGE_UNKNOWN)
     if usage.cpu >= threshold(culling):
         return Signal(f"It uses {limit} or more now.", "busy", Reason.CPU_BUSY)
     return Signal(f"It uses less than {limit} now.")
@@ -91,7 +91,7 @@ def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:
 
 def _browser(door: Door, told: Status) -> Signal:
     """Return what the door said last; until it is asked anew, what was told of it still counts."""
-    asked = Signal("Whether somebody works in a browser is asked before a pause.")
+    asked = Signal("Work in a browser is checked before a pause.")
     match door.look:
         case Told():
             return asked
@@ -105,15 +105,17 @@ def _browser(door: Door, told: Status) -> Signal:
                 return asked
             word = Reason(former)
     if word is Reason.DOOR_SILENT:
-        return Signal("Whether somebody works in a browser is not known.", "unknown", word)
-    return Signal("Work in a browser does not count: the proxy is of an older release that cannot tell.", reason=word)
+        return Signal("It is not known whether somebody works in a browser.", "unknown", word)
+    return Signal(
+        "Work in a browser does not count: the proxy is from an older release that cannot detect it.", reason=word
+    )
 
 
 def _own_word(culling: Culling, now: datetime) -> Signal:
     """Return the user's word of being at work: the time until the pause counts from it, whatever the verdict."""
     until = _counts_until(culling, now)
     if until is None and spans.moment(culling.last_interaction) is not None:
-        return Signal("When somebody said that they were at work is too far in the future to count.")
+        return Signal("The last interaction is too far in the future to count.")
     if until is None:
         return Signal("Nobody has said that they are at work.")
     limit = spans.in_words(spans.positive(culling.max_idle_duration) or timedelta(0))

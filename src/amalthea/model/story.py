@@ -33,7 +33,7 @@ _REMEDY: dict[Cause, str] = {
     Cause.TOO_OLD: " Save your work; you can resume the session afterwards.",
     Cause.HIBERNATED_TOO_LONG: " Resume it to keep its files.",
     Cause.ENDED_LONG_AGO: " Save its results to keep them.",
-    Cause.FAILED_LONG_AGO: " Correct what it fails for, or save its files, to keep them.",
+    Cause.FAILED_LONG_AGO: " Fix the cause of its failure, or save its files, to keep them.",
 }
 
 
@@ -165,7 +165,7 @@ def _cut_off(observed: Observed, status: Status) -> Condition | None:
     job = observed.own_workload
     if status.state != "Failed" or job is None or job.failure is None or job.failure.reason != "DeadlineExceeded":
         return None
-    message = "The job was stopped because it ran for its maxAge."
+    message = "The job was stopped because it reached its maxAge."
     return _condition(ConditionType.STOPPED, "True", Cause.JOB_DEADLINE, message)
 
 

@@ -19,7 +19,9 @@ class Transition:
 
 _ENTERED: dict[State, Transition] = {
     "Running": Transition(EventReason.RUNNING, "The session is ready."),
-    "RunningDegraded": Transition(EventReason.DEGRADED, "The session is ready, but not all beside it is.", "Warning"),
+    "RunningDegraded": Transition(
+        EventReason.DEGRADED, "The session is ready, but a container beside it is not.", "Warning"
+    ),
     "Succeeded": Transition(EventReason.SUCCEEDED, "The job ended with success."),
     "Hibernated": Transition(EventReason.HIBERNATED, "The session is paused. Its files are kept."),
     "Failed": Transition(EventReason.FAILED, "The session cannot run.", "Warning"),

@@ -45,11 +45,11 @@ def too_large(raw_spec: bytes) -> tuple[Problem, ...]:
     """Return the problem of a spec, as JSON, that is larger than one session may cost."""
     size, most = len(raw_spec) >> 10, _LARGEST_SPEC >> 10
     if len(raw_spec) > _LARGEST_SPEC:
-        said = f"is {size} KiB long, where {most} KiB is the most; read what is long from a ConfigMap."
+        said = f"is {size} KiB long, and at most {most} KiB are allowed; read long values from a ConfigMap."
         return (Problem("spec", said),)
     values = max(raw_spec.count(b'":'), raw_spec.count(b'","'))  # members, entries; those in texts count, too
     if values > _MOST_VALUES:
-        said = f"holds {values} values, where {_MOST_VALUES} are the most; read long lists from a ConfigMap."
+        said = f"contains {values} values, and at most {_MOST_VALUES} are allowed; read long lists from a ConfigMap."
         return (Problem("spec", said),)
     return ()
 
@@ -81,7 +81,9 @@ def _counts(spec: Spec) -> Iterator[Problem]:
     }
     for field, entries in lists.items():
         if len(entries or ()) > _MOST[field]:
-            yield Problem(f"spec.{field}", f"has {len(entries or ())} entries; a session can have {_MOST[field]}.")
+            yield Problem(
+                f"spec.{field}", f"has {len(entries or ())} entries; a session can have at most {_MOST[field]}."
+            )
 
 
 def _name(name: str, spec: Spec) -> Iterator[Problem]:
@@ -89,13 +91,13 @@ def _name(name: str, spec: Spec) -> Iterator[Problem]:
     if len(name) > limit:
         yield Problem(
             "metadata.name",
-            f"has {len(name)} characters; create the session anew with at most {limit}.",
+            f"has {len(name)} characters; create the session again with at most {limit}.",
         )
     if spec.session_type == "Interactive" and not _DNS_1035.fullmatch(name):
         yield Problem(
             "metadata.name",
-            "names a Service, so it must begin with a letter and hold only small letters, digits and hyphens; create "
-            "the session anew with such a name.",
+            "names a Service, so it must begin with a letter and contain only lower-case letters, digits and hyphens; "
+            "create the session again with such a name.",
         )
     yield from _data_source_names(name, spec)
 
@@ -107,7 +109,7 @@ def _data_source_names(name: str, spec: Spec) -> Iterator[Problem]:
     if len(longest) > _MAX_LABEL:
         yield Problem(
             "metadata.name",
-            f"is too long for its data sources, whose volumes are named like {longest}; create the session anew with "
+            f"is too long for its data sources, whose volumes are named like {longest}; create the session again with "
             f"a name of at most {len(name) - len(longest) + _MAX_LABEL} characters.",
         )
 
@@ -125,7 +127,7 @@ def _session(spec: Spec) -> Iterator[Problem]:
     for section in ("requests", "limits"):
         amounts = resources.get(section) or {}
         if len(amounts) > _MOST_RESOURCES:
-            said = f"has {len(amounts)} entries; a session can have {_MOST_RESOURCES}."
+            said = f"has {len(amounts)} entries; a session can have at most {_MOST_RESOURCES}."
             yield Problem(f"spec.session.resources.{section}", said)
             continue
         for resource, amount in amounts.items():
@@ -136,7 +138,7 @@ def _url_path(text: str) -> Iterator[Problem]:
     """Refuse what would open elsewhere. A missing slash and blanks do not: see `build/url.py`."""
     path = re.split(r"[?#]", text, maxsplit=1)[0]
     if path.startswith("//") or "://" in path:
-        yield Problem("spec.session.urlPath", f"is {text!r}, which is no path; begin it with one slash.")
+        yield Problem("spec.session.urlPath", f"is {text!r}, which is not a path; begin it with one slash.")
     elif re.search(r"(^|/)\.\.?(/|$)", path):
         yield Problem("spec.session.urlPath", f"is {text!r}; leave out dot segments.")
 

@@ -22,8 +22,8 @@ def unavailable(what: str, error: ApiError | Stale) -> Finding:
         return Finding(
             ConditionType.CHILDREN_IN_PLACE,
             Reason.KIND_UNKNOWN,
-            "Sessions were installed in this cluster a moment ago, and the API server does not take their objects yet. "
-            "That takes up to half a minute; it is tried again all the time.",
+            "Sessions were installed in this cluster a moment ago, and the API server does not accept them yet. "
+            "That takes up to half a minute; the operator keeps trying.",
         )
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
@@ -38,7 +38,7 @@ def _why(error: ApiError | Stale) -> str:
     if (webhook := _WEBHOOK.search(error.message)) is not None:
         if "denied the request" in error.message:
             return f"the {error.message}"
-        return f'the webhook "{webhook[1]}" of the cluster, which has to be asked, fails'
+        return f'the webhook "{webhook[1]}" of the cluster, which must be called, fails'
     if not error.status:
         return "the API server did not answer"
     return f"the API server answered {error.status} {error.reason}".rstrip()
@@ -65,7 +65,7 @@ def kept(claim: str, error: Forbidden) -> Finding:
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.REFUSED,
-        f"The claim {claim} is not as the spec wants it, and the operator may not delete it to make it anew: "
+        f"The claim {claim} differs from the spec, and the operator may not delete it to create it again: "
         f"{error.message}. Ask your administrator to grant the operator delete on persistentvolumeclaims.",
         fatal=True,
     )

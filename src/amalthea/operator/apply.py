@@ -221,7 +221,7 @@ class Applier:
                 raise
             self._refusals.forbid(namespace, kind)
             _log.warning(
-                "what may not be deleted stays as it is; grant delete on its kind",
+                "the operator may not delete an object, so it stays; grant delete on its kind",
                 extra={"namespace": namespace, "kind": kind, "error": error.message},
             )
             return await self._instead(namespace, write)

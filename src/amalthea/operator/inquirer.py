@@ -211,9 +211,7 @@ class Inquirer:
             self._refused[namespace] = self._clock.monotonic() + FORBIDDEN_FOR
             for (where, _), round_ in self._rounds.items():
                 round_.due = max(round_.due, self._refused[namespace]) if where == namespace else round_.due
-            _log.warning(
-                "what is told by Events alone is not seen for ten minutes: the operator may not list them", extra=about
-            )
+            _log.warning("Events are not read for ten minutes: the operator may not list them", extra=about)
         else:
             _log.info("Events were not listed", extra=about)
 

@@ -12,8 +12,8 @@ from amalthea.operator.asker import Asker
 class JobAsker(Asker[Look]):
     """Knows what the controller of each remote session said last."""
 
-    silent = "the controller of a remote session does not tell how its job is, so its readiness alone counts"
-    again = "the controller of a remote session tells again how its job is"
+    silent = "the controller of a remote session does not report its job's state, so its readiness alone counts"
+    again = "the controller of a remote session reports its job's state again"
 
     def job(self, observed: Observed) -> RemoteJob | None:
         """Return a session's job with what was said of it last; None if it has none, or nobody is to be asked."""

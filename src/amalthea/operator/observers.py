@@ -81,7 +81,7 @@ class Beside:
     def failed(self, name: str, error: Exception, retry_in: float) -> None:
         self._metrics.task_failures.labels(name).inc()
         _log.error(
-            "work beside the sessions failed, beginning it again",
+            "work beside the sessions failed, restarting it",
             extra={"task": name, "defect": defects.identify(error), "retry_in": round(retry_in, 1)},
             exc_info=error,
         )
@@ -162,7 +162,7 @@ class Timekeeping:
     def clocks_differ(self, skew: timedelta) -> None:
         _log.warning(
             "the clocks of this node and of the API server differ by more than a minute: until they agree, no session "
-            "is paused or deleted by itself",
+            "is paused or deleted automatically",
             extra={"skew_seconds": round(skew.total_seconds(), 1)},
         )
 

@@ -111,13 +111,13 @@ class UsagePoller:
         except Exception as error:  # noqa: BLE001 whatever the metrics API does, the operator goes on
             if not self._failing:
                 _log.warning(
-                    "the metrics API does not tell what sessions use, so none is paused for being idle",
+                    "the metrics API does not report what sessions use, so none is paused for being idle",
                     extra={"error": f"{type(error).__name__}: {error}"},
                 )
             self._failing = True
             return
         if self._failing:
-            _log.info("the metrics API tells again what sessions use")
+            _log.info("the metrics API reports again what sessions use")
         self._failing = False
         now = self._clock.now()
         self._polled(now)

@@ -23,7 +23,7 @@ WAITS = (1, 2, 4, 60)
 PEACE = timedelta(minutes=2)
 """How long what we wrote must last for the war to be over."""
 
-_UNDONE = {Create: ("deletes", "makes it anew"), Delete: ("makes", "deletes it")}
+_UNDONE = {Create: ("deletes", "creates it again"), Delete: ("makes", "deletes it")}
 """What somebody does who undoes such a write, and what the operator does."""
 _CHANGED = ("changes", "puts it back")
 _RECORD = names.ANNOTATION_APPLIED

@@ -28,8 +28,8 @@ CREATING = pod(container(state=waiting("ContainerCreating")), phase="Pending")
 NO_CLAIM = unscheduled_pod("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
 ONE, TWO = "The data source at /one (secret ds1)", "The data source at two (secret ds2)"
 MOUNT, ATTACH = (
-    "cannot be mounted yet; check the secret and what it leads to.",
-    "cannot be brought to the session's node",
+    "cannot be mounted yet; check the secret and what it points to.",
+    "cannot be attached to the session's node",
 )
 MINE = "A volume of the session cannot be mounted yet; check where its data comes from."
 
@@ -88,13 +88,13 @@ SAID: dict[str, tuple[str, str, Failure, str]] = {
         "FailedAttachVolume",
         'AttachVolume.Attach failed for volume "pvc-0" : timed out',
         Failure.VOLUME_NOT_ATTACHED,
-        f"{ONE} {ATTACH} yet; it tries again.",
+        f"{ONE} {ATTACH} yet; Kubernetes tries again.",
     ),
     "it is in use elsewhere": (
         "FailedAttachVolume",
         'Multi-Attach error for volume "pvc-1"',
         Failure.VOLUME_NOT_ATTACHED,
-        f"{TWO} is still in use on another node; it waits for it.",
+        f"{TWO} is still in use on another node; the session waits for it.",
     ),
     "the session's own volume": (
         "FailedMount",
@@ -121,10 +121,10 @@ def test_a_mount_that_fails_names_its_data_source(reason: str, said: str, code: 
 @pytest.mark.parametrize(
     ("builder", "message"),
     [
-        (BOTH, f"{TWO} cannot be made ready; check the secret."),
+        (BOTH, f"{TWO} cannot be provisioned; check the secret."),
         (
             session().with_data_source("/one", "ds1"),
-            "The data source of the secret ds2 cannot be made ready; check the secret.",
+            "The data source of the secret ds2 cannot be provisioned; check the secret.",
         ),
     ],
     ids=["of the spec", "of the spec before"],

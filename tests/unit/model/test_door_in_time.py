@@ -141,7 +141,7 @@ def test_a_door_that_is_too_old_leaves_the_pause_to_the_others_and_says_so() -> 
 
     verdict = of(warned.status, "Idle")
     assert verdict is not None
-    assert "of an older release" in (verdict.message or "")
+    assert "from an older release" in (verdict.message or "")
     assert of(warned.status, "StoppingSoon") is not None
     assert not told(DUE, TooOld(DUE), warned.status).pause_waits
 

@@ -45,7 +45,7 @@ def test_a_door_that_cannot_use_its_secret_names_it_while_it_is_down_and_while_i
     assert trouble_of(TOKEN, "authproxy", state, last) == Trouble(
         Failure.DOOR_MISCONFIGURED,
         "Nobody can open the session: authproxy cannot use its configuration, the key auth of the secret door."
-        " Correct it there; authproxy is started again by itself.",
+        " Correct it there; authproxy restarts automatically.",
         SAID.strip(),
     )
 
@@ -55,7 +55,7 @@ def test_a_program_that_listens_on_the_doors_port_is_told_apart_from_a_spoilt_se
     for state, last in ((terminated(3, message=said), None), (CRASHES, terminated(3, message=said))):
         found = trouble_of(TOKEN, "authproxy", state, last)
         assert (found.code, found.fatal, found.said) == (Failure.DOOR_PORT_TAKEN, True, said)
-        assert "listen on another port than 65533, 65534 and 65535" in found.message
+        assert "listen on a port other than 65533, 65534 and 65535" in found.message
 
 
 def test_oauth2_proxy_with_a_whole_secret_as_its_configuration_names_that() -> None:
@@ -98,4 +98,4 @@ def test_a_key_that_is_not_there_yet_is_named_with_its_secret(door: SessionBuild
     found = find(with_events(observed(door, statefulset(), creating), event(POD_UID, "FailedMount", words)))
     assert found is not None
     assert (found.code, found.fatal) == (Failure.DEPENDENCY_MISSING, False)
-    assert found.message == f"The session waits for the key {key} of the secret provider: who may open it."
+    assert found.message == f"The session waits for the key {key} of the secret provider, which says who may open it."

@@ -25,8 +25,7 @@ NOT_STARTED = "The container amalthea-session does not start: "
 IMAGE = " Image: example.org/lab:1."
 NOT_THERE = f"{NOT_STARTED}the registry has no such image; check its name and tag.{IMAGE}"
 NOT_PULLED = (
-    f"{NOT_STARTED}its image cannot be pulled; check the image's name and tag, and that the registry lets you in."
-    f"{IMAGE}"
+    f"{NOT_STARTED}its image cannot be pulled; check the image's name and tag, and your access to the registry.{IMAGE}"
 )
 CLONE_FAILED = "Cloning https://example.org/a failed: its server refuses access; correct the credentials."
 CRASHED = terminated(1, message="Traceback\nValueError: no such file\n")
@@ -99,29 +98,29 @@ FATAL = {
         ),
         (
             "A repository could not be cloned: the container git-clone-0 ended with exit code 128; check the"
-            " repository's address, its revision and its credentials. Its last words: no such branch"
+            " repository's address, its revision and its credentials. Its last message: no such branch"
         ),
         "",
     ),
     "an init container fails": (
         Failure.CRASHED,
         pod(container(state=waiting("PodInitializing")), init=[container("certificates", terminated(2))]),
-        "The container certificates ended with exit code 2; look into its log for the cause.",
+        "The container certificates ended with exit code 2; check its log for the cause.",
         "",
     ),
     "the session ended with a message": (
         Failure.CRASHED,
         pod(container(state=CRASHED)),
         (
-            "The container amalthea-session ended with exit code 1; look into its log for the cause. "
-            "Its last words: Traceback\nValueError: no such file"
+            "The container amalthea-session ended with exit code 1; check its log for the cause. "
+            "Its last message: Traceback\nValueError: no such file"
         ),
         "",
     ),
     "the session ended, its last words are its log": (
         Failure.CRASHED,
         specified(pod(container(state=CRASHED)), terminationMessagePolicy="FallbackToLogsOnError"),
-        "The container amalthea-session ended with exit code 1; look into its log for the cause.",
+        "The container amalthea-session ended with exit code 1; check its log for the cause.",
         "",
     ),
     "out of memory": (Failure.OUT_OF_MEMORY, limited(pod(container(state=OOM))), TOO_MUCH_MEMORY, ""),
@@ -141,15 +140,15 @@ FATAL = {
         Failure.DISK_FULL,
         pod(container(state=terminated(1, message="OSError: [Errno 28] No space left on device"))),
         (
-            "The container amalthea-session ended with exit code 1 because there is no space left to write to; delete"
-            " files, or ask for a larger volume. Its last words: OSError: [Errno 28] No space left on device"
+            "The container amalthea-session ended with exit code 1 because no disk space is left; delete"
+            " files, or ask for a larger volume. Its last message: OSError: [Errno 28] No space left on device"
         ),
         "",
     ),
     "no such command": (
         Failure.CANNOT_START,
         pod(container(state=terminated(128, "StartError", 'exec: "lab": executable file not found in $PATH'))),
-        NOT_STARTED + "its command is not in the image; correct the command, or take another image.",
+        NOT_STARTED + "its command is not in the image; correct the command, or use another image.",
         'exec: "lab": executable file not found in $PATH',
     ),
     "a command that is none": (
@@ -161,19 +160,19 @@ FATAL = {
     "an image without a command": (
         Failure.CANNOT_START,
         pod(container(state=waiting("CreateContainerError", "no command specified"))),
-        NOT_STARTED + "its image says not what to run; give the session a command.",
+        NOT_STARTED + "its image does not say what to run; give the session a command.",
         "no command specified",
     ),
     "a program for another processor": (
         Failure.IMAGE_UNSUITABLE,
         pod(container(state=waiting("RunContainerError", "exec /lab: exec format error"))),
-        NOT_STARTED + "its program is not made for this kind of processor; take an image for the nodes.",
+        NOT_STARTED + "its program was built for another CPU architecture; use an image for the cluster's nodes.",
         "exec /lab: exec format error",
     ),
     "too little memory even to start": (
         Failure.OUT_OF_MEMORY,
         pod(container(state=terminated(128, "StartError", "container init was OOM-killed (memory limit too low?)"))),
-        NOT_STARTED + "its memory limit is too low even for its start; ask for more memory.",
+        NOT_STARTED + "its memory limit is too low even to start; ask for more memory.",
         "container init was OOM-killed (memory limit too low?)",
     ),
     "the runtime cannot run it, for a reason of its own": (
@@ -185,7 +184,7 @@ FATAL = {
     "crashes before anything is known of it": (
         Failure.CRASHED,
         pod(container(state=waiting("CrashLoopBackOff", "back-off 10s restarting failed container"))),
-        "The container amalthea-session ends each time right after its start; look into its log for the cause.",
+        "The container amalthea-session ends right after each start; check its log for the cause.",
         "",
     ),
     "an image that wants to run as root": (
@@ -254,7 +253,7 @@ FATAL = {
         ),
         (
             "The session's pod is being stopped: its node is being emptied, for maintenance or because it is not"
-            " needed. What is on the session's volume is kept."
+            " needed. The files on the session's volume are kept."
         ),
         "Eviction API",
     ),
@@ -266,7 +265,7 @@ def test_a_failure_is_told_with_cause_and_remedy(code: Failure, body: Manifest, 
     assert trouble_of(body) == Trouble(code, message, said, fatal=True)
 
 
-NOT_YET = "The container {} waits for a secret or config map that is not there yet."
+NOT_YET = "The container {} waits for a secret or config map that does not exist yet."
 NOT_SYNCED = "failed to sync secret cache: timed out waiting for the condition"
 WARNINGS = {
     "a first failed pull": (
@@ -383,7 +382,7 @@ TOO_LONG = condition("Failed", "True", reason="DeadlineExceeded", message="Job w
     ("workload", "body", "beginning"),
     [
         (job(FAILED), pod(container(state=terminated(3)), phase="Failed"), "The container amalthea-session ended with"),
-        (job(FAILED), None, "The job failed; look into its log for the cause."),
+        (job(FAILED), None, "The job failed; check its log for the cause."),
         (job(TOO_LONG), None, "The job was stopped because it ran longer than its maxAge; allow it more time."),
         (job(TOO_LONG), pod(container(state=terminated(137))), "The job was stopped because it ran longer"),
         (

@@ -135,7 +135,7 @@ SIGNALS: dict[str, tuple[Observed, list[str]]] = {
         [
             "It is declared busy until 2026-11-22T15:00:00Z.",
             "It uses 0.3 CPU cores or more now.",
-            "Whether somebody works in a browser is asked before a pause.",
+            "Work in a browser is checked before a pause.",
             "Somebody said within the last 1 hour that they were at work.",
         ],
     ),
@@ -143,8 +143,8 @@ SIGNALS: dict[str, tuple[Observed, list[str]]] = {
         replace(seen(said("2026-11-22T13:00:00Z"), None, "2026-11-22T13:59:00Z"), door=Door("192.0.2.1", Silent(NOW))),
         [
             "It was declared busy until 2026-11-22T13:59:00Z.",
-            "How much CPU it uses now is not known.",
-            "Whether somebody works in a browser is not known.",
+            "Its current CPU use is not known.",
+            "It is not known whether somebody works in a browser.",
             "Somebody said more than 1 hour ago that they were at work.",
         ],
     ),

@@ -90,13 +90,11 @@ def test_last_words_of_a_crash_before_are_not_told_of_a_crash_without_any() -> N
     first = error(RUNNING, "no such file")
     again = error({"state": "Failed", "error": first}, "")
 
-    assert first == f"{again} Its last words: no such file"
+    assert first == f"{again} Its last message: no such file"
 
 
 def test_another_failure_is_told_in_its_own_words() -> None:
     body = pod(container(state=terminated(2)))
     seen = observed(None, statefulset(), body, status=FAILING)
 
-    assert (
-        judge(seen).error == "The container amalthea-session ended with exit code 2; look into its log for the cause."
-    )
+    assert judge(seen).error == "The container amalthea-session ended with exit code 2; check its log for the cause."

@@ -112,8 +112,8 @@ def test_a_refused_session_that_was_never_made_is_failed_with_field_and_remedy()
 
     assert status.state == "Failed"
     assert status.error == (
-        "The session cannot be made as it is described. "
-        "spec.session.urlPath: is '//lab', which is no path; begin it with one slash."
+        "The session cannot be created as described. "
+        "spec.session.urlPath: is '//lab', which is not a path; begin it with one slash."
     )
 
 

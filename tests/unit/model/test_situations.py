@@ -287,7 +287,7 @@ def test_a_quota_is_told_by_its_name_and_figures() -> None:
         ("0/1 nodes are available: 1 Too many pods.", ": the nodes run as many pods as they can"),
         (
             "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector. preemption: 0/1 nodes",
-            ": no node is of the kind that the session asks for",
+            ": no node matches the session's node selector or affinity",
         ),
         ("0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }.", ": the nodes are reserved for others"),
         (
@@ -321,7 +321,7 @@ def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
         (
             'pods "demo-0" is forbidden: failed quota: team: must specify limits.cpu for: authproxy,git-clone-0',
             (
-                'The quota "team" of the namespace wants each container to say what it asks for at most: limits.cpu for:'
+                'The quota "team" of the namespace requires each container to specify limits.cpu for:'
                 " authproxy,git-clone-0."
             ),
             ("spec.session.resources", "sessionPods.containers"),
@@ -329,7 +329,7 @@ def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
         (
             'pods "demo-0" is forbidden: minimum memory usage per Container is 64Mi, but request is 16Mi',
             (
-                "A LimitRange of the namespace has another idea of what a container may ask for: minimum memory usage per"
+                "A LimitRange of the namespace restricts what a container may ask for: minimum memory usage per"
                 " Container is 64Mi."
             ),
             ("spec.session.resources", "sessionPods.containers"),

@@ -180,7 +180,7 @@ def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -
     assert warning.reason == Cause.FAILED_LONG_AGO
     assert warning.message == (
         "The session will be deleted with its files at 2026-11-25T14:00:00Z, because its job has been failed for "
-        "3 days. Correct what it fails for, or save its files, to keep them."
+        "3 days. Fix the cause of its failure, or save its files, to keep them."
     )
     assert due.wake_at == later(hours=73)
 

@@ -71,17 +71,17 @@ REFUSED = {
     ),
     "a name too long for a StatefulSet": (
         session("a" * 53),
-        "metadata.name: has 53 characters; create the session anew with at most 52.",
+        "metadata.name: has 53 characters; create the session again with at most 52.",
     ),
     "a name too long for a job": (
         session("a" * 64).as_job(),
-        "metadata.name: has 64 characters; create the session anew with at most 63.",
+        "metadata.name: has 64 characters; create the session again with at most 63.",
     ),
     "a name that begins with a digit": (
         session("1st"),
         (
-            "metadata.name: names a Service, so it must begin with a letter and hold only small letters, digits and "
-            "hyphens; create the session anew with such a name."
+            "metadata.name: names a Service, so it must begin with a letter and contain only lower-case letters, "
+            "digits and hyphens; create the session again with such a name."
         ),
     ),
     "a name with a dot": (session("my.lab"), "metadata.name: names a Service"),
@@ -89,12 +89,12 @@ REFUSED = {
         session("a" * 50).with_data_source("/data", "ds1"),
         "metadata.name: is too long for its data sources, whose volumes are named like amalthea-"
         + "a" * 50
-        + "-ds-0; create the session anew with a name of at most 49 characters.",
+        + "-ds-0; create the session again with a name of at most 49 characters.",
     ),
     "no image": (session().with_session(image=" "), "spec.session.image: is empty; name an image."),
     "a urlPath that is a URL": (
         session().with_session(urlPath="https://evil.org/"),
-        "spec.session.urlPath: is 'https://evil.org/', which is no path; begin it with one slash.",
+        "spec.session.urlPath: is 'https://evil.org/', which is not a path; begin it with one slash.",
     ),
     "a urlPath that is a host": (session().with_session(urlPath="//evil.example.org/"), "spec.session.urlPath: is"),
     "a urlPath that no parser reads": (session().with_session(urlPath="//[::1"), "spec.session.urlPath: is"),

@@ -52,7 +52,7 @@ async def test_what_hangs_on_a_kind_of_which_nothing_is_heard_waits_and_says_so(
         assert not life.object["spec"]["hibernated"]
         soon = life.told["StoppingSoon"]
         assert soon["reason"] == "StartingTooLong"
-        assert "That waits, since the operator does not hear at present how the session is" in soon["message"]
+        assert "That waits, since the operator currently receives no news of the session" in soon["message"]
 
 
 async def test_what_has_nothing_to_do_with_a_session_holds_up_none_of_its_limits(api: FakeApi) -> None:

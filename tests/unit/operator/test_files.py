@@ -28,7 +28,7 @@ async def test_a_session_whose_claim_was_deleted_is_told_so_and_not_paused(api: 
         api.objects.update(PATHS["PersistentVolumeClaim"], KEY, body)
         life.loop.wake()
         await life.after(SECOND)
-        assert "Copy what you need to another place now" in life.told["ChildrenInPlace"]["message"]
+        assert "Copy what you need elsewhere now" in life.told["ChildrenInPlace"]["message"]
         assert "willHibernateAt" not in life.object["status"]
         await life.after(60 * MINUTE)
         assert not life.object["spec"]["hibernated"]

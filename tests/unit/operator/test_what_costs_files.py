@@ -63,7 +63,7 @@ async def test_a_claim_that_is_deleted_under_a_session_is_told_at_once_and_nothi
         life.delete_claim()
         await life.after(SECOND)
         told = life.told["ChildrenInPlace"]
-        assert "the files on it are gone for good as soon as this session stops. Copy what you need" in told["message"]
+        assert "the files on it are lost as soon as this session stops. Copy what you need" in told["message"]
         await life.after(DAY)
         assert not life.object["spec"]["hibernated"]
         assert "willHibernateAt" not in life.object["status"]

@@ -16,5 +16,5 @@ def troubles(observed: Observed) -> Iterator[Trouble]:
             yield Trouble(Failure.VOLUME_NOT_RESIZED, message, fault, fatal=fatal)
     for child in (observed.service, observed.ingress):
         for fault in child.faults if child is not None and observed.owns(child) else ():
-            message = "The session cannot be reached: the load balancer before it reports an error."
+            message = "The session cannot be reached: the load balancer in front of it reports an error."
             yield Trouble(Failure.NOT_REACHABLE, message, fault, fatal=fatal)

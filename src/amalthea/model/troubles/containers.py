@@ -32,11 +32,14 @@ _NOT_RUN = "its command cannot be run; check that it exists in the image"
 _START_ERRORS = (
     (
         r"exec format error",
-        (Failure.IMAGE_UNSUITABLE, "its program is not made for this kind of processor; take an image for the nodes"),
+        (
+            Failure.IMAGE_UNSUITABLE,
+            "its program was built for another CPU architecture; use an image for the cluster's nodes",
+        ),
     ),
     (
         r"executable file not found|no such file or directory",
-        (Failure.CANNOT_START, "its command is not in the image; correct the command, or take another image"),
+        (Failure.CANNOT_START, "its command is not in the image; correct the command, or use another image"),
     ),
     (
         r"permission denied",
@@ -44,11 +47,11 @@ _START_ERRORS = (
     ),
     (
         r"no command specified",
-        (Failure.CANNOT_START, "its image says not what to run; give the session a command"),
+        (Failure.CANNOT_START, "its image does not say what to run; give the session a command"),
     ),
     (
         r"oom-?killed|memory limit too low",
-        (Failure.OUT_OF_MEMORY, "its memory limit is too low even for its start; ask for more memory"),
+        (Failure.OUT_OF_MEMORY, "its memory limit is too low even to start; ask for more memory"),
     ),
     (
         _DISK_FULL.pattern,
@@ -82,10 +85,10 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
     elif reason == "CrashLoopBackOff" and last is not None:
         yield _ended(pod, container.name, last)
     elif reason == "CrashLoopBackOff":
-        ends = f"The container {container.name} ends each time right after its start; look into its log for the cause."
+        ends = f"The container {container.name} ends right after each start; check its log for the cause."
         yield Trouble(Failure.CRASHED, ends)
     elif reason == "CreateContainerConfigError" and _NOT_THERE_YET.search(waiting.message):
-        needs = f"The container {container.name} waits for a secret or config map that is not there yet."
+        needs = f"The container {container.name} waits for a secret or config map that does not exist yet."
         yield Trouble(Failure.DEPENDENCY_MISSING, needs, waiting.message, fatal=False)
     elif reason == "CreateContainerConfigError" and _NOT_READ_YET.search(waiting.message):
         late = f"The node has not read the settings of the container {container.name} yet; it tries again by itself."
@@ -102,8 +105,8 @@ def after_the_work(pod: PodView) -> Trouble | None:
     if not any(how is not None and how.exit_code == 0 for how in ended) or not going_on:
         return None
     message = (
-        f"The work is done, but the job goes on with what runs beside it: {', '.join(going_on)}. Let that end by "
-        "itself, or make it an init container with restartPolicy: Always."
+        f"The work is done, but the job continues because of what runs beside it: {', '.join(going_on)}. Let that end, "
+        "too, or make it an init container with restartPolicy: Always."
     )
     return Trouble(Failure.HELPER_GOES_ON, message, fatal=False)
 
@@ -142,14 +145,14 @@ def _ended(pod: PodView, name: str, how: Terminated) -> Trouble:
     if said and name.startswith(CLONE_PREFIX) and how.exit_code in _CLONER_EXIT_CODES:
         return Trouble(Failure.CLONE_FAILED, said)
     code, cause = _why_it_ended(name, how.exit_code, said)
-    return Trouble(code, f"{cause} Its last words: {said}" if said else cause)
+    return Trouble(code, f"{cause} Its last message: {said}" if said else cause)
 
 
 def _why_it_ended(name: str, exit_code: int, said: str) -> tuple[Failure, str]:
     if _DISK_FULL.search(said):
-        full = f"The container {name} ended with exit code {exit_code} because there is no space left to write to;"
+        full = f"The container {name} ended with exit code {exit_code} because no disk space is left;"
         return Failure.DISK_FULL, f"{full} delete files, or ask for a larger volume."
     if name.startswith(CLONE_PREFIX):
         failed = f"A repository could not be cloned: the container {name} ended with exit code {exit_code};"
         return Failure.CLONE_FAILED, f"{failed} check the repository's address, its revision and its credentials."
-    return Failure.CRASHED, f"The container {name} ended with exit code {exit_code}; look into its log for the cause."
+    return Failure.CRASHED, f"The container {name} ended with exit code {exit_code}; check its log for the cause."

@@ -14,17 +14,17 @@ UNUSABLE = 2
 PORT_TAKEN = 3
 """Exit code of authproxy where another program of the pod listens on one of its ports: its last words name the port."""
 _REMEDY = {
-    names.CONTAINER_AUTHPROXY: "Correct it there; authproxy is started again by itself.",
+    names.CONTAINER_AUTHPROXY: "Correct it there; authproxy restarts automatically.",
     names.CONTAINER_OAUTH2_PROXY: (
-        "Correct it there, or wait if the provider of the login does not answer: the log of oauth2-proxy tells which."
-        " It is started again by itself."
+        "Correct it there, or wait if the provider of the login does not answer: the log of oauth2-proxy says which."
+        " It restarts automatically."
     ),
 }
 """oauth2-proxy ends with the same exit code if its configuration is wrong and if its provider is down."""
 _TAKEN = (
     "Nobody can open the session: a program in it listens on a port of authproxy, which checks who may enter. Let it"
-    f" listen on another port than {names.PORT_SECOND_PROXY}, {names.PORT_META} and {names.PORT_ENTRY}, then pause and"
-    " resume the session. A program that does so on purpose is after the keys of those who open the session."
+    f" listen on a port other than {names.PORT_SECOND_PROXY}, {names.PORT_META} and {names.PORT_ENTRY}, then pause and"
+    " resume the session. A program that does so on purpose tries to steal the keys of those who open the session."
 )
 _VOLUMES = (names.VOLUME_PROXY_CONFIG, names.VOLUME_AUTHORIZED_EMAILS)
 _LACKS_KEY = re.compile(r"references non-existent secret key: (?P<key>\S+)")
@@ -49,7 +49,8 @@ def lacking_key(door: Authentication | None, said: str) -> str | None:
     lacking = _LACKS_KEY.search(said)
     if door is None or lacking is None or not any(f'"{volume}"' in said for volume in _VOLUMES):
         return None
-    return f"The session waits for the key {lacking['key']} of the secret {door.secret_ref.name}: who may open it."
+    secret = door.secret_ref.name
+    return f"The session waits for the key {lacking['key']} of the secret {secret}, which says who may open it."
 
 
 def _ended(container: ContainerStatus) -> Terminated | None:

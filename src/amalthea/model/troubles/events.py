@@ -20,20 +20,20 @@ from amalthea.model.views import WorkloadView
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>[^,]+), requested: (?P<requested>.*), used: (?P<used>.*), limited: (?P<limited>.*)"
 )
-_OURS = "for authproxy, oauth2-proxy, git-clone-… and tunnel administrators set sessionPods.containers of the chart"
+_OURS = "for authproxy, oauth2-proxy, git-clone-… and tunnel, administrators set sessionPods.containers of the chart"
 _RULES = (
     (
         re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+)"),
         (
-            'The quota "{name}" of the namespace wants each container to say what it asks for at most: {what}. For the'
-            f" session it is spec.session.resources; {_OURS}."
+            'The quota "{name}" of the namespace requires each container to specify {what}. For the session,'
+            f" that is spec.session.resources; {_OURS}."
         ),
     ),
     (
         re.compile(r"(?P<what>(?:minimum|maximum) \S+ usage per \w+ is [^,]+)"),
         (
-            "A LimitRange of the namespace has another idea of what a container may ask for: {what}. For the session it"
-            f" is spec.session.resources; {_OURS}."
+            "A LimitRange of the namespace restricts what a container may ask for: {what}. For the session,"
+            f" that is spec.session.resources; {_OURS}."
         ),
     ),
     (
@@ -119,7 +119,7 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
         if claim.pending and event is not None and event.reason == "ProvisioningFailed":
             source = data_sources.described(observed, claim)
             message = (
-                f"{source} cannot be made ready; check the secret."
+                f"{source} cannot be provisioned; check the secret."
                 if source is not None
                 else f'The volume "{claim.metadata.name}" cannot be made; check its class and size.'
             )
@@ -140,14 +140,17 @@ def _mounts(observed: Observed, pod: PodView) -> Iterator[Trouble]:
 
 def _mount(event: EventView, source: str | None) -> tuple[Failure, str]:
     if event.reason == "FailedCreatePodSandBox":
-        return Failure.NODE_NOT_READY, "The node cannot prepare the session's network yet; Kubernetes tries again."
+        return Failure.NODE_NOT_READY, "The node cannot set up the session's network yet; Kubernetes tries again."
     volume = source or "A volume of the session"
     if "Multi-Attach" in event.message:
-        return Failure.VOLUME_NOT_ATTACHED, f"{volume} is still in use on another node; it waits for it."
+        return Failure.VOLUME_NOT_ATTACHED, f"{volume} is still in use on another node; the session waits for it."
     if event.reason == "FailedAttachVolume":
-        return Failure.VOLUME_NOT_ATTACHED, f"{volume} cannot be brought to the session's node yet; it tries again."
+        return (
+            Failure.VOLUME_NOT_ATTACHED,
+            f"{volume} cannot be attached to the session's node yet; Kubernetes tries again.",
+        )
     if source is not None:
-        return Failure.VOLUME_NOT_MOUNTED, f"{source} cannot be mounted yet; check the secret and what it leads to."
+        return Failure.VOLUME_NOT_MOUNTED, f"{source} cannot be mounted yet; check the secret and what it points to."
     if _DEPENDENCY.search(event.message):
-        return Failure.DEPENDENCY_MISSING, "The session waits for a secret or config map that is not there yet."
+        return Failure.DEPENDENCY_MISSING, "The session waits for a secret or config map that does not exist yet."
     return Failure.VOLUME_NOT_MOUNTED, f"{volume} cannot be mounted yet; check where its data comes from."

@@ -16,7 +16,7 @@ def trouble(observed: Observed) -> Trouble | None:
     who = workload.stilled_by or "an administrator, a downscaler, or the webhook of a queue"
     done = "suspended" if workload.kind == "Job" else "scaled to 0"
     message = (
-        f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs when they let it. "
-        "If they do not, pause and resume it."
+        f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs once that is "
+        "undone. If nobody undoes it, pause and resume it."
     )
     return Trouble(Failure.HELD_DOWN, message, fatal=False)

@@ -26,7 +26,7 @@ _BY_REASON = {
     "ImageInspectError": (Failure.IMAGE_NOT_PULLED, "its image is damaged on the node; ask an administrator"),
     "SignatureValidationFailed": (
         Failure.IMAGE_ACCESS_DENIED,
-        "its image lacks the signature that the cluster asks for; take another image",
+        "its image lacks the signature that the cluster requires; use another image",
     ),
 }
 _NO_ANSWER = (Failure.REGISTRY_UNAVAILABLE, "the registry of its image does not answer; check its name, or try later")
@@ -37,7 +37,7 @@ _BY_MESSAGE = (
     ),
     (
         r"no match for platform|no child with platform|exec format",
-        (Failure.IMAGE_UNSUITABLE, "its image is made for another kind of processor; take one for the cluster's nodes"),
+        (Failure.IMAGE_UNSUITABLE, "its image was built for another CPU architecture; use one for the cluster's nodes"),
     ),
     (
         r"denied|unauthorized|forbidden|authorization|authentication|credentials|\b40[13]\b",
@@ -48,7 +48,7 @@ _BY_MESSAGE = (
     ),
     (
         r"toomanyrequests|\b429\b",
-        (Failure.REGISTRY_UNAVAILABLE, "the registry of its image is asked too often; try again later"),
+        (Failure.REGISTRY_UNAVAILABLE, "the registry of its image limits how often it is asked; try again later"),
     ),
     (r"dial tcp|no such host|refused|timeout|deadline|x509|\bEOF\b|reset by|http:|\b50[0-9]\b", _NO_ANSWER),
     (
@@ -58,7 +58,7 @@ _BY_MESSAGE = (
 )
 _ANY = (
     Failure.IMAGE_NOT_PULLED,
-    "its image cannot be pulled; check the image's name and tag, and that the registry lets you in",
+    "its image cannot be pulled; check the image's name and tag, and your access to the registry",
 )
 _NAMES = re.compile(r'"[^"]*"|\S*/\S*')
 """Names of images and addresses of registries: they may hold any word that answers are known by."""

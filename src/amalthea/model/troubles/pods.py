@@ -38,7 +38,7 @@ _EVICTED = (
     ),
 )
 _DISRUPTED = {
-    "PreemptionByScheduler": "its place was needed for something more important",
+    "PreemptionByScheduler": "something more important needed its place",
     "DeletionByTaintManager": "its node was taken out of service",
     "EvictionByEvictionAPI": "its node is being emptied, for maintenance or because it is not needed",
     "DeletionByPodGC": "its node is gone",
@@ -46,7 +46,7 @@ _DISRUPTED = {
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
 _OTHER_REASONS = (
     (r"Too many pods", "the nodes run as many pods as they can"),
-    (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node is of the kind that the session asks for"),
+    (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node matches the session's node selector or affinity"),
     (r"untolerated taint \{(?!node\.kubernetes\.io/)", "the nodes are reserved for others"),
     (r"untolerated taint \{node\.kubernetes\.io/|were unschedulable", "nodes are out of service at the moment"),
     (r"volume('s)? (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
@@ -61,8 +61,8 @@ def stopped(pod: PodView) -> Trouble | None:
     disrupted = pod.condition("DisruptionTarget")
     if not pod.leaving or disrupted is None or disrupted.status != "True":
         return None
-    cause = _DISRUPTED.get(disrupted.reason, "its node needs what it uses")
-    message = f"The session's pod is being stopped: {cause}. What is on the session's volume is kept."
+    cause = _DISRUPTED.get(disrupted.reason, "its node needs the resources that it uses")
+    message = f"The session's pod is being stopped: {cause}. The files on the session's volume are kept."
     return Trouble(Failure.EVICTED, message, disrupted.message)
 
 
@@ -71,7 +71,7 @@ def _stopped(reason: str, said: str) -> Trouble:
         message = f"The session's pod was stopped ({reason}). If that happens again, ask an administrator."
         return Trouble(Failure.POD_STOPPED, message, said)
     known = (known for pattern, known in _EVICTED if re.search(pattern, said))
-    code, cause = next(known, (Failure.EVICTED, "its node needed what it used"))
+    code, cause = next(known, (Failure.EVICTED, "its node needed the resources that it used"))
     return Trouble(code, f"The session's pod was stopped: {cause}.", said)
 
 
@@ -84,13 +84,14 @@ def lost(pod: PodView) -> Trouble:
     """Return the trouble of a pod whose end nobody reports. It is never removed by force: two writers lose data."""
     if pod.lasting and all(each.state.terminated is not None for each in pod.lasting):
         message = (
-            "The session's containers have ended, but its pod does not go: its volumes are still being released, or a"
+            "The session's containers have ended, but its pod remains: its volumes are still being released, or a"
             " finalizer holds it. If that lasts, an administrator should look at the pod and its node."
         )
         return Trouble(Failure.POD_STOPPED, message, fatal=False)
     message = (
-        "The node of the session does not answer, so that nobody knows whether the session has stopped. Its volume is"
-        " kept from harm; an administrator must bring the node back, or remove it from the cluster."
+        "The node of the session does not answer, so it is not known whether the session has stopped. To protect"
+        " its volume, it is not started elsewhere; an administrator must bring the node back, or remove it from the"
+        " cluster."
     )
     return Trouble(Failure.NODE_LOST, message, fatal=False)
 
@@ -112,9 +113,7 @@ def unscheduled(pod: PodView, events: Iterable[EventView]) -> Trouble | None:
     if scheduled is None:
         return None
     if scaled_up_at(pod, events) is not None:
-        message = (
-            "No node can take the session yet, but the cluster is about to get another one; it takes some minutes."
-        )
+        message = "No node can take the session yet, but the cluster is adding one; that takes some minutes."
         return Trouble(Failure.NODE_COMING, message, scheduled.message, fatal=False)
     message = f"No node can take the session yet{_short_of(scheduled.message)}. It starts as soon as one can."
     return Trouble(Failure.UNSCHEDULABLE, message, scheduled.message, fatal=False)
@@ -130,10 +129,12 @@ def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
         return None
     missing = _MISSING_CLAIM.search(scheduled.message)
     if missing is not None and missing[1] not in ours:
-        message = f'The session waits for the claim "{missing[1]}", which is not there. Make it, or correct its name.'
+        message = (
+            f'The session waits for the claim "{missing[1]}", which does not exist. Create it, or correct its name.'
+        )
         return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
     if "non-existent persistentvolume" in scheduled.message.lower():
-        message = "A volume of the session does not exist any more. An administrator must bring it back, or its data."
+        message = "A volume of the session does not exist any more. An administrator must restore it, or its data."
         return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
     return None
 
@@ -147,12 +148,12 @@ def unscheduled_too_long(pod: PodView, known: Trouble | None) -> Trouble:
         return replace(known, fatal=True)
     if (waits := pod.without_volume) is not None:
         message = (
-            "A volume of the session has not been made for too long. Check its class and its size, and ask an"
-            " administrator if they are as they should be."
+            "The cluster has not created a volume of the session for too long. Check its class and its size; if they"
+            " are right, ask an administrator."
         )
         return Trouble(Failure.VOLUME_PENDING, message, waits.message)
     said = pod.unschedulable.message if pod.unschedulable is not None else ""
-    message = f"No node could take the session for too long{_short_of(said)}. Ask for less, or try again later."
+    message = f"No node has taken the session for too long{_short_of(said)}. Ask for less, or try again later."
     return Trouble(Failure.UNSCHEDULABLE, message, said)
 
 
