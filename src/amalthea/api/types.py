@@ -29,7 +29,7 @@ class SecretRef(ApiStruct, frozen=True, kw_only=True):
     """A secret in the session's namespace."""
 
     name: Annotated[str, doc(SECRET_NAME)]
-    key: Annotated[str, doc("Key in the secret that is used, where one key is enough.")] | None = None
+    key: Annotated[str, doc("Key in the secret, where one key is used.")] | None = None
     adopt: Annotated[bool, doc(ADOPT)] | None = None
 
 
@@ -51,7 +51,7 @@ class Storage(ApiStruct, frozen=True, kw_only=True):
         Quantity,
         doc("Size of the volume, such as 10Gi. It can grow where the StorageClass allows it, and never shrinks."),
     ] = "1Gi"
-    mount_path: Annotated[str, doc("Where the session container sees the volume.")] = "/workspace"
+    mount_path: Annotated[str, doc("Path at which the session container mounts the volume.")] = "/workspace"
 
 
 class ReadinessProbe(ApiStruct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class ReadinessProbe(ApiStruct, frozen=True, kw_only=True):
 
     type: Annotated[
         Literal["none", "tcp", "http"],
-        doc("`tcp` opens the port, `http` asks for urlPath on it, `none` takes a started container for ready."),
+        doc("`tcp` opens the port, `http` requests urlPath on it, `none` treats a started container as ready."),
     ] = "tcp"
 
 
@@ -68,12 +68,13 @@ class SessionContainer(ApiStruct, frozen=True, kw_only=True):
 
     image: Annotated[str, doc("Image of the session. The operator may be set up to pull it from a mirror.")]
     image_pull_policy: Annotated[
-        Literal["Always", "Never", "IfNotPresent"], doc("When the node pulls the image anew.")
+        Literal["Always", "Never", "IfNotPresent"], doc("When the node pulls the image again.")
     ] = "Always"
     command: Annotated[list[str], doc("Replaces the entry point of the image.")] | None = None
     args: Annotated[list[str], doc("Replaces the arguments of the image.")] | None = None
     env: (
-        Annotated[list[Manifest], embedded("env", "Environment variables. The last of two equal names wins.")] | None
+        Annotated[list[Manifest], embedded("env", "Environment variables. The last of two with the same name wins.")]
+        | None
     ) = None
     working_dir: Annotated[str, doc("Directory that the session starts in; the image's if absent.")] | None = None
     port: Annotated[
@@ -92,10 +93,8 @@ class SessionContainer(ApiStruct, frozen=True, kw_only=True):
     run_as_group: Annotated[
         int, Meta(ge=0), doc("Numeric group of the session and of the files on its volume.", format="int64")
     ] = 1000
-    resources: (
-        Annotated[Manifest, embedded("resources", "CPU, memory and devices that the session asks for.")] | None
-    ) = None
-    storage: Annotated[Storage, doc("The volume on which the user's files outlive a pause.")] = Storage()
+    resources: Annotated[Manifest, embedded("resources", "CPU, memory and devices: requests and limits.")] | None = None
+    storage: Annotated[Storage, doc("The volume on which the user's files survive a pause.")] = Storage()
     shm_size: Annotated[Quantity, doc("Size of /dev/shm, such as 1Gi; the node's default if absent.")] | None = None
     extra_volume_mounts: (
         Annotated[list[Manifest], embedded("extraVolumeMounts", "Mounts of extraVolumes in the session container.")]
@@ -132,14 +131,15 @@ class Ingress(ApiStruct, frozen=True, kw_only=True):
 class Authentication(ApiStruct, frozen=True, kw_only=True):
     """Who may open the session."""
 
-    enabled: Annotated[bool, doc("Whether requests are checked.")] = True
+    enabled: Annotated[bool, doc("Whether users must authenticate.")] = True
     type: Annotated[
         Literal["token", "oauth2proxy", "oidc"],
-        doc("`token`: one shared token; `oauth2proxy`: a given configuration; `oidc`: a provider and e-mails."),
+        doc("`token`: one shared token; `oauth2proxy`: its whole configuration; `oidc`: a provider and e-mails."),
     ]
     secret_ref: Annotated[SecretRef, doc("The configuration. `key` is needed for token and oauth2proxy.")]
     extra_volume_mounts: (
-        Annotated[list[Manifest], embedded("extraVolumeMounts", "Mounts of extraVolumes in the checking proxy.")] | None
+        Annotated[list[Manifest], embedded("extraVolumeMounts", "Mounts of extraVolumes in the authenticating proxy.")]
+        | None
     ) = None
 
 
@@ -160,8 +160,8 @@ class CodeRepository(ApiStruct, frozen=True, kw_only=True):
             SecretKeyRef,
             doc(
                 "Credentials for cloning, a YAML file: username and password, or for SSH privateKey, with its password "
-                "if it has one. With SSH knownHosts may name the server's keys (else the server is trusted as it shows "
-                "itself); caCertificates (PEM) are believed besides the system's, here and by git in the session."
+                "if it has one. For SSH, knownHosts may list the server's keys (else any key is accepted). "
+                "caCertificates (PEM) are trusted besides the system's, here and by git in the session."
             ),
         ]
         | None
@@ -169,7 +169,7 @@ class CodeRepository(ApiStruct, frozen=True, kw_only=True):
     config_secret_ref: (
         Annotated[
             SecretKeyRef,
-            doc("Git configuration for the running session: a file as .git/config, added to that of the clone."),
+            doc("Git configuration for the running session: a file like .git/config, added to the clone's."),
         ]
         | None
     ) = None
@@ -181,16 +181,16 @@ class DataSource(ApiStruct, frozen=True, kw_only=True):
     type: Annotated[Literal["rclone"], doc("Kind of the source.")] = "rclone"
     mount_path: Annotated[
         str,
-        doc("Where the session sees the data; relative to its working directory.", example="data/storages"),
+        doc("Where the data is mounted; relative to the session's working directory.", example="data/storages"),
     ] = "data"
     access_mode: Annotated[
         str, doc("ReadOnlyMany mounts it read-only; ReadWriteOnce and ReadWriteMany let the session write.")
     ] = "ReadOnlyMany"
-    secret_ref: Annotated[SecretRef, doc("The rclone configuration of the source. Needed.")] | None = None
+    secret_ref: Annotated[SecretRef, doc("The rclone configuration of the source. Required.")] | None = None
 
 
 class Culling(ApiStruct, frozen=True, kw_only=True):
-    """When the session is paused or deleted by itself. An absent or zero duration never does."""
+    """When the session is paused or deleted automatically. An absent or zero one sets no limit."""
 
     max_age: Annotated[Duration, doc("Pause it this long after it was started or resumed, such as 24h.")] | None = None
     max_idle_duration: Annotated[Duration, doc("Pause it after being idle for this long.")] | None = None
@@ -212,7 +212,7 @@ class Culling(ApiStruct, frozen=True, kw_only=True):
 class TemplateMetadata(ApiStruct, frozen=True, kw_only=True):
     """Labels and annotations."""
 
-    labels: Annotated[dict[str, str], doc("Labels of each object and of the pod. The operator's own win.")] | None = (
+    labels: Annotated[dict[str, str], doc("Labels of all objects and of the pod. The operator's own win.")] | None = (
         None
     )
     annotations: Annotated[dict[str, str], doc("Annotations of each object and of the pod.")] | None = None
@@ -221,9 +221,7 @@ class TemplateMetadata(ApiStruct, frozen=True, kw_only=True):
 class Template(ApiStruct, frozen=True, kw_only=True):
     """What the children of the session have in common."""
 
-    metadata: Annotated[TemplateMetadata, doc("Labels and annotations of all that is made for the session.")] | None = (
-        None
-    )
+    metadata: Annotated[TemplateMetadata, doc("Labels and annotations of all objects of the session.")] | None = None
 
 
 class Spec(ApiStruct, frozen=True, kw_only=True):
@@ -247,7 +245,7 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
     ] = "Interactive"
     reconcile_strategy: Annotated[
         Literal["never", "always", "whenFailedOrHibernated"],
-        doc("When a change of this spec reaches what was made: `never`, `always`, or only while failed or paused."),
+        doc("When a change of this spec is applied: `never`, `always`, or only while failed or paused."),
     ] = "always"
     ingress: Annotated[Ingress, doc("How the session is reached; no Ingress is made if absent.")] | None = None
     authentication: Annotated[Authentication, doc("Who may open the session; anybody if absent.")] | None = None
@@ -261,10 +259,10 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    data_sources: Annotated[list[DataSource], doc("Remote data that the session sees as folders.")] | None = None
+    data_sources: Annotated[list[DataSource], doc("Remote data that the session mounts as folders.")] | None = None
     culling: (
         Annotated[
-            Culling, doc("When the session is paused or deleted by itself. An absent or zero duration never does.")
+            Culling, doc("When the session is paused or deleted automatically. An absent or zero one sets no limit.")
         ]
         | None
     ) = None
@@ -281,8 +279,8 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
     ) = None
     service_account_name: Annotated[str, doc("Service account of the pod; its token is not mounted.")] | None = None
     priority_class_name: Annotated[str, doc("PriorityClass of the pod.")] | None = None
-    tolerations: Annotated[list[Manifest], embedded("tolerations", "Taints of nodes that the pod bears.")] | None = None
-    affinity: Annotated[Manifest, embedded("affinity", "Which nodes the pod prefers or needs.")] | None = None
+    tolerations: Annotated[list[Manifest], embedded("tolerations", "Tolerations of the pod.")] | None = None
+    affinity: Annotated[Manifest, embedded("affinity", "Nodes that the pod prefers or requires.")] | None = None
     node_selector: (
         Annotated[
             dict[str, str],
@@ -290,7 +288,7 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    template: Annotated[Template, doc("Labels and annotations of all that is made for the session.")] | None = None
+    template: Annotated[Template, doc("Labels and annotations of all objects of the session.")] | None = None
 
 
 State = Literal["Running", "Failed", "Hibernated", "NotReady", "RunningDegraded", "Succeeded"]
@@ -299,14 +297,14 @@ State = Literal["Running", "Failed", "Hibernated", "NotReady", "RunningDegraded"
 class ContainerCounts(ApiStruct, frozen=True, kw_only=True):
     """How many containers of the pod are ready."""
 
-    ready: Annotated[int, understood("Containers that are ready, or ended with success.")] = 0
+    ready: Annotated[int, understood("Containers that are ready, or completed successfully.")] = 0
     total: Annotated[int, understood("Containers of the pod.")] = 0
 
 
 class Condition(ApiStruct, frozen=True, kw_only=True):
     """One aspect of the session's condition."""
 
-    type: Annotated[str, doc("Which aspect, such as Ready or RoutingReady.")]
+    type: Annotated[str, doc("Type of the condition, such as Ready or RoutingReady.")]
     status: Annotated[str, doc("True, False or Unknown.")]
     reason: Annotated[str, doc("Why, as one stable word for programs.")] | None = None
     message: Annotated[str, doc("Why, as a sentence for people.")] | None = None
@@ -319,19 +317,21 @@ class Status(ApiStruct, frozen=True, kw_only=True):
     state: Annotated[
         State,
         doc(
-            "`NotReady` starts or stops; `RunningDegraded` works, but a container beside it does not;"
-            " `Succeeded` is a job that ended well."
+            "`NotReady` is starting or stopping; `RunningDegraded` works, but a container beside it does not;"
+            " `Succeeded` is a job that completed."
         ),
     ] = "NotReady"
-    url: Annotated[str, doc("Where the session is opened; the word None if it has no Ingress.")] | None = None
+    url: Annotated[str, doc("URL of the session; the word None if it has no Ingress.")] | None = None
     run_id: Annotated[str, doc("ULID of the current run: new at each start and resume.")] | None = None
     error: Annotated[str, doc("What is wrong, and what to do about it.")] | None = None
-    conditions: Annotated[list[Condition], doc("The aspects of the session's condition.")] | None = None
+    conditions: Annotated[list[Condition], doc("Conditions of the session.")] | None = None
     container_counts: Annotated[ContainerCounts, doc("Readiness of the containers.")] | None = None
     init_container_counts: Annotated[ContainerCounts, doc("Progress of the init containers.")] | None = None
     idle: Annotated[bool, doc("Whether nobody seems to work in it.")] = False
-    idle_since: Annotated[Timestamp, doc("Since when it is idle; for a job, when it ended.")] | None = None
-    failing_since: Annotated[Timestamp, doc("Since when it is failed.")] | None = None
-    failed_scheduling_since: Annotated[Timestamp, doc("Since when no node has room for it.")] | None = None
-    hibernated_since: Annotated[Timestamp, doc("Since when it is paused.")] | None = None
-    will_hibernate_at: Annotated[Timestamp, doc("When it will be paused by itself, as things stand.")] | None = None
+    idle_since: Annotated[Timestamp, doc("Since when it has been idle; for a job, when it ended.")] | None = None
+    failing_since: Annotated[Timestamp, doc("Since when it has been failed.")] | None = None
+    failed_scheduling_since: Annotated[Timestamp, doc("Since when no node has had room for it.")] | None = None
+    hibernated_since: Annotated[Timestamp, doc("Since when it has been paused.")] | None = None
+    will_hibernate_at: Annotated[Timestamp, doc("When it will be paused automatically, if nothing changes.")] | None = (
+        None
+    )
