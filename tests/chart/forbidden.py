@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "the operator's account": ({"serviceAccountName": ACCOUNT}, f"{ACCOUNT} is not allowed in sessions"),
     "somebody else's host": (
         {"ingress": {"host": "bank.example.com"}},
-        'spec.ingress.host: "bank.example.com" is not allowed for sessions. Use a host that is, or ask an adm',
+        'spec.ingress.host: "bank.example.com" is not allowed for sessions. Use an allowed host, or ask an adm',
     ),
     "a host that only ends in the same letters": ({"ingress": {"host": "notexample.org"}}, "notexample.org"),
     "the domain of listed hosts itself": ({"ingress": {"host": "example.org"}}, '"example.org" is not'),

@@ -167,7 +167,7 @@ def test_a_cluster_that_does_not_know_such_policies_is_named() -> None:
 
 
 def test_the_operators_own_account_cannot_be_listed() -> None:
-    with pytest.raises(HelmError, match="holds the operator's own service account"):
+    with pytest.raises(HelmError, match="contains the operator's own service account"):
         render({"admissionPolicy": {"enabled": True, "serviceAccounts": [ACCOUNT]}})
 
 

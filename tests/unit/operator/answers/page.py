@@ -35,7 +35,7 @@ def write(request: str, told: Told) -> None:
     text = PAGE.read_text().split("\n## ")
     text[1] = _requests(text[1], row(request, told))
     if request == SPELLED_OUT:
-        head = ["What is told of an Ingress that is not made", "", "| answer | what is told |", "| --- | --- |"]
+        head = ["Messages about an Ingress that cannot be created", "", "| answer | message |", "| --- | --- |"]
         text[2] = "\n".join([*head, *sentences(told), ""])
     PAGE.write_text("\n## ".join(text))
 
@@ -43,5 +43,5 @@ def write(request: str, told: Told) -> None:
 def _requests(former: str, new: str) -> str:
     known = {line.split("|")[1].strip(): line for line in former.splitlines() if line.startswith("|")}
     known[new.split("|")[1].strip()] = new
-    head = ["What is told", "", f"| | {' | '.join(ANSWERS)} |", f"| --- |{' --- |' * len(ANSWERS)}"]
+    head = ["States and reasons", "", f"| | {' | '.join(ANSWERS)} |", f"| --- |{' --- |' * len(ANSWERS)}"]
     return "\n".join([*head, *(known[each.name] for each in ROWS if each.name in known), ""])
