@@ -43,7 +43,7 @@ lab-up: setup ## Start the one-node Kubernetes of demo and e2e tests
 	$(BIN)/python -m lab up
 
 .PHONY: lab-down
-lab-down: setup ## Stop it, and leave nothing of it behind
+lab-down: setup ## Stop it, and remove everything that it made
 	$(BIN)/python -m lab down
 
 .PHONY: images
@@ -58,10 +58,10 @@ test: lint types layers test-unit test-install test-images test-sidecars test-ap
 test: override CONTEXT :=
 
 .PHONY: tests
-tests: test ## The same
+tests: test ## The same as test
 
 .PHONY: lint
-lint: setup ## Check style and format with ruff, what shells run with shellcheck, and the workflows
+lint: setup ## Check style and format with ruff, shell scripts with shellcheck, and the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/shellcheck $$(git ls-files '*.sh')
@@ -69,7 +69,7 @@ lint: setup ## Check style and format with ruff, what shells run with shellcheck
 	$(BIN)/zizmor --offline --quiet .github/workflows
 
 .PHONY: lint-fix
-lint-fix: format ## Put every file into the project's format, under the Go operator's name for it
+lint-fix: format ## Format every file; the Go operator's name for `format`
 
 .PHONY: types
 types: setup ## Check types with mypy, strictly, tests too
@@ -119,15 +119,15 @@ test-devcontainer: setup ## Build and start the development container with the r
 	$(BIN)/pytest tests/docker/test_devcontainer.py
 
 .PHONY: test-lab
-test-lab: setup ## Check that the lab comes up after any crash, and goes without a trace
+test-lab: setup ## Check that the lab comes up after any crash, and leaves no trace
 	$(BIN)/pytest tests/lab
 
 .PHONY: test-e2e
-test-e2e: setup ## Run the tests on real pods, with a real browser; CONTEXT=name runs those there that any cluster can run
+test-e2e: setup ## Run the tests on real pods, with a real browser; CONTEXT=name runs those that any cluster can run on that one
 	$(if $(CONTEXT),IMG="$(if $(filter file,$(origin IMG)),,$(IMG))" SIDECARS_IMG="$(SIDECARS_IMG)") $(BIN)/pytest tests/$(if $(CONTEXT),acceptance,e2e)
 
 .PHONY: test-bench
-test-bench: setup ## Check that a hundred sessions cost what was promised, end in time, and outlive a little chaos
+test-bench: setup ## Check that a hundred sessions stay within their promised cost, end in time, and survive a little chaos
 	$(BIN)/python -m bench --sessions 100 --check
 	$(BIN)/python -m bench.failover --sessions 40 --window 6
 	$(BIN)/python -m bench.chaos --sessions 30 --minutes 0.5 --outage 5 --cut-every 8 --cut 6
@@ -138,12 +138,12 @@ bench: setup ## Measure requests, CPU, memory, latency and deadlines with many s
 SESSIONS ?= 200
 
 .PHONY: chaos
-chaos: setup ## Break the operators (REPLICAS=3) and all that they need for 3 minutes: no session may be harmed
+chaos: setup ## Break the operators (REPLICAS=3) and everything that they need for 3 minutes: no session may be harmed
 	$(BIN)/python -m bench.chaos --replicas $(REPLICAS)
 REPLICAS ?= 3
 
 .PHONY: failover
-failover: setup ## Measure how long a thousand sessions have no operator when the leader ends
+failover: setup ## Measure how long a thousand sessions are without an operator when the leader stops
 	$(BIN)/python -m bench.failover
 
 .PHONY: bench-start
@@ -167,7 +167,7 @@ siege: setup ## Besiege the door of a session with 1,000 hostile connections, in
 	SIEGE_SECONDS=600 $(BIN)/pytest -s tests/sidecars/authproxy/test_siege.py
 
 .PHONY: fuzz
-fuzz: setup ## Feed the operator odd sessions, the proxies, the cloner and the remote controller spoilt messages, for a few minutes
+fuzz: setup ## Feed the operator odd sessions, the proxies, the cloner and the remote controller malformed messages, for a few minutes
 	FUZZ_EXAMPLES=100000 $(BIN)/pytest --timeout=1200 tests/unit/sidecars/*/test_fuzz.py tests/unit/remote/test_fuzz.py
 	FUZZ_EXAMPLES=5000 $(BIN)/pytest --timeout=1800 tests/unit/operator/test_any_world.py
 
@@ -178,12 +178,12 @@ release-check: setup ## Before a release: check image versions against their flo
 
 ##@ Upkeep
 .PHONY: format
-format: setup ## Put every file into the project's format
+format: setup ## Format every file
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: crd
-crd: setup ## Write the CRD anew from the types, for kustomize and for the chart
+crd: setup ## Generate the CRD from the types, for kustomize and for the chart
 	$(BIN)/python -m amalthea.api.crd > config/crd/bases/amalthea.dev_amaltheasessions.yaml
 	cp config/crd/bases/amalthea.dev_amaltheasessions.yaml charts/amalthea-sessions/files/amaltheasessions.yaml
 
@@ -197,7 +197,7 @@ setup-test-e2e: lab-up
 cleanup-test-e2e: lab-down
 
 .PHONY: golden
-golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
+golden: setup ## Regenerate the golden files and the chart's table; read the difference before you commit it
 	$(BIN)/pytest tests/unit/build --update-golden
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
 	$(MAKE) --no-print-directory golden-chart
@@ -208,12 +208,12 @@ golden-chart: setup
 	$(BIN)/python -m tests.chart.readme
 
 .PHONY: architecture
-architecture: setup ## Write the list of modules in ARCHITECTURE.md anew
+architecture: setup ## Regenerate the list of modules in ARCHITECTURE.md
 	$(BIN)/python -m tests.support.architecture
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 .PHONY: requirements
-requirements: setup ## Pin all requirements anew, with hashes
+requirements: setup ## Pin all requirements again, with hashes
 	$(COMPILE) --python-version 3.11 --extra sentry --extra tls --output-file requirements/operator.txt pyproject.toml
 	$(COMPILE) --python-version 3.11 --extra sentry --extra tls --group dev --output-file requirements/dev.txt pyproject.toml
 	$(COMPILE) --python-version 3.13 --output-file requirements/jupyterlab.txt requirements/jupyterlab.in

@@ -25,7 +25,7 @@ deploy: setup ## Deploy the operator (IMG=registry/name:tag, SIDECARS_IMG=…, O
 	@$(BIN)/python -m tools.cluster deploy "$(IMG)" --sidecars="$(SIDECARS_IMG)" --folder="$(OVERLAY)" --wait="$(WAIT)"
 
 .PHONY: undeploy
-undeploy: setup ## Take the operator away; the CRD and all sessions stay
+undeploy: setup ## Remove the operator; the CRD and all sessions stay
 	@$(BIN)/python -m tools.cluster undeploy --ignore-not-found=$(ignore-not-found) --folder="$(OVERLAY)"
 
 .PHONY: build-installer

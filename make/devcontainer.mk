@@ -13,9 +13,9 @@ devcontainer_up: ## Start the development container of .devcontainer/, building 
 	$(DEVCONTAINER) up --workspace-folder . $(DEVCONTAINER_OPTIONS)
 
 .PHONY: devcontainer_rebuild
-devcontainer_rebuild: ## Make it anew
+devcontainer_rebuild: ## Rebuild and restart the development container
 	$(DEVCONTAINER) up --workspace-folder . --remove-existing-container --build-no-cache $(DEVCONTAINER_OPTIONS)
 
 .PHONY: devcontainer_exec
-devcontainer_exec: ## Run a command in it (IN_DEVCONTAINER="make test-unit"); a shell if none is given
+devcontainer_exec: ## Run a command in the development container (IN_DEVCONTAINER="make test-unit"); a shell if none is given
 	$(DEVCONTAINER) exec --workspace-folder . $(DEVCONTAINER_OPTIONS) $(IN_DEVCONTAINER)

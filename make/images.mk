@@ -1,4 +1,4 @@
-##@ Images of one's own
+##@ Your own images
 CONTAINER_TOOL ?= docker
 CLONER_IMG ?= docker.io/amalthea/cloner:dev
 # A Debian 13 to stand on, where the public one cannot be pulled.
@@ -36,7 +36,7 @@ sbom: setup ## Write dist/sbom.cdx.json: what the image IMG holds, from Debian a
 	@echo "$(DIST)/sbom.cdx.json"
 
 .PHONY: docker-buildx
-docker-buildx: ## Build the operator's image for several kinds of processors, with SBOM, and push it (IMG=…, PLATFORMS=…)
+docker-buildx: ## Build the operator's image for several CPU architectures, with SBOM, and push it (IMG=…, PLATFORMS=…)
 	$(BAKE) operator
 
 .PHONY: docker-buildx-all

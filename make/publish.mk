@@ -13,5 +13,5 @@ build: setup ## Write wheel and sdist of the Python package to dist/
 	@ls $(DIST)/amalthea-*
 
 .PHONY: release
-release: setup ## Set VERSION=1.2.3 everywhere, and give what is unreleased in CHANGELOG.md that version
+release: setup ## Set VERSION=1.2.3 everywhere, and give the unreleased changes in CHANGELOG.md that version
 	@$(BIN)/python -m tools.release "$(VERSION)"
