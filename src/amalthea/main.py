@@ -234,7 +234,7 @@ def _report_errors(arguments: argparse.Namespace) -> "instance.Trace | None":
     Its package is an extra, and imported only then.
 
     Raises:
-        SettingsError: the package is not there, or the DSN is none.
+        SettingsError: the package is missing, or the DSN is not a DSN.
     """
     if not arguments.sentry_dsn:
         return None

@@ -1,6 +1,6 @@
 """Durations as Go writes them (`2h45m`, `1.5h`, `300ms`, a bare `0`), as the fields of `culling` hold them.
 
-The API server lets through more than Go reads (`2 days`), so a stored text may still be none.
+The API server lets through more than Go reads (`2 days`), so a stored text may still not be a duration.
 """
 
 import re
@@ -29,7 +29,7 @@ def parse(text: str) -> timedelta:
     """Return the duration; what is finer than a microsecond is rounded away from zero.
 
     Raises:
-        ValueError: it is no Go duration, or longer than one can be; the message says how to write it.
+        ValueError: it is not a Go duration, or longer than one can be; the message says how to write it.
     """
     match = _TEXT.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None
     if match is None:

@@ -1,6 +1,6 @@
 """Kubernetes quantities (`500m`, `1Gi`, `2e3`, the number 2) as exact decimals, read as Kubernetes reads them.
 
-The CRD's pattern lets through a little more than Kubernetes reads (`1e1.5`), so a stored quantity may still be none.
+The CRD's pattern lets through a little more than Kubernetes reads (`1e1.5`), so a stored quantity may still be invalid.
 """
 
 import math
@@ -31,7 +31,7 @@ def parse(quantity: Quantity) -> Decimal:
     """Return the quantity in its base unit: cores, bytes or a count.
 
     Raises:
-        ValueError: it is no quantity; the message says how to write one.
+        ValueError: it is not a quantity; the message says how to write one.
     """
     text = str(quantity)
     match = _TEXT.fullmatch(text) if len(text) <= _MAX_CHARACTERS else None

@@ -113,7 +113,7 @@ def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
 def _cookie_path(subject: Subject) -> Manifest:
     """Return what tells the proxy below which path a browser keeps the key of somebody who enters it by hand.
 
-    Through the internal secret, so that another path of the Ingress is no other pod template: it restarts nobody.
+    Through the internal secret, so another path of the Ingress does not change the pod template: it restarts nobody.
     """
     reference = {"name": names.internal_secret(subject.name), "key": names.SECRET_KEY_COOKIE_PATH, "optional": True}
     return {"name": "AUTHPROXY_COOKIE_PATH", "valueFrom": {"secretKeyRef": reference}}

@@ -1,6 +1,6 @@
 """The mirrors that images are pulled from.
 
-Pure text: nothing is asked of a registry. A text that is no reference passes unchanged; the kubelet says what is wrong.
+Pure text: no registry is asked. A text that is not a reference passes unchanged; the kubelet says what is wrong.
 """
 
 from amalthea.api.references import parse

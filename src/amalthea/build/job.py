@@ -12,7 +12,7 @@ from amalthea.build.subject import Subject
 
 
 def job(subject: Subject) -> Manifest:
-    """Return the Job. Raises ValueError if maxAge is no duration: validated specs have none such."""
+    """Return the Job. Raises ValueError if maxAge is not a duration, which validated specs do not have."""
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

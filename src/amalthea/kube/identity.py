@@ -64,7 +64,7 @@ def _refuse_unknown(user: Entry[User]) -> None:
 def _plugin(user: Entry[User], said: Exec, cluster: Entry[Cluster]) -> Plugin:
     where = f"{user.where}: exec"
     if said.api_version not in API_VERSIONS:
-        raise ConfigError(f"{where}.apiVersion: {said.api_version!r} is none of {', '.join(API_VERSIONS)}")
+        raise ConfigError(f"{where}.apiVersion: {said.api_version!r} is not one of {', '.join(API_VERSIONS)}")
     if said.interactive_mode == "Always":
         raise ConfigError(f"{where}.interactiveMode: Always: nobody is here to answer")
     # A command with a slash is meant relative to its file, as kubectl does; one without is looked up in PATH.

@@ -9,7 +9,7 @@ from pathlib import Path
 def context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSLContext:
     """Return a client context that trusts ``authorities`` (PEM); None: those of this machine.
 
-    Raise ssl.SSLError if they are no certificates.
+    Raise ssl.SSLError if they are not certificates.
     """
     made = ssl.create_default_context(cadata=authorities.decode("ascii", "replace") if authorities else None)
     # Python 3.13 demands extensions that the authorities of many running clusters do not have.

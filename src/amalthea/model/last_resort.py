@@ -42,7 +42,7 @@ def pause(known: Known) -> Deadline | None:
     """Return when a session is paused for its age; None for never.
 
     It counts from the run's id in the status, or from a pod's creation if that is later: a resume may be untold. There
-    is no pause by which files would be gone for good.
+    is not a pause by which files would be lost.
     """
     session, pods = known.session, known.pods
     if decoding.wants_hibernation(session) or not pods or not all(map(_of_statefulset, pods)):

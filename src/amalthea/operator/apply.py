@@ -214,7 +214,7 @@ class Applier:
             gone = True
         except Forbidden as error:
             if error.quota_exceeded:
-                raise  # that is no missing right
+                raise  # that is not a missing right
             if write.otherwise is None and kind == CLAIM:
                 return kept(name, error)
             if write.otherwise is None:

@@ -65,7 +65,7 @@ class Audit:
             kind, continue_ = left.popleft()
             try:
                 page = await self._page(kind, continue_)
-            except Exception as error:  # noqa: BLE001 what fails here is no reason to do less elsewhere
+            except Exception as error:  # noqa: BLE001 a failure here is not a reason to do less elsewhere
                 left.append((kind, "" if isinstance(error, Expired) else continue_))
                 failures += 1
                 await self._wait(kind, error, failures)

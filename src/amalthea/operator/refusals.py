@@ -138,7 +138,7 @@ class Refusals:
     def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
         """Remember a write that failed in a way that may pass by itself."""
         refusal = self._keep(namespace, write, finding)
-        if isinstance(error, Refused):  # nobody was asked, so this is no attempt; the queue says when the next one is
+        if isinstance(error, Refused):  # not an attempt, since nobody was asked; the queue says when the next is
             refusal = replace(refusal, until=self._clock.now(), attempts=refusal.attempts - 1)
         asked = timedelta(seconds=min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED))
         refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))

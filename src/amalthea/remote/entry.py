@@ -13,7 +13,7 @@ def tunnel(env: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that say so; none where RENKU_BASE_URL is not set.
 
     Raises:
-        Refused: it is no address.
+        Refused: it is not an address.
     """
     if not (base := env.get("RENKU_BASE_URL")):
         return {}

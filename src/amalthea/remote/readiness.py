@@ -26,7 +26,7 @@ async def is_ready(settings: Settings, session: aiohttp.ClientSession) -> bool:
 
 
 def address(settings: Settings) -> URL:
-    """Return where the front end is: the path as it is, or percent-encoded where it is not yet."""
+    """Return where the front end is: the path as it is, or percent-encoded where it is nott yet."""
     path = quote(settings.url_path if settings.url_path.startswith("/") else f"/{settings.url_path}", safe=_SAFE)
     return URL(f"http://127.0.0.1:{settings.session_port}{path}", encoded=True)
 

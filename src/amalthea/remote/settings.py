@@ -138,7 +138,7 @@ def boolean(name: str, text: str) -> bool:
     """Read a truth value as Go does.
 
     Raises:
-        SettingsError: it is none; `name` is the variable.
+        SettingsError: it is not one; `name` is the variable.
     """
     if text in _TRUE:
         return True

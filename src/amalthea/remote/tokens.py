@@ -73,7 +73,7 @@ def received(value: str, expires_in: float | None, now: float, giver: str) -> To
     """Return a token as it was given: it ends when it says so itself, else after so many seconds, else nobody knows.
 
     Raises:
-        Unavailable: it is none; `giver` is who sent it.
+        Unavailable: it is not a token; `giver` is who sent it.
     """
     if not lifetimes.is_plain(value):
         raise exchange.unreadable(giver)

@@ -28,7 +28,7 @@ def set_up(dsn: str, *, environment: str, release: str, traces_sample_rate: floa
     """Report what is logged as an error, and what is not caught.
 
     Raises:
-        ValueError: the DSN is none.
+        ValueError: the DSN is not a DSN.
     """
     sentry_sdk.init(
         dsn=dsn,

@@ -37,7 +37,7 @@ def variables(env: Mapping[str, str], repositories: Sequence[Repository]) -> dic
     """Return the job's variables; where two sources name the same one, the later counts.
 
     Raises:
-        Refused: RENKU_BASE_URL is no address.
+        Refused: RENKU_BASE_URL is not an address.
     """
     found = {name.removeprefix(_USERS): value for name, value in env.items() if name.startswith(_USERS)}
     for prefix in _PASSED:

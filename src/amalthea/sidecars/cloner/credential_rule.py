@@ -69,7 +69,7 @@ def siblings(addresses: Iterable[str], address: str) -> tuple[str, ...]:
     """Return the paths of those `addresses` that are on the same server as `address`."""
     own, found = urlsplit(address), []
     for each in addresses:
-        with contextlib.suppress(ValueError):  # it is no address; whoever clones it will say so
+        with contextlib.suppress(ValueError):  # it is not an address; the clone will say so
             url = urlsplit(each)
             if (url.scheme, url.netloc) == (own.scheme, own.netloc):
                 found.append(unquote(url.path))

@@ -87,7 +87,7 @@ def _split(text: str, name: str) -> SplitResult:
     try:
         url = urlsplit(text)
         usable = url.scheme in _SCHEMES and bool(url.hostname) and " " not in text
-        url.port  # noqa: B018  (a port that is none raises here)
+        url.port  # noqa: B018  (an invalid port raises here)
     except ValueError:
         usable = False
     if not usable or (url.hostname or "").startswith("-"):
