@@ -12,11 +12,11 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Condition, ContainerCounts, Spec, State, Status
-from amalthea.build import applied
-from amalthea.build.children import children
-from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.secret import Material
-from amalthea.build.subject import Subject
+from amalthea.children import applied
+from amalthea.children.children import children
+from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.secret import Material
+from amalthea.children.subject import Subject
 from amalthea.model.report import as_data
 
 RUN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

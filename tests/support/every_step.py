@@ -14,15 +14,15 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import BuildSettings, Settings
-from amalthea.build.changes import compare
-from amalthea.build.children import children
-from amalthea.build.limits import TooLargeError
-from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.secret import Material
-from amalthea.build.subject import Subject
-from amalthea.build.url import NO_URL, session_url
-from amalthea.build.workload import wish
-from amalthea.build.writes import Changes, Create
+from amalthea.children.changes import compare
+from amalthea.children.children import children
+from amalthea.children.limits import TooLargeError
+from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.secret import Material
+from amalthea.children.subject import Subject
+from amalthea.children.url import NO_URL, session_url
+from amalthea.children.workload import wish
+from amalthea.children.writes import Changes, Create
 from amalthea.cli import compose, listing, text
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.cli.text import Paper

@@ -17,7 +17,7 @@ from ulid import ULID
 
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
-from amalthea.build.secret import draw
+from amalthea.children.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Listed, Stale
 from amalthea.engine.queue import Priority, WorkQueue

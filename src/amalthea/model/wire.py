@@ -62,7 +62,7 @@ class PodCounts(Struct, frozen=True, rename="camel"):
 
 
 class Record(Struct, frozen=True):
-    """The record of what we applied, of a workload (`build/applied.py`)."""
+    """The record of what we applied, of a workload (`children/applied.py`)."""
 
     awake: bool = False
 

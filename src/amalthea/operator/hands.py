@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from amalthea.build.secret import Material
+from amalthea.children.secret import Material
 from amalthea.model.plan import Fresh
 from amalthea.operator.announce import Announcer
 from amalthea.operator.apply import Applier

@@ -13,7 +13,7 @@ from ulid import ULID
 
 from amalthea.api import names
 from amalthea.api.settings import Settings
-from amalthea.build.secret import draw
+from amalthea.children.secret import draw
 from amalthea.engine import slots
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Reconcile

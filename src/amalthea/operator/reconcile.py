@@ -13,15 +13,15 @@ from msgspec import structs
 from amalthea.api.reasons import Reason
 from amalthea.api.settings import Settings
 from amalthea.api.types import Status
-from amalthea.build.changes import compare
-from amalthea.build.children import children
-from amalthea.build.limits import TooLargeError
-from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.secret import material_from
-from amalthea.build.subject import Subject
-from amalthea.build.url import NO_URL, session_url
-from amalthea.build.workload import Wish, wish
-from amalthea.build.writes import Changes
+from amalthea.children.changes import compare
+from amalthea.children.children import children
+from amalthea.children.limits import TooLargeError
+from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.secret import material_from
+from amalthea.children.subject import Subject
+from amalthea.children.url import NO_URL, session_url
+from amalthea.children.workload import Wish, wish
+from amalthea.children.writes import Changes
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError

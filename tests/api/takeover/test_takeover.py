@@ -11,10 +11,10 @@ import pytest
 from amalthea.api import names
 from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Spec
-from amalthea.build.children import children
-from amalthea.build.patches import OWNED
-from amalthea.build.secret import Material, material_from
-from amalthea.build.subject import Subject
+from amalthea.children.children import children
+from amalthea.children.patches import OWNED
+from amalthea.children.secret import Material, material_from
+from amalthea.children.subject import Subject
 from tests.api.operator.conftest import Operators
 from tests.api.takeover import left_behind
 from tests.api.takeover.left_behind import BROUGHT_UP_TO_DATE, RELEASES, SIDECARS, Change, Key, Left

@@ -14,7 +14,7 @@ import msgspec
 from ulid import ULID
 
 from amalthea.api.schema import Manifest
-from amalthea.build.url import session_url
+from amalthea.children.url import session_url
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.model.door import Door, Look
 from amalthea.model.findings import Finding

@@ -13,8 +13,8 @@ from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.api.settings import Settings
-from amalthea.build.contested import detail
-from amalthea.build.writes import Create, Delete, Patch, Write
+from amalthea.children.contested import detail
+from amalthea.children.writes import Create, Delete, Patch, Write
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.operator.instance import Operator
