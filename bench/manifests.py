@@ -10,7 +10,6 @@ import msgspec
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Condition, ContainerCounts, Spec, State, Status
 from amalthea.children import applied
 from amalthea.children.children import children
@@ -18,6 +17,7 @@ from amalthea.children.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material
 from amalthea.children.subject import Subject
 from amalthea.model.report import as_data
+from amalthea.settings import BuildSettings
 
 RUN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 TIME = "2026-01-01T00:00:00Z"

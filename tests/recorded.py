@@ -14,10 +14,10 @@ import yaml
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Spec
 from amalthea.children.secret import Material, material_from
 from amalthea.children.subject import Subject
+from amalthea.settings import BuildSettings
 
 NAMES = ("minimal", "token", "oauth", "oidc", "job", "remote", "asleep")
 FRESH = Material(tunnel_secret="a-fresh-tunnel-secret", cookie_secret="a-fresh-cookie-secret")

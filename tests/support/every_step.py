@@ -13,7 +13,6 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings, Settings
 from amalthea.children.changes import compare
 from amalthea.children.children import children
 from amalthea.children.limits import TooLargeError
@@ -35,14 +34,15 @@ from amalthea.model.plan import Course, Fresh, Plan, decide, refused
 from amalthea.model.pods import PodView
 from amalthea.model.report import Context, Report, as_data, report
 from amalthea.model.transitions import transition
-from amalthea.operator import gauges
-from amalthea.operator.audit import Audit
-from amalthea.operator.caches import Caches
-from amalthea.operator.continuity import Continuity
-from amalthea.operator.gather import gather
+from amalthea.operator.drift import Audit
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.continuity import Continuity
+from amalthea.operator.inputs.gather import gather
+from amalthea.operator.inputs.usage_poller import _measured
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.usage import _measured
-from amalthea.telemetry.metrics import exposition
+from amalthea.operator.telemetry import gauges
+from amalthea.operator.telemetry.metrics import exposition
+from amalthea.settings import BuildSettings, Settings
 from amalthea.testing.builders import RUN_ID
 from amalthea.testing.clock import FakeClock
 from tests.support.odd_objects import KEY, UID, WORKLOAD_UID, World

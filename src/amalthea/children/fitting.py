@@ -5,9 +5,9 @@ A namespace may want limits of each container (a quota, a LimitRange), or enforc
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import ContainerSettings
 from amalthea.children.parts import NO_CAPABILITIES
 from amalthea.children.subject import Subject
+from amalthea.settings import ContainerSettings
 
 _RESTRICTED: Manifest = {"allowPrivilegeEscalation": False, "capabilities": NO_CAPABILITIES}
 """What `restricted` wants of each container; what it wants of the pod, containers take from there."""

@@ -4,8 +4,8 @@ Pure text: nothing is asked of a registry. A text that is no reference passes un
 """
 
 from amalthea.api.references import parse
-from amalthea.api.settings import RewriteRule
 from amalthea.children.subject import Subject
+from amalthea.settings import RewriteRule
 
 
 def of_the_session(subject: Subject) -> str:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Spec
+from amalthea.settings import BuildSettings
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import re
 from urllib.parse import quote
 
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Ingress, SessionContainer, Spec
+from amalthea.settings import BuildSettings
 
 NO_URL = "None"
 """What `status.url` says for a session without Ingress: clients know the word."""

@@ -24,7 +24,7 @@ from amalthea.model import decoding
 from amalthea.model.observed import Observed
 from amalthea.model.pods import PodView
 from amalthea.model.views import ChildView, SessionView
-from amalthea.operator.gather import gather
+from amalthea.operator.inputs.gather import gather
 from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 
 T = TypeVar("T")

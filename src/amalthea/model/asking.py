@@ -2,7 +2,7 @@
 
 The door is asked only near the pause that hangs on its word: before people are told that the session is about to be
 paused, and again at the very end. So nobody who works is warned, and work at the last moment counts. A controller is
-asked once a minute at most, as long as it runs. `operator/doorman.py` does the asking.
+asked once a minute at most, as long as it runs. `operator/inputs/door_poller.py` does the asking.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -11,7 +11,6 @@ from datetime import datetime
 from msgspec import structs
 
 from amalthea.api.reasons import Reason
-from amalthea.api.settings import Settings
 from amalthea.api.types import Status
 from amalthea.children.changes import compare
 from amalthea.children.children import children
@@ -31,11 +30,12 @@ from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.report import Context, Report, report
 from amalthea.model.signals import threshold
-from amalthea.operator.caches import Caches, same_wish
-from amalthea.operator.gather import gather
-from amalthea.operator.hands import Chance, Hands
-from amalthea.operator.refusals import AGAIN_AFTER, Refusal
-from amalthea.operator.usage import UsagePoller
+from amalthea.operator.actors import Chance, Hands
+from amalthea.operator.inputs.cache import Caches, same_wish
+from amalthea.operator.inputs.gather import gather
+from amalthea.operator.inputs.usage_poller import UsagePoller
+from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal
+from amalthea.settings import Settings
 
 FINALIZER, STATUS, END = "finalizer", "status", "pause or deletion"
 """The writes of a session itself, as they are told of."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amalthea.api.settings import ContainerSettings, RewriteRule
+from amalthea.settings import ContainerSettings, RewriteRule
 from amalthea.testing.builders import RUN_ID, SessionBuilder, session
 from tests import recorded
 

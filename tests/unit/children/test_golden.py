@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings
 from amalthea.children.children import children
 from amalthea.children.secret import Material
+from amalthea.settings import BuildSettings
 from tests.unit.children.cases import CASES, Case
 from tests.unit.children.golden_files import FOLDER
 

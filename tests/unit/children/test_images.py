@@ -4,8 +4,8 @@ import pytest
 
 from amalthea.api import references
 from amalthea.api.references import Reference
-from amalthea.api.settings import RewriteRule
 from amalthea.children import images, remote
+from amalthea.settings import RewriteRule
 from amalthea.testing.builders import session
 
 SHA = "sha256:" + "0123456789abcdef" * 4
