@@ -16,7 +16,7 @@ from amalthea.children.children import children
 from amalthea.children.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material
 from amalthea.children.subject import Subject
-from amalthea.model.report import as_data
+from amalthea.model.status.report import as_data
 from amalthea.settings import BuildSettings
 
 RUN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

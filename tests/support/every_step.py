@@ -25,15 +25,16 @@ from amalthea.children.writes import Changes, Create
 from amalthea.cli import compose, listing, text
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.cli.text import Paper
-from amalthea.model import decoding, door, last_resort
-from amalthea.model.door import Door, NoAnswerError
-from amalthea.model.inquiry import inquire
-from amalthea.model.milestones import milestones
-from amalthea.model.observed import Observed
+from amalthea.model import last_resort
+from amalthea.model.diagnosis.which_events import inquire
 from amalthea.model.plan import Course, Fresh, Plan, decide, refused
-from amalthea.model.pods import PodView
-from amalthea.model.report import Context, Report, as_data, report
-from amalthea.model.transitions import transition
+from amalthea.model.status.milestones import milestones
+from amalthea.model.status.report import Context, Report, as_data, report
+from amalthea.model.status.transitions import transition
+from amalthea.model.views import decoding, door
+from amalthea.model.views.door import Door, NoAnswerError
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import PodView
 from amalthea.operator.drift import Audit
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.continuity import Continuity

@@ -23,9 +23,9 @@ from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
-from amalthea.model.door import NoAnswerError
 from amalthea.model.plan import Fresh
-from amalthea.model.usage import Usage
+from amalthea.model.views.door import NoAnswerError
+from amalthea.model.views.usage import Usage
 from amalthea.operator.actors import Chance, Hands
 from amalthea.operator.drift import Audit
 from amalthea.operator.inputs.cache import Caches

@@ -11,7 +11,7 @@ import msgspec
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.model.views import ChildView
+from amalthea.model.views.objects import ChildView
 
 SCHEME = 2
 """Version of how the hashes are taken. Hashes of another version say nothing: the child counts as rendered anew."""

@@ -10,11 +10,11 @@ from amalthea.children import applied, data_source_claims, patches, volume_chang
 from amalthea.children.ingress import with_challenges
 from amalthea.children.obstacles import files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.children.writes import Changes, Create, Delete, Patch
-from amalthea.model import lifecycle
+from amalthea.model import deadlines
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey, Observed
 from amalthea.model.plan import Course, Plan
-from amalthea.model.views import ChildView, ClaimView
+from amalthea.model.views.objects import ChildView, ClaimView
+from amalthea.model.views.observed import ChildKey, Observed
 
 WORKLOADS = ("StatefulSet", "Job")
 
@@ -25,7 +25,7 @@ def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish:
     `manifests` are all wanted children: none where the plan is to refuse, or to delete.
     """
     if plan.course is Course.DELETE:
-        return workload.pause_only(observed) if lifecycle.stays_until(observed) is not None else Changes()
+        return workload.pause_only(observed) if deadlines.stays_until(observed) is not None else Changes()
     if plan.course is Course.REFUSE:
         return workload.pause_only(observed) + _unwanted(observed, plan, ())
     wanted = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}

@@ -13,10 +13,10 @@ from amalthea.api.schema import Manifest
 from amalthea.children.obstacles import terminating
 from amalthea.children.workload import waits
 from amalthea.children.writes import Changes, Delete
-from amalthea.model.observed import ChildKey, Observed
 from amalthea.model.plan import Course, Plan, TemplateChange
-from amalthea.model.pods import PodView
-from amalthea.model.views import ClaimView
+from amalthea.model.views.objects import ClaimView
+from amalthea.model.views.observed import ChildKey, Observed
+from amalthea.model.views.pods import PodView
 
 _KIND = "PersistentVolumeClaim"
 

@@ -2,7 +2,7 @@
 
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
+from amalthea.model.views.observed import ChildKey
 
 _CLAIM = "PersistentVolumeClaim"
 

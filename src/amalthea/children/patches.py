@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.applied import Applied, encode
-from amalthea.model.views import ChildView
+from amalthea.model.views.objects import ChildView
 
 Operation = dict[str, object]
 

@@ -10,11 +10,11 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.children.workload import waits
 from amalthea.children.writes import Changes, Delete
-from amalthea.model import readiness
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Plan
-from amalthea.model.views import ClaimView
+from amalthea.model.views import readiness
+from amalthea.model.views.objects import ClaimView
+from amalthea.model.views.observed import Observed
 
 _KIND = "PersistentVolumeClaim"
 

@@ -16,9 +16,9 @@ from amalthea.children.applied import Applied
 from amalthea.children.patches import Operation
 from amalthea.children.writes import Changes, Delete, Patch
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Plan, TemplateChange
-from amalthea.model.views import WorkloadView
+from amalthea.model.views.objects import WorkloadView
+from amalthea.model.views.observed import Observed
 
 _WAITS = {
     Reason.SPEC_CHANGED: "Your changes take effect when the session is next started; pause and resume it to have them.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from amalthea.api.schema import Manifest
 from amalthea.children.patches import Operation
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
+from amalthea.model.views.observed import ChildKey
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from amalthea.model import remote_job, validation
-from amalthea.model.observed import Observed
+from amalthea.model import validation
 from amalthea.model.state import judge
+from amalthea.model.views import remote_job
+from amalthea.model.views.observed import Observed
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ from amalthea.engine.ports import Clock, Expired, Unavailable, key_of
 from amalthea.engine.slices import in_slices
 from amalthea.kube.client import Client, Page
 from amalthea.kube.resource import Selection
-from amalthea.model.observed import Observed
 from amalthea.model.plan import problems_of
-from amalthea.model.views import ChildView
+from amalthea.model.views.objects import ChildView
+from amalthea.model.views.observed import Observed
 from amalthea.operator import defects
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.gather import gather

@@ -24,12 +24,13 @@ from amalthea.children.writes import Changes
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
-from amalthea.model import decoding, lifecycle, remote_job
+from amalthea.model import deadlines
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
+from amalthea.model.idle.signals import threshold
 from amalthea.model.plan import Course, Plan, decide, refused
-from amalthea.model.report import Context, Report, report
-from amalthea.model.signals import threshold
+from amalthea.model.status.report import Context, Report, report
+from amalthea.model.views import decoding, remote_job
+from amalthea.model.views.observed import Observed
 from amalthea.operator.actors import Chance, Hands
 from amalthea.operator.inputs.cache import Caches, same_wish
 from amalthea.operator.inputs.gather import gather
@@ -117,7 +118,7 @@ class Reconciler:
             untold = error
         # Looked up anew: the status that was just written has moved the session's resource version.
         newest = self._gather(key) or observed
-        stays = lifecycle.stays_until(newest)
+        stays = deadlines.stays_until(newest)
         if stays is not None and self._clock.now() < stays:
             return self._next((stays,), failed, ())
         released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))

@@ -16,7 +16,7 @@ from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import ServerClock
 from amalthea.kube import config
 from amalthea.kube.client import Client
-from amalthea.model import report
+from amalthea.model.status import report
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings

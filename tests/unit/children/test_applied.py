@@ -10,8 +10,8 @@ from amalthea.children.children import children
 from amalthea.children.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material
 from amalthea.children.workload import wish
-from amalthea.model import decoding
-from amalthea.model.views import ChildView, Metadata
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import ChildView, Metadata
 from amalthea.testing.builders import SessionBuilder, session
 from tests import recorded
 

@@ -11,8 +11,8 @@ from amalthea.children import applied, patches
 from amalthea.children.applied import Applied
 from amalthea.children.children import children
 from amalthea.children.secret import Material
-from amalthea.model import decoding
-from amalthea.model.views import ChildView
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import ChildView
 from amalthea.testing import patches as server
 from amalthea.testing.builders import session
 

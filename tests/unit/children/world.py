@@ -19,12 +19,12 @@ from amalthea.children.secret import Material, material_from
 from amalthea.children.url import session_url
 from amalthea.children.workload import Wish, wish
 from amalthea.children.writes import Changes, Create, Delete, Patch, Write
-from amalthea.model import decoding
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey, Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide
-from amalthea.model.report import Context, as_data, report
-from amalthea.model.views import ChildView
+from amalthea.model.status.report import Context, as_data, report
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import ChildView
+from amalthea.model.views.observed import ChildKey, Observed
 from amalthea.testing import observations, patches
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import container, pod

@@ -12,9 +12,9 @@ from amalthea.api.schema import Manifest
 from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Plan
-from amalthea.model.report import Context, Report, report
+from amalthea.model.status.report import Context, Report, report
+from amalthea.model.views.observed import Observed
 from amalthea.operator import reconcile
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry import gauges

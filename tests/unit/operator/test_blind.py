@@ -9,7 +9,7 @@ import pytest
 from amalthea.api.types import State
 from amalthea.kube.client import Client
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import Context, report
+from amalthea.model.status.report import Context, report
 from amalthea.operator.inputs.cache import BLIND_AFTER
 from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi

@@ -9,8 +9,8 @@ import pytest
 
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.model.door import NoAnswerError
 from amalthea.model.times import rfc3339
+from amalthea.model.views.door import NoAnswerError
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock

@@ -16,10 +16,10 @@ from amalthea.children import applied
 from amalthea.engine.ports import Key, key_of
 from amalthea.engine.queue import Priority
 from amalthea.engine.store import Index, Store
-from amalthea.model import adoption, decoding
-from amalthea.model.failures import tells_of_its_end
-from amalthea.model.pods import PodView
-from amalthea.model.views import ChildView, SessionView, WorkloadView
+from amalthea.model.diagnosis.checks import tells_of_its_end
+from amalthea.model.views import adoption, decoding
+from amalthea.model.views.objects import ChildView, SessionView, WorkloadView
+from amalthea.model.views.pods import PodView
 from amalthea.operator import defects
 from amalthea.operator.kinds import WATCHED
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from amalthea.engine.ports import Key, key_of
 from amalthea.engine.server_time import MOST_SKEW
 from amalthea.model import spans
-from amalthea.model.usage import VALID
-from amalthea.model.views import SessionView
+from amalthea.model.views.objects import SessionView
+from amalthea.model.views.usage import VALID
 
 
 class Continuity:

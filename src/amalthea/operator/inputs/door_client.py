@@ -11,7 +11,7 @@ from yarl import URL
 
 from amalthea import __version__
 from amalthea.api import names
-from amalthea.model.door import NoAnswerError
+from amalthea.model.views.door import NoAnswerError
 
 TIME_LIMIT = 3.0
 """Seconds for the whole answer."""

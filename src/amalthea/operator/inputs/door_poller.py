@@ -1,12 +1,12 @@
-"""Asks the doors of sessions whether somebody works in them, when `model/asking.py` finds that a pause hangs on it."""
+"""Asks the doors of sessions whether somebody works in them, when `idle/polling.py` finds that a pause hangs on it."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from amalthea.engine.ports import Clock, key_of
-from amalthea.model import door
-from amalthea.model.door import Door, Look, Silent, Told
-from amalthea.model.observed import Observed
+from amalthea.model.views import door
+from amalthea.model.views.door import Door, Look, Silent, Told
+from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.door_client import Ring
 from amalthea.operator.inputs.pod_poller import Asker
 

@@ -1,4 +1,4 @@
-"""Asks for the Events on sessions' objects, when `model/inquiry.py` finds that nothing else explains how a session is.
+"""Asks for the Events on sessions' objects, when `which_events.py` finds that nothing else explains how a session is.
 
 Events are not watched: there are far too many. For the same reason a question is costly: the API server looks through
 all Events of the namespace. So one list answers all sessions there with the same question. Each list waits a while, a
@@ -24,10 +24,10 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.kube.resource import Selection
-from amalthea.model import decoding
-from amalthea.model.events import EventView
-from amalthea.model.inquiry import Inquiry, Topic, inquire
-from amalthea.model.observed import Observed
+from amalthea.model.diagnosis.which_events import Inquiry, Topic, inquire
+from amalthea.model.views import decoding
+from amalthea.model.views.events import EventView
+from amalthea.model.views.observed import Observed
 from amalthea.operator import defects
 from amalthea.operator.kinds import EVENTS
 

@@ -7,12 +7,12 @@ import msgspec
 from amalthea.api import names
 from amalthea.api.types import Spec
 from amalthea.engine.ports import Key
-from amalthea.model import decoding
-from amalthea.model.events import EventView
-from amalthea.model.observed import Observed
-from amalthea.model.pods import PodView
-from amalthea.model.usage import Usage
-from amalthea.model.views import ChildView, SessionView, WorkloadView
+from amalthea.model.views import decoding
+from amalthea.model.views.events import EventView
+from amalthea.model.views.objects import ChildView, SessionView, WorkloadView
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import PodView
+from amalthea.model.views.usage import Usage
 
 
 class Source(Protocol):

@@ -1,11 +1,11 @@
-"""Asks the controllers of remote sessions how their jobs are, as often as `model/asking.py` says."""
+"""Asks the controllers of remote sessions how their jobs are, as often as `model/idle/polling.py` says."""
 
 from datetime import datetime
 
 from amalthea.engine.ports import key_of
-from amalthea.model import remote_job
-from amalthea.model.observed import Observed
-from amalthea.model.remote_job import Look, RemoteJob, Unanswered
+from amalthea.model.views import remote_job
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.remote_job import Look, RemoteJob, Unanswered
 from amalthea.operator.inputs.pod_poller import Asker
 
 

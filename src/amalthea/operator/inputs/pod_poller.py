@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from amalthea.engine.ports import Clock, Key
-from amalthea.model.door import NoAnswerError
+from amalthea.model.views.door import NoAnswerError
 from amalthea.operator import defects
 from amalthea.operator.inputs.door_client import Ring
 

@@ -16,8 +16,8 @@ from amalthea.api import names, quantities
 from amalthea.engine.ports import Clock, Key
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
-from amalthea.model.usage import Usage
-from amalthea.model.views import Metadata, Time
+from amalthea.model.views.objects import Metadata, Time
+from amalthea.model.views.usage import Usage
 from amalthea.operator.inputs.continuity import Continuity
 
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from amalthea.api.reasons import Cause
 from amalthea.engine.ports import Key, key_of
-from amalthea.model.views import SessionView
+from amalthea.model.views.objects import SessionView
 
 
 class Deletions:

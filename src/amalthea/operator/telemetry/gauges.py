@@ -6,7 +6,7 @@ from datetime import datetime
 
 from amalthea.engine.ports import Clock, key_of
 from amalthea.model import spans
-from amalthea.model.views import SessionView
+from amalthea.model.views.objects import SessionView
 from amalthea.operator import defects
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.telemetry.metrics import SessionRow

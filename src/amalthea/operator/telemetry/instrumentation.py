@@ -8,10 +8,10 @@ from amalthea.api.types import Status
 from amalthea.children.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Clock, Key, Unavailable, key_of
 from amalthea.kube.transport import Call
-from amalthea.model.milestones import Failed, Milestone, Paused, Started, milestones
 from amalthea.model.plan import Plan
-from amalthea.model.transitions import Transition
-from amalthea.model.views import SessionView
+from amalthea.model.status.milestones import Failed, Milestone, Paused, Started, milestones
+from amalthea.model.status.transitions import Transition
+from amalthea.model.views.objects import SessionView
 from amalthea.operator import defects
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 

@@ -9,7 +9,7 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.engine.ports import Stale
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
+from amalthea.model.views.observed import ChildKey
 
 CLAIM = "PersistentVolumeClaim"
 

@@ -19,11 +19,11 @@ from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
-from amalthea.model import decoding
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
 from amalthea.model.plan import Plan
-from amalthea.model.views import SessionView
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import SessionView
+from amalthea.model.views.observed import ChildKey
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from amalthea.operator.telemetry.instrumentation import Living

@@ -14,11 +14,11 @@ from amalthea.api.event_reasons import EventReason
 from amalthea.engine.ports import key_of
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import NotFound
-from amalthea.model.lifecycle import Deadline
-from amalthea.model.report import Report
-from amalthea.model.story import because
-from amalthea.model.transitions import Transition
-from amalthea.model.views import SessionView
+from amalthea.model.deadlines import Deadline
+from amalthea.model.status.lifecycle_conditions import because
+from amalthea.model.status.report import Report
+from amalthea.model.status.transitions import Transition
+from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.telemetry.deletion_counter import Deletions

@@ -18,9 +18,9 @@ from amalthea.engine.ports import Clock
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden
+from amalthea.model.status.transitions import Transition
 from amalthea.model.times import rfc3339
-from amalthea.model.transitions import Transition
-from amalthea.model.views import Metadata
+from amalthea.model.views.objects import Metadata
 from amalthea.operator import defects
 from amalthea.operator.kinds import EVENTS
 

@@ -14,7 +14,7 @@ from amalthea.api import names
 from amalthea.engine.ports import Stale, key_of
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import ApiError, Conflict, NotFound, NotServed
-from amalthea.model.observed import Observed
+from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import SECRETS, SESSIONS
 

@@ -18,7 +18,7 @@ from amalthea.engine.backoff import LONGEST_ASKED
 from amalthea.engine.ports import Clock, Key, Refused, Stale
 from amalthea.kube.errors import ApiError
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
+from amalthea.model.views.observed import ChildKey
 from amalthea.operator.writers import answers
 
 AGAIN_AFTER = {

@@ -16,7 +16,7 @@ from amalthea.children.patches import Operation
 from amalthea.children.writes import Create, Delete, Write
 from amalthea.engine.ports import Clock
 from amalthea.model.findings import Finding
-from amalthea.model.observed import ChildKey
+from amalthea.model.views.observed import ChildKey
 
 WAITS = (1, 2, 4, 60)
 """Seconds after each write before the same may be written again, the last for all further ones: four in a minute."""

@@ -10,12 +10,12 @@ from amalthea.api.types import Status
 from amalthea.engine.ports import Key, key_of
 from amalthea.kube.client import Client
 from amalthea.kube.errors import NotFound
-from amalthea.model.conditions import with_defect
-from amalthea.model.observed import Observed
-from amalthea.model.report import as_data, merge_patch
-from amalthea.model.story import only_progress, starting
-from amalthea.model.transitions import transition
-from amalthea.model.views import SessionView
+from amalthea.model.status.conditions import with_defect
+from amalthea.model.status.lifecycle_conditions import only_progress, starting
+from amalthea.model.status.report import as_data, merge_patch
+from amalthea.model.status.transitions import transition
+from amalthea.model.views.objects import SessionView
+from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.telemetry.instrumentation import Living

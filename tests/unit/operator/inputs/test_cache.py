@@ -10,7 +10,7 @@ from amalthea.children import applied
 from amalthea.children.applied import Applied
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import Priority
-from amalthea.model import decoding
+from amalthea.model.views import decoding
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED
 from amalthea.testing.observations import pod, pod_view

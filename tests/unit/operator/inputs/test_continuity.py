@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from amalthea.kube.client import Client
-from amalthea.model import decoding
 from amalthea.model.times import rfc3339
-from amalthea.model.usage import VALID
-from amalthea.model.views import SessionView
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import SessionView
+from amalthea.model.views.usage import VALID
 from amalthea.operator.inputs.continuity import Continuity
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi

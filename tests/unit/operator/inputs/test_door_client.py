@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from amalthea.model.door import NoAnswerError
+from amalthea.model.views.door import NoAnswerError
 from amalthea.operator.inputs import door_client
 from amalthea.operator.inputs.door_client import ring
 from tests.support import doors

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from amalthea.engine.ports import Key
-from amalthea.model.door import Door, NoAnswerError, Silent, Told, TooOld
 from amalthea.model.times import rfc3339
+from amalthea.model.views.door import Door, NoAnswerError, Silent, Told, TooOld
 from amalthea.operator.inputs.door_poller import Doorman
 from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.clock import FakeClock

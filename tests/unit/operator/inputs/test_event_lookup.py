@@ -13,8 +13,8 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
-from amalthea.model.inquiry import NO_NODE, NO_POD
-from amalthea.model.observed import Observed
+from amalthea.model.diagnosis.which_events import NO_NODE, NO_POD
+from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs import event_lookup as module
 from amalthea.operator.inputs.event_lookup import (
     FORBIDDEN_FOR,

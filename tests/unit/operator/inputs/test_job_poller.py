@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from amalthea.model.door import NoAnswerError
-from amalthea.model.remote_job import RemoteJob, Unanswered, Word
+from amalthea.model.views.door import NoAnswerError
+from amalthea.model.views.remote_job import RemoteJob, Unanswered, Word
 from amalthea.operator.inputs import door_client
 from amalthea.operator.inputs.door_client import JOB_SIZE_LIMIT, ask_for_job
 from amalthea.operator.inputs.job_poller import JobAsker

@@ -14,7 +14,7 @@ from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Selection
 from amalthea.model.times import rfc3339
-from amalthea.model.usage import VALID
+from amalthea.model.views.usage import VALID
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from amalthea.api.reasons import Cause
-from amalthea.model.views import Metadata, SessionView
+from amalthea.model.views.objects import Metadata, SessionView
 from amalthea.operator.telemetry.deletion_counter import Deletions
 
 KEY = ("ns", "one")

@@ -12,8 +12,8 @@ from amalthea.children.writes import Create, Delete, Patch, Write
 from amalthea.kube.errors import from_answer, unreachable
 from amalthea.kube.transport import Call
 from amalthea.model.plan import Course, Plan
-from amalthea.model.transitions import transition
-from amalthea.model.views import Metadata, SessionView
+from amalthea.model.status.transitions import transition
+from amalthea.model.views.objects import Metadata, SessionView
 from amalthea.operator.telemetry.instrumentation import Living, Working, count_calls
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.testing.clock import FakeClock

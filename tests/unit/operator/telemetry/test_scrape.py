@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.model.views import SessionView
+from amalthea.model.views.objects import SessionView
 from amalthea.operator import web
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.telemetry import gauges

@@ -15,10 +15,10 @@ from amalthea.engine.ports import Stale
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import Forbidden
-from amalthea.model import decoding
-from amalthea.model.lifecycle import Deadline
-from amalthea.model.report import Report
-from amalthea.model.views import SessionView
+from amalthea.model.deadlines import Deadline
+from amalthea.model.status.report import Report
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.telemetry.deletion_counter import Deletions
 from amalthea.operator.writers.culler import Ender

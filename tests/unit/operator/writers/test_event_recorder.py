@@ -11,8 +11,8 @@ from amalthea.api.event_reasons import EventReason
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
-from amalthea.model.transitions import Transition
-from amalthea.model.views import Metadata
+from amalthea.model.status.transitions import Transition
+from amalthea.model.views.objects import Metadata
 from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, Recorder
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi

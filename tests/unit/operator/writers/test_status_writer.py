@@ -13,7 +13,7 @@ from amalthea.api.types import Condition, Status
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
-from amalthea.model.report import as_data
+from amalthea.model.status.report import as_data
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.telemetry.instrumentation import Living
 from amalthea.operator.telemetry.metrics import OperatorMetrics
