@@ -26,7 +26,7 @@ class Verdict:
 
 
 def judge(observed: Observed) -> Verdict:
-    """Tell how a session is whose spec can be used, by what is there. What time alone changes in it: `patience.py`."""
+    """Tell how a session is whose spec can be used, by what is there. What time alone changes: `status/timeouts.py`."""
     if observed.deleting:
         return _stopping(observed)
     if _end_is_told(observed):

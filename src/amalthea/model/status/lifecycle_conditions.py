@@ -1,6 +1,6 @@
 """What a session's life is told by: the conditions of its start, its idleness, and its end before and after.
 
-Between `lifecycle.py`, which knows the deadlines, and `conditions.py`, which lays all conditions side by side.
+Between `deadlines.py`, which knows the deadlines, and `conditions.py`, which lays all conditions side by side.
 """
 
 from collections.abc import Iterator

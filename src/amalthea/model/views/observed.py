@@ -48,7 +48,7 @@ class Observed:
     remote_job: RemoteJob | None = None
     """Its job on another machine; None if it has none, or nobody is to be asked about it."""
     events: tuple[EventView, ...] | None = None
-    """What was told of its objects beyond their own status; None as long as nobody has asked (see `inquiry.py`)."""
+    """What was told of its objects beyond their own status; None as long as nobody has asked: `which_events.py`."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 

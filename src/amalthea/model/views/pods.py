@@ -1,4 +1,4 @@
-"""Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `views.py`."""
+"""Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `objects.py`."""
 
 from msgspec import field
 

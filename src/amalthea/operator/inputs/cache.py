@@ -60,7 +60,7 @@ class Caches:
     def begin_term(self) -> None:
         """Forget what was gathered while somebody else led: what is there now is what edits are told from.
 
-        The search for drift (`audit.py`) then distrusts what is not as its own record says.
+        The search for drift (`drift.py`) then distrusts what is not as its own record says.
         """
         children = (child for store in self.stores.values() for child in store.values())
         self._written = {each.metadata.uid: each.fingerprint for each in children if isinstance(each, ChildView)}

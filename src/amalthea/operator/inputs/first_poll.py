@@ -53,7 +53,7 @@ class FirstPoll:
             async with time_limit(self._clock, PATIENCE):
                 await self._usage.poll()
         except TimeoutError:
-            pass  # then nobody is idle, and `usage.py` goes on asking
+            pass  # then nobody is idle, and `usage_poller.py` goes on asking
         finally:
             self._awaited = False
             while self._held:
