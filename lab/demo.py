@@ -27,10 +27,10 @@ The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and
 What was built is kept: the next time it takes less than 2.
 """
 REMEDY = """\
-`make demo` once more goes on where this one stopped. What runs, and where its logs are:
+Run `make demo` again to continue where this run stopped. What runs, and where its logs are:
   .venv/bin/python -m lab status
   .venv/bin/python -m lab logs
-To begin anew: make lab-down, then make demo."""
+To start over: make lab-down, then make demo."""
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def main() -> int:
     try:
         cluster, session = run(progress)
     except (BuildError, BusyError, CommandError, DaemonError, DemoError, MachineError) as error:
-        progress.say(f"\nThe demo did not get through. {error}\n\n{REMEDY}")
+        progress.say(f"\nThe demo failed. {error}\n\n{REMEDY}")
         return 1
     except KeyboardInterrupt:
         progress.say(f"\nStopped. {REMEDY}")
@@ -79,7 +79,7 @@ def install(release: Release) -> None:
     except CommandError as error:
         kubectl = f"{release.admin.kubectl_path} --kubeconfig={release.admin.kubeconfig} -n {release.namespace}"
         raise DemoError(
-            f"The operator did not start. {error}\nWhat it says itself:\n"
+            f"The operator did not start. {error}\nIts own messages:\n"
             f"  {kubectl} describe deployment/{release.deployment}\n  {kubectl} logs deployment/{release.deployment}"
         ) from error
 
@@ -89,7 +89,7 @@ def farewell(cluster: Admin, session: DemoSession, seconds: float) -> str:
     kubectl = f"kubectl -n {session.namespace}"
     patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
     return f"""
-JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine, and show it your key:
+JupyterLab runs, after {duration(seconds)}. Open it in a browser on this machine, and enter your key:
 
   {session.url}
   {session.key}

@@ -40,10 +40,10 @@ def main() -> int:
         cluster, session, site = run(progress)
     except (BuildError, BusyError, CommandError, DaemonError, DemoError, MachineError, SlurmError) as error:
         remedy = REMEDY.replace("make demo", "make demo-remote")
-        progress.say(f"\nThe demo did not get through. {error}\n\n{remedy}")
+        progress.say(f"\nThe demo failed. {error}\n\n{remedy}")
         return 1
     except KeyboardInterrupt:
-        progress.say("\nStopped. `make demo-remote` once more goes on where this one stopped; make lab-down ends all.")
+        progress.say("\nStopped. Run `make demo-remote` again to continue where this run stopped; make lab-down stops everything.")
         return 130
     print(farewell(cluster, session, site, time.monotonic() - started))
     return 0
@@ -56,7 +56,7 @@ def run(progress: Progress) -> tuple[Admin, DemoSession, Site]:
     """
     cluster = admin.up(progress)
     if cluster.profile != "full":
-        raise DemoError("Pods of a kind cluster do not reach a Slurm of this machine. Take it down: make lab-down.")
+        raise DemoError("Pods of a kind cluster cannot reach a Slurm on this machine. Remove the cluster first: make lab-down.")
     image_loaders.load((), progress)
     with progress.step("Installing the operator with Helm"):
         install(Release(cluster, NAMESPACE))
@@ -93,7 +93,7 @@ def farewell(cluster: Admin, session: DemoSession, site: Site, seconds: float) -
     kubectl = f"kubectl -n {session.namespace}"
     patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
     return f"""
-The job runs, after {duration(seconds)}. Open it in a browser on this machine, and show it your key:
+The job runs, after {duration(seconds)}. Open it in a browser on this machine, and enter your key:
 
   {session.url}
   {session.key}

@@ -81,7 +81,7 @@ class DemoSession:
         secret = self._admin.get("secret", self.door, self.namespace) or {}
         settings = yaml.safe_load(base64.b64decode(secret.get("data", {}).get(_DOOR_SETTINGS, "")))
         if not isinstance(settings, dict) or not settings.get("token"):
-            raise DemoError(f"The secret {self.door} holds no key. Delete it; the next `make demo` makes another.")
+            raise DemoError(f"The secret {self.door} has no key. Delete it; the next `make demo` makes another.")
         return str(settings["token"])
 
     @property

@@ -86,7 +86,7 @@ def _run(tool: str, *command: str) -> None:
         raise ToolError(f"{tool} is not installed; name another by CONTAINER_TOOL=docker, podman or buildah.")
     done = subprocess.run(command, check=False, env={**os.environ, **BUILDKIT})
     if done.returncode:
-        raise ToolError(f"`{' '.join(command[:2])}` failed; what it said stands above.")
+        raise ToolError(f"`{' '.join(command[:2])}` failed; its output is above.")
 
 
 def _git(*arguments: str) -> str:

@@ -184,7 +184,7 @@ def test_status_is_written_apart_from_the_spec(control_plane: ControlPlane, name
     ("field", "sentences"),
     [
         ("ams", ["A session: a place to work, such as JupyterLab"]),
-        ("ams.spec", ["Pause the session: its pod goes, its volume stays.", "When the session is paused"]),
+        ("ams.spec", ["Pause the session: its pod is deleted, its volume stays.", "When the session is paused"]),
         ("amss.spec.culling.maxAge", ["Pause it this long after it was started or resumed, such as 24h."]),
         (
             "ams.spec.extraContainers",

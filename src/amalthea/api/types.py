@@ -227,7 +227,7 @@ class Template(ApiStruct, frozen=True, kw_only=True):
 class Spec(ApiStruct, frozen=True, kw_only=True):
     """What the user wants: what runs, how it is reached, and when it pauses by itself."""
 
-    hibernated: Annotated[bool, required("Pause the session: its pod goes, its volume stays.")] = False
+    hibernated: Annotated[bool, required("Pause the session: its pod is deleted, its volume stays.")] = False
     session: Annotated[SessionContainer, doc("The container that the user works in.")]
     location: Annotated[
         Literal["local", "remote"],

@@ -123,7 +123,7 @@ def test_a_door_that_does_not_answer_pauses_nobody_and_says_what_to_check(world:
     assert after["status"] == silent["status"]
     assert not after["spec"]["hibernated"]
     assert "willHibernateAt" not in after["status"]
-    assert operator.log.count("does not tell whether somebody works") == 1
+    assert operator.log.count("does not report whether somebody works") == 1
 
 
 def test_a_door_of_an_older_release_leaves_the_pause_to_the_others(

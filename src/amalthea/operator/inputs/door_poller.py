@@ -14,8 +14,8 @@ from amalthea.operator.inputs.pod_poller import Asker
 class Doorman(Asker[Look]):
     """Knows what the door of each session said last."""
 
-    silent = "a session's proxy does not tell whether somebody works, so it is not paused for being idle"
-    again = "a session's proxy tells again whether somebody works"
+    silent = "a session's proxy does not report whether somebody works, so it is not paused for being idle"
+    again = "a session's proxy reports again whether somebody works"
 
     def __init__(self, ring: Ring, clock: Clock, answered: Callable[[str], None], *, asks: bool = True) -> None:
         """`answered` is told what came of each question; one who does not ask (`asks`) knows of no doors."""
