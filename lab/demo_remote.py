@@ -43,7 +43,9 @@ def main() -> int:
         progress.say(f"\nThe demo failed. {error}\n\n{remedy}")
         return 1
     except KeyboardInterrupt:
-        progress.say("\nStopped. Run `make demo-remote` again to continue where this run stopped; make lab-down stops everything.")
+        progress.say(
+            "\nStopped. Run `make demo-remote` again to continue where this run stopped; make lab-down stops everything."
+        )
         return 130
     print(farewell(cluster, session, site, time.monotonic() - started))
     return 0
@@ -56,7 +58,9 @@ def run(progress: Progress) -> tuple[Admin, DemoSession, Site]:
     """
     cluster = admin.up(progress)
     if cluster.profile != "full":
-        raise DemoError("Pods of a kind cluster cannot reach a Slurm on this machine. Remove the cluster first: make lab-down.")
+        raise DemoError(
+            "Pods of a kind cluster cannot reach a Slurm on this machine. Remove the cluster first: make lab-down."
+        )
     image_loaders.load((), progress)
     with progress.step("Installing the operator with Helm"):
         install(Release(cluster, NAMESPACE))

@@ -84,7 +84,7 @@ def test_the_repositorys_credentials_go_into_a_secret_and_into_no_argument() -> 
 def test_a_secret_without_a_key_ends_the_demo_with_a_remedy() -> None:
     cluster = cluster_with(RUNNING)
     cluster.secrets["lab"] = {"data": {}}
-    with pytest.raises(DemoError, match="lab holds no key"):
+    with pytest.raises(DemoError, match="lab has no key"):
         _ = DemoSession(cluster, "amalthea", demo.SAMPLE).key
 
 
