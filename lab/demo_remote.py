@@ -44,7 +44,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         progress.say(
-            "\nStopped. Run `make demo-remote` again to continue where this run stopped; make lab-down stops everything."
+            "\nStopped. Run `make demo-remote` again to continue where this run stopped; make lab-down stops it all."
         )
         return 130
     print(farewell(cluster, session, site, time.monotonic() - started))
