@@ -126,15 +126,15 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "all listed hosts at once": ({"ingress": {"host": "*.example.org"}}, '"*.example.org" is not allowed'),
     "a snippet": (
         {"ingress": {"host": "a.localhost", "annotations": {NGINX + "server-snippet": "return 200;"}}},
-        "spec.ingress.annotations, spec.template.metadata.annotations: nginx.ingress.kubernetes.io/server-snippet puts",
+        "spec.ingress.annotations, spec.template.metadata.annotations: nginx.ingress.kubernetes.io/server-snippet configures",
     ),
     "a snippet by way of the template": (
         {"template": {"metadata": {"annotations": {NGINX + "configuration-snippet": "return 200;"}}}},
-        "nginx.ingress.kubernetes.io/configuration-snippet puts",
+        "nginx.ingress.kubernetes.io/configuration-snippet configures",
     ),
     "a snippet for a controller with a prefix of its own": (
         {"ingress": {"host": "a.localhost", "annotations": {"edge.example.org/auth-snippet": "return 200;"}}},
-        "edge.example.org/auth-snippet puts",
+        "edge.example.org/auth-snippet configures",
     ),
     **{
         f"{key} of the Ingress": (
@@ -156,7 +156,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
     ),
     "snippets of NGINX's own controller, although they are listed": (
         {"ingress": {"host": "a.localhost", "annotations": {"nginx.org/location-snippets": "return 200;"}}},
-        "nginx.org/location-snippets puts",
+        "nginx.org/location-snippets configures",
     ),
 }
 
@@ -184,6 +184,6 @@ NEW_IN_OLD: dict[str, tuple[Object, str]] = {
     "another account": ({"serviceAccountName": ACCOUNT}, f"{ACCOUNT} is not allowed"),
     "another snippet": (
         {"ingress": {"annotations": {NGINX + "server-snippet": "return 500;"}}},
-        "server-snippet puts configuration",
+        "server-snippet configures the ingress controller",
     ),
 }
