@@ -33,7 +33,7 @@ from amalthea.model.milestones import milestones
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, decide, refused
 from amalthea.model.pods import PodView
-from amalthea.model.report import Context, Report, as_data, report
+from amalthea.model.report import Context, Outcome, as_data, report
 from amalthea.model.transitions import transition
 from amalthea.operator import gauges
 from amalthea.operator.audit import Audit
@@ -59,7 +59,7 @@ class Seen:
     """What came of a look at a world."""
 
     plan: Plan
-    told: Report
+    told: Outcome
     made: list[Manifest]
     changes: Changes
 

@@ -1,10 +1,12 @@
 """All children of a session: the page to read first, for which kinds of session have which."""
 
 from amalthea.api.schema import Manifest
+from amalthea.api.settings import BuildSettings
 from amalthea.build import claims, ingress, job, secret, service, statefulset
 from amalthea.build.limits import bounded
-from amalthea.build.secret import Material
-from amalthea.build.subject import Subject
+from amalthea.build.secret import Material, material_from
+from amalthea.build.subject import Subject, subject_of
+from amalthea.model.observed import Observed
 
 
 def children(subject: Subject, material: Material) -> list[Manifest]:
@@ -17,6 +19,16 @@ def children(subject: Subject, material: Material) -> list[Manifest]:
         TooLargeError: they are larger than one session may cost (`limits.py`).
     """
     return bounded(_all(subject, material))
+
+
+def manifests(observed: Observed, run_id: str | None, settings: BuildSettings, drawn: Material) -> list[Manifest]:
+    """Return the manifests of a session whose spec can be used, with the secrets that it has or, at first, `drawn`.
+
+    Raises:
+        TooLargeError: as `children` does.
+    """
+    secret_data = observed.secret.data if observed.secret is not None and observed.owns(observed.secret) else None
+    return children(subject_of(observed, run_id, settings), material_from(secret_data, drawn))
 
 
 def _all(subject: Subject, material: Material) -> list[Manifest]:

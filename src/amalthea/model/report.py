@@ -14,7 +14,7 @@ from amalthea.model import asking, conditions, idleness, lifecycle, remote_job, 
 from amalthea.model.door import Told
 from amalthea.model.findings import Finding
 from amalthea.model.idleness import Idleness
-from amalthea.model.lifecycle import Deadline
+from amalthea.model.lifecycle import End
 from amalthea.model.observed import Observed
 from amalthea.model.patience import changes_at, in_time, unscheduled_since
 from amalthea.model.plan import Course, Plan
@@ -37,24 +37,29 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What to tell of a session, and what follows from it."""
+class NextSteps:
+    """What follows from the state of a session, once its status is written."""
 
-    status: Status
-    pause: Deadline | None
-    """When the session is to be paused, as things stand."""
-    pause_waits: bool
-    """Whether that must wait for what the session's door says."""
-    deletion: Deadline | None
-    """When the session is to be deleted, as things stand."""
-    wake_at: datetime | None
+    end: End | None = None
+    """The pause or deletion that is due, if it is certain enough."""
+    wake_at: datetime | None = None
     """When to look again because time alone changes something; None for never."""
-    usage_counts: bool
+    usage_counts: bool = False
     """Whether it matters how much CPU the session uses."""
-    ask_door_at: datetime | None
-    """When to ask the session's door, at once if that has passed; None while its word does not matter."""
+    at_work: bool = False
+    """Whether that, or something else, shows that somebody works in it."""
+    ask_door_at: datetime | None = None
+    """When to ask the session's door, at once if that has passed; None while its answer does not matter."""
     ask_job_at: datetime | None = None
     """When to ask the controller of a remote session for its job, at once if that has passed; None for never."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a pass: the status to write, and what follows from it."""
+
+    status: Status
+    next: NextSteps
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class _Since:
     idle: str | None
 
 
-def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Report:
+def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Outcome:
     """Return the status that the session should have, and what follows from it."""
     findings, now = tuple(findings), context.now
     judged = in_time(observed, _verdict(observed, plan), now)
@@ -96,19 +101,24 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         will_hibernate_at=rfc3339(life.pause.at) if life.pause is not None else None,
         conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
     )
-    may_end = lifecycle.withheld(observed) is None
     wake_at = _wake_at(observed, status, life, context)
     again = now + _LOOK_AGAIN if verdict is not judged else None
-    return Report(
-        status=status,
-        pause=life.pause if may_end else None,
-        pause_waits=life.waits(now),
-        deletion=life.deletion if may_end else None,
+    next_steps = NextSteps(
+        end=_end(observed, life, now),
         wake_at=min(filter(None, (wake_at, again)), default=None),
         usage_counts=idle is not None,
+        at_work=idle is not None and not status.idle,
         ask_door_at=life.ask_door_at,
         ask_job_at=asking.ask_job_at(observed, now),
     )
+    return Outcome(status, next_steps)
+
+
+def _end(observed: Observed, life: Life, now: datetime) -> End | None:
+    """Return the pause or deletion that is due; a pause that hangs on the door's answer waits for it."""
+    if lifecycle.withheld(observed) is not None:
+        return None
+    return lifecycle.due(None if life.waits(now) else life.pause, life.deletion, now)
 
 
 def _verdict(observed: Observed, plan: Plan) -> Verdict:

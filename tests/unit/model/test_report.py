@@ -11,7 +11,7 @@ from amalthea.api.types import Status
 from amalthea.model.findings import Finding
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.testing import patches
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
@@ -40,7 +40,7 @@ FULL = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.QUOTA_EXCEEDED, "No room.
 SHRINK = Finding(ConditionType.STORAGE_SIZED, Reason.SHRINK_REFUSED, "It cannot shrink.")
 
 
-def report_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Report:
+def report_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Outcome:
     plan = decide(seen, Fresh(lambda: RUN_ID))
     return report(seen, plan, findings, Context("https://lab.example.org/demo/", now))
 
@@ -209,11 +209,11 @@ def test_a_failed_session_is_looked_at_again_when_it_has_been_calm() -> None:
     up = pod(container(state=running("2026-11-22T13:09:00Z")))
     seen = observed(None, statefulset(), up, status={"state": "Failed", "error": "It broke."})
 
-    assert report_of(seen).wake_at == datetime(2026, 11, 22, 13, 11, tzinfo=UTC)
+    assert report_of(seen).next.wake_at == datetime(2026, 11, 22, 13, 11, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", ["running", "failed", "paused", "quota", "job failed"])
 def test_no_timer_runs_for_what_time_cannot_change(name: str) -> None:
     seen, findings = CASES[name]
 
-    assert report_of(seen, *findings).wake_at is None
+    assert report_of(seen, *findings).next.wake_at is None

@@ -15,7 +15,7 @@ from amalthea.api.types import Condition, Status
 from amalthea.model import spans, story
 from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.usage import Usage
 from amalthea.testing.builders import session
 from amalthea.testing.observations import (
@@ -37,7 +37,7 @@ UP = pod(container(ready=True))
 RUNS = {"state": "Running", "runID": RUN}
 
 
-def told(seen: Observed, now: datetime) -> Report:
+def told(seen: Observed, now: datetime) -> Outcome:
     return report(seen, decide(seen, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 
@@ -60,7 +60,7 @@ def test_a_pause_is_told_ten_minutes_before_and_not_earlier() -> None:
     early = told(seen, later(hours=23))
     assert of(early.status, "StoppingSoon") is None
     assert early.status.will_hibernate_at == "2026-11-23T13:00:00Z"
-    assert early.wake_at == later(hours=23, minutes=50)
+    assert early.next.wake_at == later(hours=23, minutes=50)
     soon = told(seen, later(hours=23, minutes=50))
     warning = of(soon.status, "StoppingSoon")
     assert warning is not None
@@ -69,7 +69,7 @@ def test_a_pause_is_told_ten_minutes_before_and_not_earlier() -> None:
         "The session will be paused at 2026-11-23T13:00:00Z, because it has run for 1 day, the longest that it may run "
         "at a time. Save your work; you can resume the session afterwards."
     )
-    assert soon.wake_at == later(hours=24)
+    assert soon.next.wake_at == later(hours=24)
 
 
 def test_idleness_is_told_with_its_signals_and_ends_when_somebody_works() -> None:
@@ -94,8 +94,8 @@ def test_while_nobody_knows_the_usage_nobody_is_paused_for_being_idle() -> None:
 
     unknown = told(seen, later(hours=2))
     assert unknown.status.idle_since is None
-    assert unknown.pause is not None
-    assert unknown.pause.cause == Cause.TOO_OLD
+    assert unknown.next.end is None
+    assert unknown.status.will_hibernate_at == "2026-11-23T13:00:00Z", "by its age"
     verdict = of(unknown.status, "Idle")
     assert verdict is not None
     assert verdict.status == "Unknown"
@@ -166,7 +166,7 @@ def test_a_deletion_is_told_before_and_says_what_to_do() -> None:
     assert warning is not None
     assert "deleted with its files at 2026-11-25T14:00:00Z" in (warning.message or "")
     assert "Resume it" in (warning.message or "")
-    assert due.wake_at == later(hours=73)
+    assert due.next.wake_at == later(hours=73)
 
 
 def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -> None:
@@ -182,7 +182,7 @@ def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -
         "The session will be deleted with its files at 2026-11-25T14:00:00Z, because its job has been failed for "
         "3 days. Correct what it fails for, or save its files, to keep them."
     )
-    assert due.wake_at == later(hours=73)
+    assert due.next.wake_at == later(hours=73)
 
 
 def with_init_containers(*containers: Manifest) -> Manifest:
