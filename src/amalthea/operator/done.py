@@ -7,7 +7,7 @@ from datetime import datetime
 from amalthea.api.reasons import Reason
 from amalthea.engine.controller import Result
 from amalthea.model.findings import Finding
-from amalthea.operator.refusals import Refusal
+from amalthea.operator.writers.refusals import Refusal
 
 
 @dataclass(frozen=True)

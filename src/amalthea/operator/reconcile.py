@@ -10,30 +10,31 @@ from datetime import datetime
 
 from msgspec import structs
 
-from amalthea.api.settings import Settings
 from amalthea.api.types import Status
-from amalthea.build.changes import compare
-from amalthea.build.children import manifests
-from amalthea.build.limits import TooLargeError
-from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.url import NO_URL, session_url
-from amalthea.build.workload import Wish, wish
-from amalthea.build.writes import Changes
+from amalthea.children.changes.compare import compare
+from amalthea.children.changes.workload import Wish, wish
+from amalthea.children.changes.writes import Changes
+from amalthea.children.manifests import manifests
+from amalthea.children.pod.pod_template_inputs import pod_relevant
+from amalthea.children.shared.limits import TooLargeError
+from amalthea.children.shared.url import NO_URL, session_url
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
-from amalthea.model import decoding, lifecycle, remote_job
+from amalthea.model import deadlines
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
+from amalthea.model.idle.signals import threshold
 from amalthea.model.plan import Course, Plan, decide, refused
-from amalthea.model.report import Context, NextSteps, report
-from amalthea.model.signals import threshold
-from amalthea.operator.caches import Caches, same_wish
+from amalthea.model.status.report import Context, NextSteps, report
+from amalthea.model.views import decoding, remote_job
+from amalthea.model.views.observed import Observed
+from amalthea.operator.actors import Chance, Hands
 from amalthea.operator.done import Done, next_look, present, raise_for
-from amalthea.operator.gather import gather
-from amalthea.operator.hands import Chance, Hands
-from amalthea.operator.refusals import AGAIN_AFTER, Refusal
-from amalthea.operator.usage import UsagePoller
+from amalthea.operator.inputs.cache import Caches, same_wish
+from amalthea.operator.inputs.gather import gather
+from amalthea.operator.inputs.usage_poller import UsagePoller
+from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal
+from amalthea.settings import Settings
 
 FINALIZER, STATUS, END = "finalizer", "status", "pause or deletion"
 """The writes of a session itself, as they are told of."""
@@ -184,7 +185,7 @@ class Reconciler:
             unreported = error
         # Looked up anew: the status that was just written has moved the session's resource version.
         newest = self._look(key) or before
-        stays = lifecycle.stays_until(newest)
+        stays = deadlines.stays_until(newest)
         if stays is not None and self._clock.now() < stays:
             return next_look(Done(done.failed, due=(stays,)))
         released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))

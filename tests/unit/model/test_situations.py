@@ -14,9 +14,9 @@ import pytest
 from amalthea.api.reasons import ConditionType, Failure
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Status
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import Context, Outcome, as_data, merge_patch, report
+from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
+from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     CLAIM_UID,
