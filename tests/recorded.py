@@ -261,6 +261,14 @@ DIFFERENCES = (
     Difference(
         session="remote",
         child=("StatefulSet", "remote"),
+        path=".spec.template.spec.containers[tunnel].env[TUNNEL_SESSION_PORT]",
+        ours={"name": "TUNNEL_SESSION_PORT", "value": "8888"},
+        theirs=ABSENT,
+        reason="remote.md 10.2: with their tunnel who holds its secret opens any port of the pod",
+    ),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
         path=".spec.template.spec.containers[tunnel].env[TUNNEL_LOOPBACK_ONLY]",
         ours={"name": "TUNNEL_LOOPBACK_ONLY", "value": "true"},
         theirs=ABSENT,

@@ -56,7 +56,7 @@ def container(subject: Subject) -> Manifest:
 
 def tunnel(subject: Subject) -> Manifest:
     """Return the container that the remote session's tunnel ends in."""
-    port = names.PORT_TUNNEL
+    port, session_port = names.PORT_TUNNEL, str(subject.spec.session.port)
     return {
         "name": names.CONTAINER_TUNNEL,
         "image": subject.settings.sidecars_image,
@@ -64,6 +64,8 @@ def tunnel(subject: Subject) -> Manifest:
         "env": [
             {"name": "WSTUNNEL_PORT", "value": str(port)},
             _from_internal_secret(subject, "WSTUNNEL_SECRET", names.SECRET_KEY_WSTUNNEL),
+            # Who holds the secret gets this port of the pod and no other. The Go program does not know it.
+            {"name": "TUNNEL_SESSION_PORT", "value": session_port},
             *([_LOOPBACK_ONLY] if auth.authentication(subject) else ()),
         ],
         "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],
