@@ -13,6 +13,8 @@ _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
 _OUR_PREFIXES = ("RENKU_", "RSC_")
 """Variables that are meant for the controller itself; all others are for the session on the other machine."""
+_STARTS_WITHIN = 60
+"""Seconds: a controller that has not begun to answer by then is started anew."""
 _LOOPBACK_ONLY: Manifest = {"name": "TUNNEL_LOOPBACK_ONLY", "value": "true"}
 """Else everybody in the cluster could reach the session at its port, past its door. The Go program does not know it."""
 _FROM_THE_SPEC = {
@@ -45,7 +47,9 @@ def container(subject: Subject) -> Manifest:
             "envFrom": [{"secretRef": {"name": secret.name}}] if secret else None,
             "ports": [{"name": names.PORT_NAME_HTTP, "containerPort": port}],
             "resources": _RESOURCES,
-            # No startup probe: it would put off the liveness probe for as long as the job waits in its queue.
+            # It asks whether the controller has started, not whether the front end has: else the liveness probe would
+            # be put off for as long as the job waits in its queue.
+            "startupProbe": {**http_get("/live", port), "periodSeconds": 1, "failureThreshold": _STARTS_WITHIN},
             "readinessProbe": {**http_get("/ready", port), "periodSeconds": 5},
             "livenessProbe": {**http_get("/live", port), "periodSeconds": 1, "initialDelaySeconds": 10},
             "securityContext": _SECURITY,

@@ -146,5 +146,14 @@ def test_a_session_that_runs_is_not_restarted_by_the_correction(strategy: str) -
     assert "TUNNEL_SESSION_PORT" in str(world.template)
 
 
+def test_a_controller_that_starts_slowly_is_not_killed_and_one_that_hangs_is_whatever_its_job_waits_for() -> None:
+    """Liveness waits for the startup probe, which must not hang on a front end that comes hours later."""
+    made = remote.container(FAR.subject())
+    startup, liveness = made["startupProbe"], made["livenessProbe"]
+    assert startup["httpGet"] == liveness["httpGet"] != made["readinessProbe"]["httpGet"]
+    assert 30 <= startup["periodSeconds"] * startup["failureThreshold"] <= 120
+    assert "failureThreshold" not in liveness
+
+
 def test_the_pod_gives_the_controller_the_time_that_it_takes_to_cancel_a_job() -> None:
     assert pod.template(FAR.subject())["spec"]["terminationGracePeriodSeconds"] >= controller.STOP + 10
