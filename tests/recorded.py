@@ -65,6 +65,11 @@ _PROJECTED = {
 }
 _AT_ONCE = "behaviour.md 2, better: a session is ready when it first answers, not half a minute later"
 _EACH_SECOND: Manifest = {"periodSeconds": 1, "failureThreshold": 2**31 - 1}
+_CONTROLLER_STARTS: Manifest = {
+    "httpGet": {"path": "/live", "port": 65532},
+    "periodSeconds": 1,
+    "failureThreshold": 60,
+}
 _HANDLER: Manifest = {"tcpSocket": {"port": 8888}}
 _NEEDED = [
     {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
@@ -75,7 +80,8 @@ _NEEDED = [
 def _stored_probe(path: str, ours: object) -> object:
     """Return what the API server makes of a probe, or of a member of one, for which it has defaults."""
     if path == "startupProbe" and isinstance(ours, dict):
-        return {"timeoutSeconds": 1, "successThreshold": 1, **ours}
+        asked = {"httpGet": {"scheme": "HTTP", **ours["httpGet"]}} if "httpGet" in ours else {}
+        return {"timeoutSeconds": 1, "successThreshold": 1, **ours, **asked}
     return 1 if path.endswith("successThreshold") else None
 
 
@@ -276,6 +282,23 @@ DIFFERENCES = (
             ("securityContext.runAsUser", 61001, 1000 if container == "authproxy" else ABSENT, _OF_ITS_OWN),
             ("securityContext.seccompProfile", {"type": "RuntimeDefault"}, ABSENT, _HARDENED),
         )
+    ),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=f".spec.template.spec.containers[{names.CONTAINER_SESSION}].startupProbe",
+        ours=_CONTROLLER_STARTS,
+        theirs=ABSENT,
+        reason="a controller that starts slowly on a busy node is not killed for it; its liveness stays as it was",
+        stored=_stored_probe("startupProbe", _CONTROLLER_STARTS),
+    ),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=".spec.template.spec.containers[tunnel].env[TUNNEL_SESSION_PORT]",
+        ours={"name": "TUNNEL_SESSION_PORT", "value": "8888"},
+        theirs=ABSENT,
+        reason="remote.md 10.2: with their tunnel who holds its secret opens any port of the pod",
     ),
     Difference(
         session="remote",
