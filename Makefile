@@ -198,7 +198,7 @@ cleanup-test-e2e: lab-down
 
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
-	$(BIN)/pytest tests/unit/build --update-golden
+	$(BIN)/pytest tests/unit/children --update-golden
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
 	$(MAKE) --no-print-directory golden-chart
 
