@@ -81,7 +81,7 @@ layers: setup ## Check that imports go one way
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no cluster: seconds
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n 2 tests/unit
 
 .PHONY: test-images
 test-images: setup ## Build all images, check what they hold, and run the unit tests on their Python
