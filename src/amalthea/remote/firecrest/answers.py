@@ -1,14 +1,21 @@
-"""What FirecREST v2 answers: the fields that are read, all of them lenient, and what an error means."""
+"""What FirecREST v2 answers: the fields that are read, and what an error means.
 
-from typing import TypeVar
+A field of another type than it should have counts as one that is not there: it says nothing of the others.
+"""
+
+import contextlib
+import math
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from amalthea.remote import replies
+from amalthea.remote import exchange, replies
 from amalthea.remote.errors import RemoteError
 from amalthea.remote.exchange import Answer
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound=msgspec.Struct)
 _API = "FirecREST"
 _SIGN_IN = "Pause the session and resume it, which gives it new tokens."
 
@@ -17,21 +24,19 @@ class FileSystem(msgspec.Struct, rename="camel", frozen=True):
     """A part of a cluster's file system. `data_type`: users, store, archive, apps, scratch or project."""
 
     path: str
-    data_type: str
+    data_type: str = ""
     default_work_dir: bool = False
 
 
 class System(msgspec.Struct, rename="camel", frozen=True):
     """A cluster."""
 
-    name: str
-    file_systems: tuple[FileSystem, ...] | None = None
+    name: str = ""
+    file_systems: tuple[FileSystem, ...] = ()
 
 
-class Systems(msgspec.Struct, frozen=True):
-    """The clusters."""
-
-    systems: tuple[System, ...]
+class _Systems(msgspec.Struct, frozen=True):
+    systems: tuple[msgspec.Raw, ...]
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -65,15 +70,13 @@ class Job(msgspec.Struct, rename="camel", frozen=True):
     """A job."""
 
     job_id: str | int
-    status: Status
+    status: Status = Status()
     name: str = ""
-    time: Time | None = None
+    time: Time = Time()
 
 
-class Jobs(msgspec.Struct, frozen=True):
-    """Jobs."""
-
-    jobs: tuple[Job, ...] | None = None
+class _Jobs(msgspec.Struct, frozen=True):
+    jobs: tuple[msgspec.Raw, ...] | None = None
 
 
 class Metadata(msgspec.Struct, rename="camel", frozen=True):
@@ -81,12 +84,6 @@ class Metadata(msgspec.Struct, rename="camel", frozen=True):
 
     standard_output: str | None = None
     standard_error: str | None = None
-
-
-class AllMetadata(msgspec.Struct, frozen=True):
-    """Where jobs write to."""
-
-    jobs: tuple[Metadata, ...] | None = None
 
 
 class Submitted(msgspec.Struct, rename="camel", frozen=True):
@@ -97,7 +94,7 @@ class Submitted(msgspec.Struct, rename="camel", frozen=True):
 
 class _Stat(msgspec.Struct, frozen=True):
     size: int
-    ino: int = 0
+    ino: int | None = None
 
 
 class FileStat(msgspec.Struct, frozen=True):
@@ -120,6 +117,68 @@ class View(msgspec.Struct, frozen=True):
     """A part of a file."""
 
     output: str | None = None
+
+
+def systems(answer: Answer) -> list[System]:
+    """Return the clusters of an answer; raise RemoteError if it is an error, or cannot be read."""
+    return _each(read(answer, _Systems).systems, System)
+
+
+def jobs(answer: Answer) -> list[Job]:
+    """Return the jobs of an answer; raise RemoteError as `systems` does."""
+    return _each(read(answer, _Jobs).jobs or (), Job)
+
+
+def metadata(answer: Answer) -> Metadata:
+    """Return where the job of an answer writes to; raise RemoteError as `systems` does."""
+    found = _each(read(answer, _Jobs).jobs or (), Metadata)
+    return found[0] if found else Metadata()
+
+
+def _each(items: Sequence[msgspec.Raw], kind: type[_S]) -> list[_S]:
+    """Return the items of a list. Each is decoded by itself: all at once would take much memory.
+
+    Raises:
+        Unavailable: one of them is none, and may be the one that is looked for.
+    """
+    found = []
+    for item in items:
+        try:
+            each = _lenient(msgspec.json.decode(item), kind)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            each = None
+        if each is None:
+            raise exchange.unreadable(_API)
+        found.append(each)
+    return found
+
+
+def _lenient(value: object, kind: type[_S]) -> _S | None:
+    """Return a struct with those fields that can be read; None if one is missing that it needs."""
+    if not isinstance(value, dict):
+        return None
+    found = {}
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name in value:
+            with contextlib.suppress(msgspec.ValidationError):
+                found[field.name] = _value(value[field.encode_name], field.type)
+    try:
+        return kind(**found)
+    except TypeError:
+        return None
+
+
+def _value(value: object, kind: Any) -> object:  # noqa: ANN401  (a type, as an annotation names it)
+    """Return a field's value; raise ValidationError if it has another type."""
+    if get_origin(kind) is tuple:
+        items = value if isinstance(value, list) else []
+        return tuple(each for item in items if (each := _lenient(item, get_args(kind)[0])) is not None)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _lenient(value, kind) or kind()
+    converted: object = msgspec.convert(value, kind, strict=False)
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise msgspec.ValidationError
+    return converted
 
 
 def read(answer: Answer, kind: type[_T]) -> _T:

@@ -46,10 +46,10 @@ class Client:
     url: str
     system: str
 
-    async def systems(self) -> tuple[answers.System, ...]:
+    async def systems(self) -> list[answers.System]:
         """Return all clusters."""
         answer = await self.caller.repeatedly(Question("GET", f"{self.url}/status/systems"))
-        return answers.read(answer, answers.Systems).systems
+        return answers.systems(answer)
 
     async def user(self) -> str:
         """Return the name of the user on the cluster."""
@@ -99,7 +99,7 @@ class Client:
         """Return the number of the newest job of this name, empty if there is none."""
         query = (("name", name), ("time_window", _WINDOW))
         answer = await self.caller.repeatedly(Question("GET", self._jobs(), query))
-        jobs = [job for job in answers.read(answer, answers.Jobs).jobs or () if job.name == name]
+        jobs = [job for job in answers.jobs(answer) if job.name == name]
         return str(jobs[-1].job_id) if jobs else ""
 
     async def job(self, job_id: str, attempts: int = ATTEMPTS) -> Job:
@@ -107,16 +107,15 @@ class Client:
         answer = await self.caller.repeatedly(Question("GET", self._jobs(job_id)), attempts)
         if answer.status == 404 and "job" not in replies.message(answer).lower():
             raise Refused(f"{answers.error(answer)}")  # a wrong address, or a server before it: no word about the job
-        jobs = answers.read(answer, answers.Jobs).jobs or ()
+        jobs = [job for job in answers.jobs(answer) if job.status.state]
         if not jobs:
             raise exchange.unreadable("FirecREST")
-        return jobs[0]
+        return next((job for job in jobs if str(job.job_id) == job_id), jobs[0])
 
     async def outputs(self, job_id: str) -> answers.Metadata:
         """Return where a job writes to."""
         answer = await self.caller.repeatedly(Question("GET", f"{self._jobs(job_id)}/metadata"))
-        found = answers.read(answer, answers.AllMetadata).jobs or ()
-        return found[0] if found else answers.Metadata()
+        return answers.metadata(answer)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
@@ -128,7 +127,7 @@ class Client:
         query = (("path", path), ("dereference", "true"))
         answer = await self.caller.repeatedly(Question("GET", self._files("stat"), query))
         found = answers.read(answer, answers.FileStat).output
-        return found.size, found.ino
+        return found.size, found.ino or 0
 
     async def tail(self, path: str, offset: int) -> str:
         """Return what stands in a file after so many bytes. Bytes that are no UTF-8 come as U+FFFD."""

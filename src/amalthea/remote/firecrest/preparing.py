@@ -94,7 +94,7 @@ class Preparation:
         if system is None:
             names = ", ".join(each.name for each in systems) or "none"
             raise Refused(f"system '{self.client.system}' not found; FirecREST has: {names}.")
-        return system.file_systems or ()
+        return system.file_systems
 
     async def _lay_out_repositories(self, path: str) -> list[repositories.Found]:
         working = self.env.get("RENKU_WORKING_DIR", "")
