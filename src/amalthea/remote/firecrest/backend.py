@@ -201,7 +201,7 @@ class FirecrestBackend:
                 return states.has_ended(await self._client.job(job_id))
             except NotFound:
                 continue
-        self._parts.submission.check_age(state)
+        await self._parts.submission.check_age(state)
         return True
 
     def _unknown(self) -> Report:
