@@ -52,7 +52,7 @@ class Submission:
         state = State(intent=self.new_name(), submitted_at=self.clock.now().timestamp())
         await self.journal.write(state)
         try:
-            return await self._noted(state, await place(state.intent))
+            return await self._noted(state, await _number(place, state.intent))
         except Doubtful:
             if found := await self._submitted(state.intent):
                 return await self._noted(state, found)
@@ -107,6 +107,13 @@ class Submission:
         await self.journal.write(State(job_id=job_id, job_name=state.intent, submitted_at=state.submitted_at))
         log.info("submitted job", extra={"jobID": job_id})
         return job_id
+
+
+async def _number(place: Callable[[str], Awaitable[str]], name: str) -> str:
+    """Submit a job and return its number; raise Unavailable where the answer holds none: it may be there."""
+    if not (number := await place(name)):
+        raise Unavailable("The job was taken without a number; it is looked for.")
+    return number
 
 
 async def settle(submitting: "asyncio.Task[_T] | None", clock: Clock) -> None:

@@ -59,6 +59,8 @@ class MemoryJournal:
         self._volume, self._fuse, self._forgotten = volume, fuse, False
 
     async def read(self) -> State:
+        if self._volume.unreadable:
+            raise JournalError("state.json cannot be read (Input/output error)")
         return self._volume.state
 
     async def write(self, state: State) -> None:
@@ -85,6 +87,7 @@ class Volume:
 
     def __init__(self) -> None:
         self.state, self.pair = State(), Pair()
+        self.unreadable = False
         self.full = False
         """Whether nothing can be written, but for the name of a job to be submitted."""
 

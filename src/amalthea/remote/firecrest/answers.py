@@ -1,21 +1,14 @@
-"""What FirecREST v2 answers: the fields that are read, and what an error means.
+"""What FirecREST v2 answers: the fields that are read, and what an error means."""
 
-A field of another type than it should have counts as one that is not there: it says nothing of the others.
-"""
-
-import contextlib
-import math
-from collections.abc import Sequence
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TypeVar
 
 import msgspec
 
-from amalthea.remote import exchange, replies
+from amalthea.remote import lenient, replies
 from amalthea.remote.errors import RemoteError
 from amalthea.remote.exchange import Answer
 
 _T = TypeVar("_T")
-_S = TypeVar("_S", bound=msgspec.Struct)
 _API = "FirecREST"
 _SIGN_IN = "Pause the session and resume it, which gives it new tokens."
 
@@ -121,64 +114,18 @@ class View(msgspec.Struct, frozen=True):
 
 def systems(answer: Answer) -> list[System]:
     """Return the clusters of an answer; raise RemoteError if it is an error, or cannot be read."""
-    return _each(read(answer, _Systems).systems, System)
+    return lenient.each(read(answer, _Systems).systems, System, _API)
 
 
 def jobs(answer: Answer) -> list[Job]:
     """Return the jobs of an answer; raise RemoteError as `systems` does."""
-    return _each(read(answer, _Jobs).jobs or (), Job)
+    return lenient.each(read(answer, _Jobs).jobs or (), Job, _API)
 
 
 def metadata(answer: Answer) -> Metadata:
     """Return where the job of an answer writes to; raise RemoteError as `systems` does."""
-    found = _each(read(answer, _Jobs).jobs or (), Metadata)
+    found = lenient.each(read(answer, _Jobs).jobs or (), Metadata, _API)
     return found[0] if found else Metadata()
-
-
-def _each(items: Sequence[msgspec.Raw], kind: type[_S]) -> list[_S]:
-    """Return the items of a list. Each is decoded by itself: all at once would take much memory.
-
-    Raises:
-        Unavailable: one of them is none, and may be the one that is looked for.
-    """
-    found = []
-    for item in items:
-        try:
-            each = _lenient(msgspec.json.decode(item), kind)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            each = None
-        if each is None:
-            raise exchange.unreadable(_API)
-        found.append(each)
-    return found
-
-
-def _lenient(value: object, kind: type[_S]) -> _S | None:
-    """Return a struct with those fields that can be read; None if one is missing that it needs."""
-    if not isinstance(value, dict):
-        return None
-    found = {}
-    for field in msgspec.structs.fields(kind):
-        if field.encode_name in value:
-            with contextlib.suppress(msgspec.ValidationError):
-                found[field.name] = _value(value[field.encode_name], field.type)
-    try:
-        return kind(**found)
-    except TypeError:
-        return None
-
-
-def _value(value: object, kind: Any) -> object:  # noqa: ANN401  (a type, as an annotation names it)
-    """Return a field's value; raise ValidationError if it has another type."""
-    if get_origin(kind) is tuple:
-        items = value if isinstance(value, list) else []
-        return tuple(each for item in items if (each := _lenient(item, get_args(kind)[0])) is not None)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return _lenient(value, kind) or kind()
-    converted: object = msgspec.convert(value, kind, strict=False)
-    if isinstance(converted, float) and not math.isfinite(converted):
-        raise msgspec.ValidationError
-    return converted
 
 
 def read(answer: Answer, kind: type[_T]) -> _T:

@@ -13,7 +13,7 @@ from amalthea.remote.firecrest.answers import Job
 _WINDOW = "7d"
 """Days of jobs to look through; servers before 2.5.7 do not know the parameter and list as many by themselves."""
 _SLURM_IS_AWAY = ("unable to contact slurm controller", "socket timed out", "connection refused", "standby mode")
-"""What sbatch says where it was not heard, or not to the end: the job may be there all the same."""
+"""What sbatch and scancel say where they were not heard, or not to the end: the job may be there all the same."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,11 @@ class Client:
         """Submit a job and return its number. Asked once: the answer may be lost although the job is there."""
         answer = await self.caller.once(Question("POST", self._jobs(), body=exchange.as_json(order.encode())))
         if answer.status == 500 and (said := replies.message(answer)):
-            if any(each in said.lower() for each in _SLURM_IS_AWAY):
+            if _is_away(said):
                 raise Unavailable(f"Slurm does not answer: {said}")
             raise Doubtful(f"The cluster does not take the job: {said}")
-        return str(answers.read(answer, answers.Submitted).job_id)
+        number = str(answers.read(answer, answers.Submitted).job_id)
+        return number if number.strip("0") else ""
 
     async def named(self, name: str) -> str:
         """Return the number of the newest job of this name, empty if there is none."""
@@ -120,7 +121,9 @@ class Client:
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
         answer = await self.caller.once(Question("DELETE", self._jobs(job_id)))
-        return answer.ok or (answer.status in (404, 500) and bool(replies.message(answer)))  # 500: it had ended already
+        said = replies.message(answer)
+        heard = bool(said) and not _is_away(said)
+        return answer.ok or (answer.status in (404, 500) and heard)  # 500: it had ended already
 
     async def stat(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes, and its inode."""
@@ -146,3 +149,7 @@ class Client:
 
     def _jobs(self, job_id: str = "") -> str:
         return f"{self.url}/compute/{self.system}/jobs" + (f"/{quote(job_id, safe='')}" if job_id else "")
+
+
+def _is_away(said: str) -> bool:
+    return any(each in said.lower() for each in _SLURM_IS_AWAY)

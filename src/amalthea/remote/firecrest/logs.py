@@ -1,13 +1,16 @@
 """The job's output, followed to its end: each line once, and never a byte of it lost, unless it is no UTF-8."""
 
 import logging
+import posixpath
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from amalthea.remote.errors import NotFound, RemoteError
 from amalthea.remote.firecrest import reading
+from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client
+from amalthea.remote.journal import State
 
 _AT_ONCE = 16
 """Reads in a row, of up to 512 KiB each, before anything else has its turn."""
@@ -54,6 +57,26 @@ class Stream:
         if size and doubtful and (await client.stat(self.path))[0] == size:
             return size - self.offset - reading.length(found.rest)
         return found.size
+
+
+def streams_of(state: State) -> list[Stream]:
+    """Return the files that a job writes to: one where both outputs go to the same."""
+    found = [Stream("stdout", state.stdout_path, state.stdout_offset)]
+    if state.stderr_path and state.stderr_path != state.stdout_path:
+        found.append(Stream("stderr", state.stderr_path, state.stderr_offset))
+    return found
+
+
+def outputs(told: Metadata, folder: str, job_id: str) -> list[Stream]:
+    """Return the files that a job writes to, as the cluster has told: Slurm's default where it has not."""
+    out = posixpath.join(folder, _plain(told.standard_output) or f"slurm-{job_id}.out")
+    err = posixpath.join(folder, _plain(told.standard_error) or out)
+    return streams_of(State(stdout_path=out, stderr_path="" if err == out else err))
+
+
+def _plain(path: str | None) -> str:
+    """Return a path; empty for a pattern such as `slurm-%j.out`, as accounting has it."""
+    return path if path and "%" not in path else ""
 
 
 class Logs:

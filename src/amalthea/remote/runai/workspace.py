@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from amalthea.remote import entry
+from amalthea.remote.errors import Refused
 from amalthea.remote.port import Phase, Report
 from amalthea.remote.runai.client import Project, Workload
 
@@ -25,10 +26,20 @@ def name(project: str, now: datetime, suffix: str) -> str:
 
 
 def request(title: str, project: Project, env: Mapping[str, str]) -> dict[str, object]:
-    """Return the body that submits a session, from the controller's own environment."""
+    """Return the body that submits a session, from the controller's own environment.
+
+    Raises:
+        Refused: a variable cannot be sent; which one.
+    """
+    if odd := sorted(key for key, value in variables(env).items() if not _is_text(value)):
+        raise Refused(f"{', '.join(odd)} holds bytes that are not text (UTF-8), which Run:ai cannot be sent.")
     listed = [{"name": key, "value": value} for key, value in sorted(variables(env).items())]
     spec = {"image": env.get("REMOTE_SESSION_IMAGE", ""), "environmentVariables": listed}
     return {"name": title, "projectId": str(project.id), "clusterId": project.cluster_id, "spec": spec}
+
+
+def _is_text(value: str) -> bool:
+    return value == value.encode(errors="replace").decode()
 
 
 def variables(env: Mapping[str, str]) -> dict[str, str]:
