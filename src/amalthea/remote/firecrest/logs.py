@@ -14,6 +14,8 @@ from amalthea.remote.journal import State
 
 _AT_ONCE = 16
 """Reads in a row, of up to 512 KiB each, before anything else has its turn."""
+_PRINTED = 4096
+"""Lines that are printed at once: their prefix takes more memory than short ones do."""
 _LAST_LINES, _LAST_CHARACTERS = 5, 300
 
 log = logging.getLogger("remote.logs")
@@ -40,7 +42,8 @@ class Stream:
             return None
         near = size - self.offset <= reading.NEAR
         text = await (client.tail(self.path, self.offset) if near else self._block(client))
-        found = reading.split(text, last=last and near)
+        near = near and len(text) <= reading.MOST
+        found = reading.split(text[: reading.MOST], last=last and near)
         self.offset += await self._length(client, found, size if near else 0)
         self._seen = size if near else -1
         self.last_lines.extend(line[:_LAST_CHARACTERS] for line in found.lines[-_LAST_LINES:])
@@ -53,8 +56,7 @@ class Stream:
 
     async def _length(self, client: Client, found: reading.Lines, size: int) -> int:
         """Return how many bytes the lines took: where some were no UTF-8 that is known if the file stood still."""
-        doubtful = any("\ufffd" in line for line in found.lines)
-        if size and doubtful and (await client.stat(self.path))[0] == size:
+        if size and any("\ufffd" in line for line in found.lines) and (await client.stat(self.path))[0] == size:
             return size - self.offset - reading.length(found.rest)
         return found.size
 
@@ -114,8 +116,9 @@ class Logs:
                 return True
             if lines is None:
                 return True
-            if lines:
-                await self._print([f"[session/{stream.name}] {line}" for line in lines])
-            elif not last:
+            for begin in range(0, len(lines), _PRINTED):
+                some = lines[begin : begin + _PRINTED]
+                await self._print([f"[session/{stream.name}] {line}" for line in some])
+            if not lines and not last:
                 return True
         return False
