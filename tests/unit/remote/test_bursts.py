@@ -17,7 +17,7 @@ class Counted(list[str]):
 
     most = characters = 0
 
-    def __iadd__(self, lines: Iterable[str]) -> Self:
+    def __iadd__(self, lines: Iterable[str]) -> Self:  # type: ignore[override,misc]
         """Count lines."""
         several = list(lines)
         self.most = max(self.most, len(several))
