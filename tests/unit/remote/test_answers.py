@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from amalthea.model import remote_job
+from amalthea.model.views import remote_job
 from amalthea.remote.caller import Caller
 from amalthea.remote.errors import RemoteError, Unavailable
 from amalthea.remote.exchange import Answer, Question

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from amalthea.model import remote_job
+from amalthea.model.views import remote_job
 from amalthea.remote.exchange import Answer
 from tests.unit.remote.site import Crash, Fuse, Running, Site, running
 
