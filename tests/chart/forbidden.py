@@ -126,7 +126,7 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "all listed hosts at once": ({"ingress": {"host": "*.example.org"}}, '"*.example.org" is not allowed'),
     "a snippet": (
         {"ingress": {"host": "a.localhost", "annotations": {NGINX + "server-snippet": "return 200;"}}},
-        "spec.ingress.annotations, spec.template.metadata.annotations: nginx.ingress.kubernetes.io/server-snippet configures",
+        "spec.ingress.annotations, spec.template.metadata.annotations: nginx.ingress.kubernetes.io/server-snippet conf",
     ),
     "a snippet by way of the template": (
         {"template": {"metadata": {"annotations": {NGINX + "configuration-snippet": "return 200;"}}}},

@@ -171,5 +171,6 @@ def test_of_two_repositories_with_one_folder_the_second_is_named_and_touches_not
     }
     ended = cloner.run("shellclone")
     assert ended.code == 0
-    assert f"{server.address('bob/project')} is not cloned: {server.address('project')} already has the folder" in ended.log
+    said = f"{server.address('bob/project')} is not cloned: {server.address('project')} already has the folder"
+    assert said in ended.log
     assert git(cloner.volume / "project", "config", "remote.origin.url") == server.address("project")
