@@ -383,7 +383,7 @@ def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
         (
             'pods "demo-0" is forbidden: cpu max limit to request ratio per Container is 4, but provided ratio is 8.000',
             (
-                "A LimitRange of the namespace has another idea of what a container may ask for: cpu max limit to request"
+                "A LimitRange of the namespace restricts what a container may ask for: cpu max limit to request"
                 " ratio per Container is 4."
             ),
             ("spec.session.resources", "sessionPods.containers"),
