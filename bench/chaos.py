@@ -80,7 +80,8 @@ async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: P
     log, weak = AuditLog(where.control_plane.audit_log), fragile(list(scripts))
     async with Client(access, pool=WRITERS) as client:
         with progress.step(f"Chaos around {len(scripts)} sessions"):
-            await asyncio.gather(users.play(client, NAMESPACE, scripts), havoc.wreak(where, harm, weak, progress))
+            played = users.play(client, NAMESPACE, scripts, users.culling(harm.outage))
+            await asyncio.gather(played, havoc.wreak(where, harm, weak, progress))
         with progress.step("Waiting until all is well") as step:
             deadline, requests = time.monotonic() + RECOVERY + patience(len(scripts)), log.news()
             while True:
