@@ -150,7 +150,7 @@ class Client:
         except errors.Invalid as error:
             # The server does not say which operation failed; what it says of a wrong object has causes, and what a
             # webhook denies is said to be denied.
-            if error.status == 422 and not error.causes and "denied the request" not in error.message:
+            if error.status == 422 and not error.causes and not errors.denied(error.message):
                 raise errors.Conflict(error.failure, str(request)) from None
             raise
 
