@@ -74,4 +74,4 @@ def test_what_a_webhook_denies_says_nothing_of_whether_the_object_is_there(
 
 
 def test_a_page_of_a_proxy_says_nothing_of_whether_the_object_is_there() -> None:
-    assert type(from_answer("GET /x", 404, b'{"error": "host \"blue\" not found"}')) is NotServed
+    assert type(from_answer("GET /x", 404, rb'{"error": "host \"blue\" not found"}')) is NotServed
