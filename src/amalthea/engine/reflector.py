@@ -142,7 +142,7 @@ class Reflector(Generic[T]):
         return moved
 
     def _goes_back(self, version: str) -> bool:
-        """Tell whether a message is older than the watch: such a server tells no changes until it has made up for it."""
+        """Tell whether a message is older than the watch: such a server tells no change until it has caught up."""
         return self._version is not None and int(version) < int(self._version)
 
     async def _recover(self, error: Exception) -> None:
