@@ -8,12 +8,18 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.engine.slices import in_slices
+from amalthea.operator.wicket import Wicket
 from amalthea.telemetry.metrics import SessionRow, exposition
 
 SHARE = 0.5
 """Part of the time that may go into a scrape: it is the same loop that serves users."""
+SCRAPES, WAITING_SCRAPES = 2, 8
+"""Scrapes under way at once, and those that may wait: two Prometheus servers watch over each other in many clusters."""
+SCRAPE_LIMIT = 30.0
+"""Seconds for a scrape: who reads no faster keeps others waiting."""
 
 
 class BindError(RuntimeError):
@@ -38,8 +44,13 @@ def probes(ready: Callable[[], str]) -> web.Application:
 
 def metrics(registry: CollectorRegistry, rows: Callable[[], Iterable[SessionRow]], clock: Clock) -> web.Application:
     """Return the application of /metrics: what is registered, and a row for each session that is there."""
+    wicket = Wicket(SCRAPES, WAITING_SCRAPES)
 
     async def serve(request: web.Request) -> web.StreamResponse:
+        async with wicket.one(), time_limit(clock, SCRAPE_LIMIT):
+            return await expose(request)
+
+    async def expose(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_LATEST})
         await response.prepare(request)
         await response.write(generate_latest(registry))
