@@ -1,11 +1,14 @@
-"""Whoever may change an object may write any time into its managed fields: that must not hide a session's pause."""
+"""Whoever may change an object may write much into its metadata: that must hide no pause, and cost no memory."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
+from amalthea.api import names
 from amalthea.model import decoding
-from amalthea.model.views import Pause
+from amalthea.model.pods import PodView
+from amalthea.model.views import Pause, SessionView
 
 
 def body(manager: str, time: str | None, **fields: object) -> bytes:
@@ -19,3 +22,17 @@ def test_a_pause_and_who_stilled_a_workload_are_seen_whatever_time_is_told(time:
     assert decoding.wants_hibernation(paused)
     assert paused.paused == Pause(manager="somebody")
     assert decoding.statefulset(body("keda", time, replicas=0)).stilled_by == "keda"
+
+
+@pytest.mark.parametrize(
+    ("decode", "kept"),
+    [
+        (decoding.session, {names.ANNOTATION_BUSY_UNTIL: "2026-11-22T14:00:00Z"}),
+        (decoding.pod, {names.ANNOTATION_RUN_ID: "01K", names.ANNOTATION_SESSION_UID: "s"}),
+    ],
+)
+def test_annotations_that_nobody_reads_are_not_held_in_memory(
+    decode: Callable[[bytes], SessionView | PodView], kept: dict[str, str]
+) -> None:
+    annotations = {"example.org/essay": "x" * 256 * 1024, **kept}
+    assert decode(json.dumps({"metadata": {"annotations": annotations}}).encode()).metadata.annotations == kept
