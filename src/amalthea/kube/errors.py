@@ -34,6 +34,9 @@ _LONGEST_MESSAGE = 2000
 """Characters that are read of what a Status says: a webhook's denial may be longer than a session's status may be."""
 
 _DENIED = re.compile(r"\bdenied (the )?request\b")
+UNREADABLE = "Unreadable"
+"""The reason where something else than the API server answered."""
+
 _NOT_SHOWN = "(not shown)"
 _IN_QUOTES = re.compile(r'(?<=Invalid value: )"(?=\{|[^"]{60})(?:[^"\\]|\\.)*"', re.DOTALL)
 """JSON in quotes, or a long text."""
@@ -193,6 +196,11 @@ def unreachable(request: str, error: Exception) -> Unreachable:
     cause = getattr(error, "os_error", None)  # aiohttp's, of a connection that did not come about
     kind = NotConnected if isinstance(cause, ConnectionError) else Unreachable
     return kind(Failure(0, "Unreachable", told), request)
+
+
+def unreadable(request: str, error: Exception) -> Unreachable:
+    """Return the error for an answer that is not the API server's, though its status is good: whatever it says."""
+    return Unreachable(Failure(0, UNREADABLE, f"the answer is not one of an API server: {error}"), request)
 
 
 def _without_values(message: str) -> str:

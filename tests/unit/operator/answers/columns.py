@@ -7,6 +7,7 @@ _QUOTA = "is forbidden: exceeded quota: small, requested: count=1, used: count=9
 _CAUSE = {"reason": "FieldValueInvalid", "field": "spec.ports", "message": 'Invalid value: "x": must be a number'}
 
 ANSWERS = {
+    "200, a page of a proxy": Answer(200, page=b'{"error": "log in"}'),
     "400, a webhook denies it": Answer(
         400, "BadRequest", 'admission webhook "policy.example.org" denied the request: not like this'
     ),
