@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from amalthea.operator.usage import POD_METRICS
+from amalthea.operator.inputs.usage_poller import POD_METRICS
 
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 

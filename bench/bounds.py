@@ -5,7 +5,7 @@ Counts and memory do not depend on the machine; the CPU of rest and the lateness
 
 from collections.abc import Iterator
 
-from amalthea.api.settings import Settings
+from amalthea.settings import Settings
 from bench.figures import Phase, Report
 
 REQUESTS_PER_SESSION = {"create": 9.0, "hibernate": 4.0, "resume": 5.0, "delete": 3.0}

@@ -19,7 +19,7 @@ from amalthea.kube import config
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
-from amalthea.model.views import ChildView
+from amalthea.model.views.objects import ChildView
 from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 from bench import havoc, skew, users
 from bench.audit import AuditLog, Request

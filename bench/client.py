@@ -25,8 +25,8 @@ from amalthea.kube import config
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource
-from amalthea.model import decoding
-from amalthea.model.pods import PodView
+from amalthea.model.views import decoding
+from amalthea.model.views.pods import PodView
 from amalthea.testing.api import FakeApi
 from lab.control_plane import ControlPlane
 

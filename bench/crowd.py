@@ -12,8 +12,8 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Selection
+from amalthea.operator.inputs.usage_poller import POD_METRICS
 from amalthea.operator.kinds import CHILD_KINDS, PODS, SECRETS, SESSIONS
-from amalthea.operator.usage import POD_METRICS
 from bench import manifests
 from bench.observer import BenchError, patience
 from lab import metrics_api

@@ -10,14 +10,14 @@ import msgspec
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Condition, ContainerCounts, Spec, State, Status
-from amalthea.build import applied
-from amalthea.build.children import children
-from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.secret import Material
-from amalthea.build.subject import Subject
-from amalthea.model.report import as_data
+from amalthea.children.changes import applied
+from amalthea.children.manifests import children
+from amalthea.children.pod.pod_template_inputs import pod_relevant
+from amalthea.children.secret import Material
+from amalthea.children.shared.subject import Subject
+from amalthea.model.status.report import as_data
+from amalthea.settings import BuildSettings
 
 RUN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 TIME = "2026-01-01T00:00:00Z"

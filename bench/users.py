@@ -18,9 +18,9 @@ from amalthea.api import names
 from amalthea.engine.ports import Key, Unavailable
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, NotFound, NotServed
-from amalthea.model.usage import VALID
+from amalthea.model.views.usage import VALID
+from amalthea.operator.inputs.usage_poller import POD_METRICS
 from amalthea.operator.kinds import SECRETS, SESSIONS
-from amalthea.operator.usage import POD_METRICS
 from bench import manifests
 from bench.scripts import Deed, Script
 from lab import metrics_api

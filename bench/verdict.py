@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from amalthea.api import names
-from amalthea.model.views import ChildView
+from amalthea.model.views.objects import ChildView
 from bench import observer as seen
 from bench.audit import Request
 from bench.manifests import secret_name

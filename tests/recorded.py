@@ -14,10 +14,10 @@ import yaml
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Spec
-from amalthea.build.secret import Material, material_from
-from amalthea.build.subject import Subject
+from amalthea.children.secret import Material, material_from
+from amalthea.children.shared.subject import Subject
+from amalthea.settings import BuildSettings
 
 NAMES = ("minimal", "token", "oauth", "oidc", "job", "remote", "asleep")
 FRESH = Material(tunnel_secret="a-fresh-tunnel-secret", cookie_secret="a-fresh-cookie-secret")
@@ -378,7 +378,7 @@ class Recorded:
             settings=BuildSettings(
                 sidecars_image="renku/sidecars:1",
                 oauth2_proxy_image=self._oauth2_proxy_image(),
-                native_sidecars=False,  # as there: tests/unit/build/test_sidecars.py shows what they change
+                native_sidecars=False,  # as there: tests/unit/children/pod/test_sidecars.py shows what they change
             ),
             run_id=self.made["status"].get("runID"),
         )

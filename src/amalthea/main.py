@@ -107,12 +107,12 @@ def _boolean(text: str) -> bool:
 
 
 def _operator(arguments: argparse.Namespace) -> int:
-    from amalthea.api.settings import SettingsError, from_environment  # noqa: PLC0415  (only this command needs it)
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
     from amalthea.kube import config  # noqa: PLC0415
     from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
     from amalthea.kube.errors import ApiError  # noqa: PLC0415
     from amalthea.operator import run, web  # noqa: PLC0415
+    from amalthea.settings import SettingsError, from_environment  # noqa: PLC0415  (only this command needs it)
     from amalthea.telemetry import logs  # noqa: PLC0415
 
     try:
@@ -151,7 +151,7 @@ def _serves_securely(arguments: argparse.Namespace) -> bool:
     if arguments.metrics_bind_address == "0" or not arguments.metrics_secure:
         return False
     if arguments.metrics_cert_path is None and importlib.util.find_spec("cryptography") is None:
-        from amalthea.api.settings import SettingsError  # noqa: PLC0415
+        from amalthea.settings import SettingsError  # noqa: PLC0415
 
         raise SettingsError(
             "--metrics-secure makes a certificate, which needs an extra package; install amalthea[tls], name a folder "
@@ -226,7 +226,7 @@ def _report_errors(arguments: argparse.Namespace) -> "instance.Trace | None":
     """
     if not arguments.sentry_dsn:
         return None
-    from amalthea.api.settings import SettingsError  # noqa: PLC0415
+    from amalthea.settings import SettingsError  # noqa: PLC0415
 
     try:
         from amalthea.telemetry import sentry  # noqa: PLC0415

@@ -2,11 +2,11 @@
 
 import pytest
 
-from amalthea.build.children import children
-from amalthea.build.secret import draw
+from amalthea.children.manifests import children
+from amalthea.children.secret import draw
 from lab.control_plane import ControlPlane
 from tests.api.paths import collection
-from tests.unit.build.cases import CASES, Case
+from tests.unit.children.cases import CASES, Case
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)

@@ -15,7 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from amalthea.telemetry.metrics import OperatorMetrics, SessionRow, exposition
+from amalthea.operator.telemetry.metrics import OperatorMetrics, SessionRow, exposition
 from lab.progress import Progress
 from lab.system import Package, ensure
 from tests.chart.helm import ROOT, HelmError, Object, Values, find, render

@@ -11,7 +11,7 @@ import yaml
 
 import amalthea
 from amalthea import main
-from amalthea.api.settings import BuildSettings, ContainerSettings, RewriteRule, Settings, from_environment
+from amalthea.settings import BuildSettings, ContainerSettings, RewriteRule, Settings, from_environment
 from lab.control_plane import ControlPlane
 from tests.chart import readme
 from tests.chart.helm import (

@@ -13,36 +13,37 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import BuildSettings, Settings
-from amalthea.build.changes import compare
-from amalthea.build.children import children
-from amalthea.build.limits import TooLargeError
-from amalthea.build.pod_template_inputs import pod_relevant
-from amalthea.build.secret import Material
-from amalthea.build.subject import Subject
-from amalthea.build.url import NO_URL, session_url
-from amalthea.build.workload import wish
-from amalthea.build.writes import Changes, Create
+from amalthea.children.changes.compare import compare
+from amalthea.children.changes.workload import wish
+from amalthea.children.changes.writes import Changes, Create
+from amalthea.children.manifests import children
+from amalthea.children.pod.pod_template_inputs import pod_relevant
+from amalthea.children.secret import Material
+from amalthea.children.shared.limits import TooLargeError
+from amalthea.children.shared.subject import Subject
+from amalthea.children.shared.url import NO_URL, session_url
 from amalthea.cli import compose, listing, text
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.cli.text import Paper
-from amalthea.model import decoding, door, last_resort
-from amalthea.model.door import Door, NoAnswerError
-from amalthea.model.inquiry import inquire
-from amalthea.model.milestones import milestones
-from amalthea.model.observed import Observed
+from amalthea.model import last_resort
+from amalthea.model.diagnosis.which_events import inquire
 from amalthea.model.plan import Course, Fresh, Plan, decide, refused
-from amalthea.model.pods import PodView
-from amalthea.model.report import Context, Report, as_data, report
-from amalthea.model.transitions import transition
-from amalthea.operator import gauges
-from amalthea.operator.audit import Audit
-from amalthea.operator.caches import Caches
-from amalthea.operator.continuity import Continuity
-from amalthea.operator.gather import gather
+from amalthea.model.status.milestones import milestones
+from amalthea.model.status.report import Context, Outcome, as_data, report
+from amalthea.model.status.transitions import transition
+from amalthea.model.views import decoding, door
+from amalthea.model.views.door import Door, NoAnswerError
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import PodView
+from amalthea.operator.drift import Audit
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.continuity import Continuity
+from amalthea.operator.inputs.gather import gather
+from amalthea.operator.inputs.usage_poller import _measured
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.usage import _measured
-from amalthea.telemetry.metrics import exposition
+from amalthea.operator.telemetry import gauges
+from amalthea.operator.telemetry.metrics import exposition
+from amalthea.settings import BuildSettings, Settings
 from amalthea.testing.builders import RUN_ID
 from amalthea.testing.clock import FakeClock
 from tests.support.odd_objects import KEY, UID, WORKLOAD_UID, World
@@ -59,7 +60,7 @@ class Seen:
     """What came of a look at a world."""
 
     plan: Plan
-    told: Report
+    told: Outcome
     made: list[Manifest]
     changes: Changes
 

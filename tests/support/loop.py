@@ -16,39 +16,39 @@ from prometheus_client import CollectorRegistry
 from ulid import ULID
 
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import Settings
-from amalthea.build.secret import draw
+from amalthea.children.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Listed, Stale
 from amalthea.engine.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
-from amalthea.model.door import NoAnswerError
 from amalthea.model.plan import Fresh
-from amalthea.model.usage import Usage
-from amalthea.operator.announce import Announcer
-from amalthea.operator.apply import Applier
-from amalthea.operator.audit import Audit
-from amalthea.operator.caches import Caches
-from amalthea.operator.deletions import Deletions
-from amalthea.operator.doorbell import Ring
-from amalthea.operator.doorman import Doorman
-from amalthea.operator.ender import Ender
-from amalthea.operator.finalize import Finalizer
-from amalthea.operator.hands import Chance, Hands
-from amalthea.operator.inquirer import Inquirer
-from amalthea.operator.job_asker import JobAsker
+from amalthea.model.views.door import NoAnswerError
+from amalthea.model.views.usage import Usage
+from amalthea.operator.actors import Chance, Hands
+from amalthea.operator.drift import Audit
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.door_client import Ring
+from amalthea.operator.inputs.door_poller import Doorman
+from amalthea.operator.inputs.event_lookup import Inquirer
+from amalthea.operator.inputs.job_poller import JobAsker
+from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.last_resort import LastResort
-from amalthea.operator.observers import Living
-from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Reconciler
-from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
-from amalthea.operator.usage import UsagePoller
-from amalthea.operator.wars import Wars
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry.deletion_counter import Deletions
+from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.operator.writers.children import Applier
+from amalthea.operator.writers.culler import Ender
+from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.writers.finalizer import Finalizer
+from amalthea.operator.writers.last_resort import LastResort
+from amalthea.operator.writers.refusals import Refusals
+from amalthea.operator.writers.reverted_writes import Wars
+from amalthea.operator.writers.status_pacer import Pacer
+from amalthea.operator.writers.status_writer import Announcer
+from amalthea.settings import Settings
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Choice, Happened

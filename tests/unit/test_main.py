@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from amalthea import __version__
-from amalthea.api.settings import Settings
 from amalthea.kube import config
 from amalthea.kube.credentials import ConfigError
 from amalthea.main import IGNORED_FLAGS, SHELLS, main
 from amalthea.operator import run
+from amalthea.settings import Settings
 from amalthea.telemetry import logs, sentry
 from tests.unit import old_chart
 

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from amalthea.build.url import NO_URL
+from amalthea.children.shared.url import NO_URL
 from amalthea.cli import advice, facts, headline, limits, notices, timeline
 from amalthea.cli.explanation import Explanation, Run
 from amalthea.cli.known import Known
 from amalthea.cli.situation import Situation
-from amalthea.model import lifecycle
+from amalthea.model import deadlines
 
 
 def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
@@ -26,7 +26,7 @@ def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
         since=headline.since(known),
         url=status.url if status.url != NO_URL else None,
         run=Run(
-            id=status.run_id, started_at=limits.started_at(known), ended_at=lifecycle.ended_at(known.observed, status)
+            id=status.run_id, started_at=limits.started_at(known), ended_at=deadlines.ended_at(known.observed, status)
         ),
         facts=facts.facts(known),
         containers=facts.containers(known),

@@ -5,10 +5,11 @@ from datetime import datetime
 from amalthea.api import names
 from amalthea.api.types import Condition, State
 from amalthea.cli.known import Known
-from amalthea.model import lifecycle, readiness
-from amalthea.model.observed import Observed
-from amalthea.model.progress import progress
+from amalthea.model import deadlines
 from amalthea.model.spans import moment
+from amalthea.model.status.progress import progress
+from amalthea.model.views import readiness
+from amalthea.model.views.observed import Observed
 
 UNSEEN = "No operator has looked at it yet. If that lasts, ask your admin whether one serves this namespace."
 
@@ -103,8 +104,8 @@ def since(known: Known) -> datetime | None:
     }
     if status.state == "NotReady" and observed.hibernated:
         turned = _turned(observed, "Stopped") or turned
-    elif status.conditions and lifecycle.starts(observed, status):
-        start = lifecycle.started_at(observed, status)
+    elif status.conditions and deadlines.starts(observed, status):
+        start = deadlines.started_at(observed, status)
         turned = start.replace(microsecond=0) if start is not None else turned
     return entered.get(status.state) or turned or session.metadata.creation_timestamp
 
@@ -128,7 +129,7 @@ def condition(observed: Observed, kind: str) -> Condition | None:
 def _fell_silent(observed: Observed) -> bool:
     status = observed.session.status
     unready = status.state == "NotReady" and not observed.hibernated and not observed.deleting
-    return unready and lifecycle.has_started(observed, status)
+    return unready and deadlines.has_started(observed, status)
 
 
 def _has_new_pod(observed: Observed) -> bool:

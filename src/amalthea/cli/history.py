@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from amalthea.api import names
 from amalthea.cli.known import EventView
-from amalthea.model.observed import Observed
+from amalthea.model.views.observed import Observed
 
 _OF_ITS_RUNS = ("StatefulSet", "Job", "Pod")
 _TELLING = (*_OF_ITS_RUNS, "PersistentVolumeClaim")

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from amalthea.api import names
 from amalthea.api.schema import Quantity
-from amalthea.model import events
-from amalthea.model.observed import Observed
-from amalthea.model.pods import Running, Waiting
-from amalthea.model.views import Metadata, Time, View
+from amalthea.model.views import events
+from amalthea.model.views.objects import Metadata, Time, View
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import Running, Waiting
 
 
 class Ended(View, frozen=True, kw_only=True):

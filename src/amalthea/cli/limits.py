@@ -1,6 +1,6 @@
 """What a session's limits mean for it now, in words: the pauses, stops and deletions to come, and what may come later.
 
-`model/lifecycle.py` reckons the deadlines, for the operator and here. A pause is told only if the operator has
+`model/deadlines.py` reckons the deadlines, for the operator and here. A pause is told only if the operator has
 announced one: it knows best whether there is anything to be paused.
 """
 
@@ -14,10 +14,11 @@ from amalthea.api.reasons import Cause
 from amalthea.cli.explanation import Coming
 from amalthea.cli.known import Known
 from amalthea.cli.words import span
-from amalthea.model import lifecycle, patience
-from amalthea.model.lifecycle import PAUSES, Deadline
-from amalthea.model.observed import Observed
+from amalthea.model import deadlines
+from amalthea.model.deadlines import PAUSES, Deadline
 from amalthea.model.spans import moment
+from amalthea.model.status import timeouts
+from amalthea.model.views.observed import Observed
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -95,14 +96,14 @@ def coming(known: Known, now: datetime) -> tuple[Coming, ...]:
 
 def started_at(known: Known) -> datetime | None:
     """Return when the present run began, in whole seconds."""
-    start = lifecycle.started_at(known.observed, known.observed.session.status)
+    start = deadlines.started_at(known.observed, known.observed.session.status)
     return start.replace(microsecond=0) if start is not None else None
 
 
 def _counting(observed: Observed, now: datetime) -> dict[Cause, Deadline]:
     """Return the deadlines that are in force."""
     status = observed.session.status
-    found = lifecycle.deadlines(observed, status, now)
+    found = deadlines.deadlines(observed, status, now)
     out_of_force: tuple[Cause, ...] = PAUSES if status.will_hibernate_at is None or observed.hibernated else ()
     return {cause: deadline for cause, deadline in found.items() if cause not in out_of_force}
 
@@ -112,7 +113,7 @@ def _limits(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Com
         msgspec.to_builtins(observed.spec.culling) if observed.spec and observed.spec.culling else {}
     )
     for cause, meaning in _MEANINGS.items():
-        limit, deadline = lifecycle.limit(observed, cause), counting.get(cause)
+        limit, deadline = deadlines.limit(observed, cause), counting.get(cause)
         if limit is None or not (deadline or _may_come(observed, cause)):
             continue
         yield Coming(
@@ -134,13 +135,13 @@ def _may_come(observed: Observed, cause: Cause) -> bool:
     if observed.hibernated or observed.ended or job != (cause is Cause.JOB_DEADLINE):
         return False
     if cause is Cause.STARTING_TOO_LONG:
-        return status.state == "Hibernated" or lifecycle.starts(observed, status)
+        return status.state == "Hibernated" or deadlines.starts(observed, status)
     return status.state != "Failed"
 
 
 def _failure(observed: Observed) -> Iterator[Coming]:
     """Return when the session will be failed because no node takes it, for want of room or of a volume."""
-    at = patience.scheduling_fails_at(observed)
+    at = timeouts.scheduling_fails_at(observed)
     if at is not None and observed.session.status.state == "NotReady":
         room = observed.pod is not None and observed.pod.unschedulable is not None
         before = "a node can take it" if room else "its volumes are there"

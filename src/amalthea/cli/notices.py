@@ -6,9 +6,9 @@ Each is shown by its own message, so that a newer operator's conditions are told
 from amalthea.api.types import Condition
 from amalthea.cli.explanation import Notice
 from amalthea.cli.known import Known
-from amalthea.model.lifecycle import RUNNING
-from amalthea.model.observed import Observed
+from amalthea.model.deadlines import RUNNING
 from amalthea.model.spans import moment
+from amalthea.model.views.observed import Observed
 
 _IN_THE_HEADLINE = {"Ready", "Progressing", "Stopped"}
 _SHOULD_BE_TRUE = {"RoutingReady", "Accepted", "ChildrenInPlace", "StorageSized", "Healthy"}

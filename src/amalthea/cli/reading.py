@@ -20,11 +20,11 @@ from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden, NotFound, NotServed
 from amalthea.kube.resource import Selection
-from amalthea.model import decoding
-from amalthea.model.observed import Observed
-from amalthea.model.pods import PodView
-from amalthea.model.views import ChildView, SessionView
-from amalthea.operator.gather import gather
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import ChildView, SessionView
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import PodView
+from amalthea.operator.inputs.gather import gather
 from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 
 T = TypeVar("T")

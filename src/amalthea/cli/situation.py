@@ -14,8 +14,8 @@ from amalthea.api.schema import Manifest
 from amalthea.cli.explanation import Advice, Coming
 from amalthea.cli.headline import condition
 from amalthea.cli.known import ContainerDetails, Known
-from amalthea.model.lifecycle import RUNNING
-from amalthea.model.observed import Observed
+from amalthea.model.deadlines import RUNNING
+from amalthea.model.views.observed import Observed
 
 _MEBIBYTE = Decimal(2**20)
 _NOT_REACHED = "A change of its description does not reach it (reconcileStrategy never): make a new session."

@@ -8,7 +8,7 @@ from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound, NotServed, Unauthorized, Unreachable
 from amalthea.kube.resource import Resource, Selection
-from amalthea.model.views import Metadata, View
+from amalthea.model.views.objects import Metadata, View
 from amalthea.operator.kinds import SESSIONS
 
 _NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)

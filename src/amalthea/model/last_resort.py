@@ -13,11 +13,12 @@ import msgspec
 from amalthea.api import names
 from amalthea.api.reasons import Cause
 from amalthea.api.types import Culling
-from amalthea.model import decoding, spans
-from amalthea.model.lifecycle import Deadline
-from amalthea.model.pods import PodView
+from amalthea.model import spans
+from amalthea.model.deadlines import Deadline
 from amalthea.model.times import began
-from amalthea.model.views import ClaimView, SessionView
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import ClaimView, SessionView
+from amalthea.model.views.pods import PodView
 
 LATE = timedelta(hours=1)
 """So much later than its limit a session is ended: time for an administrator to see to the error."""

@@ -1,16 +1,17 @@
 """What is to be done for a session: a pure function of what was observed, and of what chance hands in.
 
-The plan says which children are wanted and which may change; `build/` makes the manifests, `build/changes.py` compares
-them with what is there, `operator/apply.py` writes, `report.py` tells.
+The plan says which children are wanted and which may change; `children/` makes the manifests, its `changes/compare.py`
+compares them with what is there, `operator/writers/children.py` writes, `report.py` tells.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from amalthea.model import remote_job, validation
-from amalthea.model.observed import Observed
+from amalthea.model import validation
 from amalthea.model.state import judge
+from amalthea.model.views import remote_job
+from amalthea.model.views.observed import Observed
 
 
 @dataclass(frozen=True)

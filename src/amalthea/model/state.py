@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from amalthea.api.reasons import Failure
 from amalthea.api.types import ContainerCounts, State, Status
-from amalthea.model import failures, readiness, remote_job
-from amalthea.model.observed import Observed
-from amalthea.model.troubles import remote_jobs
-from amalthea.model.troubles import trouble as troubles
-from amalthea.model.troubles.trouble import Trouble
+from amalthea.model.diagnosis import checks, remote_jobs
+from amalthea.model.diagnosis import diagnosis as troubles
+from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.views import readiness, remote_job
+from amalthea.model.views.observed import Observed
 
 _NONE = ContainerCounts()
 
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def judge(observed: Observed) -> Verdict:
-    """Tell how a session is whose spec can be used, by what is there. What time alone changes in it: `patience.py`."""
+    """Tell how a session is whose spec can be used, by what is there. What time alone changes: `status/timeouts.py`."""
     if observed.deleting:
         return _stopping(observed)
     if _end_is_told(observed):
@@ -63,7 +63,7 @@ def _end_is_told(observed: Observed) -> bool:
 
 
 def _judge_run(observed: Observed) -> Verdict:
-    trouble, told = failures.find(observed), observed.session.status
+    trouble, told = checks.find(observed), observed.session.status
     message = words(trouble, told) if trouble is not None else None
     state: State = "NotReady"
     word = remote_job.decisive(observed)

@@ -12,8 +12,7 @@ from typing import Any, TypeAlias
 from ulid import ULID
 
 from amalthea.api import names
-from amalthea.api.settings import Settings
-from amalthea.build.secret import draw
+from amalthea.children.secret import draw
 from amalthea.engine import slots
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.controller import Controller, Reconcile
@@ -29,29 +28,31 @@ from amalthea.kube.lease import KubeLease
 from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
-from amalthea.operator import observers, process
-from amalthea.operator.announce import Announcer
-from amalthea.operator.apply import Applier
-from amalthea.operator.audit import Audit
-from amalthea.operator.caches import Caches
-from amalthea.operator.deletions import Deletions
-from amalthea.operator.doorbell import ask_for_job, ring
-from amalthea.operator.doorman import Doorman
-from amalthea.operator.ender import Ender
-from amalthea.operator.finalize import Finalizer
-from amalthea.operator.first_poll import FirstPoll
-from amalthea.operator.hands import Chance, Hands
-from amalthea.operator.inquirer import Inquirer
-from amalthea.operator.job_asker import JobAsker
+from amalthea.operator import process
+from amalthea.operator.actors import Chance, Hands
+from amalthea.operator.drift import Audit
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.door_client import ask_for_job, ring
+from amalthea.operator.inputs.door_poller import Doorman
+from amalthea.operator.inputs.event_lookup import Inquirer
+from amalthea.operator.inputs.first_poll import FirstPoll
+from amalthea.operator.inputs.job_poller import JobAsker
+from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.kinds import WATCHED
-from amalthea.operator.last_resort import LastResort
-from amalthea.operator.pacer import Pacer
 from amalthea.operator.reconcile import Reconciler
-from amalthea.operator.recorder import Recorder
-from amalthea.operator.refusals import Refusals
-from amalthea.operator.usage import UsagePoller
-from amalthea.operator.wars import Wars
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry import instrumentation
+from amalthea.operator.telemetry.deletion_counter import Deletions
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.operator.writers.children import Applier
+from amalthea.operator.writers.culler import Ender
+from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.writers.finalizer import Finalizer
+from amalthea.operator.writers.last_resort import LastResort
+from amalthea.operator.writers.refusals import Refusals
+from amalthea.operator.writers.reverted_writes import Wars
+from amalthea.operator.writers.status_pacer import Pacer
+from amalthea.operator.writers.status_writer import Announcer
+from amalthea.settings import Settings
 
 STOP_GRACE = 5.0
 """Seconds that passes in flight may take to end after SIGTERM; the pod has ten."""
@@ -92,17 +93,17 @@ class Operator:
         self._at_work = False
         self._reflectors = [
             Reflector(
-                KubeSource(client, watched.resource, watched.decode, self._selection(kind), observers.unreadable),
+                KubeSource(client, watched.resource, watched.decode, self._selection(kind), instrumentation.unreadable),
                 self.caches.stores[kind],
                 self.clock,
                 backoff,
-                observers.Watching(metrics, self.queue.hasten),
+                instrumentation.Watching(metrics, self.queue.hasten),
             )
             for kind, watched in WATCHED.items()
         ]
         reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
         self.caches.silent_for = lambda kind: reflectors[kind].silent_for
-        self._supervisor = Supervisor(self.clock, backoff, observers.Beside(metrics).failed)
+        self._supervisor = Supervisor(self.clock, backoff, instrumentation.Beside(metrics).failed)
         self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
         self._inquirer = Inquirer(client, self.clock, self.queue)
         interval = settings.usage_interval.total_seconds()
@@ -119,7 +120,7 @@ class Operator:
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
         places = slots.Slots(settings.workers, self.clock, slots.PATIENCE, client.transport.slow)
-        self._controller = Controller(self.queue, reconcile, places, self.clock, observers.Working(metrics))
+        self._controller = Controller(self.queue, reconcile, places, self.clock, instrumentation.Working(metrics))
 
     def _wake(self, key: Key, priority: Priority) -> None:
         """Have a session looked at. One that goes while another leads is forgotten: its key would wait for ever."""
@@ -138,7 +139,7 @@ class Operator:
         """Return the elector that decides whether this instance may act."""
         candidate = Candidate(self._settings.identity)
         store = KubeLease(client, (self._settings.lease_namespace, names.LEASE))
-        observer = observers.Leading(self._metrics, candidate.identity)
+        observer = instrumentation.Leading(self._metrics, candidate.identity)
         return Elector(store, candidate, self.clock, self._random, observer)
 
     async def run(self, stop: asyncio.Event, elector: Elector | None) -> None:
@@ -220,7 +221,7 @@ class Operator:
         process.calm_the_garbage_collector()
 
     def _hands(self, client: Client) -> Hands:
-        living = observers.Living(self._metrics, self.clock)
+        living = instrumentation.Living(self._metrics, self.clock)
         deletions, refusals, wars = Deletions(self._metrics.deleted), Refusals(self.clock), Wars(self.clock)
         self._metrics.contested.set_function(lambda: wars.sessions)
         announcer = Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living)

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.kube.resource import Resource
-from amalthea.model import decoding
+from amalthea.model.views import decoding
 
 SESSIONS = Resource(names.GROUP, names.VERSION, names.PLURAL, names.KIND)
 PODS = Resource("", "v1", "pods", "Pod")

@@ -11,15 +11,16 @@ from pathlib import Path
 from aiohttp.web import Application
 from prometheus_client import CollectorRegistry
 
-from amalthea.api.settings import Settings
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import ServerClock
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.credentials import service_account
-from amalthea.operator import cluster, gauges, metrics_access, observers, process, web
+from amalthea.operator import cluster_facts, process, web
 from amalthea.operator.instance import Operator, Trace
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry import gauges, instrumentation, metrics_access
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock = ServerClock(SystemClock(), observers.Timekeeping())
+    clock = ServerClock(SystemClock(), instrumentation.Timekeeping())
     metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
-        Client(config, partial(observers.count_calls, metrics), date_observer=clock.learn) as client,
+        Client(config, partial(instrumentation.count_calls, metrics), date_observer=clock.learn) as client,
         Client(config, date_observer=clock.learn) as lease_client,
     ):
         settings = replace(settings, account=service_account(await config.credentials.token()))
-        operator = Operator(client, await cluster.complete(client, settings), metrics, clock, options.trace)
+        operator = Operator(client, await cluster_facts.complete(client, settings), metrics, clock, options.trace)
         metrics.queued.set_function(lambda: operator.queue.depth)
         scraped = web.metrics(registry, partial(gauges.rows, operator.caches, clock), clock)
         async with (

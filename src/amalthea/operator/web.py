@@ -11,8 +11,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.engine.slices import in_slices
-from amalthea.operator.wicket import Wicket
-from amalthea.telemetry.metrics import SessionRow, exposition
+from amalthea.operator.telemetry.metrics import SessionRow, exposition
+from amalthea.operator.telemetry.wicket import Wicket
 
 SHARE = 0.5
 """Part of the time that may go into a scrape: it is the same loop that serves users."""

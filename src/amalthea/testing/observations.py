@@ -11,10 +11,10 @@ import msgspec
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.model import decoding
-from amalthea.model.observed import ChildKey, Observed
-from amalthea.model.pods import PodView
-from amalthea.model.views import WorkloadView
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import WorkloadView
+from amalthea.model.views.observed import ChildKey, Observed
+from amalthea.model.views.pods import PodView
 from amalthea.testing.builders import RUN_ID, UID, SessionBuilder, session
 
 WORKLOAD_UID = "3ac1cc1e-0000-4000-8000-000000000002"

@@ -11,15 +11,15 @@ from typing import TypeVar
 import pytest
 from prometheus_client import CollectorRegistry
 
-from amalthea.api.settings import Settings
 from amalthea.engine import server_time
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import ServerClock
 from amalthea.kube import config
 from amalthea.kube.client import Client
-from amalthea.model import report
+from amalthea.model.status import report
 from amalthea.operator.instance import Operator
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 from amalthea.testing.clock import SkewedClock
 from lab.control_plane import ControlPlane
 from tests.api.operator.conftest import Operators

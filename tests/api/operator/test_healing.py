@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.operator.wars import WAITS
+from amalthea.operator.writers.reverted_writes import WAITS
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import PLAIN
 from tests.support.world import Object, World, condition

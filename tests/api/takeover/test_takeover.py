@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from amalthea.api import names
-from amalthea.api.settings import BuildSettings
 from amalthea.api.types import Spec
-from amalthea.build.children import children
-from amalthea.build.patches import OWNED
-from amalthea.build.secret import Material, material_from
-from amalthea.build.subject import Subject
+from amalthea.children.changes.patches import OWNED
+from amalthea.children.manifests import children
+from amalthea.children.secret import Material, material_from
+from amalthea.children.shared.subject import Subject
+from amalthea.settings import BuildSettings
 from tests.api.operator.conftest import Operators
 from tests.api.takeover import left_behind
 from tests.api.takeover.left_behind import BROUGHT_UP_TO_DATE, RELEASES, SIDECARS, Change, Key, Left

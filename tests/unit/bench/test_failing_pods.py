@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.model.failures import find
+from amalthea.model.diagnosis.checks import find
 from amalthea.testing import observations as found
 from bench.failing_pods import Status, crashed, evicted, fragile, recovered
 

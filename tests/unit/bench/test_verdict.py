@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from amalthea.api import names
-from amalthea.model.views import ChildView, Metadata, Owner
+from amalthea.model.views.objects import ChildView, Metadata, Owner
 from bench.audit import Request
 from bench.observer import Condition, Status
 from bench.observer import Metadata as Identity

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from amalthea.api.schema import Manifest
-from amalthea.model.door import Told
+from amalthea.model.views.door import Told
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder
 from tests.unit.cli.lives import RUN, Life, at

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from amalthea.cli.known import Known
-from amalthea.model.remote_job import Word
+from amalthea.model.views.remote_job import Word
 from amalthea.testing import observations as found
 from tests.unit.cli.beginnings import WORKLOAD, began
 from tests.unit.cli.lives import Life, at

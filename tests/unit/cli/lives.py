@@ -14,15 +14,15 @@ import msgspec
 from ulid import ULID
 
 from amalthea.api.schema import Manifest
-from amalthea.build.url import session_url
+from amalthea.children.shared.url import session_url
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
-from amalthea.model.door import Door, Look
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.remote_job import RemoteJob, Word
-from amalthea.model.report import Context, as_data, report
-from amalthea.model.usage import Usage
+from amalthea.model.status.report import Context, as_data, report
+from amalthea.model.views.door import Door, Look
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.remote_job import RemoteJob, Word
+from amalthea.model.views.usage import Usage
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder
 

@@ -8,7 +8,7 @@ import msgspec
 
 from amalthea.api.schema import Manifest
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
-from amalthea.model.observed import Observed
+from amalthea.model.views.observed import Observed
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder, session
 from tests.unit.cli.lives import BOUND, RUN

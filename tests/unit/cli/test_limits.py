@@ -9,7 +9,7 @@ import pytest
 from amalthea.cli import limits as its_limits
 from amalthea.cli.explanation import Coming
 from amalthea.cli.known import Known
-from amalthea.model import lifecycle
+from amalthea.model import deadlines
 from amalthea.model.spans import moment
 from amalthea.model.times import rfc3339
 from amalthea.testing import observations as found
@@ -29,7 +29,7 @@ def limits(state: str = "Running", culling: dict[str, Any] | None = None, **told
     """Return what the limits of a session mean, by their names, once the operator has announced its next pause."""
     lab = session().with_spec(culling=CULLING if culling is None else culling)
     seen = known(lab, status(state, **told), READY).observed
-    pause = lifecycle.pause(seen, seen.session.status, NOW)
+    pause = deadlines.pause(seen, seen.session.status, NOW)
     announced = {"willHibernateAt": rfc3339(pause.at)} if pause is not None else {}
     return {each.limit: each for each in coming(known(lab, status(state, **announced | told), READY))}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.api.settings import BuildSettings
+from amalthea.settings import BuildSettings
 from lab import binaries, gobuild, versions
 from lab.gobuild import GoModule
 

@@ -9,8 +9,8 @@ from msgspec import Raw, structs
 from amalthea.api.reasons import Cause
 from amalthea.api.schema import Manifest
 from amalthea.model.last_resort import LATE, Known, deletion, pause
-from amalthea.model.observed import Observed
 from amalthea.model.times import began, rfc3339
+from amalthea.model.views.observed import Observed
 from amalthea.testing import observations as found
 from amalthea.testing.builders import RUN_ID, SessionBuilder, session
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from amalthea.api.schema import Manifest
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Course, Fresh, Plan, TemplateChange, decide
+from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import RUN_ID, SessionBuilder, session
 from amalthea.testing.observations import (
     READY_AT,

@@ -14,9 +14,9 @@ import pytest
 from amalthea.api.reasons import ConditionType, Failure
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Status
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
+from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     CLAIM_UID,
@@ -214,7 +214,7 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
 }  # fmt: skip
 
 
-def reported(seen: Observed, now: datetime = NOW) -> Report:
+def reported(seen: Observed, now: datetime = NOW) -> Outcome:
     return report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("None", now))
 
 
@@ -270,7 +270,7 @@ WAKE_UPS = {
 def test_a_session_is_looked_at_again_exactly_when_time_changes_its_state(
     moment: datetime | None, seen: Observed
 ) -> None:
-    assert reported(seen).wake_at == moment
+    assert reported(seen).next.wake_at == moment
 
 
 def test_a_quota_is_told_by_its_name_and_figures() -> None:

@@ -5,8 +5,8 @@ import pytest
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import ContainerCounts
-from amalthea.model.observed import Observed
 from amalthea.model.state import judge
+from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     READY_AT,

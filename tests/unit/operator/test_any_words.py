@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from amalthea.api.schema import Manifest
-from amalthea.model.views import LONGEST_MESSAGE
+from amalthea.model.views.objects import LONGEST_MESSAGE
 from amalthea.testing import observations as found
 from amalthea.testing.builders import session
 from tests.support import every_step

@@ -9,13 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.api.settings import Settings
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.operator import process
 from amalthea.operator.instance import Operator
 from amalthea.operator.kinds import WATCHED
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.objects import Choice, Objects

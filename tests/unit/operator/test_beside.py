@@ -9,16 +9,17 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import Settings
 from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.model.findings import Finding
-from amalthea.model.observed import Observed
 from amalthea.model.plan import Plan
-from amalthea.model.report import Context, Report, report
-from amalthea.operator import gauges, reconcile
+from amalthea.model.status.report import Context, Outcome, report
+from amalthea.model.views.observed import Observed
+from amalthea.operator import reconcile
 from amalthea.operator.instance import Operator
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry import gauges
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.objects import Choice
@@ -74,7 +75,7 @@ def failures(registry: CollectorRegistry, task: str) -> float | None:
 async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_others_alone(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defective(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Report:
+    def defective(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Outcome:
         if observed.name == "bad":
             raise ZeroDivisionError("a secret value")
         return report(observed, plan, findings, context)

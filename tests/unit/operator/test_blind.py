@@ -9,14 +9,14 @@ import pytest
 from amalthea.api.types import State
 from amalthea.kube.client import Client
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.report import Context, report
-from amalthea.operator.caches import BLIND_AFTER
+from amalthea.model.status.report import Context, report
+from amalthea.operator.inputs.cache import BLIND_AFTER
 from amalthea.testing import observations as found
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
-from tests.unit.operator.test_failed_writes import KEY, LIMITED, MINUTE, SECOND, Life
+from tests.unit.operator.writers.test_failed_writes import KEY, LIMITED, MINUTE, SECOND, Life
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 

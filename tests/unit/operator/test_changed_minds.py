@@ -10,7 +10,7 @@ import pytest
 from amalthea.api.event_reasons import EventReason
 from amalthea.api.types import Status
 from amalthea.kube.client import Client
-from amalthea.model.transitions import transition
+from amalthea.model.status.transitions import transition
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock

@@ -9,7 +9,7 @@ from amalthea.kube.client import Client
 from amalthea.testing.api import FakeApi
 from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
-from tests.unit.operator.test_failed_writes import LIMITED, MINUTE, SECOND, Life
+from tests.unit.operator.writers.test_failed_writes import LIMITED, MINUTE, SECOND, Life
 
 ASLEEP = LIMITED.hibernated().with_spec(culling={"maxHibernatedDuration": "1h"})
 WAITS = "waits, since the clocks of the operator's node and of the API server differ by more than a minute"

@@ -10,15 +10,16 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import Settings
 from amalthea.engine.backoff import Backoff
 from amalthea.kube.client import Client
 from amalthea.model import spans
-from amalthea.operator import gauges, reconcile
-from amalthea.operator.audit import Audit
-from amalthea.operator.caches import Caches
+from amalthea.operator import reconcile
 from amalthea.operator.defects import DefectError, identify
+from amalthea.operator.drift import Audit
+from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED
+from amalthea.operator.telemetry import gauges
+from amalthea.settings import Settings
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
@@ -144,7 +145,7 @@ async def test_a_child_that_cannot_be_read_hides_no_other(api: FakeApi, monkeypa
             return view
 
         caches_know = drifted(api, client)
-        monkeypatch.setattr("amalthea.operator.audit.CHILD_KINDS", {"Service": WithDecoder(decode)})
+        monkeypatch.setattr("amalthea.operator.drift.CHILD_KINDS", {"Service": WithDecoder(decode)})
         assert await caches_know == {("team", "other")}
 
 

@@ -9,7 +9,7 @@ from amalthea.kube.client import Client
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS
-from tests.unit.operator.test_failed_writes import KEY, MINUTE, SECOND, Life
+from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, Life
 
 
 @pytest.fixture

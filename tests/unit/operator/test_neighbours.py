@@ -8,13 +8,13 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.api.settings import Settings
 from amalthea.engine import room, slots
 from amalthea.engine.clock import SystemClock
 from amalthea.kube import crowd
 from amalthea.kube.client import Client
 from amalthea.operator.instance import AGAIN, Operator
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.objects import Choice

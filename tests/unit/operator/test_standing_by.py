@@ -10,7 +10,7 @@ from amalthea.kube.client import Client
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS, Loop, nobody
-from tests.unit.operator.test_failed_writes import KEY, SECOND, Life
+from tests.unit.operator.writers.test_failed_writes import KEY, SECOND, Life
 
 NEXT = "example.org/lab:2"
 STRATEGIES = ["always", "whenFailedOrHibernated", "never"]

@@ -9,22 +9,22 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.api.settings import Settings
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
-from amalthea.operator.caches import Caches
-from amalthea.operator.first_poll import PATIENCE, FirstPoll
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.first_poll import PATIENCE, FirstPoll
 from amalthea.operator.instance import Operator
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.objects import Refusal
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
-from tests.unit.operator.test_caches import LEAVING, raw
-from tests.unit.operator.test_usage import Desk
+from tests.unit.operator.inputs.test_cache import LEAVING, raw
+from tests.unit.operator.inputs.test_usage_poller import Desk
 
 TEAM = "team"
 IDLE: Manifest = {"state": "Running", "idle": True, "idleSince": "2026-01-01T10:00:00Z"}

@@ -8,13 +8,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.api.settings import Settings
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.controller import Result
 from amalthea.kube.client import Client
 from amalthea.operator import instance
 from amalthea.operator.instance import Operator
-from amalthea.telemetry.metrics import OperatorMetrics
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.settings import Settings
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.objects import Choice

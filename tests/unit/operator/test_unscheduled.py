@@ -9,7 +9,7 @@ from aiohttp import web
 from amalthea.api import names
 from amalthea.kube.client import Client
 from amalthea.model.times import rfc3339
-from amalthea.operator.inquirer import UNANSWERED_FOR
+from amalthea.operator.inputs.event_lookup import UNANSWERED_FOR
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session

@@ -13,7 +13,7 @@ from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
-from tests.unit.operator.test_failed_writes import KEY, MINUTE, SECOND, Life
+from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, Life
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 NEVER = "9999-12-30T23:59:59.9Z"

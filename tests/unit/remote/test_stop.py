@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from amalthea.model.troubles.remote_jobs import LAST_WORDS
+from amalthea.model.diagnosis.remote_jobs import LAST_WORDS
 from amalthea.remote.exchange import Answer
 from amalthea.remote.journal import State
 from amalthea.testing.firecrest import error

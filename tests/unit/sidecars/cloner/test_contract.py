@@ -1,9 +1,9 @@
 """What the operator puts into a pod is what the cloner understands: neither imports the other."""
 
-from amalthea.build import clone as build
+from amalthea.children.pod import clone as build
 from amalthea.sidecars.cloner import clone, session_config
 from amalthea.sidecars.main import PROGRAMS
-from tests.unit.build.cases import CASES
+from tests.unit.children.cases import CASES
 
 
 def test_the_operators_arguments_start_the_cloner() -> None:

@@ -1,0 +1,87 @@
+"""What is wrong with a session, the worst first: the objects' own status decides wherever it can, Events where not.
+
+A pod that is being stopped on purpose has no failures, and what may still come right by itself (a secret that is not
+there yet, a first failed pull, a node that is on its way) is a warning: the session is starting.
+"""
+
+from collections.abc import Iterator
+
+from amalthea.api import names
+from amalthea.api.reasons import Failure
+from amalthea.model.diagnosis import children, containers, doors, events, held_down, pods, remote_jobs
+from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.views import readiness
+from amalthea.model.views.objects import WorkloadView
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import PodView
+
+
+def find(observed: Observed) -> Trouble | None:
+    """Return what is wrong with a session that is meant to run, or None."""
+    job = observed.own_workload
+    if job is not None and job.succeeded:
+        return None
+    job_failure = _job_failure(job)
+    if job_failure is not None and job_failure.code is Failure.JOB_TOO_LONG:
+        return job_failure
+    troubles = list(_troubles(observed))
+    fatal = next((trouble for trouble in troubles if trouble.fatal), None)
+    return fatal or job_failure or next(iter(troubles), None)
+
+
+def tells_of_its_end(pod: PodView) -> bool:
+    """Tell whether the end of a pod that is gone is still to be told."""
+    return pods.stopped(pod) is not None or remote_jobs.left(pod) is not None
+
+
+def _troubles(observed: Observed) -> Iterator[Trouble]:
+    pod = observed.pod
+    yield from filter(None, [held_down.trouble(observed), _stopped_before(observed)])
+    if pod is not None and not readiness.completed(pod):
+        yield from filter(None, (pods.stopped(pod), pods.unreachable(pod)))
+        if not pod.leaving:
+            yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
+            yield from containers.troubles(pod, already_failed=_already_failed(observed))
+            if not observed.interactive:
+                yield from filter(None, [containers.after_the_work(pod)])
+            yield from remote_jobs.troubles(observed)
+            yield from filter(None, [pods.unscheduled(pod, observed.events or ())])
+            yield from filter(None, [pods.lacks_claim(pod, _own_claims(observed))])
+    yield from filter(None, [events.refusal(observed)])
+    yield from events.volumes(observed)
+    yield from children.troubles(observed)
+
+
+def _own_claims(observed: Observed) -> set[str]:
+    """Return the names of the claims that we make for a session."""
+    sources = (observed.spec.data_sources if observed.spec is not None else None) or ()
+    return {observed.name, *(names.data_source_claim(observed.name, index) for index, _ in enumerate(sources))}
+
+
+def _stopped_before(observed: Observed) -> Trouble | None:
+    """Return why the pod before the present one was stopped, unless the session has recovered since.
+
+    Its workload replaces a pod that Kubernetes stops within milliseconds: its end may be over before it is looked at.
+    """
+    former, workload = observed.former_pod, observed.own_workload
+    if former is None or workload is None or not former.metadata.belongs_to(workload.metadata.uid):
+        return None
+    if observed.pod is not None and readiness.was_ready(observed.pod):
+        return None
+    return pods.stopped(former)
+
+
+def _already_failed(observed: Observed) -> bool:
+    """Tell whether the session is failed and has not recovered: then a failing pull stays one in both its forms."""
+    pod = observed.pod
+    return observed.session.status.state == "Failed" and not (pod is not None and pod.ready)
+
+
+def _job_failure(job: WorkloadView | None) -> Trouble | None:
+    failure = job.failure if job is not None else None
+    if failure is None:
+        return None
+    if failure.reason == "DeadlineExceeded":
+        too_long = "The job was stopped because it ran longer than its maxAge; allow it more time."
+        return Trouble(Failure.JOB_TOO_LONG, too_long)
+    return Trouble(Failure.JOB_FAILED, "The job failed; look into its log for the cause.", failure.message)

@@ -1,0 +1,22 @@
+"""A session that is to run and whose pod somebody else took: a queue, a downscaler, or an admin."""
+
+from amalthea.api.reasons import Failure
+from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.views.observed import Observed
+
+
+def trouble(observed: Observed) -> Trouble | None:
+    """Return who holds the session down, as far as the API server tells.
+
+    A webhook acts in our name, and a scale subresource that is set to 0 leaves no manager behind: its 0 is left out.
+    """
+    workload = observed.own_workload
+    if workload is None or not observed.held_down:
+        return None
+    who = workload.stilled_by or "an administrator, a downscaler, or the webhook of a queue"
+    done = "suspended" if workload.kind == "Job" else "scaled to 0"
+    message = (
+        f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs when they let it. "
+        "If they do not, pause and resume it."
+    )
+    return Trouble(Failure.HELD_DOWN, message, fatal=False)

@@ -1,0 +1,183 @@
+"""Pods that are stopped, lost, or find no node: from the pod's own status, and from what autoscalers tell in Events."""
+
+import re
+from collections.abc import Container, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from amalthea.api.reasons import Failure
+from amalthea.model import spans
+from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.views.events import EventView, latest
+from amalthea.model.views.pods import PodView
+
+SCHEDULING_PATIENCE = timedelta(minutes=10)
+"""How long no node can take a session before it is failed, counted anew when the cluster is about to get a node."""
+VOLUME_PATIENCE = timedelta(seconds=15)
+"""How long a pod may wait for a volume before that is told as a failure to schedule: most are made in seconds."""
+STOP_PATIENCE = timedelta(minutes=1)
+"""How long a pod may outstay its deletion time, which has its grace period in it already."""
+
+SCALE_UP = ("TriggeredScaleUp", "Nominated")
+"""Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
+_EVICTED = (
+    (
+        r"low on resource: memory",
+        (Failure.EVICTED, "its node ran out of memory; ask for as much as the session uses, so that it is reserved"),
+    ),
+    (
+        r"low on resource: (ephemeral-storage|nodefs|imagefs|inodes)",
+        (Failure.EVICTED, "its node ran out of disk; keep files on the session's volume"),
+    ),
+    (
+        r"exceed",
+        (
+            Failure.DISK_FULL,
+            "it wrote more to its node's disk than it may; keep files on the session's volume, or ask for more",
+        ),
+    ),
+)
+_DISRUPTED = {
+    "PreemptionByScheduler": "its place was needed for something more important",
+    "DeletionByTaintManager": "its node was taken out of service",
+    "EvictionByEvictionAPI": "its node is being emptied, for maintenance or because it is not needed",
+    "DeletionByPodGC": "its node is gone",
+}
+_MISSING_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
+_OTHER_REASONS = (
+    (r"Too many pods", "the nodes run as many pods as they can"),
+    (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node is of the kind that the session asks for"),
+    (r"untolerated taint \{(?!node\.kubernetes\.io/)", "the nodes are reserved for others"),
+    (r"untolerated taint \{node\.kubernetes\.io/|were unschedulable", "nodes are out of service at the moment"),
+    (r"volume('s)? (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
+    (r"exceed max volume count", "the nodes hold as many volumes as they can"),
+)
+
+
+def stopped(pod: PodView) -> Trouble | None:
+    """Return why Kubernetes stopped a pod, if it did."""
+    if pod.status.phase == "Failed" and pod.status.reason:
+        return _stopped(pod.status.reason, pod.status.message.strip())
+    disrupted = pod.condition("DisruptionTarget")
+    if not pod.leaving or disrupted is None or disrupted.status != "True":
+        return None
+    cause = _DISRUPTED.get(disrupted.reason, "its node needs what it uses")
+    message = f"The session's pod is being stopped: {cause}. What is on the session's volume is kept."
+    return Trouble(Failure.EVICTED, message, disrupted.message)
+
+
+def _stopped(reason: str, said: str) -> Trouble:
+    if reason != "Evicted":
+        message = f"The session's pod was stopped ({reason}). If that happens again, ask an administrator."
+        return Trouble(Failure.POD_STOPPED, message, said)
+    known = (known for pattern, known in _EVICTED if re.search(pattern, said))
+    code, cause = next(known, (Failure.EVICTED, "its node needed what it used"))
+    return Trouble(code, f"The session's pod was stopped: {cause}.", said)
+
+
+def lost_at(pod: PodView) -> datetime | None:
+    """Return when a pod that is being stopped counts as lost: its node should have reported its end long before."""
+    return spans.end(pod.metadata.deletion_timestamp, STOP_PATIENCE)
+
+
+def lost(pod: PodView) -> Trouble:
+    """Return the trouble of a pod whose end nobody reports. It is never removed by force: two writers lose data."""
+    if pod.lasting and all(each.state.terminated is not None for each in pod.lasting):
+        message = (
+            "The session's containers have ended, but its pod does not go: its volumes are still being released, or a"
+            " finalizer holds it. If that lasts, an administrator should look at the pod and its node."
+        )
+        return Trouble(Failure.POD_STOPPED, message, fatal=False)
+    message = (
+        "The node of the session does not answer, so that nobody knows whether the session has stopped. Its volume is"
+        " kept from harm; an administrator must bring the node back, or remove it from the cluster."
+    )
+    return Trouble(Failure.NODE_LOST, message, fatal=False)
+
+
+def unreachable(pod: PodView) -> Trouble | None:
+    """Return the trouble of a pod that the control plane calls unready, while its own kubelet last called it ready."""
+    ready, containers = pod.condition("Ready"), pod.condition("ContainersReady")
+    if ready is None or containers is None or pod.leaving:
+        return None
+    if (ready.status, containers.status) != ("False", "True") or ready.reason == "ReadinessGatesNotReady":
+        return None
+    message = "The node of the session does not answer at the moment. If it does not come back, ask an administrator."
+    return Trouble(Failure.NODE_LOST, message, fatal=False)
+
+
+def unscheduled(pod: PodView, events: Iterable[EventView]) -> Trouble | None:
+    """Return the warning of a pod that no node can take, or None."""
+    scheduled = pod.unschedulable
+    if scheduled is None:
+        return None
+    if scaled_up_at(pod, events) is not None:
+        message = (
+            "No node can take the session yet, but the cluster is about to get another one; it takes some minutes."
+        )
+        return Trouble(Failure.NODE_COMING, message, scheduled.message, fatal=False)
+    message = f"No node can take the session yet{_short_of(scheduled.message)}. It starts as soon as one can."
+    return Trouble(Failure.UNSCHEDULABLE, message, scheduled.message, fatal=False)
+
+
+def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
+    """Return the warning of a pod that waits for a claim that is not there and not `ours`, or whose volume is gone.
+
+    Our own are made beside the pod: that they are not there yet is nothing to tell.
+    """
+    scheduled = pod.condition("PodScheduled")
+    if scheduled is None or scheduled.status != "False":
+        return None
+    missing = _MISSING_CLAIM.search(scheduled.message)
+    if missing is not None and missing[1] not in ours:
+        message = f'The session waits for the claim "{missing[1]}", which is not there. Make it, or correct its name.'
+        return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
+    if "non-existent persistentvolume" in scheduled.message.lower():
+        message = "A volume of the session does not exist any more. An administrator must bring it back, or its data."
+        return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
+    return None
+
+
+def unscheduled_too_long(pod: PodView, known: Trouble | None) -> Trouble:
+    """Return the failure of a pod that no node could take for as long as we wait; `known` is what was wrong till then.
+
+    What a volume is wanting for is told as it was before.
+    """
+    if known is not None and known.code is Failure.VOLUME_PENDING:
+        return replace(known, fatal=True)
+    if (waits := pod.without_volume) is not None:
+        message = (
+            "A volume of the session has not been made for too long. Check its class and its size, and ask an"
+            " administrator if they are as they should be."
+        )
+        return Trouble(Failure.VOLUME_PENDING, message, waits.message)
+    said = pod.unschedulable.message if pod.unschedulable is not None else ""
+    message = f"No node could take the session for too long{_short_of(said)}. Ask for less, or try again later."
+    return Trouble(Failure.UNSCHEDULABLE, message, said)
+
+
+def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
+    """Return when a pod that no node can take is a failure; None if one has taken it, or if it is not known."""
+    scheduled = pod.unschedulable
+    if scheduled is None or scheduled.last_transition_time is None:
+        return None
+    scaled_up = scaled_up_at(pod, events)
+    return spans.end(max(filter(None, (scheduled.last_transition_time, scaled_up))), SCHEDULING_PATIENCE)
+
+
+def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
+    """Return when the cluster was last told to get a node for a pod."""
+    event = latest(events, pod.metadata.uid, *SCALE_UP)
+    return event.last if event is not None else None
+
+
+def _short_of(said: str) -> str:
+    """Return what the nodes are short of, from the scheduler's words: as they stand before what it says of preemption.
+
+    Counts of nodes are left out: they change with each node that comes and goes.
+    """
+    said = said.partition("preemption:")[0]
+    short = sorted(set(re.findall(r"Insufficient ([\w./-]*\w)", said)))
+    causes = [f"too little {' and '.join(short)} is free"] if short else []
+    causes += [cause for pattern, cause in _OTHER_REASONS if re.search(pattern, said, re.IGNORECASE)]
+    return f": {', '.join(causes)}" if causes else ""

@@ -1,0 +1,48 @@
+"""The job of a session on another machine: that it failed, and that nobody there tells how it is."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from amalthea.api import names
+from amalthea.api.reasons import Failure
+from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.times import rfc3339
+from amalthea.model.views import remote_job
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.pods import PodView
+
+_PATIENCE = timedelta(minutes=3)
+"""For so long the other machine may be silent about a job that runs: it is asked once a minute."""
+_FAILED = "The job on the other machine failed. Read its log, then pause and resume the session to submit a new one."
+_SILENT = "The other machine does not tell how the session's job is. It is asked again; what was known still counts."
+
+
+LAST_WORDS = "The job could not be cancelled"
+"""What the controller's last words begin with, where that is so."""
+_LEFT = (
+    "The job on the other machine could not be cancelled, and may run there until its time limit. Cancel it there, or "
+    "resume the session, which goes on with it, and pause it again."
+)
+
+
+def left(pod: PodView | None) -> Trouble | None:
+    """Return that a pod that was stopped leaves its job behind, as its controller said at its end."""
+    if pod is None or not pod.leaving:
+        return None
+    of_session = (each for each in pod.status.container_statuses if each.name == names.CONTAINER_SESSION)
+    ended = next((each.state.terminated for each in of_session), None)
+    if ended is None or not ended.message.startswith(LAST_WORDS):
+        return None
+    return Trouble(Failure.REMOTE_JOB_LEFT, _LEFT, fatal=False)
+
+
+def troubles(observed: Observed) -> Iterator[Trouble]:
+    """Return what is wrong with the session's job, as its controller tells it."""
+    decides, word = remote_job.decisive(observed), remote_job.known(observed)
+    if decides is not None and decides.phase == "Failed":
+        yield Trouble(Failure.REMOTE_JOB_FAILED, decides.error or _FAILED)
+    elif word is not None and word.unheard_since is not None and not word.ended:
+        submitted = word.phase == "Running" or word.state
+        if not submitted or word.at - word.unheard_since >= _PATIENCE:
+            said = f"Since {rfc3339(word.unheard_since)}: {word.error}"
+            yield Trouble(Failure.CLUSTER_SILENT, _SILENT, said, fatal=False)

@@ -1,0 +1,212 @@
+"""What the controller of a remote session tells of its job on the other machine, and how far that counts.
+
+It is not trusted, since any program of the pod may answer in its place: what it says is bounded, and decides only where
+the session's own readiness does not show that somebody can work in it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import msgspec
+
+from amalthea.api.reasons import ConditionType, Failure, Step
+from amalthea.api.types import Condition, Status
+from amalthea.model.views import readiness
+from amalthea.model.views.door import NoAnswerError
+
+if TYPE_CHECKING:
+    from amalthea.model.views.observed import Observed
+
+Phase: TypeAlias = Literal["NotReady", "Running", "Completed", "Failed"]
+
+STILL_COUNTS = 2
+"""So many questions without an answer are borne; then nothing is known of the job."""
+ENDS: tuple[Phase, ...] = ("Completed", "Failed")
+"""After these the job does nothing any more."""
+_LONGEST = {"word": 100, "error": 1000}
+"""Characters that are kept of what it says."""
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the controller said."""
+
+    at: datetime
+    """When it was asked."""
+    phase: Phase
+    state: str = ""
+    """The scheduler's own word; empty before the job was submitted."""
+    reason: str = ""
+    """Why the job waits, in the scheduler's word."""
+    starts_at: datetime | None = None
+    """When it is expected to start."""
+    ends_at: datetime | None = None
+    """When the other machine will end it."""
+    limit: timedelta | None = None
+    """How long it may run there."""
+    error: str = ""
+    """Why it failed, with the next step; or, of a job that has not, why nobody could be asked."""
+    unheard_since: datetime | None = None
+    """Since when nobody could be asked how the job is; None where somebody could."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is over."""
+        return self.phase in ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """It did not answer."""
+
+    at: datetime
+    times: int = 1
+    """How often in a row."""
+    last: Word | None = None
+    """What it said before."""
+
+
+Look: TypeAlias = Word | Unanswered
+"""What came of asking a controller once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteJob:
+    """The job of a session that runs on another machine."""
+
+    address: str
+    """Where its controller is asked: the pod's IP, empty if the pod has none."""
+    look: Look | None = None
+    """What came of asking last; None if nobody has asked in this term."""
+
+
+_Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+
+
+class _Told(msgspec.Struct, frozen=True, rename="camel"):
+    """GET /remote_status. Times are in seconds, and since 1970."""
+
+    status: Phase
+    error: str = ""
+    scheduler_state: str = ""
+    reason: str = ""
+    expected_start: _Seconds | None = None
+    ends_at: _Seconds | None = None
+    limit_seconds: _Seconds | None = None
+    error_age_seconds: _Seconds | None = None
+
+
+def read(body: bytes, asked_at: datetime) -> Word:
+    """Return what an answer says.
+
+    Raises:
+        NoAnswerError: it cannot be read.
+    """
+    try:
+        told = msgspec.json.decode(body, type=_Told)
+        unheard = timedelta(seconds=told.error_age_seconds) if told.error_age_seconds is not None else None
+        return Word(
+            asked_at,
+            told.status,
+            _bounded(told.scheduler_state, "word"),
+            _bounded(told.reason, "word"),
+            _moment(told.expected_start),
+            _moment(told.ends_at),
+            timedelta(seconds=told.limit_seconds) if told.limit_seconds else None,
+            _bounded(told.error, "error"),
+            asked_at - unheard if unheard is not None else None,
+        )
+    except (msgspec.MsgspecError, ValueError, OverflowError, OSError, RecursionError) as error:
+        raise NoAnswerError(f"its answer cannot be read: {type(error).__name__}") from None
+
+
+def address(observed: "Observed") -> str | None:
+    """Return where the controller of a session is asked, or None if nobody is to be asked about it."""
+    pod, remote = observed.pod, observed.spec is not None and observed.spec.location == "remote"
+    if pod is None or not remote or not observed.interactive:
+        return None
+    return pod.status.pod_ip
+
+
+def known(observed: "Observed") -> Word | None:
+    """Return what is known of a session's job; None if nothing is, as of a session in this cluster."""
+    job, pod = observed.remote_job, observed.pod
+    if job is None or pod is None or pod.leaving or observed.hibernated or observed.deleting:
+        return None
+    match job.look:
+        case Word() as word:
+            return word
+        case Unanswered(times=times, last=last):
+            return last if times <= STILL_COUNTS else None
+        case None:
+            return _as_told(observed)
+
+
+def decisive(observed: "Observed") -> Word | None:
+    """Return what is known of a session's job where that decides how the session is: nobody is seen to answer in it."""
+    return None if _answers(observed) else known(observed)
+
+
+def rests_on_word(observed: "Observed") -> bool:
+    """Tell whether only the controller's word keeps a session from counting as running: somebody may be at work."""
+    word, pod = decisive(observed), observed.pod
+    return word is not None and word.phase != "Running" and pod is not None and pod.ready and not pod.leaving
+
+
+def waits(observed: "Observed") -> bool:
+    """Tell whether a session's job has not started yet, though its pod may count as ready."""
+    told = next((c for c in observed.session.status.conditions or () if c.type == ConditionType.PROGRESSING), None)
+    if observed.remote_job is None:  # a reader of the status, who asks nobody
+        return told is not None and told.reason == Step.QUEUED
+    word = decisive(observed)
+    starts = not unasked(observed) or (told is not None and told.status == "True")
+    return starts and word is not None and word.phase == "NotReady"
+
+
+def unasked(observed: "Observed") -> bool:
+    """Tell whether nobody has asked about a session's job in this term: what was told of it still counts."""
+    return observed.remote_job is not None and observed.remote_job.look is None
+
+
+def _answers(observed: "Observed") -> bool:
+    """Tell whether a session's readiness shows that it answers: its probe has gone through the tunnel."""
+    pod, spec = observed.pod, observed.spec
+    if pod is None or spec is None or pod.leaving or spec.session.readiness_probe.type == "none":
+        return False
+    return readiness.session_answers(pod)
+
+
+def _as_told(observed: "Observed") -> Word | None:
+    """Return what the status of this run says of the job: nobody has been asked in this term yet.
+
+    A controller that is still to start may find the job, or submit another one. A run that was not told as ready waits
+    for the first answer, or for silence: without a probe its pod is ready before there is a job.
+    """
+    status, workload, pod = observed.session.status, observed.own_workload, observed.pod
+    if workload is None or status.run_id is None or workload.run_id != status.run_id:
+        return None
+    if pod is None or readiness.session_started_at(pod) is None:
+        return None
+    failed = _condition(status, ConditionType.HEALTHY, Failure.REMOTE_JOB_FAILED)
+    if status.state == "Failed" and failed is not None:
+        return Word(_AT_ONCE, "Failed", error=failed.message or "")
+    if status.state == "Succeeded":
+        return Word(_AT_ONCE, "Completed")
+    return Word(_AT_ONCE, "NotReady") if status.state not in ("Running", "RunningDegraded") else None
+
+
+def _condition(status: Status, kind: ConditionType, reason: str) -> Condition | None:
+    return next((each for each in status.conditions or () if (each.type, each.reason) == (kind, reason)), None)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    """Return a time in whole minutes: it is told, and one that moves by seconds would be a write each time."""
+    return datetime.fromtimestamp(seconds // 60 * 60, UTC) if seconds else None
+
+
+def _bounded(text: str, kind: str) -> str:
+    """Return a text as one line without control characters, and of bounded length."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * _LONGEST[kind]]).split())
+    return line[: _LONGEST[kind]]

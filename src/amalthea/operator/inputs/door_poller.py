@@ -1,0 +1,40 @@
+"""Asks the doors of sessions whether somebody works in them, when `idle/polling.py` finds that a pause hangs on it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from amalthea.engine.ports import Clock, key_of
+from amalthea.model.views import door
+from amalthea.model.views.door import Door, Look, Silent, Told
+from amalthea.model.views.observed import Observed
+from amalthea.operator.inputs.door_client import Ring
+from amalthea.operator.inputs.pod_poller import Asker
+
+
+class Doorman(Asker[Look]):
+    """Knows what the door of each session said last."""
+
+    silent = "a session's proxy does not tell whether somebody works, so it is not paused for being idle"
+    again = "a session's proxy tells again whether somebody works"
+
+    def __init__(self, ring: Ring, clock: Clock, answered: Callable[[str], None], *, asks: bool = True) -> None:
+        """`answered` is told what came of each question; one who does not ask (`asks`) knows of no doors."""
+        super().__init__(ring, clock, asks=asks)
+        self._answered = answered
+
+    def door(self, observed: Observed) -> Door | None:
+        """Return a session's door with what it said last; None if it has none that is to be asked."""
+        address = door.address(observed.pod) if self._asks else None
+        return Door(address, self._looks.get(key_of(observed.session))) if address is not None else None
+
+    def _read(self, body: bytes, at: datetime) -> Look:
+        return door.read(body, at)
+
+    def _unanswered(self, at: datetime, former: Look | None) -> Look:
+        return Silent(at, self._times(former) + 1)
+
+    def _times(self, look: Look | None) -> int:
+        return look.times if isinstance(look, Silent) else 0
+
+    def _heard(self, look: Look) -> None:
+        self._answered("none" if isinstance(look, Silent) else "told" if isinstance(look, Told) else "too_old")

@@ -1,0 +1,31 @@
+"""Asks the controllers of remote sessions how their jobs are, as often as `model/idle/polling.py` says."""
+
+from datetime import datetime
+
+from amalthea.engine.ports import key_of
+from amalthea.model.views import remote_job
+from amalthea.model.views.observed import Observed
+from amalthea.model.views.remote_job import Look, RemoteJob, Unanswered
+from amalthea.operator.inputs.pod_poller import Asker
+
+
+class JobAsker(Asker[Look]):
+    """Knows what the controller of each remote session said last."""
+
+    silent = "the controller of a remote session does not tell how its job is, so its readiness alone counts"
+    again = "the controller of a remote session tells again how its job is"
+
+    def job(self, observed: Observed) -> RemoteJob | None:
+        """Return a session's job with what was said of it last; None if it has none, or nobody is to be asked."""
+        address = remote_job.address(observed) if self._asks else None
+        return RemoteJob(address, self._looks.get(key_of(observed.session))) if address is not None else None
+
+    def _read(self, body: bytes, at: datetime) -> Look:
+        return remote_job.read(body, at)
+
+    def _unanswered(self, at: datetime, former: Look | None) -> Look:
+        last = former.last if isinstance(former, Unanswered) else former
+        return Unanswered(at, self._times(former) + 1, last)
+
+    def _times(self, look: Look | None) -> int:
+        return look.times if isinstance(look, Unanswered) else 0

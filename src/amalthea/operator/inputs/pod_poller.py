@@ -1,0 +1,114 @@
+"""Asks pods short questions over HTTP, each about its session: beside the passes and never in their way.
+
+A few at a time, since one who is asked may keep silent for seconds. What is said wakes its session, and is kept while
+it matters.
+"""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar, Generic, TypeVar
+
+from amalthea.engine.ports import Clock, Key
+from amalthea.model.views.door import NoAnswerError
+from amalthea.operator import defects
+from amalthea.operator.inputs.door_client import Ring
+
+AT_ONCE = 16
+"""How many are asked at the same time."""
+
+L = TypeVar("L")
+
+_log = logging.getLogger(__name__)
+
+
+class Asker(ABC, Generic[L]):
+    """Knows what came of each question last, and asks what it is told to, while `run` runs."""
+
+    silent: ClassVar[str]
+    """What is logged when somebody keeps silent for the first time, and when they answer again."""
+    again: ClassVar[str]
+
+    def __init__(self, ring: Ring, clock: Clock, *, asks: bool) -> None:
+        """One who does not ask (`asks`) knows nothing."""
+        self._ring = ring
+        self._clock = clock
+        self._asks = asks
+        self._looks: dict[Key, L] = {}
+        self._asked: dict[Key, str] = {}  # addresses, by the sessions whose answer is waited for
+        self._waiting: asyncio.Queue[Key] = asyncio.Queue()
+        self.wake: Callable[[Key], object] = lambda _: None
+
+    @abstractmethod
+    def _read(self, body: bytes, at: datetime) -> L:
+        """Return what an answer says; raise NoAnswerError where it cannot be read."""
+
+    @abstractmethod
+    def _unanswered(self, at: datetime, former: L | None) -> L:
+        """Return what came of a question that was not answered, after what came of the one before."""
+
+    @abstractmethod
+    def _times(self, look: L | None) -> int:
+        """Return how often in a row there was no answer."""
+
+    def _heard(self, look: L) -> None:
+        """Note what came of a question."""
+
+    def mind(self, session: Key, address: str | None, at: datetime | None, now: datetime) -> None:
+        """Ask about a session, if that is due (`at`); forget what was said if it does not matter (None)."""
+        if address is None or at is None:
+            self.forget(session)
+        elif at <= now:
+            self.ask(session, address)
+
+    def ask(self, session: Key, address: str) -> None:
+        """Have a question asked, unless that is about to be done; the session is woken afterwards."""
+        if session not in self._asked:
+            self._asked[session] = address
+            self._waiting.put_nowait(session)
+
+    def forget(self, session: Key) -> None:
+        """Forget what was said about a session, and is about to be said."""
+        self._asked.pop(session, None)
+        self._looks.pop(session, None)
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        async with asyncio.TaskGroup() as asking:
+            for _ in range(AT_ONCE):
+                asking.create_task(self._ask_in_turn())
+
+    async def _ask_in_turn(self) -> None:
+        while True:
+            session = await self._waiting.get()
+            if (address := self._asked.get(session)) is None:
+                continue  # forgotten before its turn
+            try:
+                look = await self._look(session, address)
+                if session in self._asked:
+                    self._looks[session] = look
+            finally:
+                self._asked.pop(session, None)
+                self.wake(session)
+
+    async def _look(self, session: Key, address: str) -> L:
+        at, former = self._clock.now(), self._looks.get(session)
+        about = {"session": "/".join(session)}
+        try:
+            look = self._read(await self._ring(address), at)
+        except Exception as error:  # noqa: BLE001 whatever one does, others are asked
+            look = self._unanswered(at, former)
+            if not self._times(former):
+                _log.warning(self.silent, extra={**about, "error": _cause(error)})
+        else:
+            if self._times(former):
+                _log.info(self.again, extra=about)
+        self._heard(look)
+        return look
+
+
+def _cause(error: Exception) -> str:
+    """Return why one is taken for silent; of what nobody foresaw the id alone, for the message may hold anything."""
+    return str(error) if isinstance(error, NoAnswerError) else f"internal error {defects.identify(error)}"

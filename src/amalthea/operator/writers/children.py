@@ -1,0 +1,234 @@
+"""Does what was decided: the writes of one pass, side by side, and what the API server had to say to each.
+
+Each write that failed comes back as a refusal: what to tell of it, and when it is tried again. One write that fails
+hides nothing else of a session. Only `Stale` is raised, after all writes have been tried: look again at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.children.changes import contested
+from amalthea.children.changes.obstacles import made_beforehand, name_taken, terminating
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
+from amalthea.engine.ports import Key, Stale
+from amalthea.kube.client import Client, Deletion
+from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
+from amalthea.kube.resource import Selection
+from amalthea.model.findings import Finding
+from amalthea.model.plan import Plan
+from amalthea.model.views import decoding
+from amalthea.model.views.objects import SessionView
+from amalthea.model.views.observed import ChildKey
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
+from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
+from amalthea.operator.writers.refusals import Refusal, Refusals
+from amalthea.operator.writers.reverted_writes import Truce, Wars
+
+_log = logging.getLogger(__name__)
+
+
+ONCE = frozenset({"StatefulSet", "Service", CLAIM, "Secret"})
+"""What is made once in a session's life."""
+
+
+def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
+    """Tell whether children are made that should be there: they may have been deleted with their session."""
+    known = session is not None and bool(session.status.conditions)  # the CRD gives each a state
+    return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
+
+
+class Applier:
+    """Writes children, and takes what the writes return into the caches."""
+
+    def __init__(self, client: Client, caches: Caches, refusals: Refusals, wars: Wars, living: Living) -> None:
+        self._client = client
+        self._caches = caches
+        self._refusals = refusals
+        self._wars = wars
+        self._living = living
+        self._going: set[str] = set()
+        """Namespaces that are being deleted, where nothing can be made: nobody undoes anything there."""
+
+    def begin_term(self) -> None:
+        """Forget what was undone in an earlier term."""
+        self._wars.forget()
+        self._going.clear()
+
+    def truce(self, uid: str) -> Truce:
+        """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
+        return self._wars.truce(uid)
+
+    async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
+        """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
+
+        A write that somebody undoes all the time may wait: `truce` tells of it.
+
+        Raises:
+            Stale: something was not as it was thought to be; look again.
+        """
+        writes, held = self._wars.part(uid, writes)
+        asked = [write for write in writes if self._refusals.of(session[0], write) is None]
+        if made_again(self._caches.session(session), asked):
+            await self._confirm(session, uid)
+        deletions = tuple(write for write in writes if isinstance(write, Delete))
+        others = tuple(write for write in writes if not isinstance(write, Delete))
+        outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
+        outcomes += await self._side_by_side(session[0], uid, others)
+        made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
+        done = tuple(each for write in made for each in self._done(session[0], write))
+        self._wars.made(uid, done)
+        self._living.wrote(session, plan, done)
+        await self._tell_of(session, uid, held)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if errors:
+            raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
+        return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
+
+    async def _confirm(self, session: Key, uid: str) -> None:
+        """Raise Stale if the session is gone, which the watch has yet to tell."""
+        namespace, name = session
+        try:
+            page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
+        except ApiError:
+            return  # then the writes fail as well, and that is told
+        if not any(decoding.session(found).metadata.uid == uid for found in page.items):
+            raise Stale(f"session {name} is gone")
+
+    async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
+        return await self._refusals.attempt(
+            namespace, write, " ".join(write.child), lambda: self._write(namespace, uid, write)
+        )
+
+    async def _side_by_side(
+        self, namespace: str, uid: str, writes: Iterable[Write]
+    ) -> list[Refusal | BaseException | None]:
+        written = (self._try(namespace, uid, write) for write in writes)
+        return await asyncio.gather(*written, return_exceptions=True)
+
+    async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
+        """Look who undoes the writes that are held back, and in what, once per war."""
+        for write in held if session[0] not in self._going else ():
+            if not self._wars.untold(uid, write):
+                continue
+            detail = ""
+            if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
+                detail = contested.detail(live, write)
+            self._wars.tell(uid, write, detail)
+            about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
+            _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
+
+    async def _live(self, namespace: str, child: ChildKey) -> Manifest | None:
+        kind, name = child
+        selection = Selection(namespace, fields=f"metadata.name={name}")
+        try:
+            page = await self._client.list(CHILD_KINDS[kind].resource, selection, dict)
+        except ApiError:
+            return None
+        return next(iter(page.items), None)
+
+    def _done(self, namespace: str, write: Write) -> tuple[Write, ...]:
+        """Return what was really done: something else than a deletion, where that is not allowed."""
+        return (write.otherwise or ()) if isinstance(write, Delete) and self._stays(namespace, write) else (write,)
+
+    def _stays(self, namespace: str, write: Delete) -> bool:
+        """Tell whether something else is done than a deletion, since that is not allowed."""
+        return write.otherwise is not None and self._refusals.forbids(namespace, write.child[0])
+
+    async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
+        try:
+            match write:
+                case Create():
+                    return await self._create(namespace, uid, write)
+                case Patch():
+                    return await self._patch(namespace, write)
+                case Delete():
+                    return await self._delete(namespace, write)
+        except Forbidden as error:
+            if error.kind_unknown:
+                raise  # that passes
+            if (finding := forbidden(write.child, error)) is None:
+                self._going.add(namespace)
+            return finding
+        except Invalid as error:
+            return refused(write.child, error.message)
+
+    async def _create(self, namespace: str, uid: str, write: Create) -> Finding | None:
+        kind, _ = write.child
+        try:
+            body = await self._client.create(CHILD_KINDS[kind].resource, namespace, write.manifest, Raw)
+        except AlreadyExists:
+            return await self._look_who_has_it(namespace, uid, write)
+        self._going.discard(namespace)
+        self._caches.observe(kind, body)
+        return None
+
+    async def _look_who_has_it(self, namespace: str, uid: str, write: Create) -> Finding | None:
+        """Tell apart a child of ours that we did not know of, and somebody else's object of its name."""
+        kind, name = write.child
+        session = write.manifest["metadata"]["ownerReferences"][0]["name"]
+        selection = Selection(namespace, fields=f"metadata.name={name}")
+        page = await self._client.list(CHILD_KINDS[kind].resource, selection, Raw)
+        if not page.items:
+            raise Stale(f"{kind} {name} went away")
+        view = CHILD_KINDS[kind].decode(page.items[0])
+        owner = view.metadata.controller
+        former = owner is not None and owner.uid != uid and (owner.kind, owner.name) == (names.KIND, session)
+        if former or view.metadata.deletion_timestamp is not None:
+            return terminating(write.child)
+        labelled = names.selector_labels(session).items() <= view.metadata.labels.items()
+        if owner is None and kind == CLAIM and not labelled:
+            return made_beforehand(write.child)
+        if not labelled if owner is None else owner.uid != uid:
+            return name_taken(write.child)
+        metadata = {"labels": write.manifest["metadata"].get("labels")}
+        key = (namespace, name)
+        body = await self._client.patch_merge(CHILD_KINDS[kind].resource, key, {"metadata": metadata}, Raw)
+        self._caches.observe(kind, body)
+        raise Stale(f"{kind} {name} was there already")
+
+    async def _patch(self, namespace: str, write: Patch) -> Finding | None:
+        kind, name = write.child
+        resource = CHILD_KINDS[kind].resource
+        try:
+            body = await self._client.patch_json(resource, (namespace, name), list(write.operations), Raw)
+        except NotFound as error:
+            raise Stale(f"{kind} {name} went away") from error
+        self._caches.observe(kind, body)
+        return None
+
+    async def _delete(self, namespace: str, write: Delete) -> Finding | None:
+        kind, name = write.child
+        key = (namespace, name)
+        if self._stays(namespace, write):
+            return await self._instead(namespace, write)
+        try:
+            gone = await self._client.delete(CHILD_KINDS[kind].resource, key, Deletion(uid=write.uid))
+        except NotFound:
+            gone = True
+        except Forbidden as error:
+            if error.quota_exceeded:
+                raise  # that is no missing right
+            if write.otherwise is None and kind == CLAIM:
+                return kept(name, error)
+            if write.otherwise is None:
+                raise
+            self._refusals.forbid(namespace, kind)
+            _log.warning(
+                "what may not be deleted stays as it is; grant delete on its kind",
+                extra={"namespace": namespace, "kind": kind, "error": error.message},
+            )
+            return await self._instead(namespace, write)
+        if gone:
+            self._caches.observe_deleted(kind, key, write.uid)
+        return None
+
+    async def _instead(self, namespace: str, write: Delete) -> Finding | None:
+        findings = [await self._patch(namespace, patch) for patch in write.otherwise or ()]
+        return next(filter(None, findings), None)

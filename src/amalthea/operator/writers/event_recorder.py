@@ -1,0 +1,147 @@
+"""Writes Events on sessions, beside the work and never in its way.
+
+An Event tells what the status has told already. So it waits until nothing else is to be done, though not for ever; an
+Event that cannot be written is let go, and none is written twice. This is what client-go calls an event recorder.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.engine.clock import time_limit
+from amalthea.engine.ports import Clock
+from amalthea.engine.queue import WorkQueue
+from amalthea.kube.client import Client
+from amalthea.kube.errors import ApiError, Forbidden
+from amalthea.model.status.transitions import Transition
+from amalthea.model.times import rfc3339
+from amalthea.model.views.objects import Metadata
+from amalthea.operator import defects
+from amalthea.operator.kinds import EVENTS
+
+PATIENCE = 60.0
+"""Seconds after which an Event is written however much other work there is."""
+CALM = 0.5
+"""Seconds without any work after which there is time for Events: in a rush, work pauses for moments only."""
+FORBIDDEN_FOR = 600.0
+"""Seconds that the right to create Events in a namespace counts as missing."""
+CAPACITY = 10_000
+"""Events that may wait: 30 MiB at most. The oldest are let go first."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    namespace: str
+    manifest: Manifest
+    not_after: float
+
+
+class Recorder:
+    """Takes Events at once and writes them in their order, while `run` runs."""
+
+    def __init__(self, client: Client, queue: WorkQueue, clock: Clock, identity: str) -> None:
+        self._client = client
+        self._queue = queue
+        self._clock = clock
+        self._identity = identity
+        self._waiting: deque[_Waiting] = deque(maxlen=CAPACITY)
+        self._some = asyncio.Event()
+        self._refused: dict[str, float] = {}
+        """Namespaces in which no Events may be created, and until when (monotonic) that counts."""
+
+    def tell(self, session: Metadata, told: Transition) -> None:
+        """Take an Event on a session."""
+        if self._clock.monotonic() < self._refused.get(session.namespace, 0.0):
+            return
+        manifest = self._event(session, told)
+        self._waiting.append(_Waiting(session.namespace, manifest, self._clock.monotonic() + PATIENCE))
+        self._some.set()
+
+    def begin_term(self) -> None:
+        """Let go of what should have been written in an earlier term: it is no news, and may not be so any more."""
+        fresh = [each for each in self._waiting if self._clock.monotonic() < each.not_after]
+        self._waiting.clear()
+        self._waiting.extend(fresh)
+
+    async def run(self) -> None:
+        """Write Events until cancelled."""
+        while True:
+            if not self._waiting:
+                self._some.clear()
+            await self._some.wait()
+            await self._until_calm(self._waiting[0].not_after)
+            while self._waiting and (self._queue.resting or self._waiting[0].not_after <= self._clock.monotonic()):
+                await self._write(self._waiting.popleft())
+
+    async def flush(self, seconds: float) -> None:
+        """Write all that waits, for so many seconds at most."""
+        try:
+            async with time_limit(self._clock, seconds):
+                while self._waiting:
+                    await self._write(self._waiting.popleft())
+        except TimeoutError:
+            _log.warning("Events were not written", extra={"count": len(self._waiting)})
+
+    async def _until_calm(self, not_after: float) -> None:
+        try:
+            async with time_limit(self._clock, not_after - self._clock.monotonic()):
+                await self._clock.sleep(CALM)
+                while not self._queue.resting:
+                    await self._queue.at_rest()
+                    await self._clock.sleep(CALM)
+        except TimeoutError:
+            return
+
+    async def _write(self, waiting: _Waiting) -> None:
+        try:
+            await self._client.create(EVENTS, waiting.namespace, waiting.manifest, Raw)
+        except ApiError as error:
+            if isinstance(error, Forbidden) and not (error.quota_exceeded or "is being terminated" in error.message):
+                self._give_up(waiting.namespace, error)
+            else:
+                _log.info("an Event was not written", extra={"reason": waiting.manifest["reason"], "error": str(error)})
+        except Exception as error:  # noqa: BLE001 one Event must not hold up all others
+            about = {"reason": waiting.manifest["reason"], "namespace": waiting.namespace}
+            _log.exception("an Event cannot be written", extra={**about, "defect": defects.identify(error)})
+
+    def _give_up(self, namespace: str, error: Forbidden) -> None:
+        self._refused[namespace] = self._clock.monotonic() + FORBIDDEN_FOR
+        others = [each for each in self._waiting if each.namespace != namespace]
+        self._waiting.clear()
+        self._waiting.extend(others)
+        _log.warning(
+            "no Events are written for ten minutes: the operator may not create them",
+            extra={"namespace": namespace, "error": error.message},
+        )
+
+    def _event(self, session: Metadata, told: Transition) -> Manifest:
+        now = rfc3339(self._clock.now())
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{session.name}.", "namespace": session.namespace},
+            "involvedObject": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "name": session.name,
+                "namespace": session.namespace,
+                "uid": session.uid,
+                "resourceVersion": session.resource_version,
+            },
+            "type": told.type,
+            "reason": str(told.reason),
+            "message": told.message,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+            "source": {"component": "amalthea"},
+            "reportingComponent": f"{names.GROUP}/operator",
+            "reportingInstance": self._identity,
+        }

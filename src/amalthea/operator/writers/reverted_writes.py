@@ -1,0 +1,163 @@
+"""Notices that somebody else undoes our writes to a child again and again, and makes them ever more rarely then.
+
+A policy engine, a second operator or a tool that keeps a cluster as a repository has it answers each write of ours
+within milliseconds. Without pauses, one such child would cost a hundred writes a second. What is told of it, and what
+an admin does about it: docs/design/answers.md.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from amalthea.api import names
+from amalthea.api.reasons import ConditionType, Reason
+from amalthea.children.changes.applied import digest
+from amalthea.children.changes.patches import Operation
+from amalthea.children.changes.writes import Create, Delete, Write
+from amalthea.engine.ports import Clock
+from amalthea.model.findings import Finding
+from amalthea.model.views.observed import ChildKey
+
+WAITS = (1, 2, 4, 60)
+"""Seconds after each write before the same may be written again, the last for all further ones: four in a minute."""
+PEACE = timedelta(minutes=2)
+"""How long what we wrote must last for the war to be over."""
+
+_UNDONE = {Create: ("deletes", "makes it anew"), Delete: ("makes", "deletes it")}
+"""What somebody does who undoes such a write, and what the operator does."""
+_CHANGED = ("changes", "puts it back")
+_RECORD = names.ANNOTATION_APPLIED
+_RECORD_PATH = f"/metadata/annotations/{_RECORD.replace('/', '~1')}"
+
+
+@dataclass(frozen=True)
+class Truce:
+    """What is to be told of the wars over a session's children, and when to look at it again."""
+
+    findings: tuple[Finding, ...] = ()
+    again: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _War:
+    """The last write to a child, and how often the same was written in a row."""
+
+    content: str
+    last: datetime
+    times: int = 1
+    waits: bool = False
+    """Whether it would be written once more now."""
+    finding: Finding | None = None
+
+    @property
+    def due(self) -> datetime:
+        return self.last + timedelta(seconds=WAITS[min(self.times, len(WAITS)) - 1])
+
+    @property
+    def over_at(self) -> datetime:
+        return self.last + PEACE
+
+
+class Wars:
+    """The last writes to the children of all sessions, which are named by their UIDs here.
+
+    Whoever deletes a session and makes one of its name has undone nothing.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, dict[ChildKey, _War]] = {}  # the session that was written last stands last
+
+    @property
+    def sessions(self) -> int:
+        """Count the sessions of which a war is told at present."""
+        return sum(bool(self.truce(session).findings) for session in self._known)
+
+    def forget(self) -> None:
+        """Forget all."""
+        self._known.clear()
+
+    def part(self, session: str, writes: Iterable[Write]) -> tuple[tuple[Write, ...], tuple[Write, ...]]:
+        """Return the writes of a pass that are to be made now, and those that wait."""
+        wars, now = self._known.get(session, {}), self._clock.now()
+        for child, war in wars.items():
+            wars[child] = replace(war, waits=False)
+        free, held = [], []
+        for write in writes:
+            former = wars.get(write.child)
+            if former is None or former.due <= now or former.content != _content(write):
+                free.append(write)
+            else:
+                wars[write.child] = replace(former, waits=True)
+                held.append(write)
+        return tuple(free), tuple(held)
+
+    def made(self, session: str, writes: Collection[Write]) -> None:
+        """Note writes that were made."""
+        if not writes:
+            return
+        wars, now = self._known.pop(session, {}), self._clock.now()
+        for write in writes:
+            content, former = _content(write), wars.get(write.child)
+            if former is not None and former.content == content and now < former.over_at:
+                wars[write.child] = replace(former, last=now, times=former.times + 1, waits=False)
+            else:
+                wars[write.child] = _War(content, now)
+        self._known[session] = wars
+        self._forget_the_oldest(now)
+
+    def untold(self, session: str, write: Write) -> bool:
+        """Tell whether a write that is held back has to be told of, and was not."""
+        war = self._known.get(session, {}).get(write.child)
+        return war is not None and war.times >= len(WAITS) and war.finding is None
+
+    def tell(self, session: str, write: Write, detail: str) -> None:
+        """Tell from now on that somebody fights over a child; `detail` says what they change and who they are."""
+        wars = self._known.get(session, {})
+        if (war := wars.get(write.child)) is not None:  # forgotten, if it took long to look
+            wars[write.child] = replace(war, finding=_finding(write, detail))
+
+    def truce(self, session: str) -> Truce:
+        """Return what is to be told of a session, and when that may change by itself."""
+        wars, now = self._known.get(session, {}), self._clock.now()
+        going_on = [war for war in wars.values() if now < war.over_at]
+        findings = tuple(war.finding for war in going_on if war.finding is not None)
+        moments = [war.due for war in going_on if war.waits]
+        moments += [war.over_at for war in going_on if war.finding is not None]
+        return Truce(findings, min(moments, default=None))
+
+    def _forget_the_oldest(self, now: datetime) -> None:
+        while self._known:
+            session, wars = next(iter(self._known.items()))
+            if any(now < war.over_at for war in wars.values()):
+                return
+            del self._known[session]
+
+
+def _finding(write: Write, detail: str) -> Finding:
+    (kind, name), (theirs, ours) = write.child, _UNDONE.get(type(write), _CHANGED)
+    message = (
+        f"Somebody else {theirs} the {kind} {name} again and again{detail}. The operator {ours} once a minute. "
+        "Ask your administrator to find out who does that, and to stop it."
+    )
+    return Finding(ConditionType.CHILDREN_IN_PLACE, Reason.CONTESTED, message)
+
+
+def _content(write: Write) -> str:
+    """Return what a write says, whatever version of the child it was decided on.
+
+    Who makes, or deletes, the same child again did not undo that: what the child is like says nothing more.
+    """
+    if isinstance(write, Create | Delete):
+        return type(write).__name__
+    return digest([_wish(operation) for operation in write.operations if operation["op"] != "test"])
+
+
+def _wish(operation: Operation) -> Operation:
+    """Leave out our own record: it counts the generations of a workload."""
+    if operation["path"] == _RECORD_PATH:
+        return {"op": operation["op"], "path": _RECORD_PATH}
+    value = operation.get("value")
+    if operation["path"] == "/metadata/annotations" and isinstance(value, dict):
+        return {**operation, "value": {key: text for key, text in value.items() if key != _RECORD}}
+    return operation

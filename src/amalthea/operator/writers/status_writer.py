@@ -1,0 +1,85 @@
+"""Tells the world how a session is: its status, and an Event at a transition. Written only when something changed."""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import Raw
+
+from amalthea.api import names
+from amalthea.api.types import Status
+from amalthea.engine.ports import Key, key_of
+from amalthea.kube.client import Client
+from amalthea.kube.errors import NotFound
+from amalthea.model.status.conditions import with_defect
+from amalthea.model.status.lifecycle_conditions import only_progress, starting
+from amalthea.model.status.report import as_data, merge_patch
+from amalthea.model.status.transitions import transition
+from amalthea.model.views.objects import SessionView
+from amalthea.model.views.observed import Observed
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.kinds import SESSIONS
+from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.writers.status_pacer import Pacer
+
+
+class Announcer:
+    """Writes statuses, and hands Events to the recorder."""
+
+    def __init__(self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer, living: Living) -> None:
+        self._client = client
+        self._caches = caches
+        self._recorder = recorder
+        self._pacer = pacer
+        self._living = living
+
+    async def announce(self, observed: Observed, status: Status) -> None:
+        """Write what changed of a session's status, and tell the transition if it is one.
+
+        Raises:
+            ApiError: the status could not be written; try again.
+        """
+        former = observed.session.status
+        patch = merge_patch(as_data(former), as_data(status))
+        key = key_of(observed.session)
+        progress = only_progress(former, status)
+        if not patch or (progress and not self._pacer.may(key)):
+            return
+        try:
+            body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
+        except NotFound:
+            self._caches.observe_absent(observed.session)
+            return
+        self._caches.observe(names.KIND, body)
+        if progress:
+            self._living.told_progress()
+        if starting(status):
+            self._pacer.had(key)
+        else:
+            self._pacer.forget(key)
+        if told := transition(former, status):
+            self._recorder.tell(observed.session.metadata, told)
+            self._living.changed(observed.session, status, told)
+
+    async def tell_defect(self, session: SessionView, defect: str, now: datetime) -> None:
+        """Say in a session's status that the operator itself fails on it; all else that was told stays.
+
+        Raises:
+            ApiError: it could not be written; try again.
+        """
+        former = session.status.conditions or []
+        told = with_defect(former, defect, now)
+        if told == former:
+            return
+        status = {"conditions": msgspec.to_builtins(told)}
+        try:
+            body = await self._client.patch_merge(
+                SESSIONS, key_of(session), {"status": status}, Raw, subresource="status"
+            )
+        except NotFound:
+            return
+        self._caches.observe(names.KIND, body)
+
+    def forget(self, key: Key) -> None:
+        """Forget a session that is gone."""
+        self._pacer.forget(key)

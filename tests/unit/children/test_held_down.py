@@ -1,0 +1,104 @@
+"""Who suspends a Job or scales a StatefulSet down, a queue for example, must not be fought, and no run may be lost."""
+
+import pytest
+
+from amalthea.testing.builders import SessionBuilder, session
+from tests.unit.children.world import World, kinds, reasons, running, touches_template
+
+JOB = session().as_job()
+KUEUE = "kueue-admission"
+
+
+def still(world: World, manager: str, *, awake: bool = False) -> None:
+    """Do as a downscaler, a queue or an admin: take the pod, or give it back."""
+    kind = world.workload["kind"]
+    path, value = ("/spec/suspend", not awake) if kind == "Job" else ("/spec/replicas", int(awake))
+    world.edit(kind, [{"op": "add", "path": path, "value": value}])
+    field = "f:suspend" if kind == "Job" else "f:replicas"
+    entry = {"manager": manager, "operation": "Update", "time": "2026-11-22T13:05:00Z", "subresource": "scale"}
+    world.workload["metadata"]["managedFields"] = [{**entry, "fieldsV1": {"f:spec": {field: {}}}}]
+    if not awake:
+        world.stop_pod()
+
+
+def error(world: World) -> str:
+    return str(world.status.get("error", ""))
+
+
+@pytest.mark.parametrize("builder", [session(), JOB], ids=["StatefulSet", "Job"])
+def test_what_somebody_else_took_stays_so_and_is_told_with_their_name(builder: SessionBuilder) -> None:
+    world = running(builder)
+    run, uid = world.status["runID"], world.workload["metadata"]["uid"]
+    still(world, KUEUE)
+
+    assert world.step().writes == ()
+    assert world.step().writes == ()
+    assert (world.status["state"], world.status["runID"]) == ("NotReady", run)
+    assert reasons(world)["Healthy"] == "HeldDown"
+    assert f"by somebody else ({KUEUE})" in error(world)
+
+    still(world, KUEUE, awake=True)
+    world.start_pod()
+    assert not touches_template(world.step())
+    assert world.step().writes == ()
+    assert (world.status["state"], world.status["runID"]) == ("Running", run)
+    assert world.workload["metadata"]["uid"] == uid
+
+
+def test_a_job_that_a_queue_suspends_as_it_is_made_waits_for_the_queue() -> None:
+    world = World(JOB)
+    world.step()
+    world.workload["spec"]["suspend"] = True  # by a webhook: the same generation, in our name
+
+    assert [world.step().writes for _ in range(3)] == [(), (), ()]
+    assert (world.status["state"], reasons(world)["Healthy"]) == ("NotReady", "HeldDown")
+    assert "an administrator, a downscaler, or the webhook of a queue" in error(world)
+
+
+@pytest.mark.parametrize("builder", [session(), JOB], ids=["StatefulSet", "Job"])
+@pytest.mark.parametrize("seen", [True, False], ids=["while we look", "between two looks"])
+def test_the_next_pause_and_resume_win(builder: SessionBuilder, seen: bool) -> None:
+    world = running(builder)
+    run = world.status["runID"]
+    still(world, KUEUE)
+    if seen:
+        world.settle()
+    awake, world.builder = world.builder, world.builder.with_spec(hibernated=True)
+    world.settle()
+    assert world.status["state"] == "Hibernated"
+
+    world.builder = awake
+    world.settle()
+
+    assert world.status["runID"] not in (None, run)
+    spec = world.workload["spec"]
+    assert spec.get("replicas") == 1 or spec.get("suspend") is False
+
+
+def test_our_own_pause_is_never_taken_for_somebody_elses() -> None:
+    world = running(session())
+    awake, world.builder = world.builder, world.builder.with_spec(hibernated=True)
+    world.step()
+    world.stop_pod()
+    world.builder = awake  # resumed before anybody could tell of the pause
+
+    assert kinds(world.step()) == [("patch", "StatefulSet")]
+    assert "Healthy" not in reasons(world)
+
+
+def test_a_pause_under_the_go_operator_ends_with_its_resume_under_ours() -> None:
+    world = running(session())
+    still(world, "manager")
+    world.status |= {"state": "Hibernated", "runID": None, "hibernatedSince": "2026-11-22T13:06:00Z"}
+
+    assert ("patch", "StatefulSet") in kinds(world.step())
+    assert world.workload["spec"]["replicas"] == 1
+
+
+def test_a_change_of_the_users_waits_while_somebody_holds_the_session_down() -> None:
+    world = running(session())
+    still(world, "kube-downscaler")
+    world.builder = world.builder.with_session(env=[{"name": "NEW", "value": "1"}])
+
+    assert ("patch", "StatefulSet") not in kinds(world.step())
+    assert world.workload["spec"]["replicas"] == 0

@@ -1,0 +1,195 @@
+"""Events must not delay what people wait for, and must not be lost because there is always something to do."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiohttp import web
+
+from amalthea.api.event_reasons import EventReason
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.queue import WorkQueue
+from amalthea.kube.client import Client
+from amalthea.model.status.transitions import Transition
+from amalthea.model.views.objects import Metadata
+from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, Recorder
+from amalthea.testing import faults
+from amalthea.testing.api import FakeApi
+from amalthea.testing.clock import FakeClock
+from amalthea.testing.waiting import eventually
+
+SESSION = Metadata(name="one", namespace="ns", uid="u1")
+OTHER = Metadata(name="one", namespace="other", uid="u2")
+RUNNING = Transition(EventReason.RUNNING, "The session is ready.")
+PAUSED = Transition(EventReason.HIBERNATED, "The session is paused.")
+FAILED = Transition(EventReason.FAILED, "The session cannot run.", "Warning")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        yield started
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def queue(clock: FakeClock) -> WorkQueue:
+    return WorkQueue(clock, Backoff(random.Random(1)))
+
+
+@pytest.fixture
+async def recorder(api: FakeApi, queue: WorkQueue, clock: FakeClock) -> AsyncIterator[Recorder]:
+    async with Client(api.config) as client:
+        made = Recorder(client, queue, clock, "operator-1")
+        running = asyncio.create_task(made.run())
+        yield made
+        running.cancel()
+
+
+def told(api: FakeApi) -> list[str]:
+    return [change.object["reason"] for change in api.objects.history]
+
+
+def exactly(api: FakeApi, *reasons: str) -> Callable[[], bool]:
+    return lambda: told(api) == list(reasons)
+
+
+async def test_an_event_is_written_soon_where_nothing_else_is_to_be_done(
+    api: FakeApi, recorder: Recorder, clock: FakeClock
+) -> None:
+    recorder.tell(SESSION, RUNNING)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Running"))
+
+
+async def test_events_wait_until_no_session_is_worked_on_and_keep_their_order(
+    api: FakeApi, recorder: Recorder, queue: WorkQueue, clock: FakeClock
+) -> None:
+    queue.add(("ns", "two"))
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    key = await queue.get()
+    await clock.advance(PATIENCE - 1)
+    assert told(api) == []
+    queue.done(key)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Running", "Hibernated"))
+
+
+async def test_an_event_does_not_wait_for_ever(
+    api: FakeApi, recorder: Recorder, queue: WorkQueue, clock: FakeClock
+) -> None:
+    queue.add(("ns", "two"))
+    recorder.tell(SESSION, RUNNING)
+    await clock.advance(PATIENCE)
+    await eventually(exactly(api, "Running"))
+
+
+async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written(
+    api: FakeApi, recorder: Recorder, clock: FakeClock
+) -> None:
+    api.fail("create", faults.refuse(500), times=1)
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Hibernated"))
+
+
+async def test_an_event_that_cannot_even_be_encoded_holds_up_no_other(
+    api: FakeApi, recorder: Recorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
+    recorder.tell(OTHER, PAUSED)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Hibernated"))
+    recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
+    recorder.tell(OTHER, RUNNING)
+    await recorder.flush(1.0)
+    assert told(api) == ["Hibernated", "Running"]
+    assert [vars(record)["reason"] for record in caplog.records] == ["Failed", "Failed"]
+
+
+async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Recorder, clock: FakeClock) -> None:
+    api.fail("create", faults.refuse(403, "Forbidden"))
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    await clock.advance(CALM)
+    await eventually(lambda: api.count("create") == 1)
+    api.heal()
+    recorder.tell(SESSION, FAILED)
+    await recorder.flush(1.0)
+    assert told(api) == []
+
+
+async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_ever(
+    api: FakeApi, recorder: Recorder, clock: FakeClock
+) -> None:
+    api.fail("create", faults.refuse(403, "Forbidden"), times=1)
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    recorder.tell(OTHER, FAILED)
+    await clock.advance(CALM)
+    await eventually(lambda: told(api) == ["Failed"])
+    await clock.advance(FORBIDDEN_FOR)
+    recorder.tell(SESSION, RUNNING)
+    await recorder.flush(1.0)
+    assert told(api) == ["Failed", "Running"]
+
+
+async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: Recorder) -> None:
+    answer = faults.describe(
+        403, "Forbidden", 'events "x" is forbidden: exceeded quota: few, requested: count/events=1'
+    )
+
+    async def full(_: web.Request) -> web.StreamResponse:
+        return web.json_response(answer, status=403)
+
+    api.fail("create", full, times=1)
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, PAUSED)
+    await recorder.flush(1.0)
+    assert told(api) == ["Hibernated"]
+
+
+async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: Recorder, queue: WorkQueue) -> None:
+    queue.add(("ns", "two"))
+    recorder.tell(SESSION, RUNNING)
+    recorder.tell(SESSION, FAILED)
+    await recorder.flush(1.0)
+    assert told(api) == ["Running", "Failed"]
+
+
+async def test_a_term_that_ends_while_an_event_is_written_leaves_the_next_one_sound(
+    api: FakeApi, queue: WorkQueue, clock: FakeClock
+) -> None:
+    api.fail("create", faults.silence(after_headers=False), times=1)
+    async with Client(api.config) as client:
+        recorder = Recorder(client, queue, clock, "operator-1")
+        first = asyncio.create_task(recorder.run())
+        recorder.tell(SESSION, RUNNING)
+        await clock.advance(CALM)
+        await eventually(lambda: bool(api.asked))
+        first.cancel()
+        recorder.begin_term()
+        second = asyncio.create_task(recorder.run())
+        await clock.advance(CALM)
+        assert not second.done()
+        second.cancel()
+
+
+async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
+    api: FakeApi, queue: WorkQueue, clock: FakeClock
+) -> None:
+    async with Client(api.config) as client:
+        recorder = Recorder(client, queue, clock, "operator-1")
+        recorder.tell(SESSION, PAUSED)
+        await clock.advance(PATIENCE)
+        recorder.tell(SESSION, RUNNING)
+        recorder.begin_term()
+        await recorder.flush(1.0)
+        assert told(api) == ["Running"]

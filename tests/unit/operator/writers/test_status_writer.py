@@ -1,0 +1,82 @@
+"""What is written only to tell of progress must be countable: it is the one cost that no session may do without."""
+
+import random
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+
+from amalthea.api import names
+from amalthea.api.schema import Manifest
+from amalthea.api.types import Condition, Status
+from amalthea.engine.backoff import Backoff
+from amalthea.engine.queue import WorkQueue
+from amalthea.kube.client import Client
+from amalthea.model.status.report import as_data
+from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.telemetry.metrics import OperatorMetrics
+from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.writers.status_pacer import SPACING, Pacer
+from amalthea.operator.writers.status_writer import Announcer
+from amalthea.testing.api import FakeApi
+from amalthea.testing.builders import session
+from amalthea.testing.clock import FakeClock
+from amalthea.testing.observations import observed
+
+KIND = f"{names.API_VERSION}/{names.PLURAL}"
+
+
+def starting(step: str) -> Status:
+    return Status(conditions=[Condition(type="Progressing", status="True", reason=step)])
+
+
+class Desk:
+    """An announcer before an API server, and how often it told of progress alone."""
+
+    def __init__(self, client: Client) -> None:
+        self.clock = FakeClock()
+        self._metrics = OperatorMetrics(CollectorRegistry())
+        queue = WorkQueue(self.clock, Backoff(random.Random(1)))
+        recorder = Recorder(client, queue, self.clock, "operator")
+        living = Living(self._metrics, self.clock)
+        self._announcer = Announcer(client, Caches(lambda *_: None), recorder, Pacer(self.clock, queue), living)
+
+    @property
+    def told(self) -> float:
+        """How many statuses were counted."""
+        (metric,) = self._metrics.progress_writes.collect()
+        return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
+
+    async def announce(self, former: Status, status: Status) -> None:
+        """Announce a status, as often as it takes to be written."""
+        seen = observed(session(), status=as_data(former))
+        await self._announcer.announce(seen, status)
+        await self.clock.advance(SPACING)
+        await self._announcer.announce(seen, status)
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with FakeApi() as started:
+        body: Manifest = session().manifest()
+        started.objects.create(KIND, body["metadata"]["namespace"], body)
+        yield started
+
+
+@pytest.fixture
+async def desk(api: FakeApi) -> AsyncIterator[Desk]:
+    async with Client(api.config) as client:
+        yield Desk(client)
+
+
+async def test_a_status_that_only_tells_of_progress_is_counted(desk: Desk) -> None:
+    await desk.announce(starting("PullingImages"), starting("StartingContainers"))
+    assert desk.told == 1
+
+
+async def test_news_that_also_tell_of_progress_are_not_counted(desk: Desk) -> None:
+    news = msgspec.structs.replace(starting("StartingContainers"), error="no room")
+    await desk.announce(starting("PullingImages"), news)
+    assert desk.told == 0
