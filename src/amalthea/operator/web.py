@@ -47,18 +47,23 @@ def metrics(registry: CollectorRegistry, rows: Callable[[], Iterable[SessionRow]
     wicket = Wicket(SCRAPES, WAITING_SCRAPES)
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        async with wicket.one(), time_limit(clock, SCRAPE_LIMIT):
-            return await expose(request)
-
-    async def expose(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_LATEST})
+        async with wicket.one():
+            try:
+                async with time_limit(clock, SCRAPE_LIMIT):
+                    await expose(request, response)
+            except (TimeoutError, ConnectionError):  # who asks has gone, or reads too slowly
+                if request.transport is not None:
+                    request.transport.abort()
+        return response
+
+    async def expose(request: web.Request, response: web.StreamResponse) -> None:
         await response.prepare(request)
         await response.write(generate_latest(registry))
         found = [row async for row in in_slices(rows(), clock, SHARE)]
         async for lines in in_slices(exposition(found), clock, SHARE):
             await response.write(lines.encode())
         await response.write_eof()
-        return response
 
     app = web.Application()
     app.router.add_get("/metrics", serve)

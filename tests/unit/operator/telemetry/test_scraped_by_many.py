@@ -55,7 +55,7 @@ async def test_of_many_who_scrape_at_once_most_are_turned_away(client: aiohttp.C
 
 
 async def test_who_does_not_read_on_is_cut_off_and_others_are_served(
-    client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+    client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(web, "SCRAPE_LIMIT", 1.0)
     address = f"127.0.0.1:{free_port()}"
@@ -65,6 +65,7 @@ async def test_who_does_not_read_on_is_cut_off_and_others_are_served(
             await silent.enter_async_context(client.get(f"http://{address}/metrics"))
         monkeypatch.setattr(web, "SCRAPE_LIMIT", 30.0)
         assert await asyncio.wait_for(ask(client, f"http://{address}/metrics"), 20) == 200
+    assert caplog.records == []
 
 
 async def test_made_up_tokens_leave_the_api_server_to_sessions(client: aiohttp.ClientSession) -> None:
