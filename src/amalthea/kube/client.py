@@ -88,7 +88,10 @@ _decode_answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
 
 
 class Client:
-    """Verbs on the objects of one API server. Each raises ``errors.ApiError``; use as an async context."""
+    """Verbs on the objects of one API server; use as an async context.
+
+    Each raises ``errors.ApiError``, and msgspec.ValidationError where an object is not as ``into`` says.
+    """
 
     def __init__(
         self,
@@ -134,8 +137,8 @@ class Client:
             page = _decode_list(body)
             if not page.kind:
                 raise ValueError(_NO_OBJECT)
-            decode = self.decoder(into).decode
-            items = tuple(decode(item) for item in page.items or ())
+        decode = self.decoder(into).decode
+        items = tuple(decode(item) for item in page.items or ())
         return Page(items, page.metadata.resource_version, page.metadata.continue_)
 
     async def create(self, resource: Resource, namespace: str, body: object, into: type[T]) -> T:
@@ -196,7 +199,7 @@ class Client:
         with _readable(request):
             if not _decode_answer(body).genuine:
                 raise ValueError(_NO_OBJECT)
-            return nesting.tolerant(self.decoder(into).decode)(body)
+        return nesting.tolerant(self.decoder(into).decode)(body)
 
 
 @contextmanager
