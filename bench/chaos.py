@@ -96,7 +96,7 @@ async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: P
 
 async def _look(client: Client, requests: list[Request]) -> Found:
     everything = Selection(NAMESPACE)
-    told = Selection(NAMESPACE, fields=f"involvedObject.kind={names.KIND}")
+    told, of_pods = (Selection(NAMESPACE, fields=f"involvedObject.kind={kind}") for kind in (names.KIND, "StatefulSet"))
     kinds = {kind: child.resource for kind, child in CHILD_KINDS.items()} | {"Pod": PODS}
     return Found(
         sessions=list((await client.list(SESSIONS, everything, Session)).items),
@@ -105,6 +105,7 @@ async def _look(client: Client, requests: list[Request]) -> Found:
         },
         requests=requests,
         events=list((await client.list(EVENTS, told, Event)).items),
+        pod_events=list((await client.list(EVENTS, of_pods, Event)).items),
     )
 
 
