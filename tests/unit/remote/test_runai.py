@@ -3,16 +3,20 @@
 import logging
 import random
 
+import msgspec
 import pytest
 
 from amalthea.remote import kinds, settings
+from amalthea.remote.caller import Caller
 from amalthea.remote.controller import Controller
 from amalthea.remote.errors import Refused
 from amalthea.remote.exchange import Answer, Question
 from amalthea.remote.journal import State
 from amalthea.remote.port import Phase, RemoteBackend, Surroundings
-from amalthea.testing.runai import FakeRunai
+from amalthea.remote.runai.client import Client
+from amalthea.testing.runai import FakeRunai, compute_problem
 from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site
+from tests.unit.remote.test_fuzz import Instantly, Token
 
 RUNAI = {
     "RSC_RUNAI_BASE_URL": "https://runai.example.org/",
@@ -73,6 +77,58 @@ async def test_a_workspace_is_submitted_with_the_image_as_it_is_and_the_users_va
         "WSTUNNEL_SECRET": "the tunnel's secret",
     }
     assert await session.stop() == ""
+
+
+_AMOUNTS = {"RSC_SESSION_CPU": "2", "RSC_SESSION_MEMORY": "1536", "RSC_SESSION_GPUS": "1"}
+_ASKED = {"cpuCoreRequest": 2, "cpuMemoryRequest": "1536Mi", "gpuDevicesRequest": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "amounts", "asked"),
+    [
+        ({"RUNAI": "true"}, {}, _ASKED),
+        ({"RUNAI": "True"}, {"RSC_SESSION_GPUS": ""}, {"cpuCoreRequest": 2, "cpuMemoryRequest": "1536Mi"}),
+        ({"RUNAI": "true"}, dict.fromkeys(_AMOUNTS, ""), None),
+        ({"FIRECREST": "true"}, {}, _ASKED),
+        ({"FIRECREST": "true", "RUNAI": "false"}, {}, None),
+        ({"FIRECREST": "false", "RUNAI": "true"}, {}, _ASKED),
+        ({"FIRECREST": "false"}, {}, None),
+        ({}, {}, None),
+    ],
+)
+async def test_a_workspace_asks_for_what_its_session_does_where_that_is_wanted(
+    said: dict[str, str], amounts: dict[str, str], asked: dict[str, object] | None
+) -> None:
+    site = Runai()
+    site.env |= {f"RSC_{kind}_FORWARD_RESOURCE_VALUES": text for kind, text in said.items()} | _AMOUNTS | amounts
+    session = await site.session()
+    await site.clock.advance(1)
+    [made] = site.runai.workspaces.values()
+    assert made.request["spec"].get("compute") == asked
+    assert await session.stop() == ""
+
+
+async def test_an_amount_that_is_no_number_is_named() -> None:
+    site = Runai()
+    site.env |= _AMOUNTS | {"RSC_SESSION_MEMORY": "1.5G", "RSC_RUNAI_FORWARD_RESOURCE_VALUES": "true"}
+    with pytest.raises(settings.SettingsError, match="RSC_SESSION_MEMORY is not a number"):
+        await site.backend()
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        {"cpuCoreRequest": "2"},
+        {"cpuMemoryRequest": 1536},
+        {"cpuMemoryRequest": "1.5 GiB"},
+        {"gpuDevicesRequest": 0.5},
+        {"gpuDevicesRequest": 2, "gpuRequestType": "portion", "gpuPortionRequest": 0.5},
+        {"cpu": 2},
+    ],
+)
+def test_the_fake_takes_only_what_run_ai_takes(compute: dict[str, object]) -> None:
+    assert compute_problem(compute)
+    assert not compute_problem(_ASKED)
 
 
 @pytest.mark.parametrize(
@@ -211,3 +267,48 @@ async def test_a_stop_during_a_submission_that_hangs_leaves_time_to_delete_its_w
     assert await session.stop() == ""
     assert site.clock.monotonic() - before < 40
     assert [each.phase for each in api.workspaces.values()] == ["Deleting"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"workloadId": ""}', b'{"workloadId": null}', b""])
+async def test_a_workspace_that_is_taken_without_an_id_is_found_by_its_name(body: bytes) -> None:
+    site = Runai()
+    answered = list[Answer]()
+
+    async def forgetful(question: Question) -> Answer:
+        answer = await site.runai(question)
+        if question.method == "POST" and question.url.endswith("/workspaces") and not answered:
+            answered.append(answer)
+            return Answer(202, body)
+        return answer
+
+    site.machine_room = forgetful
+    session = await site.session()
+    await site.clock.advance(60)
+    assert len(site.runai.workspaces) == 1
+    assert site.volume.state.job_id == "w1"
+    assert await session.stop() == ""
+
+
+async def test_a_filter_that_filters_nothing_gives_no_session_to_another_project() -> None:
+    listed = [{"id": 3, "name": "others", "clusterId": "c1"}, {"name": None}, {"id": 4, "name": "lab", "clusterId": 9}]
+    body = msgspec.json.encode({"projects": listed})
+
+    async def exchange(question: Question) -> Answer:
+        assert question.bearer
+        return Answer(200, body)
+
+    client = Client(Caller(exchange, Token(), Instantly(), random.Random(1)), "https://r")
+    assert (await client.project("lab")).id == 4
+    with pytest.raises(Refused, match="nowhere not found"):
+        await client.project("nowhere")
+
+
+async def test_a_variable_that_is_not_text_is_told_by_its_name() -> None:
+    site = Runai()
+    site.env["USER_ENV_BINARY"] = "s3cret\udcff"
+    session = await site.session()
+    await site.clock.advance(30)
+    assert "BINARY holds bytes that are not text" in session.controller.standing.trouble
+    assert "s3cret" not in session.controller.standing.trouble
+    assert site.runai.workspaces == {}
+    assert await session.stop() == ""
