@@ -11,11 +11,11 @@ from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, ContainerCounts, Spec, State, Status
-from amalthea.children import applied
-from amalthea.children.children import children
-from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.changes import applied
+from amalthea.children.manifests import children
+from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material
-from amalthea.children.subject import Subject
+from amalthea.children.shared.subject import Subject
 from amalthea.model.status.report import as_data
 from amalthea.settings import BuildSettings
 

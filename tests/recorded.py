@@ -16,7 +16,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec
 from amalthea.children.secret import Material, material_from
-from amalthea.children.subject import Subject
+from amalthea.children.shared.subject import Subject
 from amalthea.settings import BuildSettings
 
 NAMES = ("minimal", "token", "oauth", "oidc", "job", "remote", "asleep")
@@ -378,7 +378,7 @@ class Recorded:
             settings=BuildSettings(
                 sidecars_image="renku/sidecars:1",
                 oauth2_proxy_image=self._oauth2_proxy_image(),
-                native_sidecars=False,  # as there: tests/unit/children/test_sidecars.py shows what they change
+                native_sidecars=False,  # as there: tests/unit/children/pod/test_sidecars.py shows what they change
             ),
             run_id=self.made["status"].get("runID"),
         )

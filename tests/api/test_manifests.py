@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.children.children import children
+from amalthea.children.manifests import children
 from amalthea.children.secret import draw
 from lab.control_plane import ControlPlane
 from tests.api.paths import collection

@@ -7,7 +7,7 @@ import pytest
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children import pod
+from amalthea.children.pod import pod
 from amalthea.testing.builders import SessionBuilder, session
 from lab.api import ApiError
 from lab.control_plane import ControlPlane

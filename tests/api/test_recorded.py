@@ -8,8 +8,8 @@ import pytest
 from amalthea.api.names import API_VERSION, PLURAL
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec
-from amalthea.children.children import children
-from amalthea.children.subject import Subject
+from amalthea.children.manifests import children
+from amalthea.children.shared.subject import Subject
 from lab.control_plane import ControlPlane
 from tests import recorded
 from tests.api.paths import collection

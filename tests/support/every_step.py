@@ -13,15 +13,15 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children.changes import compare
-from amalthea.children.children import children
-from amalthea.children.limits import TooLargeError
-from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.changes.comparison import compare
+from amalthea.children.changes.workload import wish
+from amalthea.children.changes.writes import Changes, Create
+from amalthea.children.manifests import children
+from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material
-from amalthea.children.subject import Subject
-from amalthea.children.url import NO_URL, session_url
-from amalthea.children.workload import wish
-from amalthea.children.writes import Changes, Create
+from amalthea.children.shared.limits import TooLargeError
+from amalthea.children.shared.subject import Subject
+from amalthea.children.shared.url import NO_URL, session_url
 from amalthea.cli import compose, listing, text
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.cli.text import Paper

@@ -2,9 +2,9 @@
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest, Quantity
-from amalthea.children import meta
-from amalthea.children.subject import Subject
-from amalthea.children.volumes import data_sources
+from amalthea.children.pod.volumes import data_sources
+from amalthea.children.shared import meta
+from amalthea.children.shared.subject import Subject
 
 _DATA_SOURCE_SIZE = "1Gi"
 """Said because a claim must have a size; rclone does not heed it."""

@@ -7,10 +7,10 @@ import msgspec
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Ingress
-from amalthea.children import meta
-from amalthea.children.parts import compact
-from amalthea.children.subject import Subject
-from amalthea.children.url import path_prefix
+from amalthea.children.shared import meta
+from amalthea.children.shared.snippets import compact
+from amalthea.children.shared.subject import Subject
+from amalthea.children.shared.url import path_prefix
 
 _TUNNEL_PATH = "__amalthea__/tunnel"
 

@@ -6,9 +6,10 @@ from datetime import timedelta
 from amalthea.api import durations
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Culling
-from amalthea.children import meta, pod
-from amalthea.children.parts import compact
-from amalthea.children.subject import Subject
+from amalthea.children.pod import pod
+from amalthea.children.shared import meta
+from amalthea.children.shared.snippets import compact
+from amalthea.children.shared.subject import Subject
 
 
 def job(subject: Subject) -> Manifest:

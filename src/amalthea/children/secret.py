@@ -12,9 +12,10 @@ from math import ceil
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec
-from amalthea.children import auth, meta, oidc, url
-from amalthea.children.parts import compact
-from amalthea.children.subject import Subject
+from amalthea.children.pod import auth, oidc
+from amalthea.children.shared import meta, url
+from amalthea.children.shared.snippets import compact
+from amalthea.children.shared.subject import Subject
 from amalthea.model import spans
 
 _TUNNEL_BYTES = 16

@@ -2,9 +2,10 @@
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children import auth, meta
-from amalthea.children.parts import compact
-from amalthea.children.subject import Subject
+from amalthea.children.pod import auth
+from amalthea.children.shared import meta
+from amalthea.children.shared.snippets import compact
+from amalthea.children.shared.subject import Subject
 
 _HTTP = 80
 _BY_ITS_OWN_ADDRESS = {"traefik.ingress.kubernetes.io/service.nativelb": "true"}

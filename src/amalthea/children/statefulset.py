@@ -2,8 +2,9 @@
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children import meta, pod
-from amalthea.children.subject import Subject
+from amalthea.children.pod import pod
+from amalthea.children.shared import meta
+from amalthea.children.shared.subject import Subject
 
 
 def statefulset(subject: Subject) -> Manifest:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from amalthea.children.url import NO_URL
+from amalthea.children.shared.url import NO_URL
 from amalthea.cli import advice, facts, headline, limits, notices, timeline
 from amalthea.cli.explanation import Explanation, Run
 from amalthea.cli.known import Known

@@ -1,7 +1,7 @@
 """What is to be done for a session: a pure function of what was observed, and of what chance hands in.
 
-The plan says which children are wanted and which may change; `children/` makes the manifests, `children/changes.py`
-compares them with what is there, `operator/writers/children.py` writes, `report.py` tells.
+The plan says which children are wanted and which may change; `children/` makes the manifests and compares
+them with what is there, `operator/writers/children.py` writes, `report.py` tells.
 """
 
 from collections.abc import Callable

@@ -133,7 +133,7 @@ def _session(spec: Spec) -> Iterator[Problem]:
 
 
 def _url_path(text: str) -> Iterator[Problem]:
-    """Refuse what would open elsewhere. A missing slash and blanks do not: see `children/url.py`."""
+    """Refuse what would open elsewhere. A missing slash and blanks do not: see `children/shared/url.py`."""
     path = re.split(r"[?#]", text, maxsplit=1)[0]
     if path.startswith("//") or "://" in path:
         yield Problem("spec.session.urlPath", f"is {text!r}, which is no path; begin it with one slash.")

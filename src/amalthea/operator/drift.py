@@ -16,11 +16,11 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children import applied
-from amalthea.children.children import children
-from amalthea.children.covers import covers
+from amalthea.children.changes import applied
+from amalthea.children.changes.matches import covers
+from amalthea.children.manifests import children
 from amalthea.children.secret import Material, material_from
-from amalthea.children.subject import Subject
+from amalthea.children.shared.subject import Subject
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Clock, Expired, Unavailable, key_of
 from amalthea.engine.slices import in_slices

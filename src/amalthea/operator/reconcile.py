@@ -12,15 +12,15 @@ from msgspec import structs
 
 from amalthea.api.reasons import Reason
 from amalthea.api.types import Status
-from amalthea.children.changes import compare
-from amalthea.children.children import children
-from amalthea.children.limits import TooLargeError
-from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.changes.comparison import compare
+from amalthea.children.changes.workload import Wish, wish
+from amalthea.children.changes.writes import Changes
+from amalthea.children.manifests import children
+from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.secret import material_from
-from amalthea.children.subject import Subject
-from amalthea.children.url import NO_URL, session_url
-from amalthea.children.workload import Wish, wish
-from amalthea.children.writes import Changes
+from amalthea.children.shared.limits import TooLargeError
+from amalthea.children.shared.subject import Subject
+from amalthea.children.shared.url import NO_URL, session_url
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError

@@ -12,7 +12,7 @@ import msgspec
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec
-from amalthea.children.subject import Subject
+from amalthea.children.shared.subject import Subject
 from amalthea.settings import BuildSettings
 
 UID = "5e551011-0000-4000-8000-000000000001"

@@ -10,10 +10,10 @@ import pytest
 
 from amalthea.api import names
 from amalthea.api.types import Spec
-from amalthea.children.children import children
-from amalthea.children.patches import OWNED
+from amalthea.children.changes.patches import OWNED
+from amalthea.children.manifests import children
 from amalthea.children.secret import Material, material_from
-from amalthea.children.subject import Subject
+from amalthea.children.shared.subject import Subject
 from amalthea.settings import BuildSettings
 from tests.api.operator.conftest import Operators
 from tests.api.takeover import left_behind

@@ -15,8 +15,9 @@ from http.cookies import Morsel, SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from amalthea.children import auth, oidc, secret
-from amalthea.children.subject import Subject
+from amalthea.children import secret
+from amalthea.children.pod import auth, oidc
+from amalthea.children.shared.subject import Subject
 from lab import binaries
 from tests.support.issuer import Issuer
 from tests.support.processes import free_port

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from amalthea.children import applied
+from amalthea.children.changes import applied
 from amalthea.testing.builders import session
 from amalthea.testing.observations import READY_AT, condition, container, terminated, waiting
 from tests.unit.children.world import World, touches_template

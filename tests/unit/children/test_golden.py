@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from amalthea.api.schema import Manifest
-from amalthea.children.children import children
+from amalthea.children.manifests import children
 from amalthea.children.secret import Material
 from amalthea.settings import BuildSettings
 from tests.unit.children.cases import CASES, Case

@@ -5,7 +5,7 @@ Without an API server its defaults are a table here; tests/api/test_recorded.py 
 
 import pytest
 
-from amalthea.children.children import children
+from amalthea.children.manifests import children
 from tests import recorded
 
 _DEFAULTS: dict[str, tuple[object, ...]] = {

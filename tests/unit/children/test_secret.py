@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from amalthea.api.schema import Manifest
-from amalthea.children import oidc
+from amalthea.children.pod import oidc
 from amalthea.children.secret import Material, draw, internal_secret, material_from
 from amalthea.testing.builders import SessionBuilder, session
 from tests import recorded

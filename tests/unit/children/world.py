@@ -12,13 +12,13 @@ import msgspec
 
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Status
-from amalthea.children.changes import compare
-from amalthea.children.children import children
-from amalthea.children.pod_template_inputs import pod_relevant
+from amalthea.children.changes.comparison import compare
+from amalthea.children.changes.workload import Wish, wish
+from amalthea.children.changes.writes import Changes, Create, Delete, Patch, Write
+from amalthea.children.manifests import children
+from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material, material_from
-from amalthea.children.url import session_url
-from amalthea.children.workload import Wish, wish
-from amalthea.children.writes import Changes, Create, Delete, Patch, Write
+from amalthea.children.shared.url import session_url
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Course, Fresh, Plan, decide
 from amalthea.model.status.report import Context, as_data, report

@@ -14,7 +14,7 @@ import msgspec
 from ulid import ULID
 
 from amalthea.api.schema import Manifest
-from amalthea.children.url import session_url
+from amalthea.children.shared.url import session_url
 from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Fresh, decide

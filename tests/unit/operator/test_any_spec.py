@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from amalthea.api.schema import Manifest
-from amalthea.children.limits import LARGEST_CHILDREN
+from amalthea.children.shared.limits import LARGEST_CHILDREN
 from tests.support import every_step
 from tests.support.odd_objects import World, of
 

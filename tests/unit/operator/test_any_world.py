@@ -8,8 +8,8 @@ import os
 import msgspec
 from hypothesis import HealthCheck, event, given, settings
 
-from amalthea.children.limits import LARGEST_CHILDREN
-from amalthea.children.writes import Create
+from amalthea.children.changes.writes import Create
+from amalthea.children.shared.limits import LARGEST_CHILDREN
 from tests.support import every_step
 from tests.support.every_step import Seen
 from tests.support.odd_objects import KEY, World, worlds

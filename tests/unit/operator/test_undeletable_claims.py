@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from amalthea.children.writes import Delete
+from amalthea.children.changes.writes import Delete
 from amalthea.kube.client import Client
 from amalthea.model.plan import Course, Plan
 from amalthea.operator.inputs.cache import Caches

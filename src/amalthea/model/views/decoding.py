@@ -139,7 +139,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
 
 
 def _left_awake(view: WorkloadView) -> bool:
-    """Tell whether our record says that we meant it to have a pod; `children/applied.py` writes it."""
+    """Tell whether our record says that we meant it to have a pod; `children/changes/applied.py` writes it."""
     try:
         return _record(view.metadata.annotations.get(names.ANNOTATION_APPLIED, "{}").encode()).awake
     except msgspec.DecodeError:

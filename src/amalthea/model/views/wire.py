@@ -62,7 +62,7 @@ class PodCounts(Struct, frozen=True, rename="camel"):
 
 
 class Record(Struct, frozen=True):
-    """The record of what we applied, of a workload (`children/applied.py`)."""
+    """The record of what we applied, of a workload (`children/changes/applied.py`)."""
 
     awake: bool = False
 

@@ -12,7 +12,7 @@ from msgspec import Raw, ValidationError
 from msgspec.structs import replace
 
 from amalthea.api import names
-from amalthea.children import applied
+from amalthea.children.changes import applied
 from amalthea.engine.ports import Key, key_of
 from amalthea.engine.queue import Priority
 from amalthea.engine.store import Index, Store

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from amalthea.api.types import Status
-from amalthea.children.writes import Create, Delete, Patch, Write
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Clock, Key, Unavailable, key_of
 from amalthea.kube.transport import Call
 from amalthea.model.plan import Plan

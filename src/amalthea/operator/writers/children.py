@@ -12,9 +12,9 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children import contested
-from amalthea.children.obstacles import made_beforehand, name_taken, terminating
-from amalthea.children.writes import Create, Delete, Patch, Write
+from amalthea.children.changes import contested
+from amalthea.children.changes.obstacles import made_beforehand, name_taken, terminating
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound

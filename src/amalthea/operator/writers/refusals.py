@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Reason
 from amalthea.api.schema import Manifest
-from amalthea.children.applied import digest
-from amalthea.children.patches import Operation
-from amalthea.children.writes import Create, Delete, Patch, Write
+from amalthea.children.changes.applied import digest
+from amalthea.children.changes.patches import Operation
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.backoff import LONGEST_ASKED
 from amalthea.engine.ports import Clock, Key, Refused, Stale
 from amalthea.kube.errors import ApiError

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.children.applied import digest
-from amalthea.children.patches import Operation
-from amalthea.children.writes import Create, Delete, Write
+from amalthea.children.changes.applied import digest
+from amalthea.children.changes.patches import Operation
+from amalthea.children.changes.writes import Create, Delete, Write
 from amalthea.engine.ports import Clock
 from amalthea.model.findings import Finding
 from amalthea.model.views.observed import ChildKey

@@ -6,8 +6,8 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children import applied
-from amalthea.children.applied import Applied
+from amalthea.children.changes import applied
+from amalthea.children.changes.applied import Applied
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import Priority
 from amalthea.model.views import decoding

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api.event_reasons import EventReason
 from amalthea.api.types import Condition, State, Status
-from amalthea.children.writes import Create, Delete, Patch, Write
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.kube.errors import from_answer, unreachable
 from amalthea.kube.transport import Call
 from amalthea.model.plan import Course, Plan

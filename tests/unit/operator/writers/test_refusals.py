@@ -7,7 +7,7 @@ from copy import deepcopy
 import pytest
 
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.children.writes import Create, Delete, Patch, Write
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Stale
 from amalthea.model.findings import Finding
 from amalthea.operator.writers.refusals import FORBIDDEN_FOR, Refusals

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.children.contested import detail
-from amalthea.children.writes import Create, Delete, Patch, Write
+from amalthea.children.changes.contested import detail
+from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.operator.instance import Operator

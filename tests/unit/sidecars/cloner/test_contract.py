@@ -1,6 +1,6 @@
 """What the operator puts into a pod is what the cloner understands: neither imports the other."""
 
-from amalthea.children import clone as build
+from amalthea.children.pod import clone as build
 from amalthea.sidecars.cloner import clone, session_config
 from amalthea.sidecars.main import PROGRAMS
 from tests.unit.children.cases import CASES

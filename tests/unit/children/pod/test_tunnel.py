@@ -1,0 +1,32 @@
+"""A session on another machine comes out at a port of its pod, which must not be a way past its door."""
+
+import pytest
+
+from amalthea.children.pod import remote
+from amalthea.sidecars.tunnel.settings import read
+from amalthea.testing.builders import SessionBuilder, session
+
+SECRET = {"WSTUNNEL_SECRET": "x"}
+
+
+def variables(builder: SessionBuilder) -> dict[str, str]:
+    """Return the tunnel's variables that stand in the manifest."""
+    env = remote.tunnel(builder.remote().subject())["env"]
+    return {variable["name"]: variable["value"] for variable in env if "value" in variable}
+
+
+@pytest.mark.parametrize(
+    ("builder", "is_near"),
+    [
+        (session().with_token(), True),
+        (session().with_oauth2_proxy(), True),
+        (session().with_oidc(), True),
+        (session(), False),
+        (session().with_token().with_spec(authentication={"enabled": False}), False),
+    ],
+    ids=["token", "oauth2-proxy", "oidc", "open", "disabled"],
+)
+def test_only_without_authentication_others_than_the_pod_reach_the_sessions_port(
+    builder: SessionBuilder, is_near: bool
+) -> None:
+    assert read([], {**SECRET, **variables(builder)}).loopback_only is is_near
