@@ -169,8 +169,8 @@ def _completion(arguments: argparse.Namespace) -> int:
 
 def _explain(arguments: argparse.Namespace) -> int:
     from amalthea.cli import explain  # noqa: PLC0415  (only this command needs it)
+    from amalthea.cli.errors import CannotExplain  # noqa: PLC0415
     from amalthea.cli.text import Paper  # noqa: PLC0415
-    from amalthea.cli.trouble import CannotExplain  # noqa: PLC0415
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
     from amalthea.kube import config  # noqa: PLC0415
     from amalthea.kube.credentials import ConfigError  # noqa: PLC0415

@@ -22,8 +22,9 @@ from amalthea.children.secret import Material
 from amalthea.children.shared.limits import TooLargeError
 from amalthea.children.shared.subject import Subject
 from amalthea.children.shared.url import NO_URL, session_url
-from amalthea.cli import compose, listing, text
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli import listing, text
+from amalthea.cli.compose import compose
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, Known, PodDetails
 from amalthea.cli.text import Paper
 from amalthea.model import last_resort
 from amalthea.model.diagnosis.which_events import inquire

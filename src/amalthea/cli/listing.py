@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from amalthea.cli import headline
+from amalthea.cli.compose import headline
+from amalthea.cli.compose.limits import NEVER, coming
 from amalthea.cli.explanation import Coming, Part
-from amalthea.cli.known import Known
-from amalthea.cli.limits import NEVER, coming
+from amalthea.cli.read.snapshot import Known
 from amalthea.cli.text import STATE_COLOURS, Paper, harmless
-from amalthea.cli.words import localized, span
+from amalthea.cli.time_format import localized, span
 
 _COLUMNS = ("NAME", "STATE", "FOR", "NEXT")
 _SHORT = {

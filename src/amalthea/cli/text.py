@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
 
-from amalthea.cli import words
+from amalthea.cli import time_format
+from amalthea.cli.compose.headline import DATED
 from amalthea.cli.explanation import Coming, Container, Explanation, Happening, Run
-from amalthea.cli.headline import DATED
-from amalthea.cli.words import clock, counted
+from amalthea.cli.time_format import clock, counted
 
 LAST = 25
 """So many of the things that happened are shown."""
@@ -80,13 +80,17 @@ def _dated(told: Explanation, paper: Paper) -> str:
     now, zone = told.explained_at, paper.zone
     if told.since is None or told.headline not in DATED:
         return told.headline
-    time, at, ago = clock(told.since, now, zone), words.when(told.since, now, zone), words.span(now - told.since)
+    time, at, ago = (
+        clock(told.since, now, zone),
+        time_format.when(told.since, now, zone),
+        time_format.span(now - told.since),
+    )
     return DATED[told.headline].format(time=time, at=at, ago=ago)
 
 
 def _local(text: str, told: Explanation, paper: Paper) -> str:
     """Return what somebody wrote, with its times as all others on the page."""
-    return words.localized(text, told.explained_at, paper.zone)
+    return time_format.localized(text, told.explained_at, paper.zone)
 
 
 def _notices(told: Explanation, paper: Paper) -> Iterator[str]:
@@ -103,7 +107,7 @@ def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
 
 
 def _run(run: Run, began: datetime, now: datetime, paper: Paper) -> str:
-    length = words.span((run.ended_at or now) - began)
+    length = time_format.span((run.ended_at or now) - began)
     end = f" to {clock(run.ended_at, now, paper.zone)}" if run.ended_at is not None else ""
     start = f"{'from' if end else 'since'} {clock(began, now, paper.zone)}"
     return f"for {length}, {start}{end}" + (f" (id {run.id})" if run.id else "")
@@ -122,7 +126,7 @@ def _containers(told: Explanation, paper: Paper) -> Iterator[str]:
 def _doing(container: Container, now: datetime) -> str:
     if container.since is None:
         return container.says
-    length = words.span(now - container.since)
+    length = time_format.span(now - container.since)
     return f"{container.says}, for {length}" if container.running else f"{container.says}, {length} ago"
 
 
@@ -133,9 +137,9 @@ def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
     more = len(told.happened) - len(shown)
     now, zone = told.explained_at, paper.zone
     before = f"; {counted(more, 'thing')} before are in -o json" if more else ""
-    yield f"{_heading('What happened', paper)} (times in {words.zone_name(now, zone)}{before})"
-    for day, things in groupby(shown, key=lambda each: words.day(each.at, now, zone)):
-        if day != words.day(now, now, zone):
+    yield f"{_heading('What happened', paper)} (times in {time_format.zone_name(now, zone)}{before})"
+    for day, things in groupby(shown, key=lambda each: time_format.day(each.at, now, zone)):
+        if day != time_format.day(now, now, zone):
             yield f"  {day}"
         for each in things:
             yield from _thing(each, told, paper)
@@ -143,7 +147,7 @@ def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
 
 def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
     """Yield one thing that happened; the cause of how the session is stands above already."""
-    time = f"{words.in_zone(each.at, paper.zone):%H:%M:%S}"
+    time = f"{time_format.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
     if told.cause:
         message = message.replace(told.cause, "").strip() or "As told above."
@@ -169,7 +173,7 @@ def _when(coming: Coming, now: datetime, paper: Paper) -> str:
     why = coming.why[:1].lower() + coming.why[1:]
     if coming.at <= now:
         return f"Due now: {why}"
-    return f"In {words.span(coming.at - now)}, {words.when(coming.at, now, paper.zone)}: {why}"
+    return f"In {time_format.span(coming.at - now)}, {time_format.when(coming.at, now, paper.zone)}: {why}"
 
 
 def _advice(told: Explanation, paper: Paper) -> Iterator[str]:

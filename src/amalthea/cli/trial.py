@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from amalthea.cli.trouble import in_words
+from amalthea.cli.errors import in_words
 from amalthea.engine.ports import Clock
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.config import Config

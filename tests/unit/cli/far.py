@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.model.views.remote_job import Word
 from amalthea.testing import observations as found
 from tests.unit.cli.beginnings import WORKLOAD, began

@@ -15,7 +15,7 @@ from ulid import ULID
 
 from amalthea.api.schema import Manifest
 from amalthea.children.shared.url import session_url
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, Known, PodDetails
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, as_data, report

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from amalthea.api.schema import Manifest
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, Known, PodDetails
 from amalthea.model.views.observed import Observed
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder, session

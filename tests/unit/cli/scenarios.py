@@ -7,7 +7,7 @@ import msgspec
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.model.findings import Finding
 from amalthea.testing import observations as found
 from amalthea.testing.builders import session

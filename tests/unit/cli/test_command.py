@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from amalthea.cli import explain
+from amalthea.cli.errors import CannotExplain, in_words
 from amalthea.cli.explain import Request
-from amalthea.cli.trouble import CannotExplain, in_words
 from amalthea.kube import config, errors
 from amalthea.kube.config import Config
 from amalthea.main import main

@@ -6,9 +6,9 @@ from datetime import UTC
 
 import pytest
 
-from amalthea.cli.compose import explanation
+from amalthea.cli.compose.compose import explanation
 from amalthea.cli.explain import _as_json
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.cli.text import Paper, render
 from tests.unit.cli.golden_files import FOLDER, check
 from tests.unit.cli.parts import NOW

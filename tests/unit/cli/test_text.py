@@ -6,10 +6,10 @@ from datetime import UTC, timedelta, timezone
 import msgspec
 import pytest
 
-from amalthea.cli.compose import explanation
-from amalthea.cli.known import Known
+from amalthea.cli.compose.compose import explanation
 from amalthea.cli.listing import listing
 from amalthea.cli.listing import render as render_listing
+from amalthea.cli.read.snapshot import Known
 from amalthea.cli.text import LAST, Paper, harmless, render
 from tests.unit.cli.parts import LAB, NOW, event, known, status
 from tests.unit.cli.scenarios import SCENARIOS

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.model.findings import Finding
 from amalthea.testing import observations as found
 from tests.unit.cli.beginnings import DOOR, WORKLOAD, began, leaving, ran

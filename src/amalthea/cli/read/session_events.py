@@ -6,7 +6,7 @@ Names come back, too: of what is not there any more, that which is older than th
 from collections.abc import Iterator
 
 from amalthea.api import names
-from amalthea.cli.known import EventView
+from amalthea.cli.read.snapshot import EventView
 from amalthea.model.views.observed import Observed
 
 _OF_ITS_RUNS = ("StatefulSet", "Job", "Pod")

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from amalthea.api import names
+from amalthea.cli.compose.facts import ended
+from amalthea.cli.compose.headline import degraded_at, fell_silent_at
+from amalthea.cli.compose.limits import started_at
 from amalthea.cli.explanation import Happening, Notice
-from amalthea.cli.facts import ended
-from amalthea.cli.headline import degraded_at, fell_silent_at
-from amalthea.cli.known import EventView, Known
-from amalthea.cli.limits import started_at
+from amalthea.cli.read.snapshot import EventView, Known
 from amalthea.model.spans import moment
 
 _TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from amalthea.cli import limits as its_limits
+from amalthea.cli.compose import limits as its_limits
 from amalthea.cli.explanation import Coming
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.model import deadlines
 from amalthea.model.spans import moment
 from amalthea.model.times import rfc3339

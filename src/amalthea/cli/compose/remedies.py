@@ -9,8 +9,8 @@ from typing import TypeAlias
 from amalthea.api import names
 from amalthea.api.reasons import Failure, Reason
 from amalthea.api.schema import Manifest
+from amalthea.cli.compose.situation import Situation
 from amalthea.cli.explanation import Advice
-from amalthea.cli.situation import Situation
 
 Remedy: TypeAlias = Callable[[Situation], Iterator[Advice]]
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from amalthea.api.schema import Quantity
 from amalthea.api.types import Authentication, Spec
 from amalthea.cli.explanation import Container, Fact
-from amalthea.cli.known import ClaimDetails, ContainerDetails, Ended, Known
-from amalthea.cli.words import counted
+from amalthea.cli.read.snapshot import ClaimDetails, ContainerDetails, Ended, Known
+from amalthea.cli.time_format import counted
 
 _WAITS = {
     "": "waits",

@@ -5,7 +5,7 @@ Each is shown by its own message, so that a newer operator's conditions are told
 
 from amalthea.api.types import Condition
 from amalthea.cli.explanation import Notice
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.model.deadlines import RUNNING
 from amalthea.model.spans import moment
 from amalthea.model.views.observed import Observed

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from amalthea.api import names
 from amalthea.api.types import Condition, State
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import Known
 from amalthea.model import deadlines
 from amalthea.model.spans import moment
 from amalthea.model.status.progress import progress

@@ -11,9 +11,9 @@ from decimal import Decimal
 from amalthea.api import names, quantities
 from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
+from amalthea.cli.compose.headline import condition
 from amalthea.cli.explanation import Advice, Coming
-from amalthea.cli.headline import condition
-from amalthea.cli.known import ContainerDetails, Known
+from amalthea.cli.read.snapshot import ContainerDetails, Known
 from amalthea.model.deadlines import RUNNING
 from amalthea.model.views.observed import Observed
 

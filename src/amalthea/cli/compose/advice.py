@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from amalthea.api import names
+from amalthea.cli.compose.remedies import remedies
+from amalthea.cli.compose.situation import Situation
 from amalthea.cli.explanation import Advice
-from amalthea.cli.remedies import remedies
-from amalthea.cli.situation import Situation
 from amalthea.model.times import rfc3339
 
 

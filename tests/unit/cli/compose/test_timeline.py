@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from ulid import ULID
 
+from amalthea.cli.compose.timeline import happened
 from amalthea.cli.explanation import Happening
-from amalthea.cli.known import EventView
-from amalthea.cli.timeline import happened
+from amalthea.cli.read.snapshot import EventView
 from tests.unit.cli.parts import LAB, STARTED, event, known, status
 from tests.unit.cli.scenarios import SCENARIOS, paused_for_idleness, running
 

@@ -9,10 +9,10 @@ import pytest
 
 from amalthea.api.reasons import Failure, Reason
 from amalthea.api.types import Condition
-from amalthea.cli.advice import advice
-from amalthea.cli.limits import coming
-from amalthea.cli.remedies import REMEDIES
-from amalthea.cli.situation import Situation
+from amalthea.cli.compose.advice import advice
+from amalthea.cli.compose.limits import coming
+from amalthea.cli.compose.remedies import REMEDIES
+from amalthea.cli.compose.situation import Situation
 from amalthea.testing import observations as found
 from tests.unit.cli.beginnings import WORKLOAD, began
 from tests.unit.cli.lives import at

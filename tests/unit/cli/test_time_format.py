@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from amalthea.cli import words
+from amalthea.cli import time_format
 
 NOW = datetime(2026, 11, 22, 15, 10, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 22, 15, 10, tzinfo=UTC)
     ],
 )
 def test_a_duration_has_its_two_largest_units(duration: timedelta, text: str) -> None:
-    assert words.span(duration) == text
+    assert time_format.span(duration) == text
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_a_duration_has_its_two_largest_units(duration: timedelta, text: str) ->
     ],
 )
 def test_a_time_names_its_day_if_that_is_another(at: datetime, text: str) -> None:
-    assert words.clock(at, NOW, UTC) == text
+    assert time_format.clock(at, NOW, UTC) == text
 
 
 def test_a_day_is_that_of_the_reader_and_not_of_the_cluster() -> None:
     tokyo = timezone(timedelta(hours=9))
-    assert words.clock(NOW - timedelta(hours=1), NOW, tokyo) == "Sun 22 Nov 23:10"
+    assert time_format.clock(NOW - timedelta(hours=1), NOW, tokyo) == "Sun 22 Nov 23:10"

@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.cli import reading
+from amalthea.cli.read import reading
 from amalthea.kube.client import Client
 from amalthea.kube.errors import NotFound, ServerError
 from amalthea.testing import observations as found

@@ -2,8 +2,8 @@
 
 import pytest
 
-from amalthea.cli.headline import cause
-from amalthea.cli.notices import notices
+from amalthea.cli.compose.headline import cause
+from amalthea.cli.compose.notices import notices
 from tests.unit.cli.parts import LAB, condition, known, status
 
 

@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Raw
 
 from amalthea.api import names
-from amalthea.cli import history
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli.read import session_events
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, Known, PodDetails
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden, NotFound, NotServed
@@ -102,7 +102,7 @@ class _Reader:
         )
         events = await self._events(self._observed())
         observed = self._observed(events)
-        told = tuple(event for event in events or () if history.tells_of(observed, event))
+        told = tuple(event for event in events or () if session_events.tells_of(observed, event))
         return Known(observed, self._pod(observed), self._claim(observed), told, tuple(self._unread.values()))
 
     def _observed(self, events: tuple[EventView, ...] | None = None) -> Observed:
@@ -139,7 +139,7 @@ class _Reader:
 
     async def _events(self, observed: Observed) -> tuple[EventView, ...] | None:
         """Return the Events on all objects of the session's names; None if not all of them could be read."""
-        answers = await asyncio.gather(*map(self._events_on, history.objects(observed)))
+        answers = await asyncio.gather(*map(self._events_on, session_events.objects(observed)))
         found = tuple(event for answer in answers for event in answer or ())
         return found if None not in answers else None
 

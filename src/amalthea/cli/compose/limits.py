@@ -12,8 +12,8 @@ import msgspec
 
 from amalthea.api.reasons import Cause
 from amalthea.cli.explanation import Coming
-from amalthea.cli.known import Known
-from amalthea.cli.words import span
+from amalthea.cli.read.snapshot import Known
+from amalthea.cli.time_format import span
 from amalthea.model import deadlines
 from amalthea.model.deadlines import PAUSES, Deadline
 from amalthea.model.spans import moment

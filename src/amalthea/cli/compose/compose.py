@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from amalthea.children.shared.url import NO_URL
-from amalthea.cli import advice, facts, headline, limits, notices, timeline
+from amalthea.cli.compose import advice, facts, headline, limits, notices, timeline
+from amalthea.cli.compose.situation import Situation
 from amalthea.cli.explanation import Explanation, Run
-from amalthea.cli.known import Known
-from amalthea.cli.situation import Situation
+from amalthea.cli.read.snapshot import Known
 from amalthea.model import deadlines
 
 

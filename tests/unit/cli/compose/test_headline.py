@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from amalthea.cli.headline import DATED, cause, headline, reason, since
+from amalthea.cli.compose.headline import DATED, cause, headline, reason, since
 from tests.unit.cli.lives import at
 from tests.unit.cli.scenarios import SCENARIOS
 
