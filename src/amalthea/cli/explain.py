@@ -1,6 +1,6 @@
 """`amalthea explain`: tells of a session, from the API server alone, with the reader's own rights.
 
-It reads (`reading.py`), thinks it over (`compose.py`) and shows it (`text.py`, or as JSON).
+It reads (`read/reading.py`), thinks it over (`compose/compose.py`) and shows it (`text.py`, or as JSON).
 """
 
 import shlex

@@ -1,6 +1,6 @@
 """Reads all about one session from the API server: a handful of requests, none of them for a secret.
 
-The session, its workload, its volume and its pods; then Events by the names of its objects (`history.py`): one request
+The session, its workload, its volume and its pods; then Events by its objects' names (`session_events.py`): one request
 for the session's own name, which most of them bear, one for its pod, and one for each data source. Service and Ingress
 are not read: the session's conditions tell of them, in better words. Whatever a user may not read, or cannot be asked
 for, is named in `Known.unread`; the rest is told all the same.
