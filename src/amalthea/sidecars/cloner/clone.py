@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from amalthea.sidecars import clear_text
-from amalthea.sidecars.cloner import authorities, cloning, credentials, ending, hardening, remote, session_config
-from amalthea.sidecars.cloner.checkout import Wish
-from amalthea.sidecars.cloner.credentials import Access, Key, Login
+from amalthea.sidecars.cloner import exit_code
+from amalthea.sidecars.cloner.access import authorities, credentials, remote
+from amalthea.sidecars.cloner.access.credentials import Access, Key, Login
+from amalthea.sidecars.cloner.access.git_environment import workplace
+from amalthea.sidecars.cloner.contents import cloning, session_config
+from amalthea.sidecars.cloner.contents.checkout import Wish
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
-from amalthea.sidecars.cloner.git import Git, say
-from amalthea.sidecars.cloner.private import workplace
+from amalthea.sidecars.cloner.process import hardening
+from amalthea.sidecars.cloner.process.git import Git, say
 
 HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 """Variable with the hosts that may get a password without TLS, separated by commas."""
@@ -23,11 +26,11 @@ HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code."""
-    return ending.run(lambda: _clone(_flags(arguments), os.environ))
+    return exit_code.run(lambda: _clone(_flags(arguments), os.environ))
 
 
 def _flags(arguments: Sequence[str]) -> Namespace:
-    flags = ending.Flags(prog="cloner clone", description="Clone a repository unless it is there.")
+    flags = exit_code.Flags(prog="cloner clone", description="Clone a repository unless it is there.")
     flags.add_argument("--strategy", choices=["notifexist"], default="notifexist", help="leave alone what is there")
     flags.add_argument("--remote", required=True, help="address of the repository")
     flags.add_argument("--path", required=True, type=Path, help="folder in which the clone gets its own")
