@@ -1,4 +1,4 @@
-"""Runs git: in the environment that `private` made, its progress to the log, ended when the pod is stopped."""
+"""Runs git: in the environment that `git_environment` made, its progress to the log, ended when the pod is stopped."""
 
 import contextlib
 import os
