@@ -36,7 +36,7 @@ from amalthea.model.views import decoding, door
 from amalthea.model.views.door import Door, NoAnswerError
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.pods import PodView
-from amalthea.operator.drift import Audit
+from amalthea.operator.drift import DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.continuity import Continuity
 from amalthea.operator.inputs.gather import gather
@@ -161,7 +161,7 @@ def planned(observed: Observed) -> Seen:
 
 def audited(children: Iterable[tuple[str, Manifest]], caches: Caches) -> None:
     """Look for drift in children, as a new leader does; unlike the audit itself, raise what it meets."""
-    audit = Audit(cast("Any", None), caches, Settings(namespace=None), FakeClock(NOW), cast("Any", None))
+    audit = DriftSearch(cast("Any", None), caches, Settings(namespace=None), FakeClock(NOW), cast("Any", None))
     for kind, body in children:
         if kind != "Pod":
             with suppress(*UNREADABLE):

@@ -31,7 +31,7 @@ from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.status.report import Context, Report, report
 from amalthea.model.views import decoding, remote_job
 from amalthea.model.views.observed import Observed
-from amalthea.operator.actors import Chance, Hands
+from amalthea.operator.actors import Actors, Generators
 from amalthea.operator.inputs.cache import Caches, same_wish
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.inputs.usage_poller import UsagePoller
@@ -46,11 +46,11 @@ class Reconciler:
     """Brings one session after the other to what its spec asks for."""
 
     def __init__(
-        self, caches: Caches, usage: UsagePoller, hands: Hands, settings: Settings, clock: Clock, chance: Chance
+        self, caches: Caches, usage: UsagePoller, actors: Actors, settings: Settings, clock: Clock, chance: Generators
     ) -> None:
         self._caches = caches
         self._usage = usage
-        self._hands = hands
+        self._actors = actors
         self._settings = settings.build
         self._lead = settings.stopping_lead
         self._account = settings.account or ("", None)
@@ -66,10 +66,10 @@ class Reconciler:
         """
         self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
-        self._hands.refusals.forget()
+        self._actors.refusals.forget()
         self._untold.clear()
-        self._hands.applier.begin_term()
-        self._hands.inquirer.begin_term()
+        self._actors.child_writer.begin_term()
+        self._actors.event_lookup.begin_term()
 
     async def reconcile(self, key: Key) -> Result:
         """Do one pass over a session.
@@ -84,34 +84,35 @@ class Reconciler:
         except (Stale, ApiError):
             raise
         except Exception as error:
-            raise await self._hands.last_resort.meet(key, error) from error
+            raise await self._actors.last_resort.meet(key, error) from error
 
     async def _pass(self, key: Key) -> Result:
         observed = self._gather(key)
-        self._hands.deletions.look(key, observed.session if observed is not None else None)
+        self._actors.deletions.look(key, observed.session if observed is not None else None)
         if observed is None:
             self.forget(key)
             return Result()
         plan, changes = self._plan(observed)
         if plan.course is Course.DELETE:
             return await self._release(key, observed, plan, changes)
-        finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
+        finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
         uid = observed.session.metadata.uid
-        refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
-        failed, truce = [each for each in (finalizer, *refusals) if each is not None], self._hands.applier.truce(uid)
+        refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
+        failed = [each for each in (finalizer, *refusals) if each is not None]
+        truce = self._actors.child_writer.truce(uid)
         findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
         due, own = await self._announce(key, observed, plan, findings)
         _raise_for((*own, *failed))
         return self._next((due, truce.again), (*own, *failed), changes.findings)
 
     async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
-        return await self._hands.refusals.attempt_own(key, part, act)
+        return await self._actors.refusals.attempt_own(key, part, act)
 
     async def _release(self, key: Key, observed: Observed, plan: Plan, changes: Changes) -> Result:
         """Let a session go that is being deleted, also if that cannot be told, once its job elsewhere is cancelled."""
-        failed = await self._hands.applier.apply(key, observed.session.metadata.uid, plan, changes.writes)
+        failed = await self._actors.child_writer.apply(key, observed.session.metadata.uid, plan, changes.writes)
         untold: Exception | None = None
-        held = self._hands.refusals.of_own(key, FINALIZER)
+        held = self._actors.refusals.of_own(key, FINALIZER)
         try:
             failed += (await self._announce(key, observed, plan, (held.finding,) if held is not None else ()))[1]
         except Exception as error:  # noqa: BLE001 raised below
@@ -121,7 +122,7 @@ class Reconciler:
         stays = deadlines.stays_until(newest)
         if stays is not None and self._clock.now() < stays:
             return self._next((stays,), failed, ())
-        released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))
+        released = await self._own(key, FINALIZER, lambda: self._actors.finalizer.release(newest))
         failed += (released,) if released is not None else ()
         if self._caches.session(key) is not None:
             if untold is not None:
@@ -156,18 +157,18 @@ class Reconciler:
         after = self._gather(key)
         if after is None or not decoding.asks_the_same(before.session, after.session):
             return None, ()
-        silent_until = self._hands.inquirer.follow(after)
-        door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
-        after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
+        silent_until = self._actors.event_lookup.follow(after)
+        door, idle_from = self._actors.door_poller.door(after), self._usage.continuity.idle_from(key)
+        after = replace(after, events=self._actors.event_lookup.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
-        now, overdue = self._clock.now(), self._hands.refusals.of_own(key, END)
+        now, overdue = self._clock.now(), self._actors.refusals.of_own(key, END)
         told_too = (overdue.finding,) if overdue is not None and overdue.attempts else ()
         context = Context(url or NO_URL, now, self._lead)
         told = report(self._as_untold(key, after), plan, (*findings, *told_too), context)
         self._follow(key, after, told, now)
-        self._hands.doorman.mind(key, door.address if door is not None else None, told.ask_door_at, now)
-        self._hands.job_asker.mind(key, remote_job.address(after), told.ask_job_at, now)
-        untold = await self._own(key, STATUS, lambda: self._hands.announcer.announce(after, told.status))
+        self._actors.door_poller.mind(key, door.address if door is not None else None, told.ask_door_at, now)
+        self._actors.job_poller.mind(key, remote_job.address(after), told.ask_job_at, now)
+        untold = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(after, told.status))
         self._untold.pop(key, None)
         if untold is None:
             self._caches.told_former_pod(key)
@@ -190,17 +191,17 @@ class Reconciler:
         # Looked up anew: who changed the session since must not find it paused all the same.
         if session is None or not same_wish(observed.session, session):
             return None
-        return await self._own(key, END, lambda: self._hands.ender.end(session, told, now))
+        return await self._own(key, END, lambda: self._actors.culler.end(session, told, now))
 
     def _gather(self, key: Key) -> Observed | None:
-        events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
+        events, former_pod = self._actors.event_lookup.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
         if observed is None:
             return None
         account = self._account[1] if self._account[0] == key[0] else None
         unheard, differ = self._caches.unheard, not self._clock.trusted
         seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
-        return replace(seen, remote_job=self._hands.job_asker.job(seen))
+        return replace(seen, remote_job=self._actors.job_poller.job(seen))
 
     def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -213,15 +214,15 @@ class Reconciler:
 
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
-        self._hands.deletions.forget(key)
+        self._actors.deletions.forget(key)
         self._untold.pop(key, None)
         self._usage.leave(key)
-        self._hands.doorman.forget(key)
-        self._hands.job_asker.forget(key)
-        self._hands.announcer.forget(key)
-        self._hands.inquirer.forget(key)
+        self._actors.door_poller.forget(key)
+        self._actors.job_poller.forget(key)
+        self._actors.status_writer.forget(key)
+        self._actors.event_lookup.forget(key)
         for part in (FINALIZER, STATUS, END):
-            self._hands.refusals.forget_own(key, part)
+            self._actors.refusals.forget_own(key, part)
 
     def _subject(self, observed: Observed, plan: Plan) -> Subject:
         assert observed.spec is not None

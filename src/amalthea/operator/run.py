@@ -51,7 +51,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock = ServerClock(SystemClock(), instrumentation.Timekeeping())
+    clock = ServerClock(SystemClock(), instrumentation.ClockTelemetry())
     metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
         Client(config, partial(instrumentation.count_calls, metrics), date_observer=clock.learn) as client,
