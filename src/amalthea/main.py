@@ -170,7 +170,7 @@ def _completion(arguments: argparse.Namespace) -> int:
 def _explain(arguments: argparse.Namespace) -> int:
     from amalthea.cli import explain  # noqa: PLC0415  (only this command needs it)
     from amalthea.cli.errors import CannotExplain  # noqa: PLC0415
-    from amalthea.cli.text import Paper  # noqa: PLC0415
+    from amalthea.cli.text import Terminal  # noqa: PLC0415
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
     from amalthea.kube import config  # noqa: PLC0415
     from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
@@ -183,7 +183,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         kubeconfig=arguments.kubeconfig,
         context=arguments.context,
         as_json=arguments.output == "json",
-        paper=Paper(width=shutil.get_terminal_size().columns, colour=colour),
+        paper=Terminal(width=shutil.get_terminal_size().columns, colour=colour),
     )
     try:
         cluster = config.load(os.environ, clock, arguments.kubeconfig, arguments.context)

@@ -14,7 +14,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.changes.comparison import compare
-from amalthea.children.changes.workload import wish
+from amalthea.children.changes.workload import pod_spec_hash
 from amalthea.children.changes.writes import Changes, Create
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant
@@ -24,13 +24,13 @@ from amalthea.children.shared.subject import Subject
 from amalthea.children.shared.url import NO_URL, session_url
 from amalthea.cli import listing, text
 from amalthea.cli.compose import compose
-from amalthea.cli.read.snapshot import ClaimDetails, EventView, Known, PodDetails
-from amalthea.cli.text import Paper
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, PodDetails, SessionSnapshot
+from amalthea.cli.text import Terminal
 from amalthea.model import last_resort
 from amalthea.model.diagnosis.which_events import inquire
 from amalthea.model.plan import Course, Fresh, Plan, decide, refused
 from amalthea.model.status.milestones import milestones
-from amalthea.model.status.report import Context, Report, as_data, report
+from amalthea.model.status.report import Context, Outcome, as_data, report
 from amalthea.model.status.transitions import transition
 from amalthea.model.views import decoding, door
 from amalthea.model.views.door import Door, NoAnswerError
@@ -61,7 +61,7 @@ class Seen:
     """What came of a look at a world."""
 
     plan: Plan
-    told: Report
+    told: Outcome
     made: list[Manifest]
     changes: Changes
 
@@ -146,12 +146,12 @@ def planned(observed: Observed) -> Seen:
     if plan.course is Course.DELETE:
         assert observed.adopted_secrets is not None
     elif plan.course is Course.REFUSE or observed.spec is None:
-        changes = compare(observed, plan, (), wish({}))
+        changes = compare(observed, plan, (), pod_spec_hash({}))
     else:
         subject = Subject(*KEY, UID, observed.spec, BuildSettings(), plan.run_id)
         try:
             made = children(subject, Material("a", "b"))
-            changes = compare(observed, plan, made, wish(pod_relevant(decoding.raw_spec(observed.session))))
+            changes = compare(observed, plan, made, pod_spec_hash(pod_relevant(decoding.raw_spec(observed.session))))
         except TooLargeError as error:
             plan = refused(observed, (error.problem,))
     url = session_url(observed.spec, BuildSettings()) if observed.spec is not None else None
@@ -187,11 +187,11 @@ def explained(world: World, observed: Observed) -> str:
     pods = _read(PodDetails, (body for kind, body in world.children if kind == "Pod"))
     claims = _read(ClaimDetails, (body for kind, body in world.children if kind == "PersistentVolumeClaim"))
     events = _read(EventView, world.events)
-    known = Known(observed, next(iter(pods), None), next(iter(claims), None), tuple(events))
+    known = SessionSnapshot(observed, next(iter(pods), None), next(iter(claims), None), tuple(events))
     explanation = compose.explanation(known, "kubectl", NOW)
     msgspec.json.encode(explanation)
-    lines = listing.render(listing.listing(KEY[0], [known], NOW), Paper())
-    return text.render(explanation, Paper()) + lines
+    lines = listing.render(listing.listing(KEY[0], [known], NOW), Terminal())
+    return text.render(explanation, Terminal()) + lines
 
 
 def _read(kind: type[T], bodies: Iterable[Manifest]) -> list[T]:

@@ -16,7 +16,7 @@ from amalthea.cli.compose import compose
 from amalthea.cli.errors import CannotExplain
 from amalthea.cli.explanation import Part
 from amalthea.cli.read import reading
-from amalthea.cli.text import Paper
+from amalthea.cli.text import Terminal
 from amalthea.kube.client import Client
 from amalthea.kube.config import Config
 from amalthea.kube.errors import ApiError, NotFound
@@ -35,7 +35,7 @@ class Request:
     kubeconfig: Path | None = None
     context: str | None = None
     as_json: bool = False
-    paper: Paper = field(default_factory=Paper)
+    paper: Terminal = field(default_factory=Terminal)
 
 
 async def explain(config: Config, request: Request, now: datetime) -> str:

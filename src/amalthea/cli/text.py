@@ -25,7 +25,7 @@ _LABEL = 11
 
 
 @dataclass(frozen=True)
-class Paper:
+class Terminal:
     """What the text is written on."""
 
     width: int = 80
@@ -52,7 +52,7 @@ class Paper:
         )
 
 
-def render(told: Explanation, paper: Paper) -> str:
+def render(told: Explanation, paper: Terminal) -> str:
     """Return the explanation as text."""
     sections = (
         _opening(told, paper),
@@ -67,7 +67,7 @@ def render(told: Explanation, paper: Paper) -> str:
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines) + "\n"
 
 
-def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
+def _opening(told: Explanation, paper: Terminal) -> Iterator[str]:
     for line in paper.wrapped(f"{told.name} {_dated(told, paper)}."):
         yield paper.paint(STATE_COLOURS.get(told.state, "bold"), line)
     yield from paper.wrapped(_local(told.cause, told, paper)) if told.cause else ()
@@ -75,7 +75,7 @@ def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"
 
 
-def _dated(told: Explanation, paper: Paper) -> str:
+def _dated(told: Explanation, paper: Terminal) -> str:
     """Return the headline with the time since when it is so."""
     now, zone = told.explained_at, paper.zone
     if told.since is None or told.headline not in DATED:
@@ -88,17 +88,17 @@ def _dated(told: Explanation, paper: Paper) -> str:
     return DATED[told.headline].format(time=time, at=at, ago=ago)
 
 
-def _local(text: str, told: Explanation, paper: Paper) -> str:
+def _local(text: str, told: Explanation, paper: Terminal) -> str:
     """Return what somebody wrote, with its times as all others on the page."""
     return time_format.localized(text, told.explained_at, paper.zone)
 
 
-def _notices(told: Explanation, paper: Paper) -> Iterator[str]:
+def _notices(told: Explanation, paper: Terminal) -> Iterator[str]:
     for notice in told.notices:
         yield from paper.wrapped(_local(notice.message, told, paper), 2, "! " if notice.condition != "Idle" else "- ")
 
 
-def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
+def _facts(told: Explanation, paper: Terminal) -> Iterator[str]:
     yield f"{'Namespace':<{_LABEL}}{harmless(told.namespace)}"
     if told.run.started_at is not None:
         yield from paper.wrapped(_run(told.run, told.run.started_at, told.explained_at, paper), _LABEL, "Run")
@@ -106,14 +106,14 @@ def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
         yield from paper.wrapped(fact.text, _LABEL, fact.label)
 
 
-def _run(run: Run, began: datetime, now: datetime, paper: Paper) -> str:
+def _run(run: Run, began: datetime, now: datetime, paper: Terminal) -> str:
     length = time_format.span((run.ended_at or now) - began)
     end = f" to {clock(run.ended_at, now, paper.zone)}" if run.ended_at is not None else ""
     start = f"{'from' if end else 'since'} {clock(began, now, paper.zone)}"
     return f"for {length}, {start}{end}" + (f" (id {run.id})" if run.id else "")
 
 
-def _containers(told: Explanation, paper: Paper) -> Iterator[str]:
+def _containers(told: Explanation, paper: Terminal) -> Iterator[str]:
     if told.containers:
         yield _heading("Containers", paper)
     column = max((len(each.name) for each in told.containers), default=0) + 4
@@ -130,7 +130,7 @@ def _doing(container: Container, now: datetime) -> str:
     return f"{container.says}, for {length}" if container.running else f"{container.says}, {length} ago"
 
 
-def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
+def _happened(told: Explanation, paper: Terminal) -> Iterator[str]:
     shown = told.happened[-LAST:]
     if not shown:
         return
@@ -145,7 +145,7 @@ def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
             yield from _thing(each, told, paper)
 
 
-def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
+def _thing(each: Happening, told: Explanation, paper: Terminal) -> Iterator[str]:
     """Yield one thing that happened; the cause of how the session is stands above already."""
     time = f"{time_format.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
@@ -157,7 +157,7 @@ def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
     yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
 
 
-def _coming(told: Explanation, paper: Paper) -> Iterator[str]:
+def _coming(told: Explanation, paper: Terminal) -> Iterator[str]:
     yield _heading("What comes next", paper)
     if not told.coming:
         deleting = told.headline == "is being deleted"
@@ -167,7 +167,7 @@ def _coming(told: Explanation, paper: Paper) -> Iterator[str]:
         yield from paper.wrapped(_when(each, told.explained_at, paper).rstrip(".") + limit, 4, "  -")
 
 
-def _when(coming: Coming, now: datetime, paper: Paper) -> str:
+def _when(coming: Coming, now: datetime, paper: Terminal) -> str:
     if coming.at is None:
         return coming.why
     why = coming.why[:1].lower() + coming.why[1:]
@@ -176,7 +176,7 @@ def _when(coming: Coming, now: datetime, paper: Paper) -> str:
     return f"In {time_format.span(coming.at - now)}, {time_format.when(coming.at, now, paper.zone)}: {why}"
 
 
-def _advice(told: Explanation, paper: Paper) -> Iterator[str]:
+def _advice(told: Explanation, paper: Terminal) -> Iterator[str]:
     if told.advice:
         yield _heading("What you can do", paper)
     for each in told.advice:
@@ -185,14 +185,14 @@ def _advice(told: Explanation, paper: Paper) -> Iterator[str]:
             yield f"    {paper.paint('dim', harmless(each.command))}"
 
 
-def _unread(told: Explanation, paper: Paper) -> Iterator[str]:
+def _unread(told: Explanation, paper: Terminal) -> Iterator[str]:
     if told.unread:
         yield _heading("What could not be read", paper)
     for sentence in told.unread:
         yield from paper.wrapped(sentence, 2, "  ")
 
 
-def _heading(text: str, paper: Paper) -> str:
+def _heading(text: str, paper: Terminal) -> str:
     return paper.paint("bold", text)
 
 

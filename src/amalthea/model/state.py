@@ -6,7 +6,7 @@ from amalthea.api.reasons import Failure
 from amalthea.api.types import ContainerCounts, State, Status
 from amalthea.model.diagnosis import checks, remote_jobs
 from amalthea.model.diagnosis import diagnosis as troubles
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views import readiness, remote_job
 from amalthea.model.views.observed import Observed
 
@@ -21,7 +21,7 @@ class Verdict:
     error: str | None = None
     containers: ContainerCounts = _NONE
     init_containers: ContainerCounts = _NONE
-    trouble: Trouble | None = None
+    trouble: Diagnosis | None = None
     """What is wrong, be it a failure or a warning: the material of the condition `Healthy`."""
 
 
@@ -90,7 +90,7 @@ def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
     return readiness.counts(pod), readiness.init_counts(pod)
 
 
-def words(trouble: Trouble, told: Status) -> str:
+def words(trouble: Diagnosis, told: Status) -> str:
     """Return cause and remedy with the runtime's words: those that were told first, as long as the cause is the same.
 
     The runtime's words hold counters, ports and times: told anew each time, they would be a status write per attempt.

@@ -13,7 +13,7 @@ from msgspec import structs
 from amalthea.api.reasons import Reason
 from amalthea.api.types import Status
 from amalthea.children.changes.comparison import compare
-from amalthea.children.changes.workload import Wish, wish
+from amalthea.children.changes.workload import PodSpecHash, pod_spec_hash
 from amalthea.children.changes.writes import Changes
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant
@@ -28,11 +28,11 @@ from amalthea.model import deadlines
 from amalthea.model.findings import Finding
 from amalthea.model.idle.signals import threshold
 from amalthea.model.plan import Course, Plan, decide, refused
-from amalthea.model.status.report import Context, Report, report
+from amalthea.model.status.report import Context, Outcome, report
 from amalthea.model.views import decoding, remote_job
 from amalthea.model.views.observed import Observed
 from amalthea.operator.actors import Actors, Generators
-from amalthea.operator.inputs.cache import Caches, same_wish
+from amalthea.operator.inputs.cache import Caches, spec_unchanged
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal
@@ -140,12 +140,12 @@ class Reconciler:
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
-            return compare(observed, plan, (), Wish(""))
+            return compare(observed, plan, (), PodSpecHash(""))
         subject = self._subject(observed, plan)
         stored = observed.secret.data if observed.secret is not None and observed.owns(observed.secret) else None
         material = material_from(stored, self._chance.material())
-        users_wish = wish(pod_relevant(decoding.raw_spec(observed.session)))
-        return compare(observed, plan, children(subject, material), users_wish)
+        spec_hash = pod_spec_hash(pod_relevant(decoding.raw_spec(observed.session)))
+        return compare(observed, plan, children(subject, material), spec_hash)
 
     async def _announce(
         self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]
@@ -186,10 +186,10 @@ class Reconciler:
             return observed
         return replace(observed, session=structs.replace(observed.session, status=status))
 
-    async def _end(self, key: Key, observed: Observed, told: Report, now: datetime) -> Refusal | None:
+    async def _end(self, key: Key, observed: Observed, told: Outcome, now: datetime) -> Refusal | None:
         session = self._caches.session(key)
         # Looked up anew: who changed the session since must not find it paused all the same.
-        if session is None or not same_wish(observed.session, session):
+        if session is None or not spec_unchanged(observed.session, session):
             return None
         return await self._own(key, END, lambda: self._actors.culler.end(session, told, now))
 
@@ -203,7 +203,7 @@ class Reconciler:
         seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
         return replace(seen, remote_job=self._actors.job_poller.job(seen))
 
-    def _follow(self, key: Key, observed: Observed, told: Report, now: datetime) -> None:
+    def _follow(self, key: Key, observed: Observed, told: Outcome, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
         if told.usage_counts and culling is not None:
             self._usage.follow(key, threshold(culling))

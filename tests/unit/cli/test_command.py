@@ -90,7 +90,7 @@ def test_what_cannot_be_explained_is_a_sentence_and_an_exit_code(
     ],
 )
 def test_every_failure_of_the_cluster_has_its_sentence(status: int, said: str) -> None:
-    failure = errors.Failure(status, "", "reason")
+    failure = errors.ErrorDetails(status, "", "reason")
     answered = errors.from_answer("GET /x", status, b"{}")
     error = answered if status else errors.Unreachable(failure, "GET /x")
     assert said in in_words(error, "https://cluster", "team")

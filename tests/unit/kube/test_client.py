@@ -90,7 +90,7 @@ async def test_the_fields_that_are_wrong_are_named(api: FakeApi, client: Client)
     api.fail("create", refusing(422, "Invalid", details={"causes": causes}))
     with pytest.raises(errors.Invalid) as caught:
         await client.create(CONFIG_MAPS, "ns", {}, dict)
-    assert caught.value.causes == (errors.Cause("spec.replicas", "FieldValueInvalid", "must not be negative"),)
+    assert caught.value.causes == (errors.FieldError("spec.replicas", "FieldValueInvalid", "must not be negative"),)
 
 
 async def test_a_used_up_quota_is_told_from_a_missing_permission(api: FakeApi, client: Client) -> None:

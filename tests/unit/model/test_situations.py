@@ -15,7 +15,7 @@ from amalthea.api.reasons import ConditionType, Failure
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Status
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.status.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
@@ -214,7 +214,7 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
 }  # fmt: skip
 
 
-def reported(seen: Observed, now: datetime = NOW) -> Report:
+def reported(seen: Observed, now: datetime = NOW) -> Outcome:
     return report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("None", now))
 
 

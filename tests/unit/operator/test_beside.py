@@ -13,7 +13,7 @@ from amalthea.engine.clock import SystemClock
 from amalthea.kube.client import Client
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Plan
-from amalthea.model.status.report import Context, Report, report
+from amalthea.model.status.report import Context, Outcome, report
 from amalthea.model.views.observed import Observed
 from amalthea.operator import reconcile
 from amalthea.operator.instance import Operator
@@ -79,7 +79,7 @@ def failures(registry: CollectorRegistry, task: str) -> float | None:
 async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_others_alone(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defective(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Report:
+    def defective(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Outcome:
         if observed.name == "bad":
             raise ZeroDivisionError("a secret value")
         return report(observed, plan, findings, context)

@@ -19,7 +19,9 @@ from amalthea.model.views.observed import ChildKey, Observed
 WORKLOADS = ("StatefulSet", "Job")
 
 
-def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish: workload.Wish) -> Changes:
+def compare(
+    observed: Observed, plan: Plan, manifests: Iterable[Manifest], pod_spec_hash: workload.PodSpecHash
+) -> Changes:
     """Return the writes that bring the session's children to their manifests, as far as the plan allows it.
 
     `manifests` are all wanted children: none where the plan is to refuse, or to delete.
@@ -31,14 +33,16 @@ def compare(observed: Observed, plan: Plan, manifests: Iterable[Manifest], wish:
     wanted = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
     changes, workloads_plan = Changes(), data_source_claims.held(observed, plan, wanted)
     for key, manifest in wanted.items():
-        changes += _child(observed, workloads_plan if key[0] in WORKLOADS else plan, key, manifest, wish)
+        changes += _child(observed, workloads_plan if key[0] in WORKLOADS else plan, key, manifest, pod_spec_hash)
     return changes + _unwanted(observed, plan, wanted) + data_source_claims.removed(observed, wanted)
 
 
-def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Changes:
+def _child(
+    observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: workload.PodSpecHash
+) -> Changes:
     child = observed.child(key)
     if child is None:
-        return _missing(plan, key, manifest, wish)
+        return _missing(plan, key, manifest, pod_spec_hash)
     if child.metadata.deletion_timestamp is not None or observed.left_behind(child):
         at_risk = observed.files_at_risk and key == ("PersistentVolumeClaim", observed.name)
         return Changes(findings=(files_at_risk(key) if at_risk else terminating(key),))
@@ -46,16 +50,16 @@ def _child(observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, wi
         given = isinstance(child, ClaimView) and child.metadata.controller is None
         return Changes(findings=(made_beforehand(key) if given else name_taken(key),))
     if key[0] in WORKLOADS:
-        return workload.compare(observed, plan, manifest, wish)
+        return workload.compare(observed, plan, manifest, pod_spec_hash)
     return _existing(observed, plan, child, manifest)
 
 
-def _missing(plan: Plan, key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Changes:
+def _missing(plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: workload.PodSpecHash) -> Changes:
     if key[0] in WORKLOADS and not plan.make_workload:
         return Changes()
     if key[0] in WORKLOADS and plan.awaited_pod is not None:
         return Changes(findings=(workload.awaits(plan.awaited_pod),))
-    return Changes((Create(key, _stamped(key, manifest, wish)),))
+    return Changes((Create(key, _stamped(key, manifest, pod_spec_hash)),))
 
 
 def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manifest) -> Changes:
@@ -93,7 +97,7 @@ def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Cha
     return Changes((Delete(key, ingress.metadata.uid),))
 
 
-def _stamped(key: ChildKey, manifest: Manifest, wish: workload.Wish) -> Manifest:
+def _stamped(key: ChildKey, manifest: Manifest, pod_spec_hash: workload.PodSpecHash) -> Manifest:
     if key[0] not in WORKLOADS:
         return applied.stamped(manifest, applied.describe(manifest))
-    return applied.stamped(manifest, applied.describe(manifest, wish.spec_hash, generation=1))
+    return applied.stamped(manifest, applied.describe(manifest, pod_spec_hash.spec_hash, generation=1))

@@ -6,11 +6,11 @@ from amalthea.children.shared.url import NO_URL
 from amalthea.cli.compose import advice, facts, headline, limits, notices, timeline
 from amalthea.cli.compose.situation import Situation
 from amalthea.cli.explanation import Explanation, Run
-from amalthea.cli.read.snapshot import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model import deadlines
 
 
-def explanation(known: Known, kubectl: str, now: datetime) -> Explanation:
+def explanation(known: SessionSnapshot, kubectl: str, now: datetime) -> Explanation:
     """Explain a session at a moment; `kubectl` is the command with the flags that lead to it."""
     metadata, status = known.observed.session.metadata, known.observed.session.status
     cause = headline.cause(known)

@@ -6,7 +6,7 @@ from datetime import datetime
 from amalthea.api.schema import Quantity
 from amalthea.api.types import Authentication, Spec
 from amalthea.cli.explanation import Container, Fact
-from amalthea.cli.read.snapshot import ClaimDetails, ContainerDetails, Ended, Known
+from amalthea.cli.read.snapshot import ClaimDetails, ContainerDetails, Ended, SessionSnapshot
 from amalthea.cli.time_format import counted
 
 _WAITS = {
@@ -29,7 +29,7 @@ _WAITS = {
 }
 
 
-def facts(known: Known) -> tuple[Fact, ...]:
+def facts(known: SessionSnapshot) -> tuple[Fact, ...]:
     """Return what is so, in the order in which it is told."""
     spec = known.observed.spec
     if spec is None:
@@ -37,7 +37,7 @@ def facts(known: Known) -> tuple[Fact, ...]:
     return tuple(Fact(label=label, text=text) for label, text in _facts(known, spec))
 
 
-def containers(known: Known) -> tuple[Container, ...]:
+def containers(known: SessionSnapshot) -> tuple[Container, ...]:
     """Return how the containers of the present run are: first those that prepare it."""
     return tuple(map(_container, known.containers))
 
@@ -51,7 +51,7 @@ def ended(how: Ended) -> str:
     return f"ended with exit code {how.exit_code}"
 
 
-def _facts(known: Known, spec: Spec) -> Iterator[tuple[str, str]]:
+def _facts(known: SessionSnapshot, spec: Spec) -> Iterator[tuple[str, str]]:
     yield "Kind", _kind(spec)
     yield "Image", spec.session.image
     if spec.session_type == "Interactive":
@@ -90,7 +90,7 @@ def _checked(check: Authentication) -> str:
     }[check.type]
 
 
-def _volume(known: Known, spec: Spec) -> str:
+def _volume(known: SessionSnapshot, spec: Spec) -> str:
     wanted = f"{spec.session.storage.size} at {spec.session.storage.mount_path}"
     return f"{wanted}, {_state(known.claim, spec.session.storage.size)}" if known.claim is not None else wanted
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from amalthea.api import names
 from amalthea.api.types import Condition, State
-from amalthea.cli.read.snapshot import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model import deadlines
 from amalthea.model.spans import moment
 from amalthea.model.status.progress import progress
@@ -44,7 +44,7 @@ DATED = {
 """Headlines with the time since when it is so: `time` is bare, `at` has its preposition, `ago` is how long that is."""
 
 
-def headline(known: Known) -> str:
+def headline(known: SessionSnapshot) -> str:
     """Return how the session is, as the second half of a sentence that its name begins."""
     observed = known.observed
     status = observed.session.status
@@ -60,7 +60,7 @@ def headline(known: Known) -> str:
     return next((words for holds, words in special if holds), _IS[status.state])
 
 
-def cause(known: Known) -> str:
+def cause(known: SessionSnapshot) -> str:
     """Return why the session is so, where that is known."""
     observed = known.observed
     status = observed.session.status
@@ -77,7 +77,7 @@ def cause(known: Known) -> str:
     return f"{told} {status.error or ''}".strip()
 
 
-def reason(known: Known) -> str:
+def reason(known: SessionSnapshot) -> str:
     """Return the stable word for why the session is so: of the condition that tells most about it."""
     kinds = [("Healthy", "False"), ("Progressing", "True"), ("Ready", "True"), ("Ready", "False")]
     if known.observed.hibernated:
@@ -88,7 +88,7 @@ def reason(known: Known) -> str:
     return next((each.reason or "" for each, status in found if each is not None and each.status == status), "")
 
 
-def since(known: Known) -> datetime | None:
+def since(known: SessionSnapshot) -> datetime | None:
     """Return since when the session is so; None if that is not known."""
     observed, session = known.observed, known.observed.session
     status = session.status
@@ -110,12 +110,12 @@ def since(known: Known) -> datetime | None:
     return entered.get(status.state) or turned or session.metadata.creation_timestamp
 
 
-def fell_silent_at(known: Known) -> datetime | None:
+def fell_silent_at(known: SessionSnapshot) -> datetime | None:
     """Return when a session that was ready in this run stopped answering; None while it answers, or never did."""
     return _turned(known.observed, "Ready") if _fell_silent(known.observed) else None
 
 
-def degraded_at(known: Known) -> datetime | None:
+def degraded_at(known: SessionSnapshot) -> datetime | None:
     """Return since when something beside a session that answers does not work."""
     degraded = known.observed.session.status.state == "RunningDegraded"
     return _turned(known.observed, "Ready") if degraded else None

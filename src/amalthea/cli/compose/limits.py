@@ -12,7 +12,7 @@ import msgspec
 
 from amalthea.api.reasons import Cause
 from amalthea.cli.explanation import Coming
-from amalthea.cli.read.snapshot import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.cli.time_format import span
 from amalthea.model import deadlines
 from amalthea.model.deadlines import PAUSES, Deadline
@@ -84,7 +84,7 @@ _MEANINGS = {
 }
 
 
-def coming(known: Known, now: datetime) -> tuple[Coming, ...]:
+def coming(known: SessionSnapshot, now: datetime) -> tuple[Coming, ...]:
     """Return what the session's limits mean, the next first."""
     observed = known.observed
     if observed.deleting:
@@ -94,7 +94,7 @@ def coming(known: Known, now: datetime) -> tuple[Coming, ...]:
     return tuple(sorted(found, key=lambda each: each.at or NEVER))
 
 
-def started_at(known: Known) -> datetime | None:
+def started_at(known: SessionSnapshot) -> datetime | None:
     """Return when the present run began, in whole seconds."""
     start = deadlines.started_at(known.observed, known.observed.session.status)
     return start.replace(microsecond=0) if start is not None else None

@@ -5,7 +5,7 @@ Each is shown by its own message, so that a newer operator's conditions are told
 
 from amalthea.api.types import Condition
 from amalthea.cli.explanation import Notice
-from amalthea.cli.read.snapshot import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model.deadlines import RUNNING
 from amalthea.model.spans import moment
 from amalthea.model.views.observed import Observed
@@ -15,7 +15,7 @@ _SHOULD_BE_TRUE = {"RoutingReady", "Accepted", "ChildrenInPlace", "StorageSized"
 _SHOULD_BE_FALSE = {"UpdatePending", "StoppingSoon", "DeletingSoon"}
 
 
-def notices(known: Known, cause: str) -> tuple[Notice, ...]:
+def notices(known: SessionSnapshot, cause: str) -> tuple[Notice, ...]:
     """Return the conditions worth a look, but for what the cause of the session's state says already."""
     return tuple(
         Notice(
@@ -29,7 +29,7 @@ def notices(known: Known, cause: str) -> tuple[Notice, ...]:
     )
 
 
-def _worth_a_look(known: Known, condition: Condition) -> bool:
+def _worth_a_look(known: SessionSnapshot, condition: Condition) -> bool:
     kind, observed = condition.type, known.observed
     if kind in _IN_THE_HEADLINE or observed.deleting:
         return False

@@ -13,7 +13,7 @@ from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
 from amalthea.cli.compose.headline import condition
 from amalthea.cli.explanation import Advice, Coming
-from amalthea.cli.read.snapshot import ContainerDetails, Known
+from amalthea.cli.read.snapshot import ContainerDetails, SessionSnapshot
 from amalthea.model.deadlines import RUNNING
 from amalthea.model.views.observed import Observed
 
@@ -28,7 +28,7 @@ _NO_LOG = {Failure.NODE_LOST, Failure.EVICTED, Failure.POD_STOPPED}
 class Situation:
     """What advice depends on."""
 
-    known: Known
+    known: SessionSnapshot
     kubectl: str
     """The command with the flags that lead to the session's namespace."""
     coming: tuple[Coming, ...]

@@ -13,7 +13,7 @@ from amalthea.cli.compose.facts import ended
 from amalthea.cli.compose.headline import degraded_at, fell_silent_at
 from amalthea.cli.compose.limits import started_at
 from amalthea.cli.explanation import Happening, Notice
-from amalthea.cli.read.snapshot import EventView, Known
+from amalthea.cli.read.snapshot import EventView, SessionSnapshot
 from amalthea.model.spans import moment
 
 _TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
@@ -49,7 +49,7 @@ _PLAIN = (
 """What Kubernetes says each time, in words for a researcher."""
 
 
-def happened(known: Known, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
+def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
     """Return what happened, in the order of time."""
     standing = {each.message for each in notices if each.condition in _TOLD_ELSEWHERE}
     events = (event for event in known.events if _worth_telling(event) and event.message not in standing)
@@ -108,7 +108,7 @@ def _merged(events: Iterable[Happening]) -> Iterator[Happening]:
         )
 
 
-def _from_status(known: Known) -> Iterator[Happening | None]:
+def _from_status(known: SessionSnapshot) -> Iterator[Happening | None]:
     session = known.observed.session
     status, created = session.status, session.metadata.creation_timestamp
     began = started_at(known)
@@ -131,7 +131,7 @@ def _from_status(known: Known) -> Iterator[Happening | None]:
     yield from _from_containers(known)
 
 
-def _from_containers(known: Known) -> Iterator[Happening]:
+def _from_containers(known: SessionSnapshot) -> Iterator[Happening]:
     """Return when containers ended: no Event tells of that."""
     about = f"Pod/{known.pod.metadata.name}" if known.pod is not None else ""
     for each in known.containers:
@@ -143,7 +143,7 @@ def _from_containers(known: Known) -> Iterator[Happening]:
 
 
 def _of_session(
-    known: Known, at: datetime | None, reason: str, message: str, *, warning: bool = False
+    known: SessionSnapshot, at: datetime | None, reason: str, message: str, *, warning: bool = False
 ) -> Happening | None:
     if at is None:
         return None

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.cli.read import session_events
-from amalthea.cli.read.snapshot import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, PodDetails, SessionSnapshot
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden, NotFound, NotServed
@@ -39,7 +39,7 @@ _UNTOLD = {
 """What is not told if objects of a kind cannot be read."""
 
 
-class Found:
+class FetchedObjects:
     """The objects of one session as they were read: where `gather` looks them up."""
 
     def __init__(self, session: SessionView) -> None:
@@ -67,7 +67,7 @@ class Found:
         return False
 
 
-async def read(client: Client, key: Key) -> Known:
+async def read(client: Client, key: Key) -> SessionSnapshot:
     """Read a session and what belongs to it.
 
     Raises:
@@ -77,12 +77,12 @@ async def read(client: Client, key: Key) -> Known:
     return await _Reader(client, key, session).read()
 
 
-def alone(body: Raw) -> Known:
+def alone(body: Raw) -> SessionSnapshot:
     """Return what is known of a session from itself only."""
     session = decoding.session(body)
-    observed = gather(Found(session), (session.metadata.namespace, session.metadata.name))
+    observed = gather(FetchedObjects(session), (session.metadata.namespace, session.metadata.name))
     assert observed is not None, "it is here"
-    return Known(observed)
+    return SessionSnapshot(observed)
 
 
 class _Reader:
@@ -91,10 +91,10 @@ class _Reader:
     def __init__(self, client: Client, key: Key, session: SessionView) -> None:
         self._client = client
         self._key = key
-        self._found = Found(session)
+        self._found = FetchedObjects(session)
         self._unread: dict[str, str] = {}
 
-    async def read(self) -> Known:
+    async def read(self) -> SessionSnapshot:
         alone = self._observed()
         workloads = ["Job"] if not alone.interactive else ["StatefulSet"] if alone.spec else ["StatefulSet", "Job"]
         await asyncio.gather(
@@ -103,7 +103,7 @@ class _Reader:
         events = await self._events(self._observed())
         observed = self._observed(events)
         told = tuple(event for event in events or () if session_events.tells_of(observed, event))
-        return Known(observed, self._pod(observed), self._claim(observed), told, tuple(self._unread.values()))
+        return SessionSnapshot(observed, self._pod(observed), self._claim(observed), told, tuple(self._unread.values()))
 
     def _observed(self, events: tuple[EventView, ...] | None = None) -> Observed:
         observed = gather(self._found, self._key, events=events)

@@ -132,7 +132,7 @@ class EventView(events.EventView, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Known:
+class SessionSnapshot:
     """A session as it was found."""
 
     observed: Observed

@@ -39,7 +39,7 @@ _REMEDY: dict[Cause, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class Outlook:
     """What is to be told: a verdict on idleness if there is one, and what will happen by itself."""
 
     idleness: Idleness | None
@@ -54,21 +54,25 @@ class Life:
         return asks and self.pause is not None and self.pause.cause in deadlines.HANGS_ON_THE_DOOR
 
 
-def told(observed: Observed, status: Status, life: Life, now: datetime, lead: timedelta) -> Iterator[Condition]:
+def told(observed: Observed, status: Status, outlook: Outlook, now: datetime, lead: timedelta) -> Iterator[Condition]:
     """Return the conditions that tell of the life of a session whose new status is this."""
     if (starting := _progressing(observed, status)) is not None:
         yield starting
-    if life.idleness is not None:
-        yield _condition(ConditionType.IDLE, life.idleness.status, life.idleness.reason, life.idleness.message)
-    pauses = life.pause is not None and life.pause.announced_from(lead) <= now and not _held_back(observed, life, now)
+    if outlook.idleness is not None:
+        yield _condition(ConditionType.IDLE, outlook.idleness.status, outlook.idleness.reason, outlook.idleness.message)
+    pauses = (
+        outlook.pause is not None
+        and outlook.pause.announced_from(lead) <= now
+        and not _held_back(observed, outlook, now)
+    )
     job_ends = _job_ends(observed, status, now, lead)
-    if job_ends is not None and not (pauses and life.pause is not None and life.pause.at <= job_ends):
+    if job_ends is not None and not (pauses and outlook.pause is not None and outlook.pause.at <= job_ends):
         yield _job_ends_soon(observed, job_ends)
-    elif pauses and life.pause is not None:
-        yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause, _waiting(observed, life.pause, now))
-    if life.deletion is not None and life.deletion.announced_from(lead) <= now:
-        waiting = _waiting(observed, life.deletion, now)
-        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", life.deletion, waiting)
+    elif pauses and outlook.pause is not None:
+        yield _soon(ConditionType.STOPPING_SOON, "paused", outlook.pause, _waiting(observed, outlook.pause, now))
+    if outlook.deletion is not None and outlook.deletion.announced_from(lead) <= now:
+        waiting = _waiting(observed, outlook.deletion, now)
+        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", outlook.deletion, waiting)
     if (stopped := _stopped(observed, status)) is not None:
         yield stopped
 
@@ -91,10 +95,10 @@ def because(cause: Cause, span: timedelta | None) -> str:
     return _BECAUSE[cause].format(span=spans.in_words(span) if span is not None else "too long")
 
 
-def _held_back(observed: Observed, life: Life, now: datetime) -> bool:
+def _held_back(observed: Observed, outlook: Outlook, now: datetime) -> bool:
     """Tell whether a pause is not told before the door was asked; what was told stays until its word takes it back."""
     known = _of(observed.session.status, ConditionType.STOPPING_SOON)
-    return life.waits(now) and life.pause is not None and (known is None or known.reason != life.pause.cause)
+    return outlook.waits(now) and outlook.pause is not None and (known is None or known.reason != outlook.pause.cause)
 
 
 def _progressing(observed: Observed, status: Status) -> Condition | None:

@@ -16,7 +16,7 @@ from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import NotFound
 from amalthea.model.deadlines import Deadline
 from amalthea.model.status.lifecycle_conditions import because
-from amalthea.model.status.report import Report
+from amalthea.model.status.report import Outcome
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
@@ -36,7 +36,7 @@ class Culler:
         self._recorder = recorder
         self._deletions = deletions
 
-    async def end(self, session: SessionView, report: Report, now: datetime) -> None:
+    async def end(self, session: SessionView, report: Outcome, now: datetime) -> None:
         """Pause or delete a session whose report was just written, as `end_due` does."""
         await self.end_due(session, report.pause if not report.pause_waits else None, report.deletion, now)
 

@@ -15,7 +15,7 @@ from amalthea.sidecars.cloner.access import authorities, credentials, remote
 from amalthea.sidecars.cloner.access.credentials import Access, Key, Login
 from amalthea.sidecars.cloner.access.git_environment import workplace
 from amalthea.sidecars.cloner.contents import cloning, session_config
-from amalthea.sidecars.cloner.contents.checkout import Wish
+from amalthea.sidecars.cloner.contents.checkout import Revision
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
 from amalthea.sidecars.cloner.process import hardening
 from amalthea.sidecars.cloner.process.git import Git, say
@@ -61,7 +61,7 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
         authorities.keep(git, folders, folder, access.authorities, source.scope)
         session_config.put(folders[0], block)
 
-    left_out = cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
+    left_out = cloning.make(cloning.Order(source, folder, Revision(flags.revision), access), finish)
     say(f"{source.address} is cloned into {folder}.")
     return left_out
 

@@ -13,7 +13,7 @@ from amalthea.sidecars.cloner.access.credential_rule import siblings
 from amalthea.sidecars.cloner.access.credentials import Access, Credentials, Login
 from amalthea.sidecars.cloner.access.git_environment import workplace
 from amalthea.sidecars.cloner.contents import cloning, submodules
-from amalthea.sidecars.cloner.contents.checkout import Wish
+from amalthea.sidecars.cloner.contents.checkout import Revision
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed, Misconfigured
 from amalthea.sidecars.cloner.process import hardening
 from amalthea.sidecars.cloner.process.git import Git, say
@@ -95,7 +95,7 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
         order = cloning.Order(
             source,
             folder,
-            Wish(repository.branch, repository.commit_sha),
+            Revision(repository.branch, repository.commit_sha),
             Access(_credentials(wanted, repository, source, given), other_paths=_paths(wanted, repository, source)),
             wanted.large_files,
         )

@@ -8,7 +8,7 @@ import pytest
 
 from amalthea.cli.compose import limits as its_limits
 from amalthea.cli.explanation import Coming
-from amalthea.cli.read.snapshot import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model import deadlines
 from amalthea.model.spans import moment
 from amalthea.model.times import rfc3339
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 READY = found.pod(found.container(ready=True))
 
 
-def coming(it: Known) -> tuple[Coming, ...]:
+def coming(it: SessionSnapshot) -> tuple[Coming, ...]:
     return its_limits.coming(it, NOW)
 
 
@@ -91,9 +91,9 @@ def test_a_run_of_an_older_release_began_with_its_pod(run_id: str | None) -> Non
     assert limits(runID=run_id)["maxAge"].at == datetime.fromisoformat("2026-11-23T13:00:01Z")
 
 
-def alone(it: Known) -> Known:
+def alone(it: SessionSnapshot) -> SessionSnapshot:
     """Return a session as the list of a namespace knows it: from itself only."""
-    return Known(replace(it.observed, workload=None, pods=(), claims=(), events=None))
+    return SessionSnapshot(replace(it.observed, workload=None, pods=(), claims=(), events=None))
 
 
 @pytest.mark.parametrize("only_itself_is_read", [False, True], ids=["read in full", "in the list"])

@@ -9,7 +9,7 @@ from ulid import ULID
 
 from amalthea.api.types import Condition, Status
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.status.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.usage import Usage
@@ -32,7 +32,7 @@ def seen(now: datetime, look: Look | None = None, before: Status | None = None) 
     return replace(found, session=view, usage=Usage(Decimal(0), now), door=Door("192.0.2.1", look))
 
 
-def told(now: datetime, look: Look | None = None, before: Status | None = None) -> Report:
+def told(now: datetime, look: Look | None = None, before: Status | None = None) -> Outcome:
     found = seen(now, look, before)
     return report(found, decide(found, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
@@ -46,7 +46,7 @@ def of(status: Status, kind: str) -> Condition | None:
     return next((each for each in status.conditions or () if each.type == kind), None)
 
 
-def asks(report: Report, now: datetime) -> bool:
+def asks(report: Outcome, now: datetime) -> bool:
     return report.ask_door_at is not None and report.ask_door_at <= now
 
 

@@ -15,7 +15,7 @@ from amalthea.api.types import Condition, Status
 from amalthea.model import spans
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status import lifecycle_conditions
-from amalthea.model.status.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.usage import Usage
 from amalthea.testing.builders import session
@@ -38,7 +38,7 @@ UP = pod(container(ready=True))
 RUNS = {"state": "Running", "runID": RUN}
 
 
-def told(seen: Observed, now: datetime) -> Report:
+def told(seen: Observed, now: datetime) -> Outcome:
     return report(seen, decide(seen, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 

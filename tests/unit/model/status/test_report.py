@@ -10,7 +10,7 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.types import Status
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Fresh, decide
-from amalthea.model.status.report import Context, Report, as_data, merge_patch, report
+from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.observed import Observed
 from amalthea.testing import patches
 from amalthea.testing.builders import RUN_ID, session
@@ -40,7 +40,7 @@ FULL = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.QUOTA_EXCEEDED, "No room.
 SHRINK = Finding(ConditionType.STORAGE_SIZED, Reason.SHRINK_REFUSED, "It cannot shrink.")
 
 
-def report_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Report:
+def report_of(seen: Observed, *findings: Finding, now: datetime = NOW) -> Outcome:
     plan = decide(seen, Fresh(lambda: RUN_ID))
     return report(seen, plan, findings, Context("https://lab.example.org/demo/", now))
 

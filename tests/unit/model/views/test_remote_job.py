@@ -55,7 +55,7 @@ def seen(
     return replace(found, session=view, remote_job=job, usage=usage, door=Door("192.0.2.1", door))
 
 
-def told(found: Observed, now: datetime = NOW) -> reports.Report:
+def told(found: Observed, now: datetime = NOW) -> reports.Outcome:
     return report(found, decide(found, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 

@@ -16,7 +16,7 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import Forbidden
 from amalthea.model.deadlines import Deadline
-from amalthea.model.status.report import Report
+from amalthea.model.status.report import Outcome
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
@@ -61,8 +61,8 @@ def known(api: FakeApi) -> SessionView:
     return decoding.session(msgspec.json.encode(api.objects.get(KIND, KEY)))
 
 
-def report(pause: Deadline | None = None, deletion: Deadline | None = None, *, waits: bool = False) -> Report:
-    return Report(
+def report(pause: Deadline | None = None, deletion: Deadline | None = None, *, waits: bool = False) -> Outcome:
+    return Outcome(
         Status(), pause, pause_waits=waits, deletion=deletion, wake_at=None, usage_counts=False, ask_door_at=None
     )
 
@@ -81,7 +81,7 @@ async def test_a_session_whose_door_was_not_asked_yet_is_not_paused(api: FakeApi
 
 
 @pytest.mark.parametrize("due", [report(DUE), report(None, DUE)], ids=["pause", "deletion"])
-async def test_a_change_at_the_last_moment_wins(api: FakeApi, culler: Culler, due: Report) -> None:
+async def test_a_change_at_the_last_moment_wins(api: FakeApi, culler: Culler, due: Outcome) -> None:
     session = known(api)
     changed = api.objects.get(KIND, KEY)
     api.objects.update(KIND, KEY, {**changed, "spec": {**changed["spec"], "culling": {"lastInteraction": "now"}}})
@@ -101,7 +101,7 @@ async def test_a_deletion_takes_this_very_session(api: FakeApi, culler: Culler, 
 
 @pytest.mark.parametrize(("due", "message"), [(report(DUE), "paused"), (report(None, DUE), "deleted")])
 async def test_each_end_is_one_line_with_the_words_of_all_decisions(
-    api: FakeApi, culler: Culler, caplog: pytest.LogCaptureFixture, due: Report, message: str
+    api: FakeApi, culler: Culler, caplog: pytest.LogCaptureFixture, due: Outcome, message: str
 ) -> None:
     caplog.set_level("INFO")
     await culler.end(known(api), due, NOW)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed
 from amalthea.sidecars.cloner.process.git import say
-from amalthea.sidecars.cloner.process.git_failures import Failure, judge
+from amalthea.sidecars.cloner.process.git_failures import GitFailure, judge
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before each further attempt. Who has used them up in one step has none left for the next."""
@@ -52,7 +52,7 @@ class Attempts:
         say(sentence)
         self.left_out.append(sentence)
 
-    def _pause(self, failure: Failure) -> None:
+    def _pause(self, failure: GitFailure) -> None:
         pause = next(self.pauses, None) if failure.transient else None
         if pause is None:
             raise CloneFailed(failure.message)

@@ -13,7 +13,7 @@ _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class Wish:
+class Revision:
     """What should be checked out. Nothing means the remote's default branch."""
 
     revision: str = ""
@@ -22,17 +22,17 @@ class Wish:
     """The commit at which the branch should stand, the default one if no other is named."""
 
 
-def check_out(work: Workplace, clone: Path, wish: Wish, address: str) -> bool:
-    """Check out what is wished for; return False if the repository is empty, which is fine.
+def check_out(work: Workplace, clone: Path, asked: Revision, address: str) -> bool:
+    """Check out what is asked for; return False if the repository is empty, which is fine.
 
     Raises:
         CloneFailed: the repository has no such revision, or files that are not to be checked out.
         GitFailed: git could not write or fetch.
     """
     git = work.local
-    revision = "" if wish.revision == "HEAD" else wish.revision
+    revision = "" if asked.revision == "HEAD" else asked.revision
     branch = _branch(git, clone, revision)
-    wanted = wish.commit or revision
+    wanted = asked.commit or revision
     point = _find(work, clone, wanted) if wanted else _commit(git, clone, "HEAD")
     if point is None and wanted:
         raise CloneFailed(f"Cloning {address} failed: it has no branch, tag or commit {wanted}; correct the revision.")

@@ -17,7 +17,7 @@ from amalthea.sidecars.cloner.access.git_environment import Workplace, workplace
 from amalthea.sidecars.cloner.access.remote import Remote
 from amalthea.sidecars.cloner.contents import large_files, submodules
 from amalthea.sidecars.cloner.contents.attempts import Attempts
-from amalthea.sidecars.cloner.contents.checkout import Wish, check_out
+from amalthea.sidecars.cloner.contents.checkout import Revision, check_out
 from amalthea.sidecars.cloner.process.git import Git
 
 ERROR_FILE = "ERROR"
@@ -31,7 +31,7 @@ class Order:
     remote: Remote
     folder: Path
     """Its place. Nothing may be there but an empty folder, or one with an error file."""
-    wish: Wish = field(default_factory=Wish)
+    revision: Revision = field(default_factory=Revision)
     access: Access = field(default_factory=Access)
     large_files: bool = True
     """Fetch what Git LFS keeps elsewhere. If not, the running session can do it."""
@@ -88,7 +88,7 @@ def _main(work: Workplace, order: Order) -> bool:
     partial.parent.mkdir(parents=True, exist_ok=True)
     with work.network() as git:
         git.run("clone", "--progress", "--no-checkout", "--origin", "origin", "--", address, str(partial))
-    return check_out(work, partial, order.wish, address)
+    return check_out(work, partial, order.revision, address)
 
 
 def _note(clone: Path, left_out: Sequence[str]) -> None:

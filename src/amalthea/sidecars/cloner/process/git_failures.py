@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Failure:
+class GitFailure:
     """One failed attempt. Transient: the network or the server may be better in a moment."""
 
     message: str
@@ -82,13 +82,13 @@ _NAMES = re.compile(r"""^Cloning into .*$|(?<!\w)'[^'\n]*'|"[^"\n]*"|\w+://\S+""
 """What repositories, files and branches are called, which tells nothing of a cause."""
 
 
-def judge(said: str, doing: str) -> Failure:
+def judge(said: str, doing: str) -> GitFailure:
     """Return what failed, from all that git `said`. `doing` begins the sentence: "Cloning https://host/path"."""
     own_words = _NAMES.sub("''", said)
     for cause, transient, words in _CAUSES:
         if re.search("|".join(words), own_words):
-            return Failure(f"{doing} failed: {cause}.", transient)
-    return Failure(f"{doing} failed; look into the log of this container for what git says.")
+            return GitFailure(f"{doing} failed: {cause}.", transient)
+    return GitFailure(f"{doing} failed; look into the log of this container for what git says.")
 
 
 def asks_for_login(said: str) -> bool:
