@@ -6,11 +6,11 @@ import random
 import pytest
 
 from amalthea.remote import kinds, settings
-from amalthea.remote.controller import Controller
 from amalthea.remote.errors import Refused
-from amalthea.remote.exchange import Answer, Question
-from amalthea.remote.journal import State
-from amalthea.remote.port import Phase, RemoteBackend, Surroundings
+from amalthea.remote.job.controller import Controller
+from amalthea.remote.job.journal import State
+from amalthea.remote.job.port import Phase, RemoteBackend, Surroundings
+from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.testing.runai import FakeRunai
 from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site
 

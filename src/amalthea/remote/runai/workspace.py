@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from amalthea.remote import entry
-from amalthea.remote.port import Phase, Report
+from amalthea.remote.job.port import Phase, Report
 from amalthea.remote.runai.client import Project, Workload
 
 _USERS = "USER_ENV_"

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from amalthea.remote import exchange, tokens
 from amalthea.remote.clock import Clock
-from amalthea.remote.exchange import Exchange, Question
-from amalthea.remote.tokens import Token
+from amalthea.remote.login import tokens
+from amalthea.remote.login.tokens import Token
+from amalthea.remote.requests import exchange
+from amalthea.remote.requests.exchange import Exchange, Question
 
 _REMEDY = "Check the client's ID and secret."
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from amalthea.remote.port import Phase, Report
+from amalthea.remote.job.port import Phase, Report
 
 _SAME = 120.0
 """Seconds that clocks, and the times of two questions, may differ by."""

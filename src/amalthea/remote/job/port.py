@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from amalthea.remote.caller import Chance
 from amalthea.remote.clock import Clock
-from amalthea.remote.exchange import Exchange
-from amalthea.remote.journal import Journal
+from amalthea.remote.job.journal import Journal
+from amalthea.remote.requests.caller import Chance
+from amalthea.remote.requests.exchange import Exchange
 
 
 class Phase(enum.Enum):

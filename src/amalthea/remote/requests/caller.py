@@ -4,10 +4,10 @@ import random
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from amalthea.remote import retry
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
-from amalthea.remote.exchange import Answer, Exchange, Question
+from amalthea.remote.requests import retry
+from amalthea.remote.requests.exchange import Answer, Exchange, Question
 
 ATTEMPTS = 5
 """How often an idempotent question is asked, over about a quarter of a minute."""

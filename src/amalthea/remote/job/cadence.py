@@ -1,6 +1,6 @@
 """How long to wait until the job is looked at again. Pure; all times in seconds."""
 
-from amalthea.remote.port import Phase
+from amalthea.remote.job.port import Phase
 
 SOON = 5.0
 RARELY = 60.0

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from amalthea.remote.clock import Clock, time_limit
 from amalthea.remote.errors import Doubtful, Refused, Unavailable
-from amalthea.remote.journal import Journal, State
+from amalthea.remote.job.journal import Journal, State
 
 _T = TypeVar("_T")
 

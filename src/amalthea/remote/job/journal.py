@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from amalthea.remote.renku import Pair
+from amalthea.remote.login.renku import Pair
 
 _T = TypeVar("_T")
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from amalthea import __version__
 from amalthea.remote.errors import Unavailable
-from amalthea.remote.exchange import MAX_ANSWER, Answer, Question, read_retry_after
+from amalthea.remote.requests.exchange import MAX_ANSWER, Answer, Question, read_retry_after
 from amalthea.sidecars import origins
 
 TIME_LIMIT = 30.0

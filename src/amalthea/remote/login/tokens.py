@@ -7,10 +7,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from amalthea.remote import exchange, replies, retry
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
-from amalthea.remote.exchange import Answer
+from amalthea.remote.requests import exchange, replies, retry
+from amalthea.remote.requests.exchange import Answer
 from amalthea.sidecars import lifetimes
 
 LEEWAY = 60.0

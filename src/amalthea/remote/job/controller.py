@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import logging
 
-from amalthea.remote import cadence, retry
-from amalthea.remote.caller import Chance
 from amalthea.remote.clock import Clock, time_limit
 from amalthea.remote.errors import Refused, RemoteError
-from amalthea.remote.journal import JournalError
-from amalthea.remote.port import Phase, RemoteBackend, Report
-from amalthea.remote.standing import Standing
+from amalthea.remote.job import cadence
+from amalthea.remote.job.journal import JournalError
+from amalthea.remote.job.port import Phase, RemoteBackend, Report
+from amalthea.remote.job.standing import Standing
+from amalthea.remote.requests import retry
+from amalthea.remote.requests.caller import Chance
 
 START = 900.0
 """Seconds in which a job has to be submitted."""

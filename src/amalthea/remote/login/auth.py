@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
-from amalthea.remote.client_credentials import ClientCredentials
 from amalthea.remote.clock import Clock
-from amalthea.remote.exchange import Exchange
-from amalthea.remote.renku import ByRenku, Client, Kept, Pair
+from amalthea.remote.login.client_credentials import ClientCredentials
+from amalthea.remote.login.renku import ByRenku, Client, Kept, Pair
+from amalthea.remote.login.tokens import Giver
+from amalthea.remote.requests.exchange import Exchange
 from amalthea.remote.settings import Options
-from amalthea.remote.tokens import Giver
 
 _NEEDED = {
     "client_credentials": ("auth-token-uri", "auth-firecrest-client-id", "auth-firecrest-client-secret"),

@@ -4,9 +4,9 @@ from typing import TypeVar
 
 import msgspec
 
-from amalthea.remote import exchange, retry
 from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
-from amalthea.remote.exchange import Answer
+from amalthea.remote.requests import exchange, retry
+from amalthea.remote.requests.exchange import Answer
 
 _T = TypeVar("_T")
 

@@ -12,11 +12,12 @@ from typing import Protocol
 
 import msgspec
 
-from amalthea.remote import exchange, tokens
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.exchange import Exchange, Question
-from amalthea.remote.tokens import LEEWAY, Token
+from amalthea.remote.login import tokens
+from amalthea.remote.login.tokens import LEEWAY, Token
+from amalthea.remote.requests import exchange
+from amalthea.remote.requests.exchange import Exchange, Question
 from amalthea.sidecars import lifetimes
 
 _EARLY = 240.0
