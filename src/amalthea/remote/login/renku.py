@@ -40,7 +40,7 @@ class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Kept(Protocol):
-    """Where the newest pair outlives this process. `journal.py` implements it."""
+    """Where the newest pair outlives this process. `job/journal.py` implements it."""
 
     async def read_pair(self) -> Pair: ...
     async def write_pair(self, pair: Pair) -> None: ...
