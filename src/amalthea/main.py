@@ -108,8 +108,8 @@ def _boolean(text: str) -> bool:
 
 def _operator(arguments: argparse.Namespace) -> int:
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
-    from amalthea.kube import config  # noqa: PLC0415
-    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.auth import config  # noqa: PLC0415
+    from amalthea.kube.auth.credentials import ConfigError  # noqa: PLC0415
     from amalthea.kube.errors import ApiError  # noqa: PLC0415
     from amalthea.operator import run, web  # noqa: PLC0415
     from amalthea.settings import SettingsError, from_environment  # noqa: PLC0415  (only this command needs it)
@@ -172,8 +172,8 @@ def _explain(arguments: argparse.Namespace) -> int:
     from amalthea.cli.errors import CannotExplain  # noqa: PLC0415
     from amalthea.cli.text import Terminal  # noqa: PLC0415
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
-    from amalthea.kube import config  # noqa: PLC0415
-    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.auth import config  # noqa: PLC0415
+    from amalthea.kube.auth.credentials import ConfigError  # noqa: PLC0415
 
     clock = SystemClock()
     colour = sys.stdout.isatty() and not arguments.no_color and not os.environ.get("NO_COLOR")
@@ -198,8 +198,8 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _trial(arguments: argparse.Namespace) -> int:
     from amalthea.cli import trial  # noqa: PLC0415  (only this command needs it)
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
-    from amalthea.kube import config  # noqa: PLC0415
-    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.auth import config  # noqa: PLC0415
+    from amalthea.kube.auth.credentials import ConfigError  # noqa: PLC0415
 
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")

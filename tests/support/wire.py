@@ -15,7 +15,7 @@ import msgspec
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.kube import errors
-from amalthea.kube.config import Config
+from amalthea.kube.auth.config import Config
 from amalthea.kube.errors import ErrorDetails
 from amalthea.kube.transport import TIME_LIMIT, Request, Transport
 from amalthea.testing import verbs

@@ -17,8 +17,8 @@ from amalthea.cli.errors import CannotExplain
 from amalthea.cli.explanation import Part
 from amalthea.cli.read import reading
 from amalthea.cli.text import Terminal
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
 from amalthea.kube.errors import ApiError, NotFound
 from amalthea.kube.resource import Selection
 from amalthea.operator.kinds import SESSIONS

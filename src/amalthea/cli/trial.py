@@ -14,8 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from amalthea.cli.errors import in_words
 from amalthea.engine.ports import Clock
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.config import Config
 from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from amalthea.operator.kinds import SESSIONS
 

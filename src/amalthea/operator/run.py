@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import ServerClock
+from amalthea.kube.auth.config import Config
+from amalthea.kube.auth.credentials import service_account
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
-from amalthea.kube.credentials import service_account
 from amalthea.operator import cluster_facts, process, web
 from amalthea.operator.instance import Operator, Trace
 from amalthea.operator.telemetry import gauges, instrumentation, metrics_access

@@ -8,8 +8,9 @@ import pytest
 from amalthea.cli import explain
 from amalthea.cli.errors import CannotExplain, in_words
 from amalthea.cli.explain import Request
-from amalthea.kube import config, errors
-from amalthea.kube.config import Config
+from amalthea.kube import errors
+from amalthea.kube.auth import config
+from amalthea.kube.auth.config import Config
 from amalthea.main import main
 
 

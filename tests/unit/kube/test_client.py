@@ -13,8 +13,8 @@ from amalthea import __version__
 from amalthea.engine.ports import Expired, Refused, Stale, Unavailable
 from amalthea.engine.server_time import Answer
 from amalthea.kube import crowd, errors, transport
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.config import Config
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import Call
 from amalthea.testing import faults

@@ -18,7 +18,7 @@ from amalthea.remote.login import tokens
 from amalthea.remote.login.tokens import LEEWAY, Token
 from amalthea.remote.requests import exchange
 from amalthea.remote.requests.exchange import Exchange, Question
-from amalthea.sidecars import lifetimes
+from amalthea.sidecars import token_expiry
 
 _EARLY = 240.0
 """Seconds before its end at which the refresh token is used, so that it never ends unused."""
@@ -92,7 +92,7 @@ class ByRenku:
         """Ask for a token of the remote backend's; raise Unavailable or Refused."""
         access = self._pair.access_token
         now = self._clock.now().timestamp()
-        if not access or lifetimes.ends_within(lifetimes.end_of_jwt(access), LEEWAY, now):
+        if not access or token_expiry.ends_within(token_expiry.end_of_jwt(access), LEEWAY, now):
             access = await self._renew(access)
         question = Question("GET", self._token_uri, bearer=access)
         answer = await self._exchange(question)
@@ -105,8 +105,8 @@ class ByRenku:
         """Renew the pair before its renewal is no longer possible; for as long as the controller lives."""
         while True:
             await self._clock.sleep(_CHECK)
-            ends = lifetimes.end_of_jwt(self._pair.refresh_token)
-            if ends is None or lifetimes.ends_within(ends, _EARLY, self._clock.now().timestamp()):
+            ends = token_expiry.end_of_jwt(self._pair.refresh_token)
+            if ends is None or token_expiry.ends_within(ends, _EARLY, self._clock.now().timestamp()):
                 try:
                     await asyncio.shield(asyncio.ensure_future(self._renew(self._pair.access_token)))
                 except RemoteError as error:
@@ -123,7 +123,7 @@ class ByRenku:
             answer = await self._exchange(Question("POST", self._client.uri, body=exchange.as_form(form)))
             renewed = tokens.read(answer, _Renewed, "Renku", _REMEDY)
             refresh = renewed.refresh_token or self._pair.refresh_token
-            if not (lifetimes.is_plain(renewed.access_token) and lifetimes.is_plain(refresh)):
+            if not (token_expiry.is_plain(renewed.access_token) and token_expiry.is_plain(refresh)):
                 raise exchange.unreadable("Renku")
             self._pair = Pair(renewed.access_token, refresh, self._pair.root)
             await self._kept.write_pair(self._pair)

@@ -11,7 +11,7 @@ from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
 from amalthea.remote.requests import exchange, replies, retry
 from amalthea.remote.requests.exchange import Answer
-from amalthea.sidecars import lifetimes
+from amalthea.sidecars import token_expiry
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used: FirecREST refuses those with less than 30 s left."""
@@ -50,7 +50,7 @@ class Tokens:
     async def get(self, refused: str = "") -> str:
         """Return a token that is good for a while; a new one where the service has just refused `refused`."""
         token, now = self._token, self._clock.now().timestamp()
-        if token is not None and token.value != refused and not lifetimes.ends_within(token.ends, LEEWAY, now):
+        if token is not None and token.value != refused and not token_expiry.ends_within(token.ends, LEEWAY, now):
             return token.value
         if self._asking is None:
             # Tokens rotate: an answer that is lost is lost for good, so it is waited for even if nobody does any more.
@@ -75,9 +75,9 @@ def received(value: str, expires_in: float | None, now: float, giver: str) -> To
     Raises:
         Unavailable: it is none; `giver` is who sent it.
     """
-    if not lifetimes.is_plain(value):
+    if not token_expiry.is_plain(value):
         raise exchange.unreadable(giver)
-    ends = lifetimes.end_of_jwt(value)
+    ends = token_expiry.end_of_jwt(value)
     if ends is None and expires_in:
         ends = now + expires_in
     return Token(value, ends)

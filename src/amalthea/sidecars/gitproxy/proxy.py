@@ -8,13 +8,15 @@ import asyncio
 import logging
 import ssl
 
-from amalthea.sidecars.gitproxy import peer, refusal, routing
-from amalthea.sidecars.gitproxy.conversation import Conversation
-from amalthea.sidecars.gitproxy.matching import Origin
-from amalthea.sidecars.gitproxy.peer import Peer
+from amalthea.sidecars.gitproxy import refusal
+from amalthea.sidecars.gitproxy.exchange import Conversation
 from amalthea.sidecars.gitproxy.refusal import Refused
+from amalthea.sidecars.gitproxy.rules import routing
+from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.site import Site
-from amalthea.sidecars.head import BadMessage, Request, read_request
+from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.gitproxy.wire.peer import Peer
+from amalthea.sidecars.http1 import BadMessage, Request, read_request
 
 log = logging.getLogger("gitproxy")
 

@@ -14,8 +14,8 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.children.changes.contested import detail
 from amalthea.children.changes.writes import Create, Delete, Patch, Write
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.reverted_writes import PEACE, WAITS, RevertedWrites

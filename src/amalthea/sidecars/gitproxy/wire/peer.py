@@ -7,8 +7,8 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-from amalthea.sidecars import head
-from amalthea.sidecars.gitproxy.matching import Origin
+from amalthea.sidecars import http1
+from amalthea.sidecars.gitproxy.rules.matching import Origin
 
 PIECE = 64 * 1024
 _LINE = 8 * 1024
@@ -41,13 +41,13 @@ class Peer:
         self.awaits_head = True
         try:
             async with asyncio.timeout(patience):
-                return await self.reader.readuntil(head.END)
+                return await self.reader.readuntil(http1.END)
         except asyncio.IncompleteReadError as error:
             if error.partial:
                 raise Truncated("the connection ended within a head") from None
             return b""
         except asyncio.LimitOverrunError:
-            raise head.BadMessage("The head is too large.", 431) from None
+            raise http1.BadMessage("The head is too large.", 431) from None
         finally:
             self.awaits_head = False
 
@@ -78,15 +78,15 @@ class Peer:
         except asyncio.IncompleteReadError:
             raise Truncated("the connection ended within a body") from None
         except asyncio.LimitOverrunError:
-            raise head.BadMessage("A line of the body is too long.") from None
+            raise http1.BadMessage("A line of the body is too long.") from None
         if len(found) > _LINE:
-            raise head.BadMessage("A line of the body is too long.")
+            raise http1.BadMessage("A line of the body is too long.")
         return found
 
     async def secure(self, context: ssl.SSLContext, patience: float, server: str | None = None) -> None:
         """Go on over TLS, as the client of `server` or as the server itself; raise OSError if that fails."""
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=head.MAX_HEAD)
+        reader = asyncio.StreamReader(limit=http1.MAX_HEAD)
         protocol = asyncio.StreamReaderProtocol(reader)
         transport = await loop.start_tls(
             self.writer.transport,
@@ -129,7 +129,7 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
     try:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(
-                server.host, server.port, ssl=trust, server_hostname=name, limit=head.MAX_HEAD
+                server.host, server.port, ssl=trust, server_hostname=name, limit=http1.MAX_HEAD
             )
     except OSError:  # some of these are ValueErrors, too
         raise
@@ -138,7 +138,7 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
     return Peer(reader, writer, idle)
 
 
-async def pour(source: Peer, sink: Peer, framing: head.Framing) -> None:
+async def pour(source: Peer, sink: Peer, framing: http1.Framing) -> None:
     """Pass a body on, byte by byte as it is.
 
     Raises:
@@ -153,7 +153,7 @@ async def pour(source: Peer, sink: Peer, framing: head.Framing) -> None:
         await _pour_bytes(source, sink, framing)
 
 
-async def whole(source: Peer, framing: head.Framing, most: int) -> bytes:
+async def whole(source: Peer, framing: http1.Framing, most: int) -> bytes:
     """Read a body of at most so many bytes, without its coding.
 
     Raises:
@@ -161,11 +161,11 @@ async def whole(source: Peer, framing: head.Framing, most: int) -> bytes:
     """
     body = bytearray()
     if framing == "chunked":
-        while size := head.chunk_size(await source.line()):
+        while size := http1.chunk_size(await source.line()):
             _bound(len(body) + size, most)
             data = await source.exactly(size + 2)
             if not data.endswith(b"\r\n"):
-                raise head.BadMessage("A chunk is longer than its size.")
+                raise http1.BadMessage("A chunk is longer than its size.")
             body += data[:-2]
         await _trailers(source)
     elif framing == "until close":
@@ -180,7 +180,7 @@ async def whole(source: Peer, framing: head.Framing, most: int) -> bytes:
 
 def _bound(length: int, most: int) -> None:
     if length > most:
-        raise head.BadMessage(f"The body is too long: more than {most} bytes.")
+        raise http1.BadMessage(f"The body is too long: more than {most} bytes.")
 
 
 async def _pour_bytes(source: Peer, sink: Peer, count: int) -> None:
@@ -193,14 +193,14 @@ async def _pour_bytes(source: Peer, sink: Peer, count: int) -> None:
 
 
 async def _pour_chunks(source: Peer, sink: Peer) -> None:
-    while size := head.chunk_size(line := await source.line()):
+    while size := http1.chunk_size(line := await source.line()):
         if size > PIECE:
             await sink.send(line)
             await _pour_bytes(source, sink, size)
             line, size = b"", 0
         data = await source.exactly(size + 2)
         if not data.endswith(b"\r\n"):
-            raise head.BadMessage("A chunk is longer than its size.")
+            raise http1.BadMessage("A chunk is longer than its size.")
         await sink.send(line + data)  # at once: each write is a record of TLS
     await _trailers(source)
     await sink.send(b"0\r\n\r\n")  # without trailers (RFC 9110, 6.5.1): some servers take them for header fields
@@ -210,7 +210,7 @@ async def _trailers(source: Peer) -> None:
     for _ in range(_TRAILERS):
         if await source.line() == b"\r\n":
             return
-    raise head.BadMessage("There are too many trailers.")
+    raise http1.BadMessage("There are too many trailers.")
 
 
 async def join(one: Peer, other: Peer) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from amalthea.engine.ports import Clock
-from amalthea.kube import tls
-from amalthea.kube.credentials import ConfigError
+from amalthea.kube.auth import tls
+from amalthea.kube.auth.credentials import ConfigError
 
 API_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 _TIME_LIMIT = 60.0

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from amalthea.engine.ports import Expired
 from amalthea.kube import errors
-from amalthea.kube.frames import LineSplitter, frame, metadata
+from amalthea.kube.watch_lines import LineSplitter, frame, metadata
 
 
 @given(st.lists(st.binary(max_size=8).map(lambda line: line.replace(b"\n", b"")), max_size=8), st.data())

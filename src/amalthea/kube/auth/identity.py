@@ -8,10 +8,10 @@ import ssl
 from typing import Any
 
 from amalthea.engine.ports import Clock
-from amalthea.kube import tls
-from amalthea.kube.credentials import ConfigError, Credentials, GivenToken, TokenFile
-from amalthea.kube.kubeconfig import Cluster, Entry, Exec, User
-from amalthea.kube.plugin import API_VERSIONS, Plugin, PluginCredentials
+from amalthea.kube.auth import tls
+from amalthea.kube.auth.credentials import ConfigError, Credentials, GivenToken, TokenFile
+from amalthea.kube.auth.kubeconfig import Cluster, Entry, Exec, User
+from amalthea.kube.auth.plugin import API_VERSIONS, Plugin, PluginCredentials
 
 
 def present_certificate(user: Entry[User], context: ssl.SSLContext) -> None:

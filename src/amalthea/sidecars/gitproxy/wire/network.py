@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from amalthea.sidecars import head
-from amalthea.sidecars.gitproxy import matching, peer
-from amalthea.sidecars.gitproxy.matching import Origin
+from amalthea.sidecars import http1
+from amalthea.sidecars.gitproxy.rules import matching
+from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.settings import SettingsError
+from amalthea.sidecars.gitproxy.wire import peer
 
 _HERE = ("localhost", "127.0.0.0/8", "::1")
 
@@ -54,10 +55,10 @@ class Network:
         fields = [("Host", target)]
         if self.authorization:
             fields.append(("Proxy-Authorization", self.authorization))
-        await connection.send(head.Head(f"CONNECT {target} HTTP/1.1", 1, tuple(fields)).encode())
+        await connection.send(http1.Head(f"CONNECT {target} HTTP/1.1", 1, tuple(fields)).encode())
         try:
-            status = head.read_response(await connection.head(patience), "CONNECT").status
-        except head.BadMessage:
+            status = http1.read_response(await connection.head(patience), "CONNECT").status
+        except http1.BadMessage:
             raise OSError("the network's proxy sent an answer that cannot be read") from None
         if not 200 <= status < 300:
             raise OSError(f"the network's proxy refuses it with {status}")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from amalthea.sidecars import lifetimes
+from amalthea.sidecars import token_expiry
 
 
 def jwt(payload: object) -> str:
@@ -31,7 +31,7 @@ def jwt(payload: object) -> str:
     ],
 )
 def test_the_end_of_a_jwt_is_read_and_nothing_else_breaks(token: str, ends: float | None) -> None:
-    assert lifetimes.end_of_jwt(token) == ends
+    assert token_expiry.end_of_jwt(token) == ends
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_the_end_of_a_jwt_is_read_and_nothing_else_breaks(token: str, ends: floa
     ],
 )
 def test_the_end_of_a_providers_token_is_a_number_or_a_date(told: float | str | None, ends: float | None) -> None:
-    assert lifetimes.end_as_told(told) == ends
+    assert token_expiry.end_as_told(told) == ends
 
 
 @pytest.mark.parametrize(("ends", "soon"), [(None, False), (100.0, True), (160.0, True), (160.1, False)])
 def test_what_nobody_knows_is_not_soon(ends: float | None, soon: bool) -> None:
-    assert lifetimes.ends_within(ends, 60.0, 100.0) is soon
+    assert token_expiry.ends_within(ends, 60.0, 100.0) is soon
 
 
 @pytest.mark.parametrize(
     ("token", "plain"), [("abc-._~+/=", True), ("", False), ("a b", False), ("a\r\nb", False), ("ü", False)]
 )
 def test_a_token_that_would_break_a_head_is_none(token: str, plain: bool) -> None:
-    assert lifetimes.is_plain(token) is plain
+    assert token_expiry.is_plain(token) is plain

@@ -7,13 +7,15 @@ server refused (401) is sent once more with a new token, if its body is short en
 import asyncio
 import logging
 
-from amalthea.sidecars.gitproxy import echo, eligibility, matching, peer, refusal
-from amalthea.sidecars.gitproxy.matching import Origin
-from amalthea.sidecars.gitproxy.peer import Peer
+from amalthea.sidecars.gitproxy import refusal
 from amalthea.sidecars.gitproxy.refusal import Refused
+from amalthea.sidecars.gitproxy.rules import echo, eligibility, matching
+from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.gitproxy.tokens import NoToken, TokensUnavailable
-from amalthea.sidecars.head import BadMessage, Request, Response, read_response
+from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.gitproxy.wire.peer import Peer
+from amalthea.sidecars.http1 import BadMessage, Request, Response, read_response
 
 KEPT = 64 * 1024
 """How long a body may be, in bytes, that is kept until its answer is there."""

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import yaml
 
-from amalthea.kube.credentials import ConfigError
+from amalthea.kube.auth.credentials import ConfigError
 
 
 class Cluster(msgspec.Struct, frozen=True, rename="kebab"):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from amalthea.sidecars.gitproxy import routing
-from amalthea.sidecars.gitproxy.matching import Origin, repository
-from amalthea.sidecars.head import BadMessage, Request, read_request
+from amalthea.sidecars.gitproxy.rules import routing
+from amalthea.sidecars.gitproxy.rules.matching import Origin, repository
+from amalthea.sidecars.http1 import BadMessage, Request, read_request
 
 HERE = Origin("https", "git.example.org", 8443)
 

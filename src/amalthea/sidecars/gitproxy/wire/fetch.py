@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from amalthea.sidecars import head, origins
-from amalthea.sidecars.gitproxy import matching, peer
-from amalthea.sidecars.gitproxy.network import Network
+from amalthea.sidecars import http1, origins
+from amalthea.sidecars.gitproxy.rules import matching
+from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.gitproxy.wire.network import Network
 
 _PATIENCE = 15.0
 _MAX_ANSWER = 1024 * 1024
@@ -64,7 +65,7 @@ class HttpFetch:
             raise FetchError(f"no answer within {_PATIENCE:g} s") from None
         except ssl.SSLCertVerificationError as error:
             raise FetchError(f"its certificate is not trusted: {error.verify_message}") from None
-        except (OSError, head.BadMessage) as error:
+        except (OSError, http1.BadMessage) as error:
             raise FetchError(str(error) or type(error).__name__) from None
         raise FetchError(f"sent on more than {_REDIRECTS} times")
 
@@ -90,11 +91,11 @@ def _encode(question: Question, server: matching.Origin, path: str, query: str) 
         fields.append(("Content-Type", "application/x-www-form-urlencoded"))
         fields.append(("Content-Length", str(len(question.form))))
     target = (path or "/") + (f"?{query}" if query else "")
-    return head.Head(f"{question.method} {target} HTTP/1.1", 1, tuple(fields)).encode() + question.form
+    return http1.Head(f"{question.method} {target} HTTP/1.1", 1, tuple(fields)).encode() + question.form
 
 
 async def _read(connection: peer.Peer, method: str) -> Answer:
-    response = head.read_response(await connection.head(_PATIENCE), method)
+    response = http1.read_response(await connection.head(_PATIENCE), method)
     body = await peer.whole(connection, response.framing, _MAX_ANSWER)
     return Answer(response.status, body, next(iter(response.values("location")), ""))
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from amalthea.engine.ports import Clock
-from amalthea.kube import identity, tls
-from amalthea.kube.credentials import ConfigError, Credentials, GivenToken, TokenFile
-from amalthea.kube.kubeconfig import Cluster, Entry, Kubeconfig
+from amalthea.kube.auth import identity, tls
+from amalthea.kube.auth.credentials import ConfigError, Credentials, GivenToken, TokenFile
+from amalthea.kube.auth.kubeconfig import Cluster, Entry, Kubeconfig
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 

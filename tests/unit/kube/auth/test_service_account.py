@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from amalthea.kube.credentials import service_account
+from amalthea.kube.auth.credentials import service_account
 
 
 def token(payload: object) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from amalthea.kube import config, plugin, tls
-from amalthea.kube.config import Config
-from amalthea.kube.credentials import ConfigError
+from amalthea.kube.auth import config, plugin, tls
+from amalthea.kube.auth.config import Config
+from amalthea.kube.auth.credentials import ConfigError
 from amalthea.testing.clock import FakeClock
 from tests.unit.kube.certificates import self_signed
 

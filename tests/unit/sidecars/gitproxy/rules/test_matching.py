@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.sidecars.gitproxy.matching import Origin, Repository, origin, provider, renamed, repository
+from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository, origin, provider, renamed, repository
 
 REPOSITORIES = tuple(
     made

@@ -1,8 +1,8 @@
 """Where a request is to go, and in which form: pure, by the rules for proxies in RFC 9110 and 9112."""
 
-from amalthea.sidecars.gitproxy import matching
-from amalthea.sidecars.gitproxy.matching import Origin, Repository
-from amalthea.sidecars.head import BadMessage, Request
+from amalthea.sidecars.gitproxy.rules import matching
+from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
+from amalthea.sidecars.http1 import BadMessage, Request
 
 _FOR_PROXIES = ("Proxy-Connection", "Proxy-Authorization", "Host")
 
