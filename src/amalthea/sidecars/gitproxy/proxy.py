@@ -1,7 +1,7 @@
 """The proxy: connections of git and others come in, and go where each of them has to.
 
 A CONNECT to a server with a configured repository is intercepted: its TLS ends here, and each request is looked at
-(`conversation.py`). Any other CONNECT is a tunnel whose bytes nobody reads. HTTP without TLS is passed on.
+(`exchange.py`). Any other CONNECT is a tunnel whose bytes nobody reads. HTTP without TLS is passed on.
 """
 
 import asyncio
