@@ -294,6 +294,8 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
 
 
 State = Literal["Running", "Failed", "Hibernated", "NotReady", "RunningDegraded", "Succeeded"]
+RUNNING_STATES: tuple[State, ...] = ("Running", "RunningDegraded")
+"""The states of a session that can be used."""
 
 
 class ContainerCounts(ApiStruct, frozen=True, kw_only=True):
@@ -335,3 +337,7 @@ class Status(ApiStruct, frozen=True, kw_only=True):
     failed_scheduling_since: Annotated[Timestamp, doc("Since when no node has room for it.")] | None = None
     hibernated_since: Annotated[Timestamp, doc("Since when it is paused.")] | None = None
     will_hibernate_at: Annotated[Timestamp, doc("When it will be paused by itself, as things stand.")] | None = None
+
+    def condition(self, kind: str) -> Condition | None:
+        """Return one of the conditions, or None if it is not there."""
+        return next((each for each in self.conditions or () if each.type == kind), None)

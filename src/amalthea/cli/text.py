@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
 
+from amalthea.api.types import RUNNING_STATES
 from amalthea.cli import time_format
 from amalthea.cli.compose.headline import DATED
 from amalthea.cli.explanation import Coming, Container, Explanation, Happening, Run
@@ -71,7 +72,7 @@ def _opening(told: Explanation, paper: Terminal) -> Iterator[str]:
     for line in paper.wrapped(f"{told.name} {_dated(told, paper)}."):
         yield paper.paint(STATE_COLOURS.get(told.state, "bold"), line)
     yield from paper.wrapped(_local(told.cause, told, paper)) if told.cause else ()
-    if told.url and told.state in ("Running", "RunningDegraded"):
+    if told.url and told.state in RUNNING_STATES:
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from amalthea.api.reasons import Failure
-from amalthea.api.types import ContainerCounts, State, Status
+from amalthea.api.types import RUNNING_STATES, ContainerCounts, State, Status
 from amalthea.model.diagnosis import checks, remote_jobs
 from amalthea.model.diagnosis import diagnosis as troubles
 from amalthea.model.diagnosis.diagnosis import Diagnosis
@@ -118,7 +118,7 @@ def _only_beside(observed: Observed) -> tuple[str, ...]:
     pod = observed.pod
     if pod is None or pod.leaving or pod.ready or not readiness.session_answers(pod):
         return ()
-    ran = observed.session.status.state in ("Running", "RunningDegraded") or readiness.was_ready(pod)
+    ran = observed.session.status.state in RUNNING_STATES or readiness.was_ready(pod)
     return readiness.unready_beside(pod) if ran else ()
 
 

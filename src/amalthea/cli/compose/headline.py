@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from amalthea.api import names
-from amalthea.api.types import Condition, State
+from amalthea.api.types import State
 from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model import deadlines
 from amalthea.model.spans import moment
@@ -84,7 +84,7 @@ def reason(known: SessionSnapshot) -> str:
         kinds.insert(0, ("Stopped", "True"))
     if known.observed.session.status.state == "Failed":
         kinds[1:1] = [("Accepted", "False"), ("ChildrenInPlace", "False")]
-    found = ((condition(known.observed, kind), status) for kind, status in kinds)
+    found = ((known.observed.session.status.condition(kind), status) for kind, status in kinds)
     return next((each.reason or "" for each, status in found if each is not None and each.status == status), "")
 
 
@@ -121,11 +121,6 @@ def degraded_at(known: SessionSnapshot) -> datetime | None:
     return _turned(known.observed, "Ready") if degraded else None
 
 
-def condition(observed: Observed, kind: str) -> Condition | None:
-    """Return a condition of the session."""
-    return next((each for each in observed.session.status.conditions or () if each.type == kind), None)
-
-
 def _fell_silent(observed: Observed) -> bool:
     status = observed.session.status
     unready = status.state == "NotReady" and not observed.hibernated and not observed.deleting
@@ -142,13 +137,13 @@ def _resumes(observed: Observed) -> bool:
 
 def _turned(observed: Observed, kind: str) -> datetime | None:
     """Return when a condition last changed its status."""
-    found = condition(observed, kind)
+    found = observed.session.status.condition(kind)
     return moment(found.last_transition_time) if found is not None else None
 
 
 def _told(observed: Observed, kind: str) -> str:
     """Return the message of a condition that holds."""
-    found = condition(observed, kind)
+    found = observed.session.status.condition(kind)
     return (found.message or "") if found is not None and found.status == "True" else ""
 
 

@@ -3,10 +3,9 @@
 Each is shown by its own message, so that a newer operator's conditions are told as well.
 """
 
-from amalthea.api.types import Condition
+from amalthea.api.types import RUNNING_STATES, Condition
 from amalthea.cli.explanation import Notice
 from amalthea.cli.read.snapshot import SessionSnapshot
-from amalthea.model.deadlines import RUNNING
 from amalthea.model.spans import moment
 from amalthea.model.views.observed import Observed
 
@@ -43,4 +42,4 @@ def _worth_a_look(known: SessionSnapshot, condition: Condition) -> bool:
 def _is_to_be_reached(observed: Observed) -> bool:
     """Tell whether a session that answers wants an address: before, and while it is paused, there may be none."""
     wanted = observed.spec is not None and observed.spec.ingress is not None
-    return wanted and not observed.hibernated and observed.session.status.state in RUNNING
+    return wanted and not observed.hibernated and observed.session.status.state in RUNNING_STATES

@@ -11,10 +11,9 @@ from decimal import Decimal
 from amalthea.api import names, quantities
 from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
-from amalthea.cli.compose.headline import condition
+from amalthea.api.types import RUNNING_STATES
 from amalthea.cli.explanation import Advice, Coming
 from amalthea.cli.read.snapshot import ContainerDetails, SessionSnapshot
-from amalthea.model.deadlines import RUNNING
 from amalthea.model.views.observed import Observed
 
 _MEBIBYTE = Decimal(2**20)
@@ -48,14 +47,14 @@ class Situation:
     def codes(self) -> tuple[str, ...]:
         """What is wrong, as the stable words of the conditions that tell of it; also what was, and may be so again."""
         kinds = ("Accepted", "ChildrenInPlace", "Healthy")
-        found = (condition(self.observed, kind) for kind in kinds)
+        found = (self.observed.session.status.condition(kind) for kind in kinds)
         told = [each.reason or "" for each in found if each is not None and each.status == "False"]
         return tuple(dict.fromkeys((*told, *([Failure.OUT_OF_MEMORY] if self._ran_out_of_memory else ()))))
 
     @property
     def container(self) -> ContainerDetails | None:
         """The container that the trouble is about: the one that its sentence names, else the first that is down."""
-        healthy = condition(self.observed, "Healthy")
+        healthy = self.observed.session.status.condition("Healthy")
         said = f"{healthy.message if healthy is not None else ''} {self.observed.session.status.error}"
         containers = self.known.containers
         named = (each for each in containers if re.search(rf"(?<![\w-]){re.escape(each.name)}(?![\w-])", said))
@@ -103,7 +102,8 @@ class Situation:
             return Advice(text=f"{what}:", command=command)
         if strategy != "always" or not self.observed.interactive:
             return Advice(text=f"{what} (that counts from its next start on: pause and resume it):", command=command)
-        restarts = " (that restarts it: save your work before)" if self.observed.session.status.state in RUNNING else ""
+        runs = self.observed.session.status.state in RUNNING_STATES
+        restarts = " (that restarts it: save your work before)" if runs else ""
         return Advice(text=f"{what}{restarts}:", command=command)
 
     def log(self, container: ContainerDetails | None) -> Iterator[Advice]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.api.reasons import Cause, ConditionType, Step
-from amalthea.api.types import Condition, Status
+from amalthea.api.types import RUNNING_STATES, Condition, Status
 from amalthea.model import deadlines, spans
 from amalthea.model.deadlines import Deadline
 from amalthea.model.idle.idleness import Idleness
@@ -79,7 +79,7 @@ def told(observed: Observed, status: Status, outlook: Outlook, now: datetime, le
 
 def starting(status: Status) -> bool:
     """Tell whether a status says that a start goes on."""
-    at = _of(status, ConditionType.PROGRESSING)
+    at = status.condition(ConditionType.PROGRESSING)
     return at is not None and at.status == "True"
 
 
@@ -97,18 +97,18 @@ def because(cause: Cause, span: timedelta | None) -> str:
 
 def _held_back(observed: Observed, outlook: Outlook, now: datetime) -> bool:
     """Tell whether a pause is not told before the door was asked; what was told stays until its word takes it back."""
-    known = _of(observed.session.status, ConditionType.STOPPING_SOON)
+    known = observed.session.status.condition(ConditionType.STOPPING_SOON)
     return outlook.waits(now) and outlook.pause is not None and (known is None or known.reason != outlook.pause.cause)
 
 
 def _progressing(observed: Observed, status: Status) -> Condition | None:
     if observed.hibernated or observed.deleting or observed.ended:
         return None
-    if status.state in (*deadlines.RUNNING, "Succeeded") or deadlines.has_started(observed, status):
+    if status.state in (*RUNNING_STATES, "Succeeded") or deadlines.has_started(observed, status):
         return _condition(ConditionType.PROGRESSING, "False", Step.DONE, "The session has started.")
     if status.state == "Failed":
         return _condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
-    at, told = progress(observed), _of(observed.session.status, ConditionType.PROGRESSING)
+    at, told = progress(observed), observed.session.status.condition(ConditionType.PROGRESSING)
     if told is not None and told.reason in (Step.QUEUED, Step.READY) and remote_job.unasked(observed):
         return told
     return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
@@ -116,7 +116,7 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
 
 def _job_ends(observed: Observed, status: Status, now: datetime, lead: timedelta) -> datetime | None:
     """Return when the other machine ends the session's job, if that is to be told now."""
-    word = remote_job.known(observed) if status.state in deadlines.RUNNING else None
+    word = remote_job.known(observed) if status.state in RUNNING_STATES else None
     ends = word.ends_at if word is not None and word.phase == "Running" else None
     return ends if ends is not None and ends - lead <= now < ends else None
 
@@ -151,9 +151,9 @@ def _stopped(observed: Observed, status: Status) -> Condition | None:
     if not observed.hibernated or observed.deleting:
         return _cut_off(observed, status)
     former = observed.session.status
-    if (known := _of(former, ConditionType.STOPPED)) is not None:
+    if (known := former.condition(ConditionType.STOPPED)) is not None:
         return known
-    announced = _of(former, ConditionType.STOPPING_SOON)
+    announced = former.condition(ConditionType.STOPPING_SOON)
     pause = observed.session.paused
     at = f" at {rfc3339(pause.time)}" if pause is not None and pause.time is not None else ""
     # A release that is newer may have announced a cause that this one does not know.
@@ -176,10 +176,6 @@ def _cut_off(observed: Observed, status: Status) -> Condition | None:
 
 def _condition(kind: ConditionType, status: str, reason: str, message: str) -> Condition:
     return Condition(type=str(kind), status=status, reason=str(reason), message=message)
-
-
-def _of(status: Status, kind: ConditionType) -> Condition | None:
-    return next((condition for condition in status.conditions or () if condition.type == kind), None)
 
 
 def _without_progress(status: Status) -> Status:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from amalthea.api.types import State, Status
+from amalthea.api.types import RUNNING_STATES, State, Status
 from amalthea.model import deadlines, spans
 from amalthea.model.deadlines import Deadline
 from amalthea.model.findings import Finding
@@ -76,7 +76,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     judged = in_time(observed, _verdict(observed, plan), now)
     verdict = _as_far_as_seen(observed, judged)
     state, error = _state(plan, verdict, findings)
-    idle = idleness.judge(observed, now) if state in (*deadlines.RUNNING, "Succeeded") else None
+    idle = idleness.judge(observed, now) if state in (*RUNNING_STATES, "Succeeded") else None
     since = _since(observed, plan, state, idle, now)
     status = Status(
         state=state,
