@@ -2,9 +2,11 @@
 
 from amalthea.api.schema import Manifest
 from amalthea.children import claims, ingress, job, secret, service, statefulset
-from amalthea.children.secret import Material
+from amalthea.children.secret import Material, material_from
 from amalthea.children.shared.limits import bounded
-from amalthea.children.shared.subject import Subject
+from amalthea.children.shared.subject import Subject, subject_of
+from amalthea.model.views.observed import Observed
+from amalthea.settings import BuildSettings
 
 
 def children(subject: Subject, material: Material) -> list[Manifest]:
@@ -17,6 +19,16 @@ def children(subject: Subject, material: Material) -> list[Manifest]:
         TooLargeError: they are larger than one session may cost (`limits.py`).
     """
     return bounded(_all(subject, material))
+
+
+def manifests(observed: Observed, run_id: str | None, settings: BuildSettings, drawn: Material) -> list[Manifest]:
+    """Return the manifests of a session whose spec can be used, with the secrets that it has or, at first, `drawn`.
+
+    Raises:
+        TooLargeError: as `children` does.
+    """
+    secret_data = observed.secret.data if observed.secret is not None and observed.owns(observed.secret) else None
+    return children(subject_of(observed, run_id, settings), material_from(secret_data, drawn))
 
 
 def _all(subject: Subject, material: Material) -> list[Manifest]:

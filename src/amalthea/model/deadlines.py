@@ -41,6 +41,26 @@ class Deadline:
         return self.at - min(lead, self.span / 10)
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """A pause or a deletion that is due."""
+
+    deletes: bool
+    """Whether the session is deleted with its files; else it is paused."""
+    cause: Cause
+    span: timedelta
+    """The limit that it comes from."""
+
+
+def due(pause: Deadline | None, deletion: Deadline | None, now: datetime) -> End | None:
+    """Return what happens to a session now; None if nothing is due. Where both are due, it is deleted."""
+    if deletion is not None and deletion.at <= now:
+        return End(True, deletion.cause, deletion.span)
+    if pause is not None and pause.at <= now:
+        return End(False, pause.cause, pause.span)
+    return None
+
+
 def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, Deadline]:
     """Return all that the limits of a session whose new status is this lead to, as far as they count already."""
     culling = _culling(observed)

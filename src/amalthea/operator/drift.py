@@ -18,9 +18,8 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.changes import applied
 from amalthea.children.changes.matches import covers
-from amalthea.children.manifests import children
-from amalthea.children.secret import Material, material_from
-from amalthea.children.shared.subject import Subject
+from amalthea.children.manifests import manifests
+from amalthea.children.secret import Material
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Clock, Expired, Unavailable, key_of
 from amalthea.engine.slices import in_slices
@@ -114,11 +113,8 @@ class DriftSearch:
     def _manifests(self, observed: Observed) -> Iterable[Manifest]:
         if observed.spec is None or problems_of(observed):
             return ()  # nothing is built of a spec that cannot be used
-        metadata = observed.session.metadata
         run_id = observed.own_workload.run_id if observed.own_workload is not None else None
-        subject = Subject(metadata.namespace, metadata.name, metadata.uid, observed.spec, self._settings.build, run_id)
-        stored = observed.secret.data if observed.secret is not None else None
-        return children(subject, material_from(stored, _UNKNOWN))
+        return manifests(observed, run_id, self._settings.build, _UNKNOWN)
 
 
 def _is(manifest: Manifest, kind: str, view: ChildView) -> bool:

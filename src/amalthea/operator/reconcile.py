@@ -1,25 +1,22 @@
-"""The loop, on one page: gather, decide, build, apply, report.
+"""The loop, on one page: look, decide, write, look again, report, follow up.
 
 Level-triggered: a call says that something about a session may have changed, never what. Whatever state it was left in,
 by a crash at any moment too, one pass after the other brings it to what its spec asks for.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
 from msgspec import structs
 
-from amalthea.api.reasons import Reason
 from amalthea.api.types import Status
 from amalthea.children.changes.comparison import compare
 from amalthea.children.changes.workload import PodSpecHash, pod_spec_hash
 from amalthea.children.changes.writes import Changes
-from amalthea.children.manifests import children
+from amalthea.children.manifests import manifests
 from amalthea.children.pod.pod_template_inputs import pod_relevant
-from amalthea.children.secret import material_from
 from amalthea.children.shared.limits import TooLargeError
-from amalthea.children.shared.subject import Subject
 from amalthea.children.shared.url import NO_URL, session_url
 from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
@@ -28,10 +25,11 @@ from amalthea.model import deadlines
 from amalthea.model.findings import Finding
 from amalthea.model.idle.signals import threshold
 from amalthea.model.plan import Course, Plan, decide, refused
-from amalthea.model.status.report import Context, Outcome, report
+from amalthea.model.status.report import Context, NextSteps, report
 from amalthea.model.views import decoding, remote_job
 from amalthea.model.views.observed import Observed
 from amalthea.operator.actors import Actors, Generators
+from amalthea.operator.done import Done, next_look, present, raise_for
 from amalthea.operator.inputs.cache import Caches, spec_unchanged
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.inputs.usage_poller import UsagePoller
@@ -87,50 +85,23 @@ class Reconciler:
             raise await self._actors.last_resort.meet(key, error) from error
 
     async def _pass(self, key: Key) -> Result:
-        observed = self._gather(key)
-        self._actors.deletions.look(key, observed.session if observed is not None else None)
-        if observed is None:
+        before = self._look(key)
+        self._actors.deletions.look(key, before.session if before is not None else None)
+        if before is None:
             self.forget(key)
             return Result()
-        plan, changes = self._plan(observed)
+        plan, changes = self._decide(before)
+        written = await self._write(key, before, plan, changes)
         if plan.course is Course.DELETE:
-            return await self._release(key, observed, plan, changes)
-        finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
-        uid = observed.session.metadata.uid
-        refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
-        failed = [each for each in (finalizer, *refusals) if each is not None]
-        truce = self._actors.child_writer.truce(uid)
-        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
-        due, own = await self._announce(key, observed, plan, findings)
-        _raise_for((*own, *failed))
-        return self._next((due, truce.again), (*own, *failed), changes.findings)
+            return await self._release(key, before, plan, written)
+        done = await self._report(key, before, plan, written.findings) + written
+        raise_for(done.failed)
+        return next_look(done)
 
     async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
         return await self._actors.refusals.attempt_own(key, part, act)
 
-    async def _release(self, key: Key, observed: Observed, plan: Plan, changes: Changes) -> Result:
-        """Let a session go that is being deleted, also if that cannot be told, once its job elsewhere is cancelled."""
-        failed = await self._actors.child_writer.apply(key, observed.session.metadata.uid, plan, changes.writes)
-        untold: Exception | None = None
-        held = self._actors.refusals.of_own(key, FINALIZER)
-        try:
-            failed += (await self._announce(key, observed, plan, (held.finding,) if held is not None else ()))[1]
-        except Exception as error:  # noqa: BLE001 raised below
-            untold = error
-        # Looked up anew: the status that was just written has moved the session's resource version.
-        newest = self._gather(key) or observed
-        stays = deadlines.stays_until(newest)
-        if stays is not None and self._clock.now() < stays:
-            return self._next((stays,), failed, ())
-        released = await self._own(key, FINALIZER, lambda: self._actors.finalizer.release(newest))
-        failed += (released,) if released is not None else ()
-        if self._caches.session(key) is not None:
-            if untold is not None:
-                raise untold
-            _raise_for(failed)
-        return self._next((), failed, ())
-
-    def _plan(self, observed: Observed) -> tuple[Plan, Changes]:
+    def _decide(self, observed: Observed) -> tuple[Plan, Changes]:
         plan = decide(observed, self._chance.fresh)
         try:
             return plan, self._compare(observed, plan)
@@ -141,43 +112,89 @@ class Reconciler:
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
             return compare(observed, plan, (), PodSpecHash(""))
-        subject = self._subject(observed, plan)
-        stored = observed.secret.data if observed.secret is not None and observed.owns(observed.secret) else None
-        material = material_from(stored, self._chance.material())
-        spec_hash = pod_spec_hash(pod_relevant(decoding.raw_spec(observed.session)))
-        return compare(observed, plan, children(subject, material), spec_hash)
+        wanted = manifests(observed, plan.run_id, self._settings, self._chance.material())
+        return compare(observed, plan, wanted, pod_spec_hash(pod_relevant(decoding.raw_spec(observed.session))))
 
-    async def _announce(
-        self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]
-    ) -> tuple[datetime | None, tuple[Refusal, ...]]:
-        """Tell how the session is now, and end what is due. A user who asked for something else since has woken it.
+    async def _write(self, key: Key, observed: Observed, plan: Plan, changes: Changes) -> Done:
+        """Write the finalizer and the children."""
+        uid = observed.session.metadata.uid
+        if plan.course is Course.DELETE:
+            held = self._actors.refusals.of_own(key, FINALIZER)
+            refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
+            return Done(refusals, (held.finding,) if held is not None else ())
+        finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
+        refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
+        failed, truce = (*present(finalizer), *refusals), self._actors.child_writer.truce(uid)
+        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
+        now = self._clock.now()
+        again = [now + AGAIN_AFTER[each.reason] for each in changes.findings if each.reason in AGAIN_AFTER]
+        return Done(failed, findings, (truce.again, *again))
 
-        Return when time alone can change something, and the writes of this that failed: each hinders no other.
+    async def _report(self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]) -> Done:
+        """Look again, write the status, and follow up.
+
+        A user who asked for something else in the meantime has woken the session: the next pass reports.
         """
-        after = self._gather(key)
+        after = self._look(key)
         if after is None or not decoding.asks_the_same(before.session, after.session):
-            return None, ()
+            return Done()
         silent_until = self._actors.event_lookup.follow(after)
         door, idle_from = self._actors.door_poller.door(after), self._usage.continuity.idle_from(key)
         after = replace(after, events=self._actors.event_lookup.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
-        now, overdue = self._clock.now(), self._actors.refusals.of_own(key, END)
-        told_too = (overdue.finding,) if overdue is not None and overdue.attempts else ()
-        context = Context(url or NO_URL, now, self._lead)
-        told = report(self._as_untold(key, after), plan, (*findings, *told_too), context)
-        self._follow(key, after, told, now)
-        self._actors.door_poller.mind(key, door.address if door is not None else None, told.ask_door_at, now)
-        self._actors.job_poller.mind(key, remote_job.address(after), told.ask_job_at, now)
-        untold = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(after, told.status))
+        overdue = self._actors.refusals.of_own(key, END)
+        known = (overdue.finding,) if overdue is not None and overdue.attempts else ()
+        context = Context(url or NO_URL, self._clock.now(), self._lead)
+        outcome = report(self._as_untold(key, after), plan, (*findings, *known), context)
+        written = await self._write_status(key, after, outcome.status)
+        followed = await self._follow_up(key, after, outcome.next, context.now)
+        # An end that was overdue, and succeeded, is to be taken out of the status.
+        again = context.now if known and not followed.failed else None
+        return written + followed + Done(due=(outcome.next.wake_at, silent_until, again))
+
+    async def _write_status(self, key: Key, observed: Observed, status: Status) -> Done:
+        untold = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(observed, status))
         self._untold.pop(key, None)
         if untold is None:
             self._caches.told_former_pod(key)
         else:
-            self._untold[key] = after.session.metadata.uid, told.status
-        unended = await self._end(key, after, told, now)
-        again = now if told_too and unended is None else None  # what was just told is not so any more
-        failed = tuple(each for each in (untold, unended) if each is not None)
-        return min(filter(None, (told.wake_at, silent_until, again)), default=None), failed
+            self._untold[key] = observed.session.metadata.uid, status
+        return Done(present(untold))
+
+    async def _follow_up(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> Done:
+        """Ask what matters from now on, and pause or delete the session if that is due."""
+        self._follow_usage(key, observed, following, now)
+        door = observed.door.address if observed.door is not None else None
+        self._actors.door_poller.mind(key, door, following.ask_door_at, now)
+        self._actors.job_poller.mind(key, remote_job.address(observed), following.ask_job_at, now)
+        end, session = following.end, self._caches.session(key)
+        if end is None:
+            self._actors.refusals.forget_own(key, END)
+            return Done()
+        # Looked up anew: a session that was changed meanwhile must not be paused all the same.
+        if session is None or not spec_unchanged(observed.session, session):
+            return Done()
+        return Done(present(await self._own(key, END, lambda: self._actors.culler.end(session, end))))
+
+    async def _release(self, key: Key, before: Observed, plan: Plan, written: Done) -> Result:
+        """Let a deleted session go, even if that cannot be reported, once its job elsewhere is cancelled."""
+        done, unreported = written, None
+        try:
+            done += await self._report(key, before, plan, written.findings)
+        except Exception as error:  # noqa: BLE001 raised below
+            unreported = error
+        # Looked up anew: the status that was just written has moved the session's resource version.
+        newest = self._look(key) or before
+        stays = deadlines.stays_until(newest)
+        if stays is not None and self._clock.now() < stays:
+            return next_look(Done(done.failed, due=(stays,)))
+        released = await self._own(key, FINALIZER, lambda: self._actors.finalizer.release(newest))
+        failed = (*done.failed, *present(released))
+        if self._caches.session(key) is not None:
+            if unreported is not None:
+                raise unreported
+            raise_for(failed)
+        return next_look(Done(failed))
 
     def _as_untold(self, key: Key, observed: Observed) -> Observed:
         """Return a session as if all had been told that should have been."""
@@ -186,14 +203,7 @@ class Reconciler:
             return observed
         return replace(observed, session=structs.replace(observed.session, status=status))
 
-    async def _end(self, key: Key, observed: Observed, told: Outcome, now: datetime) -> Refusal | None:
-        session = self._caches.session(key)
-        # Looked up anew: who changed the session since must not find it paused all the same.
-        if session is None or not spec_unchanged(observed.session, session):
-            return None
-        return await self._own(key, END, lambda: self._actors.culler.end(session, told, now))
-
-    def _gather(self, key: Key) -> Observed | None:
+    def _look(self, key: Key) -> Observed | None:
         events, former_pod = self._actors.event_lookup.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
         if observed is None:
@@ -203,11 +213,11 @@ class Reconciler:
         seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
         return replace(seen, remote_job=self._actors.job_poller.job(seen))
 
-    def _follow(self, key: Key, observed: Observed, told: Outcome, now: datetime) -> None:
+    def _follow_usage(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
-        if told.usage_counts and culling is not None:
+        if following.usage_counts and culling is not None:
             self._usage.follow(key, threshold(culling))
-            if not told.status.idle:
+            if following.at_work:
                 self._usage.continuity.worked(key, now)
         else:
             self._usage.leave(key)
@@ -223,21 +233,3 @@ class Reconciler:
         self._actors.event_lookup.forget(key)
         for part in (FINALIZER, STATUS, END):
             self._actors.refusals.forget_own(key, part)
-
-    def _subject(self, observed: Observed, plan: Plan) -> Subject:
-        assert observed.spec is not None
-        its = observed.session.metadata
-        return Subject(its.namespace, its.name, its.uid, observed.spec, self._settings, plan.run_id)
-
-    def _next(self, due: Iterable[datetime | None], refusals: Iterable[Refusal], findings: Iterable[Finding]) -> Result:
-        """Return when to look again: at what is due, and for what nothing that is watched will tell about."""
-        waits = [AGAIN_AFTER[finding.reason] for finding in findings if finding.reason in AGAIN_AFTER]
-        moments = [*due, *(refusal.until for refusal in refusals), *(self._clock.now() + wait for wait in waits)]
-        return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))
-
-
-def _raise_for(failed: Iterable[Refusal]) -> None:
-    """Raise what failed just now, once it is told: nothing else of the session hangs on it."""
-    for each in failed:
-        if each.error is not None and each.finding.reason is not Reason.KIND_UNKNOWN:
-            raise each.error

@@ -28,6 +28,8 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     await made.start()
     yield port
     await made.stop()
+    for _ in range(5):  # what was accepted at the last moment is ended, too
+        await asyncio.sleep(0)
 
 
 async def waits(server: int) -> Wire:
@@ -82,6 +84,16 @@ async def test_a_user_for_whom_no_client_comes_is_sent_away(server: int) -> None
     await client.head()
     await left.send(b"x")
     assert await left.rest() == b""
+
+
+async def test_a_user_who_has_said_nothing_is_sent_away_when_the_port_closes(
+    server: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await waits(server)
+    monkeypatch.setattr(reverse, "SILENCE_SECONDS", 600)
+    silent = await connect(PORT)
+    client.writer.transport.abort()
+    assert await silent.rest() == b""
 
 
 async def test_who_waits_to_be_spoken_to_gets_a_client_all_the_same(server: int) -> None:

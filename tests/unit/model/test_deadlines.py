@@ -9,7 +9,7 @@ from ulid import ULID
 from amalthea.api.reasons import Cause
 from amalthea.api.types import Status
 from amalthea.model import deadlines
-from amalthea.model.deadlines import Deadline
+from amalthea.model.deadlines import Deadline, End
 from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import condition, container, job, observed, pod, statefulset, waiting
@@ -260,6 +260,22 @@ def test_a_session_is_deleted_when_it_was_paused_ended_or_a_failed_job_for_its_l
     deadline = deadlines.deletion(found, told, NOW)
 
     assert (_text(deadline), deadline.cause if deadline else None) == (expected, cause)
+
+
+def test_an_end_comes_when_it_is_due_and_not_before_and_a_deletion_first() -> None:
+    hour = timedelta(hours=1)
+    due, later = Deadline(NOW, Cause.IDLE, hour), Deadline(NOW + timedelta(seconds=1), Cause.IDLE, hour)
+    pause, deletion = End(False, Cause.IDLE, hour), End(True, Cause.IDLE, hour)
+    table = [
+        (None, None, None),
+        (later, later, None),
+        (due, None, pause),
+        (due, later, pause),
+        (None, due, deletion),
+        (due, due, deletion),
+    ]
+    for paused_at, deleted_at, expected in table:
+        assert deadlines.due(paused_at, deleted_at, NOW) == expected
 
 
 @pytest.mark.parametrize(("span", "told"), [(24 * 60, 10), (30, 3), (0.5, 0.05)])

@@ -270,7 +270,7 @@ WAKE_UPS = {
 def test_a_session_is_looked_at_again_exactly_when_time_changes_its_state(
     moment: datetime | None, seen: Observed
 ) -> None:
-    assert reported(seen).wake_at == moment
+    assert reported(seen).next.wake_at == moment
 
 
 def test_a_quota_is_told_by_its_name_and_figures() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from amalthea.api.types import Spec
+from amalthea.model.views.observed import Observed
 from amalthea.settings import BuildSettings
 
 
@@ -27,3 +28,10 @@ class Subject:
     def remote(self) -> bool:
         """Whether the session runs on another machine."""
         return self.spec.location == "remote"
+
+
+def subject_of(observed: Observed, run_id: str | None, settings: BuildSettings) -> Subject:
+    """Return what the builders are given for a session whose spec can be used."""
+    assert observed.spec is not None
+    metadata = observed.session.metadata
+    return Subject(metadata.namespace, metadata.name, metadata.uid, observed.spec, settings, run_id)

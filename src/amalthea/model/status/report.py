@@ -11,7 +11,7 @@ import msgspec
 
 from amalthea.api.types import RUNNING_STATES, State, Status
 from amalthea.model import deadlines, spans
-from amalthea.model.deadlines import Deadline
+from amalthea.model.deadlines import End
 from amalthea.model.findings import Finding
 from amalthea.model.idle import idleness, polling
 from amalthea.model.idle.idleness import Idleness
@@ -40,24 +40,29 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What to tell of a session, and what follows from it."""
+class NextSteps:
+    """What follows from the state of a session, once its status is written."""
 
-    status: Status
-    pause: Deadline | None
-    """When the session is to be paused, as things stand."""
-    pause_waits: bool
-    """Whether that must wait for what the session's door says."""
-    deletion: Deadline | None
-    """When the session is to be deleted, as things stand."""
-    wake_at: datetime | None
+    end: End | None = None
+    """The pause or deletion that is due, if it is certain enough."""
+    wake_at: datetime | None = None
     """When to look again because time alone changes something; None for never."""
-    usage_counts: bool
+    usage_counts: bool = False
     """Whether it matters how much CPU the session uses."""
-    ask_door_at: datetime | None
-    """When to ask the session's door, at once if that has passed; None while its word does not matter."""
+    at_work: bool = False
+    """Whether that, or something else, shows that somebody works in it."""
+    ask_door_at: datetime | None = None
+    """When to ask the session's door, at once if that has passed; None while its answer does not matter."""
     ask_job_at: datetime | None = None
     """When to ask the controller of a remote session for its job, at once if that has passed; None for never."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a pass: the status to write, and what follows from it."""
+
+    status: Status
+    next: NextSteps
 
 
 @dataclass(frozen=True)
@@ -99,19 +104,24 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         will_hibernate_at=rfc3339(outlook.pause.at) if outlook.pause is not None else None,
         conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
     )
-    may_end = deadlines.withheld(observed) is None
     wake_at = _wake_at(observed, status, outlook, context)
     again = now + _LOOK_AGAIN if verdict is not judged else None
-    return Outcome(
-        status=status,
-        pause=outlook.pause if may_end else None,
-        pause_waits=outlook.waits(now),
-        deletion=outlook.deletion if may_end else None,
+    next_steps = NextSteps(
+        end=_end(observed, outlook, now),
         wake_at=min(filter(None, (wake_at, again)), default=None),
         usage_counts=idle is not None,
+        at_work=idle is not None and not status.idle,
         ask_door_at=outlook.ask_door_at,
         ask_job_at=polling.ask_job_at(observed, now),
     )
+    return Outcome(status, next_steps)
+
+
+def _end(observed: Observed, outlook: Outlook, now: datetime) -> End | None:
+    """Return the pause or deletion that is due; a pause that hangs on the door's answer waits for it."""
+    if deadlines.withheld(observed) is not None:
+        return None
+    return deadlines.due(None if outlook.waits(now) else outlook.pause, outlook.deletion, now)
 
 
 def _verdict(observed: Observed, plan: Plan) -> Verdict:

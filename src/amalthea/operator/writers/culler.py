@@ -5,7 +5,6 @@ that they are at work, or resumes the session, has changed it: then nothing happ
 """
 
 import logging
-from datetime import datetime
 
 from msgspec import Raw
 
@@ -14,9 +13,8 @@ from amalthea.api.event_reasons import EventReason
 from amalthea.engine.ports import key_of
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import NotFound
-from amalthea.model.deadlines import Deadline
+from amalthea.model.deadlines import End
 from amalthea.model.status.lifecycle_conditions import because
-from amalthea.model.status.report import Outcome
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
@@ -36,41 +34,32 @@ class Culler:
         self._recorder = recorder
         self._deletions = deletions
 
-    async def end(self, session: SessionView, report: Outcome, now: datetime) -> None:
-        """Pause or delete a session whose report was just written, as `end_due` does."""
-        await self.end_due(session, report.pause if not report.pause_waits else None, report.deletion, now)
-
-    async def end_due(
-        self, session: SessionView, pause: Deadline | None, deletion: Deadline | None, now: datetime
-    ) -> None:
-        """Pause or delete a session, if that is due.
+    async def end(self, session: SessionView, end: End) -> None:
+        """Pause or delete a session.
 
         Raises:
             Stale: the session was changed meanwhile.
             ApiError: try again.
         """
         try:
-            if deletion is not None and deletion.at <= now:
-                await self._delete(session, deletion)
-            elif pause is not None and pause.at <= now:
-                await self._pause(session, pause)
+            await (self._delete if end.deletes else self._pause)(session, end)
         except NotFound:
             self._caches.observe_absent(session)
 
-    async def _pause(self, session: SessionView, deadline: Deadline) -> None:
+    async def _pause(self, session: SessionView, end: End) -> None:
         patch = {"metadata": {"resourceVersion": session.metadata.resource_version}, "spec": {"hibernated": True}}
         body = await self._client.patch_merge(SESSIONS, key_of(session), patch, Raw)
-        _log.info("paused", extra=_about(session, deadline))
+        _log.info("paused", extra=_about(session, end))
         self._caches.observe(names.KIND, body)
 
-    async def _delete(self, session: SessionView, deadline: Deadline) -> None:
+    async def _delete(self, session: SessionView, end: End) -> None:
         metadata = session.metadata
         await self._client.delete(SESSIONS, key_of(session), Deletion(metadata.uid, metadata.resource_version))
-        _log.info("deleted", extra=_about(session, deadline))
-        self._deletions.ours(session, deadline.cause)
-        why = f"The session was deleted, because {because(deadline.cause, deadline.span)}."
+        _log.info("deleted", extra=_about(session, end))
+        self._deletions.ours(session, end.cause)
+        why = f"The session was deleted, because {because(end.cause, end.span)}."
         self._recorder.tell(metadata, Transition(EventReason.EXPIRED, why))
 
 
-def _about(session: SessionView, deadline: Deadline) -> dict[str, str]:
-    return {"session": "/".join(key_of(session)), "run_id": session.status.run_id or "", "reason": deadline.cause}
+def _about(session: SessionView, end: End) -> dict[str, str]:
+    return {"session": "/".join(key_of(session)), "run_id": session.status.run_id or "", "reason": end.cause}

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
-from amalthea.model import last_resort
+from amalthea.model import deadlines, last_resort
 from amalthea.model.last_resort import WITNESSES, Known
 from amalthea.operator.defects import DefectError, identify
 from amalthea.operator.inputs.cache import Caches
@@ -43,4 +43,6 @@ class LastResort:
         if not self._clock.trusted or not self._caches.unheard.isdisjoint(WITNESSES):
             return
         known = Known(session, self._caches.several("Pod", key), self._caches.several("PersistentVolumeClaim", key))
-        await self._culler.end_due(session, last_resort.pause(known), last_resort.deletion(known), self._clock.now())
+        end = deadlines.due(last_resort.pause(known), last_resort.deletion(known), self._clock.now())
+        if end is not None:
+            await self._culler.end(session, end)

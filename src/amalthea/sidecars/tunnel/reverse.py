@@ -36,6 +36,7 @@ class Arrival(Stream):
     def settle(self) -> None:
         """Wait for its first bytes."""
         self._ending = self.loop.call_later(SILENCE_SECONDS, self._ready)
+        self._port.came(self)
 
     def data_received(self, data: bytes) -> None:
         """Take its first bytes, and pass on the others."""
@@ -79,7 +80,9 @@ class Port:
         self._listeners = listeners.at(wish.hosts, wish.port)
         self._servers: list[asyncio.Server] = []
         self._waiting: dict[Caller, None] = {}
+        self._silent: set[Arrival] = set()
         self._arrived: deque[Arrival] = deque()
+        self._is_closed = False
         self._absence = self.loop.call_later(ABSENCE_SECONDS, absent)
 
     @property
@@ -108,8 +111,16 @@ class Port:
             self.leave(oldest)
             oldest.refuse("newer requests wait in its place")
 
+    def came(self, arrival: Arrival) -> None:
+        """Take note of somebody who has said nothing yet."""
+        if self._is_closed:
+            arrival.abort()
+        else:
+            self._silent.add(arrival)
+
     def claim(self, arrival: Arrival) -> None:
         """Join somebody with the newest client, which is the most likely to be still there."""
+        self._silent.discard(arrival)
         while self._waiting:
             caller, _ = self._waiting.popitem()
             self._note_absence()
@@ -131,6 +142,7 @@ class Port:
 
     def forget(self, arrival: Arrival) -> None:
         """Take note that somebody has gone."""
+        self._silent.discard(arrival)
         if arrival in self._arrived:
             self._arrived.remove(arrival)
 
@@ -141,11 +153,12 @@ class Port:
 
     def close(self) -> None:
         """Let nobody in any more, and send away who waits."""
+        self._is_closed = True
         self._absence.cancel()
         for server in self._servers:
             server.close()
         for caller in list(self._waiting):
             caller.refuse("the tunnel ends")
-        for arrival in list(self._arrived):
+        for arrival in (*self._silent, *self._arrived):
             arrival.abort()
         log.info("the other machine is gone", extra={"port": self._wish.port})

@@ -7,7 +7,9 @@ from decimal import Decimal
 import msgspec
 from ulid import ULID
 
+from amalthea.api.reasons import Cause
 from amalthea.api.types import Condition, Status
+from amalthea.model.deadlines import End
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
@@ -21,6 +23,7 @@ RUN = str(ULID.from_datetime(START))
 QUIET = START + timedelta(hours=1)
 SOON, DUE = QUIET + timedelta(minutes=54), QUIET + timedelta(hours=1)
 """When people are told that an idle session is about to be paused, and when it is."""
+PAUSE = End(False, Cause.IDLE, timedelta(hours=1))
 CULLED = session().with_ingress().with_spec(culling={"maxIdleDuration": "1h"})
 
 
@@ -46,8 +49,8 @@ def of(status: Status, kind: str) -> Condition | None:
     return next((each for each in status.conditions or () if each.type == kind), None)
 
 
-def asks(report: Outcome, now: datetime) -> bool:
-    return report.ask_door_at is not None and report.ask_door_at <= now
+def asks(outcome: Outcome, now: datetime) -> bool:
+    return outcome.next.ask_door_at is not None and outcome.next.ask_door_at <= now
 
 
 def news(before: Status, after: Status) -> dict[str, object]:
@@ -58,7 +61,7 @@ def test_an_idle_session_with_hours_to_go_is_not_asked_and_looked_at_again_just_
     early = told(QUIET + timedelta(minutes=1))
 
     assert not asks(early, QUIET + timedelta(minutes=1))
-    assert early.wake_at == SOON
+    assert early.next.wake_at == SOON
     assert early.status.will_hibernate_at == "2026-11-22T15:00:00Z"
 
 
@@ -70,7 +73,7 @@ def test_nobody_is_warned_before_the_door_was_asked() -> None:
     warned = told(SOON, worked(SOON), waits.status)
     assert not asks(warned, SOON)
     assert of(warned.status, "StoppingSoon") is not None
-    assert warned.wake_at == DUE
+    assert warned.next.wake_at == DUE
 
 
 def test_who_worked_meanwhile_has_the_whole_time_again_and_is_not_warned() -> None:
@@ -79,7 +82,7 @@ def test_who_worked_meanwhile_has_the_whole_time_again_and_is_not_warned() -> No
     assert (later.status.idle, later.status.idle_since) == (True, "2026-11-22T14:44:00Z")
     assert later.status.will_hibernate_at == "2026-11-22T15:44:00Z"
     assert of(later.status, "StoppingSoon") is None
-    assert later.wake_at == SOON + timedelta(minutes=44)
+    assert later.next.wake_at == SOON + timedelta(minutes=44)
 
 
 def test_a_warning_is_taken_back_from_who_works_after_it() -> None:
@@ -88,8 +91,8 @@ def test_a_warning_is_taken_back_from_who_works_after_it() -> None:
     due = told(DUE, worked(DUE, timedelta(seconds=1)), warned)
 
     assert of(due.status, "StoppingSoon") is None
-    assert due.pause is not None
-    assert due.pause.at == DUE + timedelta(minutes=59, seconds=59)
+    assert due.next.end is None
+    assert due.status.will_hibernate_at == "2026-11-22T15:59:59Z"
 
 
 def test_the_pause_waits_for_a_last_word_that_is_not_old() -> None:
@@ -98,10 +101,10 @@ def test_the_pause_waits_for_a_last_word_that_is_not_old() -> None:
     for stale in (worked(SOON), worked(DUE - timedelta(seconds=1))):
         due = told(DUE, stale, warned)
         assert asks(due, DUE)
-        assert due.pause_waits
+        assert due.next.end is None
         assert news(warned, due.status) == {}
-    assert not told(DUE + timedelta(seconds=1), worked(DUE), warned).pause_waits
-    assert told(DUE + timedelta(minutes=1), worked(DUE), warned).pause_waits
+    assert told(DUE + timedelta(seconds=1), worked(DUE), warned).next.end == PAUSE
+    assert told(DUE + timedelta(minutes=1), worked(DUE), warned).next.end is None
 
 
 def test_a_restart_after_the_door_was_asked_changes_nothing_and_asks_again() -> None:
@@ -109,7 +112,7 @@ def test_a_restart_after_the_door_was_asked_changes_nothing_and_asks_again() -> 
         before = told(SOON, look).status
         after = told(SOON + timedelta(seconds=30), None, before)
         assert news(before, after.status) == {}, look
-        assert after.wake_at is not None or asks(after, SOON + timedelta(seconds=30))
+        assert after.next.wake_at is not None or asks(after, SOON + timedelta(seconds=30))
 
 
 def test_a_silent_door_is_told_once_and_ends_nothing() -> None:
@@ -118,12 +121,12 @@ def test_a_silent_door_is_told_once_and_ends_nothing() -> None:
     verdict = of(first.status, "Idle")
     assert verdict is not None
     assert (verdict.status, verdict.reason) == ("Unknown", "DoorSilent")
-    assert (first.status.idle, first.status.idle_since, first.pause) == (False, None, None)
-    assert first.wake_at == SOON + timedelta(seconds=30)
+    assert (first.status.idle, first.status.idle_since, first.status.will_hibernate_at) == (False, None, None)
+    assert first.next.wake_at == SOON + timedelta(seconds=30)
     for times in (2, 3, 9):
         again = told(SOON + timedelta(hours=times), Silent(SOON + timedelta(hours=times), times), first.status)
         assert news(first.status, again.status) == {}
-        assert not again.pause_waits
+        assert again.next.end is None
 
 
 def test_a_door_that_answers_again_lets_idleness_count_from_then() -> None:
@@ -133,7 +136,7 @@ def test_a_door_that_answers_again_lets_idleness_count_from_then() -> None:
 
     assert again.status.idle_since == "2026-11-22T15:00:00Z"
     assert of(again.status, "StoppingSoon") is None
-    assert again.wake_at == DUE + timedelta(minutes=54)
+    assert again.next.wake_at == DUE + timedelta(minutes=54)
 
 
 def test_a_door_that_is_too_old_leaves_the_pause_to_the_others_and_says_so() -> None:
@@ -143,7 +146,7 @@ def test_a_door_that_is_too_old_leaves_the_pause_to_the_others_and_says_so() -> 
     assert verdict is not None
     assert "of an older release" in (verdict.message or "")
     assert of(warned.status, "StoppingSoon") is not None
-    assert not told(DUE, TooOld(DUE), warned.status).pause_waits
+    assert told(DUE, TooOld(DUE), warned.status).next.end == PAUSE
 
 
 def test_what_a_door_saw_before_the_session_fell_quiet_does_not_count() -> None:

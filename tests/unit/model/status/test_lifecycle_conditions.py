@@ -61,7 +61,7 @@ def test_a_pause_is_told_ten_minutes_before_and_not_earlier() -> None:
     early = told(seen, later(hours=23))
     assert of(early.status, "StoppingSoon") is None
     assert early.status.will_hibernate_at == "2026-11-23T13:00:00Z"
-    assert early.wake_at == later(hours=23, minutes=50)
+    assert early.next.wake_at == later(hours=23, minutes=50)
     soon = told(seen, later(hours=23, minutes=50))
     warning = of(soon.status, "StoppingSoon")
     assert warning is not None
@@ -70,7 +70,7 @@ def test_a_pause_is_told_ten_minutes_before_and_not_earlier() -> None:
         "The session will be paused at 2026-11-23T13:00:00Z, because it has run for 1 day, the longest that it may run "
         "at a time. Save your work; you can resume the session afterwards."
     )
-    assert soon.wake_at == later(hours=24)
+    assert soon.next.wake_at == later(hours=24)
 
 
 def test_idleness_is_told_with_its_signals_and_ends_when_somebody_works() -> None:
@@ -95,8 +95,8 @@ def test_while_nobody_knows_the_usage_nobody_is_paused_for_being_idle() -> None:
 
     unknown = told(seen, later(hours=2))
     assert unknown.status.idle_since is None
-    assert unknown.pause is not None
-    assert unknown.pause.cause == Cause.TOO_OLD
+    assert unknown.next.end is None
+    assert unknown.status.will_hibernate_at == "2026-11-23T13:00:00Z", "by its age"
     verdict = of(unknown.status, "Idle")
     assert verdict is not None
     assert verdict.status == "Unknown"
@@ -167,7 +167,7 @@ def test_a_deletion_is_told_before_and_says_what_to_do() -> None:
     assert warning is not None
     assert "deleted with its files at 2026-11-25T14:00:00Z" in (warning.message or "")
     assert "Resume it" in (warning.message or "")
-    assert due.wake_at == later(hours=73)
+    assert due.next.wake_at == later(hours=73)
 
 
 def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -> None:
@@ -183,7 +183,7 @@ def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -
         "The session will be deleted with its files at 2026-11-25T14:00:00Z, because its job has been failed for "
         "3 days. Correct what it fails for, or save its files, to keep them."
     )
-    assert due.wake_at == later(hours=73)
+    assert due.next.wake_at == later(hours=73)
 
 
 def with_init_containers(*containers: Manifest) -> Manifest:

@@ -209,11 +209,11 @@ def test_a_failed_session_is_looked_at_again_when_it_has_been_calm() -> None:
     up = pod(container(state=running("2026-11-22T13:09:00Z")))
     seen = observed(None, statefulset(), up, status={"state": "Failed", "error": "It broke."})
 
-    assert report_of(seen).wake_at == datetime(2026, 11, 22, 13, 11, tzinfo=UTC)
+    assert report_of(seen).next.wake_at == datetime(2026, 11, 22, 13, 11, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", ["running", "failed", "paused", "quota", "job failed"])
 def test_no_timer_runs_for_what_time_cannot_change(name: str) -> None:
     seen, findings = CASES[name]
 
-    assert report_of(seen, *findings).wake_at is None
+    assert report_of(seen, *findings).next.wake_at is None

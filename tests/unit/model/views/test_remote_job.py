@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ulid import ULID
 
+from amalthea.api.reasons import Cause
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
+from amalthea.model.deadlines import End
 from amalthea.model.idle.polling import JOB_EACH, JOB_FIRST, JOB_OVER, JOB_PAUSES
 from amalthea.model.plan import Fresh, TemplateChange, decide
 from amalthea.model.status import report as reports
@@ -104,7 +106,7 @@ def test_the_word_counts_only_where_readiness_does_not_show_that_the_session_ans
 def test_a_local_session_has_no_job_and_asks_nobody(look: Look) -> None:
     found = seen(look, ready=True, builder=session().with_session(readinessProbe={"type": "none"}))
     assert remote_job.address(found) is None
-    assert told(replace(found, remote_job=None)).ask_job_at is None
+    assert told(replace(found, remote_job=None)).next.ask_job_at is None
 
 
 STARTS, ENDS = datetime(2026, 11, 22, 14, 5, tzinfo=UTC), NOW + HOUR
@@ -152,7 +154,7 @@ def test_a_session_of_the_go_operators_that_lost_its_job_is_not_taken_for_one_th
         lost = observed(PROBED, None, pod(container(), container("tunnel", ready=True), conditions=unready)).pods
         result = told(replace(found, pods=lost), late)
         assert of(result.status, "Progressing").reason == "Started"
-        assert result.pause is None
+        assert result.status.will_hibernate_at is None
 
 
 def test_a_job_in_the_queue_has_not_started_though_its_pod_is_ready() -> None:
@@ -201,8 +203,8 @@ def test_the_end_of_a_job_is_announced_ten_minutes_before() -> None:
     for builder in (PROBED, NO_PROBE):
         early = told(seen(running, ready=True, builder=builder))
         assert of(early.status, "StoppingSoon").reason == ""
-        assert early.wake_at is not None
-        assert early.wake_at <= ENDS - timedelta(minutes=10)
+        assert early.next.wake_at is not None
+        assert early.next.wake_at <= ENDS - timedelta(minutes=10)
         soon = of(told(seen(running, ready=True, builder=builder), ENDS - timedelta(minutes=10)).status, "StoppingSoon")
         assert (soon.status, soon.reason) == ("True", "TimeLimit")
         assert "2026-11-22T14:10:00Z" in (soon.message or "")
@@ -228,8 +230,7 @@ def test_a_job_that_has_completed_counts_as_idle_from_then_and_is_paused() -> No
     due = NOW + HOUR
     door = Told(due, NOW - HOUR)
     last = told(seen(COMPLETED, ready=True, status=first.status, door=door, now=due), due)
-    assert last.pause is not None
-    assert (last.pause.at, last.pause_waits, last.deletion) == (due, False, None)
+    assert last.next.end == End(False, Cause.IDLE, HOUR)
 
 
 @pytest.mark.parametrize("usage", [None, Usage(Decimal(5), NOW)])
@@ -245,24 +246,21 @@ def test_a_lie_stops_nobody_who_works_in_a_browser(phase: remote_job.Phase) -> N
         now = NOW + hours * HOUR
         at_work = Told(now, now - MINUTE)
         result = told(seen(replace(lie, at=now), ready=True, status=status, door=at_work, now=now), now)
-        assert result.pause is None or result.pause.at > now or result.pause_waits
-        assert result.deletion is None
+        assert result.next.end is None
         status = result.status
     silent = told(seen(replace(lie, at=now), ready=True, status=status, door=Silent(now), now=now), now)
-    assert silent.pause is None or silent.pause_waits or silent.pause.at > now
+    assert silent.next.end is None
 
 
 def test_a_job_that_failed_is_paused_when_nobody_works() -> None:
     first = told(seen(FAILED, ready=True)).status
     due = NOW + 2 * HOUR
     unasked = told(seen(FAILED, ready=True, status=first, now=due), due)
-    assert (unasked.pause_waits, unasked.ask_door_at) == (True, due - timedelta(minutes=10))
+    assert (unasked.next.end, unasked.next.ask_door_at) == (None, due - timedelta(minutes=10))
     asked = told(seen(FAILED, ready=True, status=first, now=due, door=Told(due, NOW - HOUR)), due)
-    assert asked.pause is not None
-    assert (asked.pause.at, asked.pause_waits) == (due, False)
+    assert asked.next.end == End(False, Cause.FAILED_TOO_LONG, 2 * HOUR)
     down = told(seen(FAILED, ready=False, builder=PROBED, status=first, now=due), due)
-    assert down.pause is not None
-    assert (down.pause.at, down.pause_waits) == (due, False), "nobody can be at work"
+    assert down.next.end == asked.next.end, "nobody can be at work"
 
 
 @pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated"])
@@ -298,14 +296,14 @@ ASKED: list[tuple[Look | None, datetime]] = [
 @pytest.mark.parametrize(("look", "at"), ASKED, ids=str)
 def test_a_controller_is_asked_once_a_minute_at_most(look: Look | None, at: datetime) -> None:
     """A controller that was started since may have another job."""
-    assert told(seen(look, ready=True)).ask_job_at == at
+    assert told(seen(look, ready=True)).next.ask_job_at == at
 
 
 @pytest.mark.parametrize(("look", "at"), [(None, timedelta(0)), (RUNS, JOB_EACH), (Unanswered(NOW, 4), JOB_EACH)])
 def test_a_node_whose_clock_is_an_hour_ahead_keeps_nobody_waiting(look: Look | None, at: timedelta) -> None:
     ahead = pod(container(state=running("2026-11-22T14:10:00Z"), ready=True), podIP="192.0.2.1")
     found = replace(seen(look, ready=True), pods=observed(FAR, None, ahead).pods)
-    assert told(found).ask_job_at == NOW + at
+    assert told(found).next.ask_job_at == NOW + at
 
 
 def test_nobody_is_asked_about_a_session_at_rest_on_its_way_or_gone() -> None:
@@ -315,7 +313,7 @@ def test_nobody_is_asked_about_a_session_at_rest_on_its_way_or_gone() -> None:
     without = replace(seen(RUNS, ready=True), pods=())
     gone = replace(seen(RUNS, ready=True), session=observed(FAR, deleting=True).session)
     for found in (paused, leaving, starting, without, gone):
-        assert told(found).ask_job_at is None
+        assert told(found).next.ask_job_at is None
 
 
 def answer(**fields: object) -> bytes:
@@ -416,7 +414,7 @@ def test_whatever_it_says_a_status_comes_of_it(fields: dict[str, object], ready:
         look = Unanswered(NOW)
     result = told(seen(look, ready=ready))
     msgspec.json.encode(result.status)
-    assert result.deletion is None
+    assert result.next.end is None
 
 
 @pytest.mark.parametrize("look", [COMPLETED, FAILED])

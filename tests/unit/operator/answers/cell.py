@@ -38,7 +38,8 @@ BEGINS, LIMIT, LIMIT_OBEYED, DELETED, HEALS, WELL, QUIET = 120, 360, 420, 480, 7
 by when it is gone, when the trouble ends, by when all is well, and until when nothing more is written."""
 PER_MINUTE = 4
 """Further attempts at a request that failed in any minute, at most."""
-PER_MINUTE_AT_THE_LEASE = 30
+PER_MINUTE_AT_THE_LEASE = 36
+"""One each two seconds, and one more where a term of ten seconds ends: the lease is then asked for at once."""
 
 
 class Cell:

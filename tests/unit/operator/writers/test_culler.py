@@ -2,21 +2,19 @@
 
 import random
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from amalthea.api import names
 from amalthea.api.reasons import Cause
-from amalthea.api.types import Status
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Stale
 from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import Forbidden
-from amalthea.model.deadlines import Deadline
-from amalthea.model.status.report import Outcome
+from amalthea.model.deadlines import End
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
@@ -30,9 +28,7 @@ from amalthea.testing.clock import FakeClock
 from bench.chaos import ended_by_itself
 
 KIND, KEY = f"{names.API_VERSION}/{names.PLURAL}", ("ns", "one")
-NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
-DUE = Deadline(NOW, Cause.IDLE, timedelta(hours=1))
-LATER = Deadline(NOW + timedelta(seconds=1), Cause.IDLE, timedelta(hours=1))
+PAUSE, DELETION = End(False, Cause.IDLE, timedelta(hours=1)), End(True, Cause.IDLE, timedelta(hours=1))
 
 
 @pytest.fixture
@@ -61,50 +57,36 @@ def known(api: FakeApi) -> SessionView:
     return decoding.session(msgspec.json.encode(api.objects.get(KIND, KEY)))
 
 
-def report(pause: Deadline | None = None, deletion: Deadline | None = None, *, waits: bool = False) -> Outcome:
-    return Outcome(
-        Status(), pause, pause_waits=waits, deletion=deletion, wake_at=None, usage_counts=False, ask_door_at=None
-    )
-
-
-async def test_a_session_is_paused_when_it_is_due_and_not_before(api: FakeApi, culler: Culler) -> None:
-    await culler.end(known(api), report(LATER), NOW)
-    assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
-    await culler.end(known(api), report(DUE), NOW)
+async def test_a_session_whose_time_has_come_is_paused(api: FakeApi, culler: Culler) -> None:
+    await culler.end(known(api), PAUSE)
     assert api.objects.get(KIND, KEY)["spec"]["hibernated"]
 
 
-async def test_a_session_whose_door_was_not_asked_yet_is_not_paused(api: FakeApi, culler: Culler) -> None:
-    await culler.end(known(api), report(DUE, waits=True), NOW)
-
-    assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
-
-
-@pytest.mark.parametrize("due", [report(DUE), report(None, DUE)], ids=["pause", "deletion"])
-async def test_a_change_at_the_last_moment_wins(api: FakeApi, culler: Culler, due: Outcome) -> None:
+@pytest.mark.parametrize("due", [PAUSE, DELETION], ids=["pause", "deletion"])
+async def test_a_change_at_the_last_moment_wins(api: FakeApi, culler: Culler, due: End) -> None:
     session = known(api)
     changed = api.objects.get(KIND, KEY)
     api.objects.update(KIND, KEY, {**changed, "spec": {**changed["spec"], "culling": {"lastInteraction": "now"}}})
 
     with pytest.raises(Stale):
-        await culler.end(session, due, NOW)
+        await culler.end(session, due)
     assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
 
 
 async def test_a_deletion_takes_this_very_session(api: FakeApi, culler: Culler, deleted: list[str]) -> None:
-    await culler.end(known(api), report(None, DUE), NOW)
+    await culler.end(known(api), DELETION)
 
     assert api.count("delete") == 1
     assert deleted == ["Idle"]
     assert KIND not in [change.kind for change in api.objects.history if change.type == "ADDED"][1:]
 
 
-@pytest.mark.parametrize(("due", "message"), [(report(DUE), "paused"), (report(None, DUE), "deleted")])
+@pytest.mark.parametrize(("due", "message"), [(PAUSE, "paused"), (DELETION, "deleted")])
 async def test_each_end_is_one_line_with_the_words_of_all_decisions(
-    api: FakeApi, culler: Culler, caplog: pytest.LogCaptureFixture, due: Outcome, message: str
+    api: FakeApi, culler: Culler, caplog: pytest.LogCaptureFixture, due: End, message: str
 ) -> None:
     caplog.set_level("INFO")
-    await culler.end(known(api), due, NOW)
+    await culler.end(known(api), due)
     (record,) = [each for each in caplog.records if each.name.startswith("amalthea")]
     line = vars(record)
     assert (line["message"], line["session"], line["run_id"], line["reason"]) == (message, "ns/one", "", "Idle")
@@ -117,7 +99,7 @@ async def test_a_deletion_that_is_not_allowed_is_told_by_nobody(
     api.fail("delete", faults.refuse(403, "Forbidden"))
 
     with pytest.raises(Forbidden):
-        await culler.end(known(api), report(None, DUE), NOW)
+        await culler.end(known(api), DELETION)
     assert api.objects.get(KIND, KEY)
     assert deleted == []
 
@@ -126,4 +108,4 @@ async def test_a_session_that_is_gone_is_no_error(api: FakeApi, culler: Culler) 
     session = known(api)
     api.objects.delete(KIND, KEY, {})
 
-    await culler.end(session, report(DUE), NOW)
+    await culler.end(session, PAUSE)
