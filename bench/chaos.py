@@ -80,7 +80,8 @@ async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: P
     log, weak = AuditLog(where.control_plane.audit_log), fragile(list(scripts))
     async with Client(access, pool=WRITERS) as client:
         with progress.step(f"Chaos around {len(scripts)} sessions"):
-            await asyncio.gather(users.play(client, NAMESPACE, scripts), havoc.wreak(where, harm, weak, progress))
+            played = users.play(client, NAMESPACE, scripts, users.culling(harm.outage))
+            await asyncio.gather(played, havoc.wreak(where, harm, weak, progress))
         with progress.step("Waiting until all is well") as step:
             deadline, requests = time.monotonic() + RECOVERY + patience(len(scripts)), log.news()
             while True:
@@ -95,7 +96,7 @@ async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: P
 
 async def _look(client: Client, requests: list[Request]) -> Found:
     everything = Selection(NAMESPACE)
-    told = Selection(NAMESPACE, fields=f"involvedObject.kind={names.KIND}")
+    told, of_pods = (Selection(NAMESPACE, fields=f"involvedObject.kind={kind}") for kind in (names.KIND, "StatefulSet"))
     kinds = {kind: child.resource for kind, child in CHILD_KINDS.items()} | {"Pod": PODS}
     return Found(
         sessions=list((await client.list(SESSIONS, everything, Session)).items),
@@ -104,6 +105,7 @@ async def _look(client: Client, requests: list[Request]) -> Found:
         },
         requests=requests,
         events=list((await client.list(EVENTS, told, Event)).items),
+        pod_events=list((await client.list(EVENTS, of_pods, Event)).items),
     )
 
 

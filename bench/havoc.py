@@ -142,7 +142,7 @@ async def _fail_webhook(hook: Webhook, harm: Harm, progress: Progress) -> None:
 
 
 async def _fail_pods(pods: FailingPods, harm: Harm, back: asyncio.Event, progress: Progress) -> None:
-    """Have pods fail, but not while nobody could make them well again: who is failed for a minute is paused."""
+    """Have pods fail, but none on purpose while nobody could make it well again."""
     begun = time.monotonic()
     await pods.fail(FAIL_EVERY, API_SERVER_AWAY * harm.seconds - REPLACED_WITHIN)
     await back.wait()

@@ -6,6 +6,7 @@ idleness.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ from bench import manifests
 from bench.scripts import Deed, Script
 from lab import metrics_api
 
-CULLING = {"maxAge": "24h", "maxIdleDuration": "5s", "maxStartingDuration": "1h", "maxFailedDuration": "1m"}
+CULLING = {"maxAge": "24h", "maxIdleDuration": "5s", "maxStartingDuration": "1h"}
+REPAIRED_WITHIN = 120
+"""Seconds within which a pod that failed is well or replaced, an outage left out: after one, Kubernetes' own
+controllers back off for up to a minute each."""
 _RETRY = 0.5
 
 
@@ -39,12 +43,21 @@ class _Measured:
 _COMPUTES, _RESTED_LONG_AGO = _Measured("900m", timedelta(0)), _Measured("0", VALID)
 
 
-async def play(client: Client, namespace: str, scripts: Mapping[str, Script]) -> None:
-    """Play all scripts, side by side, from now on."""
+def culling(outage: float) -> dict[str, str]:
+    """Return the limits of the sessions: who fails is paused if that lasts longer than it rightly can.
+
+    During an outage nobody can make a pod well again, so one that fails right before it stays failed for that long.
+    """
+    return {**CULLING, "maxFailedDuration": f"{math.ceil(outage) + REPAIRED_WITHIN}s"}
+
+
+async def play(client: Client, namespace: str, scripts: Mapping[str, Script], limits: Mapping[str, str]) -> None:
+    """Play all scripts, side by side, from now on; all sessions have the same limits."""
     begun = time.monotonic()
 
     async def act_out(number: int, name: str, script: Script) -> None:
-        user = _User(client, (namespace, name), _COMPUTES if number % 3 else _RESTED_LONG_AGO)
+        measured = _COMPUTES if number % 3 else _RESTED_LONG_AGO
+        user = _User(client, (namespace, name), measured, limits)
         for act in script:
             await asyncio.sleep(begun + act.at - time.monotonic())
             await user.does(act.deed)
@@ -53,10 +66,11 @@ async def play(client: Client, namespace: str, scripts: Mapping[str, Script]) ->
 
 
 class _User:
-    def __init__(self, client: Client, session: Key, measured: _Measured) -> None:
+    def __init__(self, client: Client, session: Key, measured: _Measured, limits: Mapping[str, str]) -> None:
         self._client = client
         self._key = session
         self._measured = measured
+        self._limits = limits
 
     async def does(self, deed: Deed) -> None:
         match deed:
@@ -72,7 +86,7 @@ class _User:
         namespace, name = self._key
         cpu, at = {names.CONTAINER_SESSION: self._measured.cpu}, datetime.now(UTC) - self._measured.age
         measured = metrics_api.measurement(f"{name}-0", names.selector_labels(name), cpu, at)
-        session = manifests.session(namespace, name, CULLING)
+        session = manifests.session(namespace, name, self._limits)
         await _insist(lambda: self._client.create(SECRETS, namespace, manifests.secret(namespace, name), Raw))
         await _insist(lambda: self._client.create(SESSIONS, namespace, session, Raw))
         await _insist(lambda: self._client.create(POD_METRICS, namespace, measured, Raw))

@@ -51,6 +51,7 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     involved_object: Subject = Subject()
     reason: str = ""
     message: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,20 @@ class Found:
     requests: list[Request]
     events: list[Event] = field(default_factory=list)
     """What was told of sessions."""
+    pod_events: list[Event] = field(default_factory=list)
+    """What the StatefulSet controller told of the pods that it made and deleted."""
+
+
+def lost_pods(events: Iterable[Event]) -> frozenset[str]:
+    """Return the sessions whose pod went without the StatefulSet controller, which had to make another one.
+
+    The fake nodes delete a pod by its name: where they lag behind, that is the next pod of the same name.
+    """
+    left: Counter[str] = Counter()
+    for event in events:
+        made = {"SuccessfulCreate": event.count, "SuccessfulDelete": -event.count}
+        left[event.involved_object.name] += made.get(event.reason, 0)
+    return frozenset(name for name, count in left.items() if count > 1)
 
 
 def faults(scripts: Mapping[str, Script], found: Found, fragile: Collection[str] = ()) -> list[str]:
@@ -69,6 +84,7 @@ def faults(scripts: Mapping[str, Script], found: Found, fragile: Collection[str]
     sessions = {session.metadata.name: session for session in found.sessions}
     children = _children(found.objects)
     told: list[str] = []
+    fragile = {*fragile, *lost_pods(found.pod_events)}
     for name, script in scripts.items():
         told += _of_session(name, script[-1].deed, sessions.get(name), children[name])
     told += [

@@ -3,6 +3,7 @@
 `DIFFERENCES` lists every place where ours is meant to be otherwise. Used by tests/unit/build and tests/api.
 """
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +51,8 @@ class Difference:
 
 
 _HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
+_PATIENCE = {"name": "OAUTH2_PROXY_UPSTREAM_TIMEOUT", "value": "24h"}
+_PATIENT = "what a session takes more than half a minute for is no 502"
 _HARDENED = "behaviour.md 12, hardening: what faces strangers writes nothing and makes usual system calls only"
 _OF_ITS_OWN = "a program with the proxy's UID could listen on its ports beside it (SO_REUSEPORT)"
 _SOCKETS = "room for a thousand strangers' connections and their sockets' buffers (docs/design/authproxy.md)"
@@ -62,6 +65,11 @@ _PROJECTED = {
 }
 _AT_ONCE = "behaviour.md 2, better: a session is ready when it first answers, not half a minute later"
 _EACH_SECOND: Manifest = {"periodSeconds": 1, "failureThreshold": 2**31 - 1}
+_CONTROLLER_STARTS: Manifest = {
+    "httpGet": {"path": "/live", "port": 65532},
+    "periodSeconds": 1,
+    "failureThreshold": 60,
+}
 _HANDLER: Manifest = {"tcpSocket": {"port": 8888}}
 _NEEDED = [
     {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
@@ -72,8 +80,17 @@ _NEEDED = [
 def _stored_probe(path: str, ours: object) -> object:
     """Return what the API server makes of a probe, or of a member of one, for which it has defaults."""
     if path == "startupProbe" and isinstance(ours, dict):
-        return {"timeoutSeconds": 1, "successThreshold": 1, **ours}
+        asked = {"httpGet": {"scheme": "HTTP", **ours["httpGet"]}} if "httpGet" in ours else {}
+        return {"timeoutSeconds": 1, "successThreshold": 1, **ours, **asked}
     return 1 if path.endswith("successThreshold") else None
+
+
+def _alpha_config(more: str = "") -> str:
+    """Return oauth2-proxy's file in the secret of the session `oidc`, with one more line before its last."""
+    made = yaml.safe_load_all((_FOLDER / "oidc" / "made.yaml").read_text())
+    secret = next(each for each in made if each and each["kind"] == "Secret")
+    start, last, rest = b64decode(secret["data"][names.SECRET_KEY_ALPHA_CONFIG]).decode().rpartition("          uri:")
+    return b64encode(f"{start}{more}{last}{rest}".encode()).decode()
 
 
 def _usual_system_calls_only(container: str) -> Difference:
@@ -88,6 +105,14 @@ def _usual_system_calls_only(container: str) -> Difference:
 
 
 DIFFERENCES = (
+    Difference(
+        session="oidc",
+        child=("Secret", names.internal_secret("oidc")),
+        path=f".data.{names.SECRET_KEY_ALPHA_CONFIG}",
+        ours=_alpha_config("          timeout: 24h\n"),
+        theirs=_alpha_config(),
+        reason=_PATIENT,
+    ),
     *(
         Difference(
             session=name,
@@ -226,7 +251,7 @@ DIFFERENCES = (
             reason=reason,
         )
         for name, field, ours, theirs, reason in (
-            ("oauth", "env", [_HEAP], ABSENT, _MEASURED),
+            ("oauth", "env", [_PATIENCE, _HEAP], ABSENT, f"{_MEASURED}; {_PATIENT}"),
             ("oauth", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
             ("oidc", "env", [*_NEEDED, _HEAP], ABSENT, _WAITED_FOR),
             ("oidc", "resources.limits.memory", "64Mi", "16Mi", _MEASURED),
@@ -257,6 +282,23 @@ DIFFERENCES = (
             ("securityContext.runAsUser", 61001, 1000 if container == "authproxy" else ABSENT, _OF_ITS_OWN),
             ("securityContext.seccompProfile", {"type": "RuntimeDefault"}, ABSENT, _HARDENED),
         )
+    ),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=f".spec.template.spec.containers[{names.CONTAINER_SESSION}].startupProbe",
+        ours=_CONTROLLER_STARTS,
+        theirs=ABSENT,
+        reason="a controller that starts slowly on a busy node is not killed for it; its liveness stays as it was",
+        stored=_stored_probe("startupProbe", _CONTROLLER_STARTS),
+    ),
+    Difference(
+        session="remote",
+        child=("StatefulSet", "remote"),
+        path=".spec.template.spec.containers[tunnel].env[TUNNEL_SESSION_PORT]",
+        ours={"name": "TUNNEL_SESSION_PORT", "value": "8888"},
+        theirs=ABSENT,
+        reason="remote.md 10.2: with their tunnel who holds its secret opens any port of the pod",
     ),
     Difference(
         session="remote",

@@ -1,8 +1,11 @@
 """A real browser, and the people who use it: each has cookies of their own, and a name at the issuer."""
 
 import json
+import os
 import shutil
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,11 +28,24 @@ ECHO = """text => new Promise((heard, failed) => {
 })"""
 
 
-def launch(playwright: Playwright, *options: str) -> Browser:
-    """Start a browser. Root may not use Chromium's sandbox."""
+def launch(playwright: Playwright, *options: str, home: Path | None = None) -> Browser:
+    """Start a browser, of somebody with that home folder if one is given. Root may not use Chromium's sandbox."""
     return playwright.chromium.launch(
-        executable_path=shutil.which("chromium"), args=[*QUIET, *options], chromium_sandbox=False
+        executable_path=shutil.which("chromium"),
+        args=[*QUIET, *options],
+        chromium_sandbox=False,
+        env={**os.environ, "HOME": str(home)} if home is not None else None,
     )
+
+
+def believe(authority: str, home: Path) -> None:
+    """Have browsers with that home folder believe one more authority than those that they bring along."""
+    database = f"sql:{home / '.pki' / 'nssdb'}"
+    (home / ".pki" / "nssdb").mkdir(parents=True)
+    file = home / "ca.crt"
+    file.write_text(authority)
+    for words in (("-N", "--empty-password"), ("-A", "-n", "lab", "-t", "C,,", "-i", str(file))):
+        subprocess.run(("certutil", "-d", database, *words), check=True)
 
 
 def at_port(port: int) -> str:

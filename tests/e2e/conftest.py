@@ -33,7 +33,7 @@ OAUTH2_PROXY = {
     "kind": (),
 }
 """Values of the chart: the lab's own node has no registry to pull oauth2-proxy from, and gets a build of the same."""
-CHROMIUM = system.Package("chromium", "chromium")
+CHROMIUM = (system.Package("chromium", "chromium"), system.Package("libnss3-tools", "certutil"))
 CRD = "amaltheasessions.amalthea.dev"
 
 
@@ -55,7 +55,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             try:
-                system.ensure((CHROMIUM, IPSET), progress)
+                system.ensure((*CHROMIUM, IPSET), progress)
                 binaries.build(["full", "firewall"], progress)
                 images.build((*images.SESSION_IMAGES, "oauth2-proxy"), progress)
             except (BuildError, MachineError) as error:

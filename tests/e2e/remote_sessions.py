@@ -108,6 +108,11 @@ class Remote:
         self.world.session(self.name, {**self.spec(*command), **more})
         self.world.wait_for("Pod", f"{self.name}-0", _can_be_reached, STARTS)
 
+    @property
+    def url(self) -> str:
+        """Return the session's address at the entry over TLS."""
+        return f"https://{_HOST}:{self.cluster.https_port}{self.path}"
+
     def page(self) -> str:
         """Return the session's page, asked for at the entry over TLS; empty if there is none."""
         trust = ssl.create_default_context(cadata=self.cluster.authority)

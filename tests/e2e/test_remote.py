@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from playwright.sync_api import Page, expect, sync_playwright
 
 from lab import demo_remote
 from lab.admin import Admin
+from tests.e2e.browsers import believe, launch
 from tests.e2e.git_servers import Servers, serving
 from tests.e2e.remote_sessions import STARTS, Remote, restart_the_ingress, site_of
 from tests.e2e.test_git_proxy import RENKU_TOKEN, TOKEN, cloner, proxy, volumes, with_health
@@ -22,6 +24,8 @@ pytestmark = pytest.mark.timeout(600)
 
 SERVES = "exec python3 -m http.server --bind 127.0.0.1 $RENKU_SESSION_PORT"
 SAYS = "served by job"
+PAGE_LOADS = 60_000.0
+"""Milliseconds, as Playwright counts."""
 FILES = sorted((Path(__file__).parents[2] / "config" / "samples" / "remote").glob("[0-9][0-9]-*.yaml"))
 
 
@@ -29,6 +33,18 @@ FILES = sorted((Path(__file__).parents[2] / "config" / "samples" / "remote").glo
 def remotes(cluster: Admin) -> Iterator[Callable[[World, str], Remote]]:
     with site_of(cluster) as site:
         yield lambda world, name: Remote(cluster, world, site, name)
+
+
+@pytest.fixture
+def browsers_page(cluster: Admin, tmp_path: Path) -> Iterator[Page]:
+    """A page of a browser that believes the authority of the lab's entry over TLS, as its users' browsers do."""
+    believe(cluster.authority, tmp_path)
+    with sync_playwright() as playwright:
+        browser = launch(playwright, home=tmp_path)
+        page = browser.new_page()
+        page.set_default_timeout(PAGE_LOADS)
+        yield page
+        browser.close()
 
 
 @pytest.fixture
@@ -54,7 +70,9 @@ def page(remote: Remote, *before: str) -> tuple[str, ...]:
     return ("/bin/sh", "-ec", "\n".join((*makes, *before, SERVES)))
 
 
-def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothing_on_the_site(remote: Remote) -> None:
+def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothing_on_the_site(
+    remote: Remote, browsers_page: Page
+) -> None:
     world, name = remote.world, remote.name
     begun = time.monotonic()
     remote.start(*page(remote))
@@ -62,7 +80,8 @@ def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothin
     tell(begun, "from the session's creation to its page")
     world.wait_for_state(name, "Running", STARTS)
     first = remote.job()
-    assert f"{SAYS} {first}" in remote.page()
+    browsers_page.goto(remote.url)
+    expect(browsers_page.locator("body")).to_have_text(f"{SAYS} {first}")
 
     paused = time.monotonic()
     world.patch_spec(name, hibernated=True)
@@ -75,7 +94,8 @@ def test_a_remote_session_lives_from_its_first_page_to_its_end_and_leaves_nothin
     world.wait_for_state(name, "Running", STARTS)
     remote.wait_for_page(SAYS)
     second = remote.job()
-    assert f"{SAYS} {second}" in remote.page()
+    browsers_page.reload()
+    expect(browsers_page.locator("body")).to_have_text(f"{SAYS} {second}")
 
     world.delete("AmaltheaSession", name)
     world.wait_until_nothing_is_left(name, STARTS)
@@ -157,7 +177,7 @@ def test_each_part_may_be_killed_once_and_the_session_comes_back_with_the_job_th
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 def test_the_sample_shows_its_page_to_who_has_the_key(
-    file: Path, remotes: Callable[[World, str], Remote], world: World, cluster: Admin
+    file: Path, remotes: Callable[[World, str], Remote], world: World, cluster: Admin, browsers_page: Page
 ) -> None:
     sample = yaml.safe_load(file.read_text())
     remote = replace(remotes(world, sample["metadata"]["name"]), key="the-key")
@@ -173,12 +193,22 @@ def test_the_sample_shows_its_page_to_who_has_the_key(
         remote.wait_for_page('hello, with "quotes" and commas')
         assert replace(remote, key="").page() == ""
         job = remote.job()
+        enter(browsers_page, remote)
+        expect(browsers_page.locator("body")).to_contain_text(f"Job {job} on ")
     finally:
         world.delete("AmaltheaSession", remote.name)
         world.wait_until_nothing_is_left(remote.name, STARTS)
         for name in contents:
             world.delete("Secret", name)
     remote.wait(lambda: not remote.alive(), lacks=f"job {job} is still there")
+
+
+def enter(page: Page, remote: Remote) -> None:
+    """Open a session as somebody does who has its key, and types it."""
+    page.goto(remote.url)
+    page.get_by_text("I have the key of this session").click()
+    page.get_by_role("textbox").fill(remote.key)
+    page.get_by_role("button").click()
 
 
 def restarts(world: World, name: str, container: str) -> int:

@@ -106,6 +106,8 @@ class Reason(StrEnum):
     """A volume never shrinks: nothing is lost, and nothing changes."""
     CLASS_FIXED = "ClassFixed"
     """A volume keeps the StorageClass that it was made with."""
+    GROWS_AT_START = "GrowsAtStart"
+    """A volume is larger, and its file system is not yet: some drivers grow it only when a pod mounts it."""
     EXPANSION_REFUSED = "ExpansionRefused"
     """The StorageClass of the volume allows no expansion."""
 

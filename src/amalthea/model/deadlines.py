@@ -66,13 +66,13 @@ def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, 
     culling = _culling(observed)
     if culling is None or observed.deleting:
         return {}
-    start = started_at(observed, status)
+    start, over = started_at(observed, status), remote_job.over(observed)
     begins = {
         Cause.TOO_OLD: start if observed.interactive else None,
         Cause.STARTING_TOO_LONG: _unless_at_work(observed, start) if starts(observed, status) else None,
         Cause.FAILED_TOO_LONG: _unless_at_work(observed, spans.moment(status.failing_since)),
-        Cause.IDLE: _quiet_since(status, culling, now) if observed.interactive else None,
-        Cause.JOB_DEADLINE: None if observed.interactive or observed.ended else start,
+        Cause.IDLE: _quiet_since(status, culling, now) if observed.interactive or over else None,
+        Cause.JOB_DEADLINE: None if observed.interactive or observed.ended or over else start,
         Cause.HIBERNATED_TOO_LONG: spans.moment(status.hibernated_since) if observed.hibernated else None,
         Cause.ENDED_LONG_AGO: ended_at(observed, status),
         Cause.FAILED_LONG_AGO: _failed_without_end(observed, status),
@@ -184,7 +184,7 @@ def ended_at(observed: Observed, status: Status) -> datetime | None:
 
 def _failed_without_end(observed: Observed, status: Status) -> datetime | None:
     """Return since when a job is failed that has not ended: for want of an image or of room, it may never do so."""
-    if observed.interactive or observed.ended or status.state != "Failed":
+    if observed.interactive or observed.ended or status.state != "Failed" or remote_job.over(observed):
         return None
     return spans.moment(status.failing_since)
 
@@ -193,10 +193,13 @@ def _unless_at_work(observed: Observed, since: datetime | None) -> datetime | No
     """Return since when an interactive session starts, or is failed; None if it is not known that nobody works in it.
 
     Where only a controller's word says so, its door is heard, too: what it saw is work, and its silence may hide some.
+    Of batch jobs, those alone count whose controller says that they have failed: nobody works in them.
     """
     look = observed.door.look if observed.door is not None else None
-    if since is None or not observed.interactive or not remote_job.rests_on_word(observed):
-        return since if observed.interactive else None
+    if not observed.interactive:
+        return since if remote_job.over(observed) else None
+    if since is None or not remote_job.rests_on_word(observed):
+        return since
     if isinstance(look, Silent):
         return None
     return max(since, look.worked_at) if isinstance(look, Told) else since

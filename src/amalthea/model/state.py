@@ -53,13 +53,16 @@ def _asleep(observed: Observed) -> bool:
 
 
 def _end_is_told(observed: Observed) -> bool:
-    """Tell whether a job's end was told, and neither the Job nor its pod is there any more to tell it better."""
-    job, told = observed.own_workload, observed.session.status.state
+    """Tell whether a job's end was told, and neither the Job nor its pod is there any more to tell it better.
+
+    Of work on another machine they do not tell: its maxAge, or a drain, ends a pod that has nothing left to do.
+    """
+    job, told = observed.own_workload, observed.session.status
     if not observed.ended:
         return False
-    if job is None or not job.finished:
+    if job is None or not job.finished or (observed.remote and remote_job.end_is_told(told)):
         return True
-    return observed.pod is None and told == "Failed" and not job.succeeded
+    return observed.pod is None and told.state == "Failed" and not job.succeeded
 
 
 def _judge_run(observed: Observed) -> Verdict:
@@ -74,7 +77,7 @@ def _judge_run(observed: Observed) -> Verdict:
         state = "Failed"
     elif job == "Completed" or _succeeded(observed):
         state = "Succeeded"
-    elif _running(observed) and job in (None, "Running"):
+    elif job in (None, "Running") and (_running(observed) or (job is not None and not observed.interactive)):
         state = "Running"
     return Verdict(state, message, *_counts(observed), trouble)
 

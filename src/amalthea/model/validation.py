@@ -103,6 +103,11 @@ def _name(name: str, spec: Spec) -> Iterator[InvalidField]:
 def _data_source_names(name: str, spec: Spec) -> Iterator[InvalidField]:
     if spec.location == "remote" or not spec.data_sources:
         return
+    if "." in name:
+        yield InvalidField(
+            "metadata.name",
+            "names the volumes of its data sources, so it must hold no dot; create the session anew with such a name.",
+        )
     longest = names.data_source_claim(name, len(spec.data_sources) - 1)
     if len(longest) > _MAX_LABEL:
         yield InvalidField(

@@ -40,6 +40,8 @@ SECRETS = frozenset(name for name in FLAGS if name.endswith(("-secret", "-access
 URLS = ("firecrest-api-url", "auth-token-uri", "auth-renku-token-uri", "runai-base-url")
 """Flags whose value is an address that tokens are sent to."""
 REDACTED = "<redacted>"
+AMOUNTS = ("RSC_SESSION_CPU", "RSC_SESSION_MEMORY", "RSC_SESSION_GPUS")
+"""What the session asks for: whole cores, MiB, GPUs. Empty where it asks for none."""
 PROBES = ("none", "tcp", "http")
 _BARE: Mapping[str, Any] = {"nargs": "?", "const": "true"}
 """How a flag is declared that may stand without a value."""
@@ -65,6 +67,12 @@ class Options:
     def variable(self, name: str) -> str:
         """Return a variable that has no flag; empty if it is not set."""
         return self.env.get(name, "").strip()
+
+    def amounts(self, *forward: str) -> tuple[str, str, str]:
+        """Return what to ask the scheduler for: AMOUNTS, if the first of these variables that is set says `true`."""
+        said = next((text for name in forward if (text := self.variable(name))), "")
+        cpus, memory, gpus = (self.variable(name) if said.lower() == "true" else "" for name in AMOUNTS)
+        return cpus, memory, gpus
 
     def missing(self, *flags: str) -> str:
         """Return the variables of those flags that have no value, for a message; empty if all have one."""

@@ -11,6 +11,9 @@ import msgspec
 
 from amalthea.remote.requests.exchange import Answer, Question
 
+_QUANTITY = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
+"""The pattern in the API reference."""
+
 
 @dataclass
 class Workspace:
@@ -61,6 +64,8 @@ class FakeRunai:
                 found = [each for each in self.workspaces.values() if each.request["name"] == name]
                 return _json(200, {"workloads": [{"id": each.id, "name": each.request["name"]} for each in found]})
             case "POST", "workloads/workspaces":
+                if problem := compute_problem(body["spec"].get("compute", {})):
+                    return _json(400, {"message": problem})
                 made = Workspace(f"w{next(self._numbers)}", body)
                 self.workspaces[made.id] = made
                 if self.lost:
@@ -78,6 +83,20 @@ class FakeRunai:
             workspace.phase = "Deleting"
             return _json(202, {})
         return _json(200, _told(workspace))
+
+
+def compute_problem(compute: dict[str, Any]) -> str:
+    """Return what Run:ai does not take of a workspace's `compute`, by its API reference; empty if nothing."""
+    for name, value in compute.items():
+        if name == "cpuCoreRequest":
+            fits = type(value) in (int, float) and value >= 0
+        elif name == "cpuMemoryRequest":
+            fits = isinstance(value, str) and _QUANTITY.fullmatch(value) is not None
+        else:
+            fits = name == "gpuDevicesRequest" and type(value) is int and value >= 0
+        if not fits:
+            return f"compute.{name} is invalid"
+    return ""
 
 
 def _told(workspace: Workspace) -> dict[str, object]:

@@ -15,7 +15,7 @@ from tests.api.operator.ends import paused, stopped
 from tests.api.operator.specs import PLAIN
 from tests.support import doors
 from tests.support.doors import PlayedDoor
-from tests.support.world import Object, World, condition
+from tests.support.world import Object, World, condition, ready_status
 
 REMOTE = {**PLAIN, "location": "remote"}
 CAUSE = "The job needed more memory than it asked for (OUT_OF_MEMORY). Ask for more memory, then resume the session."
@@ -36,16 +36,22 @@ def submitted(world: World, controller: PlayedDoor, name: str = "one", **spec: o
     """Create a remote session whose pod is ready, since it has no probe, and whose controller has run for a while."""
     path = {"host": "lab.localhost", "pathPrefix": f"/s/{name}"}
     world.session(name, {**REMOTE, "ingress": path, **spec})
-    run_for_a_while(world, controller, name)
+    run_for_a_while(world, controller, world.make_pod_ready(name))
 
 
-def run_for_a_while(world: World, controller: PlayedDoor, name: str) -> None:
-    """Play the kubelet: the pod runs where its controller answers, and has for a minute."""
-    pod = world.make_pod_ready(name)
+def run_for_a_while(world: World, controller: PlayedDoor, pod: Object) -> None:
+    """Play the kubelet: a ready pod runs where its controller answers, and has for a minute."""
     long_ago = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     statuses = [{**s, "state": {"running": {"startedAt": long_ago}}} for s in pod["status"]["containerStatuses"]]
     addresses = {"podIP": controller.address, "podIPs": [{"ip": controller.address}]}
     world.set_pod_status(pod, {"containerStatuses": statuses, **addresses})
+
+
+def submitted_batch(world: World, controller: PlayedDoor, **spec: object) -> None:
+    """Create the remote batch session `one`, whose controller has run for a while."""
+    world.session("one", {**REMOTE, "sessionType": "NonInteractive", **spec})
+    pod = world.job_pod("one")
+    run_for_a_while(world, controller, world.set_pod_status(pod, ready_status(pod)))
 
 
 def told(session: Object, kind: str) -> tuple[str, str]:
@@ -79,7 +85,7 @@ def test_why_a_job_failed_is_told_and_a_resume_starts_anew(
     world.wait_for_state("one", "Hibernated")
     says(controller, status="Running", schedulerState="RUNNING")
     world.patch_spec("one", hibernated=False)
-    run_for_a_while(world, controller, "one")
+    run_for_a_while(world, controller, world.make_pod_ready("one"))
     again = world.wait_for_state("one", "Running")
     assert "error" not in again["status"]
     assert again["status"]["runID"] != failed["status"]["runID"]
@@ -94,6 +100,35 @@ def test_a_job_that_has_completed_is_paused_as_idle_without_any_measurement(
     world.wait_for_state("one", "Succeeded")
     paused(world)
     assert stopped(world)[0] == "Idle"
+
+
+def test_a_batch_job_tells_its_place_in_the_queue_and_ends_as_its_work_does(
+    world: World, controller: PlayedDoor, operators: Operators
+) -> None:
+    """Nothing in its pod ends with the work, so the Job of this cluster goes on until the pause."""
+    first = operators().start()
+    says(controller, status="NotReady", schedulerState="PENDING", reason="Priority")
+    submitted_batch(world, controller, culling={"maxIdleDuration": "5s"})
+    queued = world.wait_for("AmaltheaSession", "one", lambda s: "in the queue" in told(s, "Progressing")[1])
+    assert (told(queued, "Progressing")[0], queued["status"]["state"]) == ("Queued", "NotReady")
+    assert len(controller.asked) == 1, "once a minute at most"
+    first.terminate()
+    says(controller, status="Completed", schedulerState="COMPLETED")
+    operators().start()  # who begins anew asks at once
+    ended = world.wait_for_state("one", "Succeeded")
+    assert ended["status"]["idleSince"]
+    paused(world)
+    world.wait_for_state("one", "Hibernated")
+    assert stopped(world)[0] == "Idle"
+
+
+def test_why_a_batch_job_failed_is_told(world: World, controller: PlayedDoor, operators: Operators) -> None:
+    operators().start()
+    says(controller, status="Failed", schedulerState="OUT_OF_MEMORY", error=CAUSE)
+    submitted_batch(world, controller)
+    failed = world.wait_for_state("one", "Failed")
+    assert failed["status"]["error"] == CAUSE
+    assert told(failed, "Healthy") == ("RemoteJobFailed", CAUSE)
 
 
 def late() -> bytes:

@@ -49,6 +49,13 @@ async def test_a_websocket_may_be_asked_for_in_any_spelling(door: Door, fields: 
     assert (await (await door.connect()).ask("/ws", *UPGRADE[2:], *fields, BEARER)).status == 101
 
 
+async def test_a_websockets_protocols_and_extensions_arrive_as_they_are(door: Door, session: Session) -> None:
+    protocols, extensions = "v1.kernel.jupyter.org, token.c2VjcmV0", "permessage-deflate"
+    await door.websocket(BEARER, f"Sec-WebSocket-Protocol: {protocols}", f"Sec-WebSocket-Extensions: {extensions}")
+    assert field_of(session.heads[-1], "sec-websocket-protocol") == protocols
+    assert field_of(session.heads[-1], "sec-websocket-extensions") == extensions
+
+
 @pytest.mark.parametrize("path", ["/a|b", "/{x}", '/"x"', "/a\\b", "/a^b"])
 async def test_signs_that_browsers_do_not_encode_are_passed_on(door: Door, session: Session, path: str) -> None:
     assert (await door.ask(path, BEARER)).status == 200

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,6 +60,8 @@ def session_port() -> Iterator[int]:
 
 class _Session(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if "?wait=" in self.path:
+            time.sleep(float(self.path.rpartition("=")[2]))
         body = json.dumps({"path": self.path, "headers": dict(self.headers.items())}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

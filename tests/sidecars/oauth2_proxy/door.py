@@ -23,6 +23,7 @@ from tests.support.issuer import Issuer
 from tests.support.processes import free_port
 
 READY_WITHIN = 20.0
+PATIENCE = 60.0
 MOUNT = "/etc/oauth2-proxy"
 MATERIAL = secret.draw(os.urandom)
 
@@ -69,9 +70,10 @@ def start(subject: Subject, users_secret: Mapping[str, str], upstream_port: int,
 
     for name, text in files.items():
         (folder / name).write_text(moved(text))
+    plain = {each["name"]: each["value"] for each in container["env"] if "value" in each}
     process = subprocess.Popen(
         [str(binaries.path("oauth2-proxy")), *map(moved, container["args"])],
-        env=dict(users_secret) if "envFrom" in container else {},
+        env={**plain, **(users_secret if "envFrom" in container else {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -92,7 +94,7 @@ def ask(
     port: int, target: str, headers: Mapping[str, str] | None = None, form: Mapping[str, str] | None = None
 ) -> Answer:
     """Send one request to this machine."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     body = urlencode(form) if form is not None else None
     try:
         connection.request("POST" if form is not None else "GET", target, body, dict(headers or {}))

@@ -55,8 +55,8 @@ class Pod:
         self.programs: list[asyncio.subprocess.Process] = []
 
     @contextlib.asynccontextmanager
-    async def tunnel(self, entry: int) -> AsyncIterator[None]:
-        """Run the tunnel's server on a port."""
+    async def tunnel(self, entry: int, session_port: int) -> AsyncIterator[None]:
+        """Run the tunnel's server on a port; clients may have the session's port of the pod."""
         program = await asyncio.create_subprocess_exec(
             *sidecars.sidecars("tunnel", "listen"),
             env={
@@ -64,6 +64,7 @@ class Pod:
                 "WSTUNNEL_PORT": str(entry),
                 "WSTUNNEL_SECRET": "the-tunnels-secret",
                 "TUNNEL_LOOPBACK_ONLY": "true",
+                "TUNNEL_SESSION_PORT": str(session_port),
             },
             stderr=asyncio.subprocess.DEVNULL,
         )

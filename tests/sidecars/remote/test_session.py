@@ -61,7 +61,7 @@ async def session(tmp_path: Path, pod: Pod) -> AsyncIterator[Session]:
 
 @pytest.mark.timeout(120)
 async def test_the_page_comes_from_the_job_and_goes_with_it_and_comes_again(session: Session) -> None:
-    async with session.pod.tunnel(session.entry):
+    async with session.pod.tunnel(session.entry, session.front):
         controller = await session.controller()
         await eventually(session.is_ready, 40)
         assert "Directory listing" in await session.page()
@@ -81,12 +81,12 @@ async def test_the_page_comes_from_the_job_and_goes_with_it_and_comes_again(sess
 
 @pytest.mark.timeout(120)
 async def test_a_session_outlives_its_controller_and_its_tunnel(session: Session) -> None:
-    async with session.pod.tunnel(session.entry):
+    async with session.pod.tunnel(session.entry, session.front):
         controller = await session.controller()
         await eventually(session.is_ready, 40)
         await ended(controller, signal.SIGKILL)
         assert "Directory listing" in await session.page()
-    async with session.pod.tunnel(session.entry):
+    async with session.pod.tunnel(session.entry, session.front):
         controller = await session.controller()
         await eventually(session.is_ready, 40)
         assert "Directory listing" in await session.page()

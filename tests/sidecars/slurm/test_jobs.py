@@ -55,7 +55,7 @@ async def page(port: int) -> str:
 
 async def test_a_page_from_a_real_job_and_a_cancelled_job_leaves_no_process(site: Site) -> None:
     port = free_port()
-    async with site.pod.tunnel(site.entry):
+    async with site.pod.tunnel(site.entry, port):
         probe = {"RSC_READINESS_PROBE_TYPE": "http", "RSC_SESSION_PORT": str(port)}
         controller = await site.controller(*PAGE, **probe)
         await site.wait(is_running)

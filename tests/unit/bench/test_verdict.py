@@ -156,3 +156,23 @@ def test_harm_is_found(spoil: Callable[[Found], None], sentence: str) -> None:
     seen = found()
     spoil(seen)
     assert faults(SCRIPTS, seen) == [sentence]
+
+
+MADE_THREE_TIMES = [Event(Subject("runs"), "SuccessfulCreate", count=3)]
+
+
+@pytest.mark.parametrize(
+    ("pod_events", "is_fault"),
+    [
+        ([], True),
+        ([Event(Subject("runs"), "SuccessfulCreate", count=2), Event(Subject("runs"), "SuccessfulDelete")], True),
+        ([*MADE_THREE_TIMES, Event(Subject("runs"), "SuccessfulDelete")], False),
+        (MADE_THREE_TIMES, False),
+        ([Event(Subject("rests"), "SuccessfulCreate", count=3)], True),
+    ],
+)
+def test_not_ready_is_true_only_of_a_session_whose_pod_went_by_itself(pod_events: list[Event], is_fault: bool) -> None:
+    seen = found()
+    seen.events.append(Event(Subject("runs"), "NotReady", "The session does not answer at the moment."))
+    seen.pod_events.extend(pod_events)
+    assert bool(faults(SCRIPTS, seen)) is is_fault

@@ -93,7 +93,7 @@ def test_what_only_the_next_job_is_told_restarts_nobody(change: str) -> None:
 
 
 def of_an_earlier_release(world: World) -> None:
-    """Let the controller have its variables as an earlier release wrote them."""
+    """Let controller and tunnel have their variables as an earlier release wrote them."""
     theirs = {"REMOTE_SESSION_IMAGE": "registry.example.org#team/lab:latest", "RSC_SESSION_MEMORY": "1431"}
     path = "/spec/template/spec/containers/0/env"
     env = world.template["spec"]["containers"][0]["env"]
@@ -103,9 +103,17 @@ def of_an_earlier_release(world: World) -> None:
     ]
     record = json.loads(world.workload["metadata"]["annotations"][names.ANNOTATION_APPLIED])
     annotation = f"/metadata/annotations/{names.ANNOTATION_APPLIED.replace('/', '~1')}"
+    containers = [each["name"] for each in world.template["spec"]["containers"]]
+    tunnel = containers.index(names.CONTAINER_TUNNEL)
+    told = world.template["spec"]["containers"][tunnel]["env"]
     written = json.dumps({**record, "manifest": "of-an-earlier-release", "generation": record["generation"] + 1})
     operations: list[Manifest] = [
         {"op": "replace", "path": path, "value": old},
+        {
+            "op": "replace",
+            "path": f"/spec/template/spec/containers/{tunnel}/env",
+            "value": [each for each in told if each["name"] != "TUNNEL_SESSION_PORT"],
+        },
         {"op": "replace", "path": annotation, "value": written},
     ]
     world.edit("StatefulSet", operations)
@@ -121,6 +129,7 @@ def test_a_session_that_runs_is_not_restarted_by_the_correction(strategy: str) -
     of_an_earlier_release(world)
     template = world.template
 
+    assert "TUNNEL_SESSION_PORT" not in str(template)
     assert not touches_template(world.step())
     assert world.step().writes == ()
     assert world.template == template
@@ -134,6 +143,16 @@ def test_a_session_that_runs_is_not_restarted_by_the_correction(strategy: str) -
     env = {each["name"]: each.get("value") for each in world.template["spec"]["containers"][0]["env"]}
     assert env["REMOTE_SESSION_IMAGE"] == "registry.example.org/team/lab"
     assert env["RSC_SESSION_MEMORY"] == "1430"
+    assert "TUNNEL_SESSION_PORT" in str(world.template)
+
+
+def test_a_controller_that_starts_slowly_is_not_killed_and_one_that_hangs_is_whatever_its_job_waits_for() -> None:
+    """Liveness waits for the startup probe, which must not hang on a front end that comes hours later."""
+    made = remote.container(FAR.subject())
+    startup, liveness = made["startupProbe"], made["livenessProbe"]
+    assert startup["httpGet"] == liveness["httpGet"] != made["readinessProbe"]["httpGet"]
+    assert 30 <= startup["periodSeconds"] * startup["failureThreshold"] <= 120
+    assert "failureThreshold" not in liveness
 
 
 def test_the_pod_gives_the_controller_the_time_that_it_takes_to_cancel_a_job() -> None:

@@ -5,11 +5,13 @@ from datetime import timedelta
 from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model.views.remote_job import Word
 from amalthea.testing import observations as found
+from amalthea.testing.builders import session
 from tests.unit.cli.beginnings import WORKLOAD, began
-from tests.unit.cli.lives import Life, at
+from tests.unit.cli.lives import RUN, Life, at
 from tests.unit.cli.parts import LAB, STARTED
 
 FAR = LAB.remote().with_session(remoteSecretRef={"name": "cluster-login"}, readinessProbe={"type": "tcp"})
+BATCH = session().remote().as_job().with_spec(culling={"maxIdleDuration": "1h", "maxHibernatedDuration": "24h"})
 TUNNEL = found.container("tunnel", ready=True)
 UNREADY, READY = found.pod(found.container(), TUNNEL), found.pod(found.container(ready=True), TUNNEL)
 LIMIT = timedelta(hours=2)
@@ -49,6 +51,13 @@ def remote_job_completed() -> SessionSnapshot:
     return _runs("15:10:00").meet(WORKLOAD, UNREADY).look(when, job=Word(when, "Completed")).known(*STARTED)
 
 
+def remote_batch_completed() -> SessionSnapshot:
+    when, worker = at("15:00:00"), found.job(run_id=RUN)
+    began_then = Life(BATCH).meet(worker).look(at("13:00:01")).meet(worker, READY)
+    runs = began_then.look(at("13:10:00"), job=Word(at("13:10:00"), "Running", "RUNNING", limit=LIMIT))
+    return runs.look(when, job=Word(when, "Completed")).known()
+
+
 def remote_job_ends_soon() -> SessionSnapshot:
     when = at("15:09:30")
     job = Word(when, "Running", "RUNNING", ends_at=at("15:15:00"), limit=LIMIT)
@@ -68,6 +77,7 @@ REMOTE = (
     remote_job_refused,
     remote_job_out_of_memory,
     remote_job_completed,
+    remote_batch_completed,
     remote_job_ends_soon,
     remote_cluster_is_silent,
 )

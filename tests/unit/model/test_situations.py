@@ -72,6 +72,12 @@ GATED = condition(
     reason="SchedulingGated",
     message="Scheduling is blocked due to non-empty scheduling gates",
 )
+TAKEN = (
+    "0/2 nodes are available: 2 node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already"
+    " in-use by another pod."
+)
+GONE = "0/2 nodes are available: 2 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)."
+TOO_MUCH = 'resources.requests: Invalid value: "4Gi": must be less than or equal to memory limit of 512Mi'
 NO_SUCH_CLASS = event(CLAIM_UID, "ProvisioningFailed", 'storageclass "fast" not found')
 RUNNING: Manifest = {"state": "Running"}
 FAILED = condition("Failed", "True", reason="BackoffLimitExceeded", message="Job has reached the backoff limit")
@@ -191,6 +197,9 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "a volume that could not be made for too long": ("Failed", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, NO_CLAIM_TOO_LONG), claim("Pending")), NO_SUCH_CLASS)),
     "a volume that cannot be made on its node": ("NotReady", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, undecided(minutes=9)), claim("Pending")), NO_SUCH_CLASS)),
     "a volume that could not be made on its node for too long": ("Failed", Failure.VOLUME_PENDING, with_events(with_claims(observed(None, AWAKE, undecided(minutes=10)), claim("Pending")), NO_SUCH_CLASS)),
+    "a volume that another pod has alone": ("NotReady", Failure.VOLUME_NOT_ATTACHED, observed(None, AWAKE, unscheduled_pod(TAKEN, ago(minutes=1)))),
+    "a volume that another pod has alone for too long": ("Failed", Failure.VOLUME_NOT_ATTACHED, observed(None, AWAKE, unscheduled_pod(TAKEN, ago(minutes=11)))),
+    "a volume that is gone": ("NotReady", Failure.VOLUME_PENDING, observed(None, AWAKE, unscheduled_pod(GONE, ago(minutes=1)))),
     "a scheduler that says nothing": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, undecided(minutes=10)), claim("Pending")))),
     "a volume that is being made": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, NO_CLAIM), claim("Pending")), event(CLAIM_UID, "ExternalProvisioning"))),
     "a volume that was made in the end": ("NotReady", None, with_events(with_claims(observed(None, AWAKE, CREATING), claim()), event(CLAIM_UID, "ProvisioningFailed"))),
@@ -306,6 +315,30 @@ def test_a_quota_is_told_by_its_name_and_figures() -> None:
             "0/1 nodes are available: 1 node(s) exceed max volume count.",
             ": the nodes hold as many volumes as they can",
         ),
+        (
+            "0/3 nodes are available: 3 node(s) had untolerated taint(s). preemption: 0/3 nodes are available",
+            ": nodes are reserved for others or out of service",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) did not have enough free storage.",
+            ": the nodes have too little storage left for its volume",
+        ),
+        (
+            "0/2 nodes are available: 2 node(s) didn't find available persistent volumes to bind.",
+            ": no volume of its class is free on the nodes",
+        ),
+        (
+            "0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints.",
+            ": a rule keeps it away from, or near to, other pods",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules.",
+            ": a rule keeps it away from, or near to, other pods",
+        ),
+        (
+            "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.",
+            ": the ports of the nodes that it asks for are taken",
+        ),
         ("no nodes available to schedule pods", ""),
     ],
 )
@@ -339,8 +372,29 @@ def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
             'The namespace enforces the Pod Security Standard "restricted".',
             ("sessionPods.podSecurity", "spec.session.runAsUser"),
         ),
+        (
+            f'Pod "demo-0" is invalid: [spec.containers[0].{TOO_MUCH}, spec.containers[1].{TOO_MUCH}]',
+            (
+                "A container asks for more than it may use at most: 4Gi, where it must be less than or equal to memory"
+                " limit of 512Mi. If it names no limit, a LimitRange of the namespace gives it one."
+            ),
+            ("spec.session.resources", "sessionPods.containers"),
+        ),
+        (
+            'pods "demo-0" is forbidden: cpu max limit to request ratio per Container is 4, but provided ratio is 8.000',
+            (
+                "A LimitRange of the namespace has another idea of what a container may ask for: cpu max limit to request"
+                " ratio per Container is 4."
+            ),
+            ("spec.session.resources", "sessionPods.containers"),
+        ),
+        (
+            'pods "demo-0" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [high]}]',
+            "The namespace has no quota for what the session asks for, and must have one: [{PriorityClass In [high]}].",
+            ("spec.priorityClassName",),
+        ),
     ],
-    ids=["quota", "range", "standard"],
+    ids=["quota", "range", "standard", "a default that is too low", "ratio", "scope"],
 )
 def test_a_rule_of_the_namespace_is_told_with_the_fields_to_change(
     said: str, cause: str, fields: tuple[str, ...]

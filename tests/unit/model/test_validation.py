@@ -85,6 +85,13 @@ REFUSED = {
         ),
     ),
     "a name with a dot": (session("my.lab"), "metadata.name: names a Service"),
+    "a job's name with a dot, and data sources": (
+        session("my.job").as_job().with_data_source("/data", "ds1"),
+        (
+            "metadata.name: names the volumes of its data sources, so it must hold no dot; create the session anew with"
+            " such a name."
+        ),
+    ),
     "a name too long for its data sources": (
         session("a" * 50).with_data_source("/data", "ds1"),
         "metadata.name: is too long for its data sources, whose volumes are named like amalthea-"

@@ -11,7 +11,7 @@ from amalthea.remote.job.controller import Controller
 from amalthea.remote.job.journal import State
 from amalthea.remote.job.port import Phase, RemoteBackend, Surroundings
 from amalthea.remote.requests.exchange import Answer, Question
-from amalthea.testing.runai import FakeRunai
+from amalthea.testing.runai import FakeRunai, compute_problem
 from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site
 
 RUNAI = {
@@ -73,6 +73,58 @@ async def test_a_workspace_is_submitted_with_the_image_as_it_is_and_the_users_va
         "WSTUNNEL_SECRET": "the tunnel's secret",
     }
     assert await session.stop() == ""
+
+
+_AMOUNTS = {"RSC_SESSION_CPU": "2", "RSC_SESSION_MEMORY": "1536", "RSC_SESSION_GPUS": "1"}
+_ASKED = {"cpuCoreRequest": 2, "cpuMemoryRequest": "1536Mi", "gpuDevicesRequest": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "amounts", "asked"),
+    [
+        ({"RUNAI": "true"}, {}, _ASKED),
+        ({"RUNAI": "True"}, {"RSC_SESSION_GPUS": ""}, {"cpuCoreRequest": 2, "cpuMemoryRequest": "1536Mi"}),
+        ({"RUNAI": "true"}, dict.fromkeys(_AMOUNTS, ""), None),
+        ({"FIRECREST": "true"}, {}, _ASKED),
+        ({"FIRECREST": "true", "RUNAI": "false"}, {}, None),
+        ({"FIRECREST": "false", "RUNAI": "true"}, {}, _ASKED),
+        ({"FIRECREST": "false"}, {}, None),
+        ({}, {}, None),
+    ],
+)
+async def test_a_workspace_asks_for_what_its_session_does_where_that_is_wanted(
+    said: dict[str, str], amounts: dict[str, str], asked: dict[str, object] | None
+) -> None:
+    site = Runai()
+    site.env |= {f"RSC_{kind}_FORWARD_RESOURCE_VALUES": text for kind, text in said.items()} | _AMOUNTS | amounts
+    session = await site.session()
+    await site.clock.advance(1)
+    [made] = site.runai.workspaces.values()
+    assert made.request["spec"].get("compute") == asked
+    assert await session.stop() == ""
+
+
+async def test_an_amount_that_is_no_number_is_named() -> None:
+    site = Runai()
+    site.env |= _AMOUNTS | {"RSC_SESSION_MEMORY": "1.5G", "RSC_RUNAI_FORWARD_RESOURCE_VALUES": "true"}
+    with pytest.raises(settings.SettingsError, match="RSC_SESSION_MEMORY is not a number"):
+        await site.backend()
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        {"cpuCoreRequest": "2"},
+        {"cpuMemoryRequest": 1536},
+        {"cpuMemoryRequest": "1.5 GiB"},
+        {"gpuDevicesRequest": 0.5},
+        {"gpuDevicesRequest": 2, "gpuRequestType": "portion", "gpuPortionRequest": 0.5},
+        {"cpu": 2},
+    ],
+)
+def test_the_fake_takes_only_what_run_ai_takes(compute: dict[str, object]) -> None:
+    assert compute_problem(compute)
+    assert not compute_problem(_ASKED)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def sized(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) 
     present = claim.spec.resources.requests.storage
     kept = {**manifest, "spec": {**manifest["spec"], "resources": {"requests": {"storage": present}}}}
     of_the_files = claim.metadata.name == observed.name
-    told = _class_is_fixed(claim, manifest) if of_the_files else ()
+    told = (*_class_is_fixed(claim, manifest), *_grows_at_start(claim)) if of_the_files else ()
     if missing >= 0:
         return kept if missing > 0 and claim.pending else manifest, told
     wanted, got = _size(manifest), claim.capacity
@@ -77,6 +77,19 @@ def _class_is_fixed(claim: ClaimView, manifest: Manifest) -> tuple[Finding, ...]
         Reason.CLASS_FIXED,
         f'The volume {claim.metadata.name} is of the class "{has}" and stays so: no volume changes its class. '
         f'Set spec.session.storage.className to "{has}", or make a new session for the class "{wanted}".',
+    )
+    return (finding,)
+
+
+def _grows_at_start(claim: ClaimView) -> tuple[Finding, ...]:
+    """Tell that a volume has its new size with the next pod only: drivers that grow it under a pod need seconds."""
+    if not claim.grows_at_start:
+        return ()
+    finding = Finding(
+        ConditionType.STORAGE_SIZED,
+        Reason.GROWS_AT_START,
+        f"The volume {claim.metadata.name} is larger, but its file system is not yet. If its node does not grow it "
+        "within minutes, it grows when the session is next started: pause and resume it.",
     )
     return (finding,)
 

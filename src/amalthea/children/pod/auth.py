@@ -27,6 +27,8 @@ Measured with a cold page cache: 44 MiB after a login, 49 with 32 requests at on
 not get ready."""
 _OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
 """What Go tries to stay below: with it, 100 requests at once fit into the limit."""
+_OAUTH2_PATIENCE = {"name": "OAUTH2_PROXY_UPSTREAM_TIMEOUT", "value": oidc.PATIENCE}
+"""A variable, not an argument: others know those. For `oidc` it stands in the file."""
 _USERS = (61001, 61002)
 """UIDs of the proxies: the first that is not the session's. No distribution assigns them to anybody (systemd's
 UIDS-GIDS.md), and they are below 65536, as user namespaces of pods need it."""
@@ -174,7 +176,7 @@ def _oauth2_proxy(subject: Subject, auth: Authentication) -> Manifest:
                 f"--cookie-samesite={'none' if subject.settings.none_same_site_cookie else 'strict'}",
                 *subject.settings.oauth2_proxy_extra_args,
             ],
-            "env": [*(_needed(auth.secret_ref.name) if by_provider else ()), _OAUTH2_HEAP],
+            "env": [*(_needed(auth.secret_ref.name) if by_provider else (_OAUTH2_PATIENCE,)), _OAUTH2_HEAP],
             "envFrom": [{"secretRef": {"name": auth.secret_ref.name}}] if by_provider else None,
             "resources": _OAUTH2_RESOURCES,
             "readinessProbe": probe,

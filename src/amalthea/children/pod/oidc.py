@@ -1,7 +1,7 @@
 """oauth2-proxy's configuration for `oidc` authentication: the two files in the session's internal secret.
 
 The provider's values stay in the user's secret: oauth2-proxy takes them from its environment. Byte by byte what the
-Go operator writes, so that a session that is taken over keeps its secret as it is.
+Go operator writes, but for the time limit of the upstream.
 """
 
 import json
@@ -13,6 +13,9 @@ from amalthea.children.shared import url
 from amalthea.children.shared.subject import Subject
 
 EMAILS_FILE = "/authorized_emails"
+PATIENCE = "24h"
+"""How long oauth2-proxy waits for the session's answer to begin, as long as authproxy behind it. By itself it says 502
+after 30 s: to the export of a large notebook, and to a query that takes a minute."""
 
 _ALPHA = """\
 providers:
@@ -36,6 +39,7 @@ upstreamConfig:
           passHostHeader: true
           path: {prefix}
           proxyWebSockets: true
+          timeout: {patience}
           uri: http://127.0.0.1:{second}
 """
 _PLAIN_SCALAR = re.compile(r"[/\w.~-]+", re.ASCII)
@@ -48,6 +52,7 @@ def alpha_config(subject: Subject) -> str:
     return _ALPHA.format(
         entry=names.PORT_ENTRY,
         second=names.PORT_SECOND_PROXY,
+        patience=PATIENCE,
         prefix=prefix if _PLAIN_SCALAR.fullmatch(prefix) else _quoted(prefix),
     )
 

@@ -13,6 +13,8 @@ _GPU = "nvidia.com/gpu"
 _RESOURCES = small_resources(cpu="100m", memory="64Mi")
 _OUR_PREFIXES = ("RENKU_", "RSC_")
 """Variables that are meant for the controller itself; all others are for the session on the other machine."""
+_STARTS_WITHIN = 60
+"""Seconds: a controller that has not begun to answer by then is started anew."""
 _LOOPBACK_ONLY: Manifest = {"name": "TUNNEL_LOOPBACK_ONLY", "value": "true"}
 """Else everybody in the cluster could reach the session at its port, past its door. The Go program does not know it."""
 _FROM_THE_SPEC = {
@@ -45,7 +47,9 @@ def container(subject: Subject) -> Manifest:
             "envFrom": [{"secretRef": {"name": secret.name}}] if secret else None,
             "ports": [{"name": names.PORT_NAME_HTTP, "containerPort": port}],
             "resources": _RESOURCES,
-            # No startup probe: it would put off the liveness probe for as long as the job waits in its queue.
+            # It asks whether the controller has started, not whether the front end has: else the liveness probe would
+            # be put off for as long as the job waits in its queue.
+            "startupProbe": {**http_get("/live", port), "periodSeconds": 1, "failureThreshold": _STARTS_WITHIN},
             "readinessProbe": {**http_get("/ready", port), "periodSeconds": 5},
             "livenessProbe": {**http_get("/live", port), "periodSeconds": 1, "initialDelaySeconds": 10},
             "securityContext": _SECURITY,
@@ -56,7 +60,7 @@ def container(subject: Subject) -> Manifest:
 
 def tunnel(subject: Subject) -> Manifest:
     """Return the container that the remote session's tunnel ends in."""
-    port = names.PORT_TUNNEL
+    port, session_port = names.PORT_TUNNEL, str(subject.spec.session.port)
     return {
         "name": names.CONTAINER_TUNNEL,
         "image": subject.settings.sidecars_image,
@@ -64,6 +68,8 @@ def tunnel(subject: Subject) -> Manifest:
         "env": [
             {"name": "WSTUNNEL_PORT", "value": str(port)},
             _from_internal_secret(subject, "WSTUNNEL_SECRET", names.SECRET_KEY_WSTUNNEL),
+            # Who holds the secret gets this port of the pod and no other. The Go program does not know it.
+            {"name": "TUNNEL_SESSION_PORT", "value": session_port},
             *([_LOOPBACK_ONLY] if auth.authentication(subject) else ()),
         ],
         "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],

@@ -18,6 +18,7 @@ from amalthea.model import deadlines
 from amalthea.model.deadlines import PAUSES, Deadline
 from amalthea.model.spans import moment
 from amalthea.model.status import timeouts
+from amalthea.model.views import remote_job
 from amalthea.model.views.observed import Observed
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -131,7 +132,7 @@ def _may_come(observed: Observed, cause: Cause) -> bool:
     if cause is Cause.FAILED_LONG_AGO:
         return False
     if cause in (Cause.HIBERNATED_TOO_LONG, Cause.ENDED_LONG_AGO):
-        return (cause is Cause.ENDED_LONG_AGO) == (job and not observed.hibernated)
+        return (cause is Cause.ENDED_LONG_AGO) == (job and not observed.hibernated and not remote_job.over(observed))
     if observed.hibernated or observed.ended or job != (cause is Cause.JOB_DEADLINE):
         return False
     if cause is Cause.STARTING_TOO_LONG:

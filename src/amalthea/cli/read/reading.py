@@ -3,7 +3,7 @@
 The session, its workload, its volume and its pods; then Events by its objects' names (`session_events.py`): one request
 for the session's own name, which most of them bear, one for its pod, and one for each data source. Service and Ingress
 are not read: the session's conditions tell of them, in better words. Whatever a user may not read, or cannot be asked
-for, is named in `Known.unread`; the rest is told all the same.
+for, is named in `SessionSnapshot.unread`; the rest is told all the same.
 """
 
 import asyncio

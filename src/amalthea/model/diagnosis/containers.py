@@ -28,6 +28,10 @@ _CAUSES = {
     "CreateContainerConfigError": "its settings cannot be used; check its user, its environment and its mounts",
     "CreateContainerError": "it cannot be created; check its command, mounts and security settings",
 }
+_OF_THE_OPERATOR = (names.CONTAINER_AUTHPROXY, names.CONTAINER_OAUTH2_PROXY, names.CONTAINER_TUNNEL)
+"""Containers beside the session's whose memory is for administrators to say, as is that of those that clone."""
+_KILLED = 137
+"""Exit code of a program that was killed: where the kernel did it, the runtime need not know (cgroup, node or VM)."""
 _NOT_RUN = "its command cannot be run; check that it exists in the image"
 _START_ERRORS = (
     (
@@ -137,7 +141,7 @@ def _ended(pod: PodView, name: str, how: Terminated) -> Diagnosis:
         return _not_started(name, how.reason, said)
     if how.reason == "OOMKilled":
         limit = f" of {spec.resources.limits.memory}" if spec.resources.limits.memory else ""
-        used = f"The container {name} ended because it used more memory than its limit{limit}; ask for more memory."
+        used = f"The container {name} ended because it used more memory than its limit{limit}; {_more_memory(name)}."
         return Diagnosis(Failure.OUT_OF_MEMORY, used)
     if how.reason == "ContainerStatusUnknown":
         return Diagnosis(Failure.NODE_LOST, f"The container {name} was lost when its node stopped or was restarted.")
@@ -147,10 +151,20 @@ def _ended(pod: PodView, name: str, how: Terminated) -> Diagnosis:
     return Diagnosis(code, f"{cause} Its last words: {said}" if said else cause)
 
 
+def _more_memory(name: str) -> str:
+    """Return who may give a container more memory, and how."""
+    if name in _OF_THE_OPERATOR or name.startswith(CLONE_PREFIX):
+        return "administrators give it more in sessionPods.containers of the chart"
+    return "ask for more memory"
+
+
 def _why_it_ended(name: str, exit_code: int, said: str) -> tuple[Failure, str]:
     if _DISK_FULL.search(said):
         full = f"The container {name} ended with exit code {exit_code} because there is no space left to write to;"
         return Failure.DISK_FULL, f"{full} delete files, or ask for a larger volume."
+    if exit_code == _KILLED:
+        killed = f"The container {name} was killed (exit code {exit_code}), most often for want of memory;"
+        return Failure.CRASHED, f"{killed} look into its log, or {_more_memory(name)}."
     if name.startswith(CLONE_PREFIX):
         failed = f"A repository could not be cloned: the container {name} ended with exit code {exit_code};"
         return Failure.CLONE_FAILED, f"{failed} check the repository's address, its revision and its credentials."

@@ -30,10 +30,25 @@ _RULES = (
         ),
     ),
     (
-        re.compile(r"(?P<what>(?:minimum|maximum) \S+ usage per \w+ is [^,]+)"),
+        re.compile(r"(?P<what>(?:(?:minimum|maximum) \S+ usage|\S+ max limit to request ratio) per \w+ is [^,]+)"),
         (
             "A LimitRange of the namespace has another idea of what a container may ask for: {what}. For the session it"
             f" is spec.session.resources; {_OURS}."
+        ),
+    ),
+    (
+        re.compile(r'requests: Invalid value: "(?P<asked>[^"]+)": must be less than or equal to (?P<most>[^],]+)'),
+        (
+            "A container asks for more than it may use at most: {asked}, where it must be less than or equal to {most}."
+            " If it names no limit, a LimitRange of the namespace gives it one. For the session both are in"
+            f" spec.session.resources; {_OURS}."
+        ),
+    ),
+    (
+        re.compile(r"insufficient quota to match these scopes: (?P<what>.+)"),
+        (
+            "The namespace has no quota for what the session asks for, and must have one: {what}. Leave out"
+            " spec.priorityClassName, or ask an administrator for such a quota."
         ),
     ),
     (

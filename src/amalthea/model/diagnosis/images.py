@@ -29,8 +29,10 @@ _BY_REASON = {
         "its image lacks the signature that the cluster asks for; take another image",
     ),
 }
+_SHORT = (Failure.IMAGE_INVALID, "its image is named without a registry; write one in front, such as docker.io/")
 _NO_ANSWER = (Failure.REGISTRY_UNAVAILABLE, "the registry of its image does not answer; check its name, or try later")
 _BY_MESSAGE = (
+    (r"short name mode is enforcing|short-name .*did not resolve", _SHORT),
     (
         r"no space left on device",
         (Failure.DISK_FULL, "its image does not fit onto the node's disk; ask an administrator"),
@@ -81,9 +83,8 @@ def not_pulled(container: ContainerStatus, waiting: Waiting, *, already_failed: 
 
 
 def _cause(reason: str, said: str) -> tuple[Failure, str]:
-    if reason in _BY_REASON:
-        return _BY_REASON[reason]
     if reason == "RegistryUnavailable":
         return _NO_ANSWER
     answer = _NAMES.sub("", said)
-    return next((cause for pattern, cause in _BY_MESSAGE if re.search(pattern, answer, re.IGNORECASE)), _ANY)
+    known = next((cause for pattern, cause in _BY_MESSAGE if re.search(pattern, answer, re.IGNORECASE)), _ANY)
+    return known if known is _SHORT else _BY_REASON.get(reason, known)

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import spans
 from amalthea.model.diagnosis.diagnosis import Diagnosis
@@ -30,6 +31,10 @@ _EVICTED = (
         (Failure.EVICTED, "its node ran out of disk; keep files on the session's volume"),
     ),
     (
+        f'EmptyDir volume "{names.VOLUME_SHM}" exceeds',
+        (Failure.DISK_FULL, "it put more into /dev/shm than it may; ask for more in spec.session.shmSize"),
+    ),
+    (
         r"exceed",
         (
             Failure.DISK_FULL,
@@ -49,9 +54,18 @@ _OTHER_REASONS = (
     (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node is of the kind that the session asks for"),
     (r"untolerated taint \{(?!node\.kubernetes\.io/)", "the nodes are reserved for others"),
     (r"untolerated taint \{node\.kubernetes\.io/|were unschedulable", "nodes are out of service at the moment"),
+    # Since Kubernetes 1.34.2 the scheduler does not say which taint it is.
+    (r"untolerated taint\(s\)", "nodes are reserved for others or out of service"),
     (r"volume('s)? (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
     (r"exceed max volume count", "the nodes hold as many volumes as they can"),
+    (r"enough free storage", "the nodes have too little storage left for its volume"),
+    (r"available persistent volumes to bind", "no volume of its class is free on the nodes"),
+    (r"anti-affinity|pod affinity|topology spread", "a rule keeps it away from, or near to, other pods"),
+    (r"free ports", "the ports of the nodes that it asks for are taken"),
 )
+_VOLUME_GONE = re.compile(r"non-existent (persistentvolume|pv)", re.IGNORECASE)
+_ONE_POD_ONLY = re.compile(r"persistentvolumeclaim with .*readwriteoncepod access mode", re.IGNORECASE)
+"""What the scheduler says of a volume that only one pod may mount (ReadWriteOncePod), and another one does."""
 
 
 def stopped(pod: PodView) -> Diagnosis | None:
@@ -132,7 +146,12 @@ def lacks_claim(pod: PodView, ours: Container[str]) -> Diagnosis | None:
     if missing is not None and missing[1] not in ours:
         message = f'The session waits for the claim "{missing[1]}", which is not there. Make it, or correct its name.'
         return Diagnosis(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
-    if "non-existent persistentvolume" in scheduled.message.lower():
+    if _ONE_POD_ONLY.search(scheduled.message):
+        message = (
+            "A volume of the session is for one pod at a time, and another pod has it; it starts when that has gone."
+        )
+        return Diagnosis(Failure.VOLUME_NOT_ATTACHED, message, scheduled.message, fatal=False)
+    if _VOLUME_GONE.search(scheduled.message):
         message = "A volume of the session does not exist any more. An administrator must bring it back, or its data."
         return Diagnosis(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
     return None
@@ -143,7 +162,7 @@ def unscheduled_too_long(pod: PodView, known: Diagnosis | None) -> Diagnosis:
 
     What a volume is wanting for is told as it was before.
     """
-    if known is not None and known.code is Failure.VOLUME_PENDING:
+    if known is not None and known.code in (Failure.VOLUME_PENDING, Failure.VOLUME_NOT_ATTACHED):
         return replace(known, fatal=True)
     if (waits := pod.without_volume) is not None:
         message = (

@@ -3,6 +3,7 @@
 Steps are told in their order and never seem to go back within a run, but for a pod that is replaced.
 """
 
+import re
 from dataclasses import dataclass
 
 from amalthea.api import names
@@ -29,6 +30,7 @@ _QUEUED, _SUBMITTED, _PREPARED, _RUNS = (
     "the other machine prepares a node for the job",
     "the job runs; the session does not answer yet",
 )
+_GATE = re.compile(r'readiness gate "([^"]{1,253})"')
 _PREPARES = ("CONFIGURING", "RESIZING", "Creating", "Initializing")
 """Words of schedulers for a job whose turn has come."""
 
@@ -54,7 +56,18 @@ def progress(observed: Observed) -> Progress:
     step, words = _step(observed.pod), ""
     if step is Step.READY and (word := remote_job.known(observed)) is not None:
         step, words = _of_the_job(word)
+    elif step is Step.READY:
+        words = _gate(observed.pod)
     return Progress(step, steps.index(step) + 1, len(steps), words or _WORDS[step])
+
+
+def _gate(pod: PodView | None) -> str:
+    """Return what else than its containers a pod waits for: webhooks of load balancers give pods such conditions."""
+    ready = pod.condition("Ready") if pod is not None else None
+    if ready is None or ready.reason != "ReadinessGatesNotReady":
+        return ""
+    gate = _GATE.search(ready.message)
+    return f"the session answers; its pod waits for the readiness gate {gate[1]}" if gate is not None else ""
 
 
 def _of_the_job(word: Word) -> tuple[Step, str]:

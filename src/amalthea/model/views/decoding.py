@@ -34,6 +34,7 @@ from amalthea.model.views.wire import decoder
 _ACME = "/.well-known/acme-challenge/"
 _RESIZE_FAILED = {"ControllerResizeError", "NodeResizeError", "ModifyVolumeError"}
 """Conditions of a claim whose change failed (core/v1 PersistentVolumeClaimConditionType)."""
+_RESIZE_WAITS = "FileSystemResizePending"
 
 
 _sections = decoder(wire.Sections)
@@ -174,9 +175,10 @@ def claim(body: bytes | Raw) -> ClaimView:
     """Decode a PersistentVolumeClaim; the fingerprint is that of its resources, all that can change in it."""
     parts = _sections(body)
     status = _claim_status(parts.status)
-    faulty = (each for each in status.conditions if each.type in _RESIZE_FAILED and each.status == "True")
+    held = [each for each in status.conditions if each.status == "True"]
     return ClaimView(
-        faults=tuple(each.message or each.type for each in faulty),
+        faults=tuple(each.message or each.type for each in held if each.type in _RESIZE_FAILED),
+        grows_at_start=any(each.type == _RESIZE_WAITS for each in held),
         pending=status.phase == "Pending",
         capacity=status.capacity.storage,
         metadata=parts.metadata,

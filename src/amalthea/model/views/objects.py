@@ -233,6 +233,8 @@ class ClaimView(ChildView, frozen=True, kw_only=True):
     """Whether there is no volume for it yet."""
     capacity: str = ""
     """What its volume has, which may be less than it asks for; empty where there is none yet."""
+    grows_at_start: bool = False
+    """Whether its volume is larger, and waits for a node to grow the file system on it."""
 
 
 class SecretView(ChildView, frozen=True, kw_only=True):

@@ -71,6 +71,11 @@ class Observed:
         return self.spec is None or self.spec.session_type == "Interactive"
 
     @property
+    def remote(self) -> bool:
+        """Whether its program runs on another machine."""
+        return self.spec is not None and self.spec.location == "remote"
+
+    @property
     def hibernated(self) -> bool:
         """Whether the user wants the session paused, and it is not a batch job that has run to its end."""
         if self.spec is None:
@@ -83,12 +88,15 @@ class Observed:
 
         Told of an end are Succeeded, and since when the job is idle: a job can be Failed without having ended, if its
         image cannot be pulled or a quota leaves no room for it. What was told counts also while the Job is there: its
-        own word comes after its pod's, and never if somebody deletes it in between.
+        own word comes after its pod's, and never if somebody deletes it in between. Not so on another machine: there
+        the Job's pod goes on when the work is done, and a pause has to end it.
         """
         if self.interactive:
             return False
         told, job = self.session.status, self.own_workload
-        return told.state == "Succeeded" or told.idle_since is not None or (job is not None and job.finished)
+        if job is not None and (job.finished or self.remote):
+            return job.finished
+        return told.state == "Succeeded" or told.idle_since is not None
 
     @property
     def own_workload(self) -> WorkloadView | None:

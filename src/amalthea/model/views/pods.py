@@ -162,4 +162,4 @@ class PodView(View, frozen=True, kw_only=True):
 
 def _of_volumes(scheduled: ObjectCondition) -> bool:
     said = scheduled.message.lower()
-    return "persistentvolumeclaim" in said or "binding volumes" in said
+    return any(words in said for words in ("persistentvolumeclaim", "binding volumes", "non-existent pv"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import msgspec
 
 from amalthea.api.reasons import ConditionType, Failure, Step
-from amalthea.api.types import RUNNING_STATES
+from amalthea.api.types import RUNNING_STATES, Status
 from amalthea.model.views import readiness
 from amalthea.model.views.door import NoAnswerError
 
@@ -124,10 +124,8 @@ def read(body: bytes, asked_at: datetime) -> Word:
 
 def address(observed: "Observed") -> str | None:
     """Return where the controller of a session is asked, or None if nobody is to be asked about it."""
-    pod, remote = observed.pod, observed.spec is not None and observed.spec.location == "remote"
-    if pod is None or not remote or not observed.interactive:
-        return None
-    return pod.status.pod_ip
+    pod = observed.pod
+    return pod.status.pod_ip if pod is not None and observed.remote else None
 
 
 def known(observed: "Observed") -> Word | None:
@@ -145,8 +143,28 @@ def known(observed: "Observed") -> Word | None:
 
 
 def decisive(observed: "Observed") -> Word | None:
-    """Return what is known of a session's job where that decides how the session is: nobody is seen to answer in it."""
-    return None if _answers(observed) else known(observed)
+    """Return what is known of a session's job where that decides how the session is: nobody is seen to answer in it.
+
+    A batch job is there to run, not to answer.
+    """
+    return None if observed.interactive and _answers(observed) else known(observed)
+
+
+def over(observed: "Observed") -> bool:
+    """Tell whether a batch job has ended by its controller's word alone: that may pause it, and never deletes it."""
+    if observed.interactive or observed.ended or not observed.remote:
+        return False
+    if observed.remote_job is None:  # a reader of the status, who asks nobody
+        return end_is_told(observed.session.status)
+    word = decisive(observed)
+    return word is not None and word.ended
+
+
+def end_is_told(status: Status) -> bool:
+    """Tell whether a status says that the job on the other machine has ended."""
+    healthy = status.condition(ConditionType.HEALTHY)
+    failed = healthy is not None and healthy.reason == Failure.REMOTE_JOB_FAILED
+    return status.state == "Succeeded" or (status.state == "Failed" and failed)
 
 
 def rests_on_word(observed: "Observed") -> bool:

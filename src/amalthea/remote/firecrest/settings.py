@@ -11,7 +11,7 @@ from amalthea.remote.settings import Options, SettingsError, variable_of
 
 _Choice = TypeVar("_Choice", bound=enum.Enum)
 
-_AMOUNTS = ("CPU", "MEMORY", "GPUS")
+FORWARD = "RSC_FIRECREST_FORWARD_RESOURCE_VALUES"
 _MAX_AGE = "RSC_SESSION_MAX_AGE_SECONDS"
 
 
@@ -74,9 +74,8 @@ def read(options: Options) -> FirecrestSettings:
     Raises:
         SettingsError: one of them cannot be used.
     """
-    forward = options.variable("RSC_FIRECREST_FORWARD_RESOURCE_VALUES").lower() == "true"
     runtime = _one_of(Runtime, options, "firecrest-runtime") or Runtime.ENVIRONMENT
-    cpus, memory, gpus = (options.variable(f"RSC_SESSION_{name}") if forward else "" for name in _AMOUNTS)
+    cpus, memory, gpus = options.amounts(FORWARD)
     return FirecrestSettings(
         url=options.get("firecrest-api-url").rstrip("/"),
         system=options.get("firecrest-system-name"),

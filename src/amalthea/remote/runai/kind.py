@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -37,20 +38,21 @@ def problem(options: Options) -> str:
 
 
 async def make(options: Options, around: Surroundings) -> RemoteBackend:
-    """Put the backend together for settings without a problem."""
+    """Put the backend together for settings without a problem; raise SettingsError if an amount is not a number."""
     url, client_id, secret = (options.get(flag) for flag in _CLIENT)
     url = url.rstrip("/")
     tokens = Tokens(RunaiTokens(around.exchange, around.clock, url, client_id, secret), around.clock)
     client = Client(Caller(around.exchange, tokens, around.clock, around.chance), url)
-    return RunaiBackend(client, options.get("runai-project"), around)
+    return RunaiBackend(client, options.get("runai-project"), workspace.compute(options), around)
 
 
 class RunaiBackend:
     """One session's workspace."""
 
-    def __init__(self, client: Client, project: str, around: Surroundings) -> None:
+    def __init__(self, client: Client, project: str, asked: Mapping[str, object], around: Surroundings) -> None:
         self._client = client
         self._project = project
+        self._asked = asked
         self._around = around
         self._number = ""
         self._missed = 0
@@ -86,10 +88,10 @@ class RunaiBackend:
 
     async def start(self) -> None:
         project = await self._client.project(self._project)
-        env = self._around.env
+        env, asked = self._around.env, self._asked
         # Whoever breaks the start off has to learn of a workspace whose ID is on its way.
         self._submitting = asyncio.create_task(
-            self._submission.submit(lambda name: self._client.submit(workspace.request(name, project, env)))
+            self._submission.submit(lambda name: self._client.submit(workspace.request(name, project, env, asked)))
         )
         self._number = await asyncio.shield(self._submitting)
 

@@ -6,7 +6,10 @@ from datetime import datetime
 from amalthea.remote import entry
 from amalthea.remote.job.port import Phase, Report
 from amalthea.remote.runai.client import Project, Workload
+from amalthea.remote.settings import AMOUNTS, Options, SettingsError
 
+FORWARD = ("RSC_RUNAI_FORWARD_RESOURCE_VALUES", "RSC_FIRECREST_FORWARD_RESOURCE_VALUES")
+"""The first that is set says whether a workspace asks for what its session does: web back ends know the second."""
 _USERS = "USER_ENV_"
 _WAITING = frozenset(("Creating", "Initializing", "Pending", "Resuming"))
 _CAUSES = {
@@ -24,11 +27,34 @@ def name(project: str, now: datetime, suffix: str) -> str:
     return f"amalthea-{project}-{now:%Y%m%d-%H-%M-%S}-{suffix}"
 
 
-def request(title: str, project: Project, env: Mapping[str, str]) -> dict[str, object]:
-    """Return the body that submits a session, from the controller's own environment."""
+def request(title: str, project: Project, env: Mapping[str, str], asked: Mapping[str, object]) -> dict[str, object]:
+    """Return the body that submits a session, from the controller's own environment; `asked` is what it needs."""
     listed = [{"name": key, "value": value} for key, value in sorted(variables(env).items())]
-    spec = {"image": env.get("REMOTE_SESSION_IMAGE", ""), "environmentVariables": listed}
+    spec: dict[str, object] = {"image": env.get("REMOTE_SESSION_IMAGE", ""), "environmentVariables": listed}
+    if asked:
+        spec["compute"] = asked
     return {"name": title, "projectId": str(project.id), "clusterId": project.cluster_id, "spec": spec}
+
+
+def compute(options: Options) -> dict[str, object]:
+    """Return what a workspace asks for, in Run:ai's words; what is left out is as its project says.
+
+    GPUs are whole ones: a portion or an amount of memory of one would need `gpuRequestType`.
+
+    Raises:
+        SettingsError: an amount is not a number.
+    """
+    amounts = options.amounts(*FORWARD)
+    for name, text in zip(AMOUNTS, amounts, strict=True):
+        if text and not (text.isascii() and text.isdigit()):
+            raise SettingsError(f"{name} is not a number; write a whole one.")
+    cpus, mebibytes, gpus = (int(text or 0) for text in amounts)
+    asked = {
+        "cpuCoreRequest": cpus,
+        "cpuMemoryRequest": f"{mebibytes}Mi" if mebibytes else "",
+        "gpuDevicesRequest": gpus,
+    }
+    return {name: amount for name, amount in asked.items() if amount}
 
 
 def variables(env: Mapping[str, str]) -> dict[str, str]:

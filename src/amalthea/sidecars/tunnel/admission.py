@@ -129,7 +129,8 @@ def _wish(claims: _Claims, settings: Settings) -> Wish:
         if host not in LOOPBACK or claims.rp not in FORWARD_PORTS:
             raise Refused("it wants an address that is not open to it")
         return Forward(host, claims.rp)
-    if claims.rp in RESERVED_PORTS or claims.rp == settings.port or not _LOWEST_PORT <= claims.rp <= 65535:
+    is_open = claims.rp == settings.session_port if settings.session_port else _LOWEST_PORT <= claims.rp <= 65535
+    if claims.rp in RESERVED_PORTS or claims.rp == settings.port or not is_open:
         raise Refused("it wants a port that is not open to it")
     if claims.r not in (*ANYWHERE, *LOOPBACK):
         raise Refused("it wants a port at an address that is not open to it")

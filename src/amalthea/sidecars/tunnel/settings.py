@@ -1,6 +1,6 @@
 """The tunnel's settings: from its flags, else from its variables, read once, then frozen.
 
-The names are those of the former program (contract, 10), but for one variable of our own.
+The names are those of the former program (contract, 10), but for two variables of our own.
 """
 
 import argparse
@@ -10,6 +10,8 @@ from typing import NoReturn
 
 LOOPBACK_ONLY = "TUNNEL_LOOPBACK_ONLY"
 """Set by the operator where authentication is on: then only the pod itself may reach the session past its door."""
+SESSION_PORT = "TUNNEL_SESSION_PORT"
+"""Set by our operator: a client may have this port of the pod and no other. The Go operator does not say it."""
 _LEVELS = {
     "TRACE": "debug",
     "DEBUG": "debug",
@@ -35,6 +37,8 @@ class Settings:
     log_level: str = "info"
     loopback_only: bool = False
     """Whether sessions are reached from within the pod only."""
+    session_port: int = 0
+    """The only port of the pod that a client may have; 0: nobody has told it."""
 
 
 class _Flags(argparse.ArgumentParser):
@@ -56,9 +60,10 @@ def read(arguments: Sequence[str], env: Mapping[str, str]) -> Settings:
     level = env.get("WSTUNNEL_LOG-LEVEL") or env.get("WSTUNNEL_LOG_LEVEL")
     return Settings(
         secret=_secret(given.secret or env.get("WSTUNNEL_SECRET") or ""),
-        port=_port(given.port or env.get("WSTUNNEL_PORT") or "5050"),
+        port=_port("WSTUNNEL_PORT", given.port or env.get("WSTUNNEL_PORT") or "5050"),
         log_level=_level(given.log_level or level or "INFO"),
         loopback_only=_flag(env.get(LOOPBACK_ONLY) or "false"),
+        session_port=_port(SESSION_PORT, told) if (told := env.get(SESSION_PORT)) else 0,
     )
 
 
@@ -70,9 +75,9 @@ def _secret(text: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
+def _port(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 5 or not 1 <= int(text) <= 65535:
-        raise SettingsError(f"WSTUNNEL_PORT is {text!r}; write a whole number from 1 to 65535.")
+        raise SettingsError(f"{name} is {text!r}; write a whole number from 1 to 65535.")
     return int(text)
 
 

@@ -167,3 +167,19 @@ def test_an_expansion_that_failed_can_be_taken_back_to_more_than_the_volume_has(
     assert reasons(world).get("StorageSized") == reason
     told = [each["message"] for each in world.status["conditions"] if each["type"] == "StorageSized"]
     assert not told or "Set spec.session.storage.size to a little more than 10Gi" in told[0]
+
+
+def test_a_file_system_that_waits_for_a_start_is_told_and_grows_with_it() -> None:
+    """Drivers without online expansion leave the claim so, while its session runs on the old size."""
+    world = running(FULL.with_session(storage={"size": "10Gi"}))
+    world.builder = world.builder.with_session(storage={"size": "20Gi"})
+    world.settle()
+    claim = world.child("PersistentVolumeClaim")
+    waits = {"type": "FileSystemResizePending", "status": "True", "message": "Waiting for user to (re-)start a pod"}
+    claim["status"] = {"phase": "Bound", "capacity": {"storage": "10Gi"}, "conditions": [waits]}
+    world.settle()
+
+    assert reasons(world)["StorageSized"] == "GrowsAtStart"
+    claim["status"] = {"phase": "Bound", "capacity": {"storage": "20Gi"}}
+    world.settle()
+    assert "StorageSized" not in reasons(world)

@@ -30,3 +30,8 @@ def test_only_without_authentication_others_than_the_pod_reach_the_sessions_port
     builder: SessionBuilder, is_near: bool
 ) -> None:
     assert read([], {**SECRET, **variables(builder)}).loopback_only is is_near
+
+
+@pytest.mark.parametrize("builder", [session(), session().with_token()], ids=["open", "token"])
+def test_the_tunnel_is_told_the_sessions_port_and_opens_no_other(builder: SessionBuilder) -> None:
+    assert read([], {**SECRET, **variables(builder.with_session(port=4321))}).session_port == 4321

@@ -137,6 +137,42 @@ FATAL = {
         "The container amalthea-session ended because it used more memory than its limit; ask for more memory.",
         "",
     ),
+    "a clone out of memory": (
+        Failure.OUT_OF_MEMORY,
+        pod(container(state=waiting("PodInitializing")), init=[container("git-clone-0", OOM)]),
+        (
+            "The container git-clone-0 ended because it used more memory than its limit; administrators give it more in"
+            " sessionPods.containers of the chart."
+        ),
+        "",
+    ),
+    "the door out of memory": (
+        Failure.OUT_OF_MEMORY,
+        pod(sidecars=[container("authproxy", OOM)]),
+        (
+            "The container authproxy ended because it used more memory than its limit; administrators give it more in"
+            " sessionPods.containers of the chart."
+        ),
+        "",
+    ),
+    "killed by the kernel, unknown to the runtime": (
+        Failure.CRASHED,
+        pod(container(state=waiting("CrashLoopBackOff"), last=terminated(137))),
+        (
+            "The container amalthea-session was killed (exit code 137), most often for want of memory; look into its"
+            " log, or ask for more memory."
+        ),
+        "",
+    ),
+    "a clone that was killed": (
+        Failure.CRASHED,
+        pod(container(state=waiting("PodInitializing")), init=[container("git-clone-0", terminated(137))]),
+        (
+            "The container git-clone-0 was killed (exit code 137), most often for want of memory; look into its log, or"
+            " administrators give it more in sessionPods.containers of the chart."
+        ),
+        "",
+    ),
     "out of disk": (
         Failure.DISK_FULL,
         pod(container(state=terminated(1, message="OSError: [Errno 28] No space left on device"))),
@@ -238,6 +274,12 @@ FATAL = {
             " volume, or ask for more."
         ),
         'Usage of EmptyDir volume "scratch" exceeds the limit "1Mi".',
+    ),
+    "evicted because /dev/shm was full": (
+        Failure.DISK_FULL,
+        evicted('Usage of EmptyDir volume "amalthea-dev-shm" exceeds the limit "64Mi".'),
+        ("The session's pod was stopped: it put more into /dev/shm than it may; ask for more in spec.session.shmSize."),
+        'Usage of EmptyDir volume "amalthea-dev-shm" exceeds the limit "64Mi".',
     ),
     "stopped with its node": (
         Failure.POD_STOPPED,

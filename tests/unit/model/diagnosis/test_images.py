@@ -35,6 +35,12 @@ ANSWERS = {
     ),
     f"{PULL}no match for platform in manifest sha256:44b9: not found": Failure.IMAGE_UNSUITABLE,
     f"{PULL}write /var/lib/containerd/blob: no space left on device": Failure.DISK_FULL,
+    "short name mode is enforcing, but image name jupyter/minimal-notebook:latest returns ambiguous list": (
+        Failure.IMAGE_INVALID
+    ),
+    'short-name "lab" did not resolve to an alias and no unqualified-search registries are defined': (
+        Failure.IMAGE_INVALID
+    ),
     f"{PULL}the layer is upside down": Failure.IMAGE_NOT_PULLED,
 }
 
@@ -59,3 +65,16 @@ def test_the_name_of_an_image_is_not_taken_for_an_answer(name: str) -> None:
     trouble = not_pulled(container, Waiting(reason="ImagePullBackOff", message=said), already_failed=False)
 
     assert trouble.code is Failure.IMAGE_NOT_PULLED
+
+
+def test_a_name_without_a_registry_is_not_told_as_a_damaged_image() -> None:
+    """CRI-O says so when it looks whether the image is there: to the kubelet that is an inspection that failed."""
+    container = ContainerStatus(name="amalthea-session", image="lab:1")
+    said = "rpc error: code = Unknown desc = short name mode is enforcing, but image name lab:1 returns ambiguous list"
+
+    told = {
+        message: not_pulled(container, Waiting(reason="ImageInspectError", message=message), already_failed=False).code
+        for message in (said, "blob is corrupt")
+    }
+
+    assert told == {said: Failure.IMAGE_INVALID, "blob is corrupt": Failure.IMAGE_NOT_PULLED}

@@ -283,6 +283,26 @@ def test_a_start_says_at_which_step_it_is(seen: Observed, step: Step, number: st
     assert (at.message or "").startswith(f"Step {number}: ")
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            'corresponding condition of pod readiness gate "target-health.elbv2.k8s.aws/demo" does not exist.',
+            "the session answers; its pod waits for the readiness gate target-health.elbv2.k8s.aws/demo",
+        ),
+        ("", "the containers run; the session does not answer yet"),
+    ],
+)
+def test_a_pod_that_waits_for_a_load_balancer_alone_says_so(said: str, words: str) -> None:
+    closed = condition("Ready", "False", reason="ReadinessGatesNotReady", message=said)
+    answers = pod(container(ready=True), conditions=[condition("ContainersReady", "True"), closed])
+
+    at = of(told(observed(CULLED, statefulset(), answers), START).status, "Progressing")
+
+    assert at is not None
+    assert at.message == f"Step 5 of 5: {words}."
+
+
 def test_a_start_is_over_once_the_session_was_ready_and_stays_so_for_the_run() -> None:
     ready = told(observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS), START).status
     unready = followed(observed(CULLED, statefulset(run_id=RUN), pod(container())), ready)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from amalthea.api import names
 from amalthea.model.views.door import NoAnswerError
 from amalthea.operator.inputs import door_client
 from amalthea.operator.inputs.door_client import ring
@@ -24,6 +25,17 @@ async def test_the_answer_is_what_the_door_says(door: PlayedDoor) -> None:
     door.says = lambda: b"as it is"
 
     assert await ring(door.address) == b"as it is"
+
+
+async def test_a_pod_with_an_address_of_ipv6_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "::1", 0) as server:
+        monkeypatch.setattr(names, "PORT_META", server.sockets[0].getsockname()[1])
+        assert await ring("::1") == b"{}"
 
 
 @pytest.mark.parametrize("status", [202, 401, 404, 500])

@@ -18,6 +18,7 @@ from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, observed, pod, statefulset
+from amalthea.testing.observations import job as batch
 from tests.support import doors
 from tests.support.doors import PlayedDoor
 
@@ -150,6 +151,7 @@ async def test_sessions_whose_controllers_hang_hold_up_no_door_and_no_more_than_
 async def test_only_a_remote_session_with_a_pod_has_a_job() -> None:
     desk = Desk()
     assert desk.asker.job(observed(session(), statefulset(), pod(container(), podIP=HERE))) is None
-    assert desk.asker.job(observed(FAR.as_job(), statefulset(), pod(container(), podIP=HERE))) is None
+    assert desk.asker.job(observed(session().as_job(), batch(), pod(container(), podIP=HERE))) is None
+    assert desk.asker.job(observed(FAR.as_job(), batch(), pod(container(), podIP=HERE))) == RemoteJob(HERE)
     assert desk.asker.job(observed(FAR, statefulset(replicas=0))) is None
     assert JobPoller(desk._ask, desk.clock, asks=False).job(SEEN) is None

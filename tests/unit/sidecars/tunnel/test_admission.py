@@ -121,6 +121,31 @@ def test_where_authentication_is_on_the_port_is_open_to_the_pod_only() -> None:
     assert judge(request(), Settings(SECRET, loopback_only=True)).wish == Reverse(LOOPBACK, 8888)
 
 
+@pytest.mark.parametrize(
+    ("told", "port", "is_open"),
+    [
+        (8888, 8888, True),
+        (8888, 8889, False),
+        (8888, 80, False),
+        (80, 80, True),
+        (80, 8888, False),
+        (65534, 65534, False),
+        (65480, 65480, False),
+        (0, 8889, True),
+    ],
+)
+def test_where_the_operator_says_which_no_port_but_the_sessions_own_is_opened(
+    told: int, port: int, *, is_open: bool
+) -> None:
+    """Else a user's program on the other machine stands in the place of any other program of the pod."""
+    asked, settings = request({**REVERSE, "rp": port}), Settings(SECRET, 65531, session_port=told)
+    if is_open:
+        assert judge(asked, settings).wish == Reverse(ANYWHERE, port)
+    else:
+        with pytest.raises(Refused, match="it wants a port that is not open to it"):
+            judge(asked, settings)
+
+
 def test_the_tunnels_own_port_is_not_taken_from_it() -> None:
     with pytest.raises(Refused):
         judge(request(), Settings(SECRET, 8888))

@@ -19,6 +19,8 @@ SECRET = "do-not-show-me"
         (["--log-level=ERROR"], {"WSTUNNEL_SECRET": SECRET}, Settings(SECRET, log_level="error")),
         ([], {"WSTUNNEL_SECRET": SECRET, "TUNNEL_LOOPBACK_ONLY": "true"}, Settings(SECRET, loopback_only=True)),
         ([], {"WSTUNNEL_SECRET": SECRET, "TUNNEL_LOOPBACK_ONLY": ""}, Settings(SECRET)),
+        ([], {"WSTUNNEL_SECRET": SECRET, "TUNNEL_SESSION_PORT": "8888"}, Settings(SECRET, session_port=8888)),
+        ([], {"WSTUNNEL_SECRET": SECRET, "TUNNEL_SESSION_PORT": ""}, Settings(SECRET)),
     ],
 )
 def test_flags_go_before_variables_and_those_before_defaults(
@@ -39,6 +41,8 @@ def test_flags_go_before_variables_and_those_before_defaults(
         ({"WSTUNNEL_PORT": "65536"}, "WSTUNNEL_PORT is '65536'; write"),
         ({"WSTUNNEL_PORT": "²"}, "WSTUNNEL_PORT is '²'; write"),
         ({"WSTUNNEL_LOG_LEVEL": "loud"}, "WSTUNNEL_LOG_LEVEL is 'loud'; write"),
+        ({"TUNNEL_SESSION_PORT": "0"}, "TUNNEL_SESSION_PORT is '0'; write"),
+        ({"TUNNEL_SESSION_PORT": "8888,9999"}, "TUNNEL_SESSION_PORT is '8888,9999'; write"),
         ({"TUNNEL_LOOPBACK_ONLY": "perhaps"}, "TUNNEL_LOOPBACK_ONLY is 'perhaps'; write"),
     ],
 )

@@ -48,6 +48,11 @@ def check_out(work: Workplace, clone: Path, asked: Revision, address: str) -> bo
     return True
 
 
+def has_branches(work: Workplace, clone: Path) -> bool:
+    """Tell whether the remote has any branch: one without files may only lack the branch that it calls the default."""
+    return bool(work.local.asks("for-each-ref", "--count=1", "refs/remotes/origin", folder=clone))
+
+
 def _branch(git: Git, clone: Path, revision: str) -> str | None:
     """Return the remote's branch that is meant; None for a tag, a commit, a remote without default branch."""
     if not revision:

@@ -17,11 +17,16 @@ from amalthea.sidecars.cloner.access.git_environment import Workplace, workplace
 from amalthea.sidecars.cloner.access.remote import Remote
 from amalthea.sidecars.cloner.contents import large_files, submodules
 from amalthea.sidecars.cloner.contents.attempts import Attempts
-from amalthea.sidecars.cloner.contents.checkout import Revision, check_out
+from amalthea.sidecars.cloner.contents.checkout import Revision, check_out, has_branches
 from amalthea.sidecars.cloner.process.git import Git
 
 ERROR_FILE = "ERROR"
 """What is left in the folder of a repository that could not be cloned (by `shellclone`), or not with all its parts."""
+
+_NO_DEFAULT = (
+    "The default branch of {} does not exist there, so its clone has no files yet; check out another branch (git branch"
+    " --remotes lists them), or name one as the repository's revision."
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sle
     with workplace(order.remote, order.access, os.environ, (partial,)) as work:
         try:
             has_files = attempts.whole(f"Cloning {address}", lambda: _main(work, order))
+            if not has_files and has_branches(work, partial):
+                attempts.leave_out(_NO_DEFAULT.format(address))
             folders = [partial, *(submodules.fetch(work, partial, address, attempts) if has_files else ())]
             for folder in folders:
                 large_files.look_after(work, folder, attempts, fetch=order.large_files)
