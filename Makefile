@@ -81,7 +81,7 @@ layers: setup ## Check that imports go one way
 
 .PHONY: test-unit
 test-unit: setup ## Run the tests that need no cluster: seconds
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n 2 tests/unit
 
 .PHONY: test-images
 test-images: setup ## Build all images, check what they hold, and run the unit tests on their Python
@@ -104,7 +104,7 @@ OLD_ROLE_TESTS ?= $(addprefix tests/api/operator/test_, life.py jobs.py data_sou
 
 .PHONY: test-chart
 test-chart: setup ## Run the tests of the Helm chart and the kustomize files
-	$(BIN)/pytest tests/chart
+	$(BIN)/pytest -n 2 tests/chart
 
 .PHONY: test-install
 test-install: setup ## Install the Python package from an index into a fresh environment, as wheel and as sdist
@@ -112,7 +112,7 @@ test-install: setup ## Install the Python package from an index into a fresh env
 
 .PHONY: test-docker
 test-docker: setup ## Build, push and deploy with a real Docker engine and a real registry; run every sample (minutes)
-	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py
+	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py tests/docker/test_chartpress.py
 
 .PHONY: test-devcontainer
 test-devcontainer: setup ## Build and start the development container with the real CLI and engine, and run tests in it
@@ -198,7 +198,7 @@ cleanup-test-e2e: lab-down
 
 .PHONY: golden
 golden: setup ## Write golden files and the chart's table anew; look at the difference before you commit it
-	$(BIN)/pytest tests/unit/build --update-golden
+	$(BIN)/pytest tests/unit/children --update-golden
 	UPDATE_GOLDEN=1 $(BIN)/pytest tests/unit/cli/test_golden.py tests/unit/sidecars/authproxy/test_configuration.py tests/unit/operator/test_every_answer.py
 	$(MAKE) --no-print-directory golden-chart
 

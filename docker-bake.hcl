@@ -1,7 +1,7 @@
 # All images that a release publishes, for several kinds of processors at once, with an SBOM and where they come from:
 #   make docker-buildx IMG=registry/name:tag                     the operator
 #   make docker-buildx-all REGISTRY=docker.io/amalthea VERSION=1.2.3
-# Each target stands on others by the names that the Dockerfiles give as defaults.
+# Each is a stage of the Dockerfile.
 variable "PLATFORMS" { default = "linux/amd64,linux/arm64" }
 variable "IMG" { default = "docker.io/amalthea/operator:dev" }
 variable "REGISTRY" { default = "docker.io/amalthea" }
@@ -13,18 +13,16 @@ variable "PIP_CERT" { default = "" }
 variable "CA" { default = "" }
 variable "ATTESTATIONS" { default = "type=sbom type=provenance,mode=max" }
 
-group "default" { targets = ["operator-image", "sidecars-image", "cloner-image", "jupyterlab-image", "probe-image"] }
+group "default" { targets = [for name in NAMES : "${name}-image"] }
 
-target "_common" {
-  context   = "."
-  platforms = split(",", PLATFORMS)
-  args      = { PIP_CERT = PIP_CERT }
-  secret    = CA == "" ? [] : ["id=ca,src=${CA}"]
-}
+variable "NAMES" { default = ["operator", "sidecars", "cloner", "jupyterlab", "probe"] }
 
 target "_published" {
-  inherits = ["_common"]
-  attest   = ATTESTATIONS == "" ? [] : split(" ", ATTESTATIONS)
+  context   = "."
+  platforms = split(",", PLATFORMS)
+  args      = { BASE = DEBIAN, PIP_CERT = PIP_CERT }
+  secret    = CA == "" ? [] : ["id=ca,src=${CA}"]
+  attest    = ATTESTATIONS == "" ? [] : split(" ", ATTESTATIONS)
   labels = {
     "org.opencontainers.image.version"  = VERSION
     "org.opencontainers.image.revision" = REVISION
@@ -34,67 +32,17 @@ target "_published" {
   }
 }
 
-target "base" {
-  inherits   = ["_common"]
-  dockerfile = "images/base/Dockerfile"
-  args       = { BASE = DEBIAN }
-}
-
-target "package" {
-  inherits   = ["_common"]
-  dockerfile = "images/package/Dockerfile"
-  contexts   = { "docker.io/amalthea/base:dev" = "target:base" }
-}
-
-target "sidecars" {
-  inherits   = ["_common"]
-  dockerfile = "images/sidecars/Dockerfile"
-  contexts = {
-    "docker.io/amalthea/base:dev"    = "target:base"
-    "docker.io/amalthea/package:dev" = "target:package"
-  }
-}
-
-target "_operator" {
-  inherits   = ["_published"]
-  dockerfile = "images/operator/Dockerfile"
-  contexts   = { "docker.io/amalthea/package:dev" = "target:package" }
-}
-
 # The operator alone, under a name of one's own.
 target "operator" {
-  inherits = ["_operator"]
+  inherits = ["_published"]
+  target   = "operator"
   tags     = [IMG]
 }
 
-target "operator-image" {
-  inherits = ["_operator"]
-  tags     = ["${REGISTRY}/operator:${VERSION}"]
-}
-
-target "sidecars-image" {
-  inherits = ["_published", "sidecars"]
-  tags     = ["${REGISTRY}/sidecars:${VERSION}"]
-}
-
-target "cloner-image" {
-  inherits   = ["_published"]
-  dockerfile = "images/cloner/Dockerfile"
-  contexts   = { "docker.io/amalthea/sidecars:dev" = "target:sidecars" }
-  tags       = ["${REGISTRY}/cloner:${VERSION}"]
-}
-
-# What the samples run.
-target "jupyterlab-image" {
-  inherits   = ["_published"]
-  dockerfile = "images/jupyterlab/Dockerfile"
-  contexts   = { "docker.io/amalthea/base:dev" = "target:base" }
-  tags       = ["${REGISTRY}/jupyterlab:${VERSION}"]
-}
-
-target "probe-image" {
-  inherits   = ["_published"]
-  dockerfile = "images/probe/Dockerfile"
-  contexts   = { "docker.io/amalthea/base:dev" = "target:base" }
-  tags       = ["${REGISTRY}/probe:${VERSION}"]
+target "image" {
+  name     = "${each}-image"
+  matrix   = { each = NAMES }
+  inherits = ["_published"]
+  target   = each
+  tags     = ["${REGISTRY}/${each}:${VERSION}"]
 }

@@ -1,21 +1,21 @@
 """A Docker engine and a registry of a test's own, on a machine that runs neither: Debian's packages, started by hand.
 
-The engine has no bridge and touches no firewall rule, so that nothing else on the machine notices it: builds and
-containers use the machine's own network (`--network=host`). All that it writes is below one folder.
+Nothing else on the machine notices it. Without a network of its own it has no bridge and touches no firewall rule:
+builds and containers use the machine's (`--network=host`). With one, that is `lab.docker_network`'s, and the engine is
+as anywhere. All that it writes is below one folder.
 """
 
 import json
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import system
+from lab import docker_network, system
 from lab.image_builders import DEBIAN_REFERENCE, Buildah
 from lab.leftovers import mounts_below
 from lab.process import Daemon, Daemons
@@ -24,12 +24,15 @@ from lab.progress import Progress
 PACKAGES = (
     system.Package("docker.io", "dockerd"),
     system.Package("docker-registry", "docker-registry"),
+    system.Package("iproute2", "ip"),
+    system.Package("iptables", "iptables"),
     *system.IMAGE_PACKAGES,
 )
 DEBIAN = "debian:13-slim"
 """What the Dockerfiles stand on by default; the engine takes the image of this name that it has, and pulls none."""
 REGISTRY_PORT = 15000
 _START_WITHIN = 30.0
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,11 @@ class Engine:
 
 
 @contextmanager
-def running(folder: Path, progress: Progress) -> Iterator[Engine]:
-    """Run both, with a Debian 13 in the engine; leave nothing of them behind. Raise MachineError or DaemonError."""
+def running(folder: Path, progress: Progress, *, own_network: bool = False) -> Iterator[Engine]:
+    """Run both, with a Debian 13 in the engine; leave nothing of them behind. Raise MachineError or DaemonError.
+
+    In a network of its own the registry is reached from there only.
+    """
     system.require_root("A Docker engine of the tests' own")
     system.ensure(PACKAGES, progress)
     engine, daemons = Engine(folder), Daemons(folder / "daemons", outlive=False)
@@ -70,22 +76,47 @@ def running(folder: Path, progress: Progress) -> Iterator[Engine]:
     (folder / "bin").mkdir(exist_ok=True)
     (folder / "bin" / "docker").symlink_to("/usr/bin/docker")
     (folder / "registry.json").write_text(json.dumps(_registry(folder)))
-    registry = Daemon("registry", ["docker-registry", "serve", str(folder / "registry.json")])
-    places = (f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid")
-    no_network = ("--bridge=none", "--iptables=false", "--ip-masq=false")
-    docker = Daemon("dockerd", ["dockerd", f"--host={engine.address}", *places, *no_network])
+    stack = ExitStack()
     try:
+        enter = stack.enter_context(docker_network.own()) if own_network else []
         with progress.step("Starting a Docker engine and a registry"):
-            daemons.start(registry, lambda: _listens(REGISTRY_PORT), _START_WITHIN)
-            daemons.start(docker, lambda: engine.docker("info", check=False).returncode == 0, _START_WITHIN)
+            _start(engine, daemons, enter)
         engine.docker("load", "--quiet", "--input", str(Buildah().debian(progress)))
         engine.docker("tag", DEBIAN_REFERENCE, DEBIAN)
         yield engine
     finally:
+        _remove_containers(engine)
         daemons.stop_all()
         for point in mounts_below(Path("/proc/self/mountinfo").read_text(), (folder,)):
             subprocess.run(("umount", "--lazy", point), capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+        _remove_control_groups()
+        stack.close()
+
+
+def _start(engine: Engine, daemons: Daemons, enter: list[str]) -> None:
+    """Start both, in the network that the words `enter` lead into."""
+    folder = engine.folder
+    registry = Daemon("registry", [*enter, "docker-registry", "serve", str(folder / "registry.json")])
+    places = (f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid")
+    network = docker_network.options() if enter else ["--bridge=none", "--iptables=false", "--ip-masq=false"]
+    docker = Daemon("dockerd", [*enter, "dockerd", f"--host={engine.address}", *places, *network])
+    daemons.start(registry, lambda: _listens(REGISTRY_PORT, enter), _START_WITHIN)
+    daemons.start(docker, lambda: engine.docker("info", check=False).returncode == 0, _START_WITHIN)
+
+
+def _remove_containers(engine: Engine) -> None:
+    """End what runs: an engine that is killed before its containers have ended leaves them running."""
+    if found := engine.docker("ps", "--all", "--quiet", check=False).stdout.split():
+        engine.docker("rm", "--force", *found, check=False)
+
+
+def _remove_control_groups() -> None:
+    """Remove those of the engine and its builder that are empty; one that another engine uses is not."""
+    for name in ("docker/buildkit", "docker"):
+        for group in _CONTROL_GROUPS.glob(f"*/{name}"):
+            with suppress(OSError):
+                group.rmdir()
 
 
 def _registry(folder: Path) -> dict[str, Any]:
@@ -98,6 +129,7 @@ def _registry(folder: Path) -> dict[str, Any]:
     }
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _listens(port: int, enter: list[str]) -> bool:
+    """Tell whether somebody listens at a port of the loopback address, in the network that the words lead into."""
+    command = (*enter, "bash", "-c", f": < /dev/tcp/127.0.0.1/{port}")
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

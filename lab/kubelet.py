@@ -55,6 +55,9 @@ def configuration(layout: Layout, authority: Path, pair: KeyPair, resolver: Path
         # Images come from no registry, so none may be collected; and a full disk is the user's own business.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {"nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+        # A minute each otherwise: so soon what a pod lacked or has changed is seen, and how much of the disk it uses.
+        "syncFrequency": "10s",
+        "volumeStatsAggPeriod": "10s",
         # kube-proxy makes the chains it needs itself; those of the kubelet would be left behind.
         "makeIPTablesUtilChains": False,
     }

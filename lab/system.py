@@ -4,6 +4,7 @@ Missing packages are installed with apt-get, and no service of theirs is started
 with its own configuration. Everything else the lab needs it builds (`lab.binaries`, `lab.images`).
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from lab.progress import Progress
 TRIXIE_KEYS = "/usr/share/keyrings/debian-archive-trixie-stable.gpg"
 ADMIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_LOCK = Path("/run/lock/amalthea-lab-packages")
 _SYSTEMD_RUNS = Path("/run/systemd/system")
 _INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
 
@@ -63,9 +65,11 @@ def require_root(what: str) -> None:
 
 
 def ensure(packages: tuple[Package, ...], progress: Progress) -> None:
-    """Install those of `packages` that are missing; raise MachineError where that cannot be done."""
-    missing = [package.name for package in packages if package.is_missing()]
-    if not missing:
+    """Install those of `packages` that are missing; raise MachineError where that cannot be done.
+
+    Of several processes that ask at once one installs, and the others wait: apt-get refuses a second one.
+    """
+    if not (missing := _missing(packages)):
         return
     names = " ".join(missing)
     if shutil.which("apt-get") is None:
@@ -74,7 +78,18 @@ def ensure(packages: tuple[Package, ...], progress: Progress) -> None:
             "or install Docker and kind and run `make kind_cluster`."
         )
     require_root(f"Installing the Debian packages {names}")
-    with progress.step(f"Installing the Debian packages {names}"), _no_service_starts():
+    with _LOCK.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if missing := _missing(packages):
+            _bring(missing, progress)
+
+
+def _missing(packages: tuple[Package, ...]) -> list[str]:
+    return [package.name for package in packages if package.is_missing()]
+
+
+def _bring(missing: list[str], progress: Progress) -> None:
+    with progress.step(f"Installing the Debian packages {' '.join(missing)}"), _no_service_starts():
         _apt(("apt-get", "update"))
         _apt((*_INSTALL, *missing))
         if "containerd" in missing and _SYSTEMD_RUNS.is_dir():

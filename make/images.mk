@@ -9,6 +9,7 @@ export BUILD_OPTIONS
 PLATFORMS ?= linux/amd64,linux/arm64
 REGISTRY ?= docker.io/amalthea
 ATTESTATIONS ?= type=sbom type=provenance,mode=max
+CHARTPRESS ?= $(BIN)/uv tool run chartpress==2.4.0
 IMAGES := $(BIN)/python -m tools.images --tool=$(CONTAINER_TOOL)
 BAKE = PLATFORMS="$(PLATFORMS)" IMG="$(IMG)" REGISTRY="$(REGISTRY)" ATTESTATIONS="$(ATTESTATIONS)" $(if $(DEBIAN),DEBIAN="$(DEBIAN)") \
 	REVISION="$$(git rev-parse HEAD)" CREATED="$$(git show --no-patch --format=%cI HEAD)" $(CONTAINER_TOOL) buildx bake --push
@@ -34,6 +35,18 @@ sbom: setup ## Write dist/sbom.cdx.json: what the image IMG holds, from Debian a
 	@mkdir -p $(DIST)
 	@$(BIN)/python -m tools.sbom "$(IMG)" --tool=$(CONTAINER_TOOL) > $(DIST)/sbom.cdx.json
 	@echo "$(DIST)/sbom.cdx.json"
+
+.PHONY: dockerfile
+dockerfile: setup ## Write the Dockerfile at the root anew, from images/*/Dockerfile
+	@$(BIN)/python -m tools.dockerfile
+
+.PHONY: list-chartpress-images
+list-chartpress-images: setup ## List the images that chartpress would build and push for this commit
+	@$(CHARTPRESS) --list-images
+
+.PHONY: chartpress-cleanup
+chartpress-cleanup: setup ## Put back what chartpress wrote into the chart
+	@$(CHARTPRESS) --reset
 
 .PHONY: docker-buildx
 docker-buildx: ## Build the operator's image for several kinds of processors, with SBOM, and push it (IMG=…, PLATFORMS=…)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from amalthea import __version__
-from lab.image_builders import BUILDKIT, Recipe, build_options
+from lab.image_builders import BUILDKIT, Recipe, build_options, docker_builds
 from lab.images import IMAGES, Image
 from tools.kubectl import ToolError
 from tools.manifests import ROOT
@@ -48,6 +48,13 @@ def build(name: str, reference: str, tool: str, debian: str = "") -> None:
         ToolError: the tool is unknown or not there, or it could not build.
     """
     image = IMAGES[name]
+    _command(tool)
+    _require(tool)
+    if tool == "docker" and not docker_builds():
+        raise ToolError(
+            "this docker command has no BuildKit, which the Dockerfiles need: install its plugin buildx, "
+            "or name another tool by CONTAINER_TOOL=podman or buildah."
+        )
     for each in _in_order(image):
         images = {used.upper(): IMAGES[used].reference for used in each.uses}
         if not images and debian:
@@ -81,9 +88,13 @@ def _command(tool: str) -> Sequence[str]:
     return _BUILD[tool]
 
 
-def _run(tool: str, *command: str) -> None:
+def _require(tool: str) -> None:
     if shutil.which(tool) is None:
         raise ToolError(f"{tool} is not installed; name another by CONTAINER_TOOL=docker, podman or buildah.")
+
+
+def _run(tool: str, *command: str) -> None:
+    _require(tool)
     done = subprocess.run(command, check=False, env={**os.environ, **BUILDKIT})
     if done.returncode:
         raise ToolError(f"`{' '.join(command[:2])}` failed; what it said stands above.")

@@ -19,6 +19,7 @@ _IMAGE = r"docker\.io/amalthea/[a-z0-9-]+:"
 PLACES: dict[str, tuple[str, ...]] = {
     "src/amalthea/__init__.py": (r'(?<=__version__ = ")[^"]+',),
     "charts/amalthea-sessions/Chart.yaml": (r"(?<=\nversion: )\S+", r"(?<=\nappVersion: )\S+"),
+    "chartpress.yaml": (r"(?<=resetVersion: )\S+",),
     "config/manager/kustomization.yaml": (r"(?<=newTag: )\S+",),
     "config/manager/manager.yaml": (rf"(?<=value: ){_IMAGE}\S+",),
     "config/samples/*.yaml": (rf"(?<=image: ){_IMAGE}\S+",),

@@ -1,6 +1,7 @@
 """A real Docker engine and a real registry, for all tests here."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,18 +16,46 @@ from lab.progress import Progress
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Return an engine that answers, with a Debian 13 in it, and a registry."""
+def copy_of_the_project(folder: Path) -> None:
+    """Make `folder` a repository of git with what git knows here, or would: as somebody has it who cloned it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    subprocess.run(["git", "init", "--quiet", folder], check=True)
+
+
+def running(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, *, own_network: bool = False
+) -> Iterator[Engine]:
+    """Yield an engine that answers, with a Debian 13 in it, and a registry."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     folder = tmp_path_factory.mktemp("docker")
     with capture.global_and_fixture_disabled():
-        manager = docker_engine.running(folder / "engine", Progress())
+        manager = docker_engine.running(folder / "engine", Progress(), own_network=own_network)
         started = manager.__enter__()
     try:
         yield started
     finally:
         manager.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Return one that uses the machine's own network."""
+    yield from running(tmp_path_factory, request)
+
+
+@pytest.fixture(scope="session")
+def bridged(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Return one with a bridge, as everybody has, for programs whose builds name no network."""
+    yield from running(tmp_path_factory, request, own_network=True)
 
 
 @pytest.fixture(scope="session")

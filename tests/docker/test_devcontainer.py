@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.docker_engine import Engine
-from tests.docker.conftest import ROOT
+from tests.docker.conftest import copy_of_the_project
 
 pytestmark = pytest.mark.timeout(900)
 CLI = "@devcontainers/cli@0.89.0"
@@ -21,18 +21,7 @@ USER = 1000
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a copy of what git knows or would, that the container's user may write."""
     folder = tmp_path_factory.mktemp("workspace") / "amalthea"
-    folder.mkdir()
-    archive = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout
-    for name in archive.decode().split("\0"):
-        if name and (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    subprocess.run(["git", "init", "--quiet", folder], check=True)
+    copy_of_the_project(folder)
     subprocess.run(["chown", "-R", f"{USER}:{USER}", folder], check=True)
     for parent in folder.parents:
         if parent != Path("/tmp") and str(parent).startswith("/tmp/"):
@@ -42,8 +31,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def make_in(engine: Engine, workspace: Path, authorities: Path) -> "MakeIn":
-    return MakeIn(engine, workspace, authorities)
+def make_in(bridged: Engine, workspace: Path, authorities: Path) -> "MakeIn":
+    return MakeIn(bridged, workspace, authorities)
 
 
 class MakeIn:

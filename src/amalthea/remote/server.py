@@ -71,9 +71,12 @@ class Server:
         return web.Response(status=200 if await is_ready(self._settings, self._session) else 503)
 
     async def _remote_status(self, _: web.Request) -> web.Response:
-        return web.json_response(self._standing().told_the_operator(self._clock.now().timestamp()))
+        return web.json_response(self._standing().told_the_operator(*self._moment()))
 
     async def _status(self, _: web.Request) -> web.Response:
         standing = self._standing()
-        told = standing.told(self._clock.now().timestamp())
-        return web.json_response(told, status=200 if standing.well else 503)
+        return web.json_response(standing.told(*self._moment()), status=200 if standing.well else 503)
+
+    def _moment(self) -> tuple[float, float]:
+        """Return this moment, in seconds since 1970 and on the clock that never jumps."""
+        return self._clock.now().timestamp(), self._clock.monotonic()

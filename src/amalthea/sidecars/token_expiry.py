@@ -44,5 +44,10 @@ def is_plain(token: str) -> bool:
 
 
 def _seconds(number: object) -> float | None:
-    usable = isinstance(number, int | float) and math.isfinite(number) and number > 0
-    return float(number) if usable else None  # type: ignore[arg-type]
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        return None
+    try:
+        seconds = float(number)
+    except OverflowError:  # JSON's numbers have no bounds
+        return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

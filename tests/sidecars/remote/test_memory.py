@@ -1,6 +1,7 @@
 """The container of the controller has 64 MiB, whatever the session writes and FirecREST answers."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ LIMIT = 64 * 2**20
 
 @pytest.fixture
 def limited() -> Iterator[Limited]:
-    made = Limited("remote-session-controller", LIMIT)
+    made = Limited(f"remote-session-controller-{os.getpid()}", LIMIT)
     yield made
     made.remove()
 

@@ -70,6 +70,11 @@ def test_local_images_are_not_collected_and_a_full_disk_evicts_nobody(resolv_con
     assert set(told["evictionHard"].values()) == {"0%"}
 
 
+def test_a_changed_secret_and_a_full_disk_are_seen_in_seconds_for_tests_wait_for_them(resolv_conf: Path) -> None:
+    told = kubelet.configuration(LAYOUT, Path("/pki/ca.crt"), PAIR, resolv_conf)
+    assert told["syncFrequency"] == told["volumeStatsAggPeriod"] == "10s"
+
+
 def test_the_kubelet_serves_nobody_outside_this_machine_and_nobody_without_a_certificate(resolv_conf: Path) -> None:
     told = kubelet.configuration(LAYOUT, Path("/pki/ca.crt"), PAIR, resolv_conf)
     assert told["address"] == layout.NODE_ADDRESS

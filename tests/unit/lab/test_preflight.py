@@ -1,7 +1,10 @@
 """A machine that cannot run the node says so in a sentence that tells what to do."""
 
+import contextlib
 import socket
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,7 @@ def test_no_service_of_a_new_package_is_started(tmp_path: Path, monkeypatch: pyt
         seen.append(policy.read_text())
         assert policy.stat().st_mode & 0o111
 
+    monkeypatch.setattr(system, "_LOCK", tmp_path / "lock")
     monkeypatch.setattr(system, "_POLICY", policy)
     monkeypatch.setattr(system, "_SYSTEMD_RUNS", tmp_path / "no-systemd")
     monkeypatch.setattr(system, "_apt", install)
@@ -103,6 +107,7 @@ def test_no_service_of_a_new_package_is_started(tmp_path: Path, monkeypatch: pyt
 def test_the_machines_own_policy_for_services_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy = tmp_path / "policy-rc.d"
     policy.write_text("theirs")
+    monkeypatch.setattr(system, "_LOCK", tmp_path / "lock")
     monkeypatch.setattr(system, "_POLICY", policy)
     monkeypatch.setattr(system, "_SYSTEMD_RUNS", tmp_path / "no-systemd")
     monkeypatch.setattr(system, "_apt", lambda _: None)
@@ -110,3 +115,25 @@ def test_the_machines_own_policy_for_services_is_kept(tmp_path: Path, monkeypatc
     monkeypatch.setattr("shutil.which", lambda name, **_: f"/usr/bin/{name}" if name == "apt-get" else None)
     system.ensure((Package("containerd", "containerd"),), Progress())
     assert policy.read_text() == "theirs"
+
+
+def test_of_two_processes_that_ask_at_once_one_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both_asked = threading.Barrier(2)
+    brought: list[str] = []
+
+    def is_missing(package: Package) -> bool:
+        missing = package.name not in brought
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_asked.wait(0 if both_asked.broken else 5)  # the first looks of both come before any of them installs
+            both_asked.abort()
+        return missing
+
+    monkeypatch.setattr(Package, "is_missing", is_missing)
+    monkeypatch.setattr(system, "_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(system, "_bring", lambda names, _: brought.extend(names))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda name, **_: f"/usr/bin/{name}")
+    with ThreadPoolExecutor() as pool:
+        for ended in [pool.submit(system.ensure, (Package("one", "one"),), Progress()) for _ in range(2)]:
+            ended.result(20)
+    assert brought == ["one"]

@@ -12,7 +12,7 @@ from amalthea.remote.job.journal import JournalError, State
 from amalthea.remote.job.port import RemoteBackend, Surroundings
 from amalthea.remote.login.renku import Pair
 from amalthea.remote.requests.exchange import Answer, Exchange, Question
-from amalthea.testing.clock import FakeClock
+from amalthea.testing.clock import FakeClock, SkewedClock
 from amalthea.testing.cluster import MemoryFiles, MemoryScheduler
 from amalthea.testing.firecrest import FakeFirecrest
 from amalthea.testing.issuer import CLUSTER, RENKU, FakeIssuer
@@ -59,6 +59,8 @@ class MemoryJournal:
         self._volume, self._fuse, self._forgotten = volume, fuse, False
 
     async def read(self) -> State:
+        if self._volume.unreadable:
+            raise JournalError("state.json cannot be read (Input/output error)")
         return self._volume.state
 
     async def write(self, state: State) -> None:
@@ -85,6 +87,7 @@ class Volume:
 
     def __init__(self) -> None:
         self.state, self.pair = State(), Pair()
+        self.unreadable = False
         self.full = False
         """Whether nothing can be written, but for the name of a job to be submitted."""
 
@@ -94,6 +97,7 @@ class Site:
 
     def __init__(self, **env: str) -> None:
         self.clock = FakeClock()
+        self.pods_clock = SkewedClock(self.clock, 0.0)
         self.issuer = FakeIssuer(self._now)
         self.files, self.scheduler = MemoryFiles(), MemoryScheduler(self._now)
         self.firecrest = FakeFirecrest(self._now, self.issuer.ends, self.files, self.scheduler)
@@ -122,13 +126,13 @@ class Site:
 
         chance = random.Random(1)
         journal = MemoryJournal(self.volume, fuse)
-        around = Surroundings(exchange, self.clock, chance, journal, print_lines, self.env)
+        around = Surroundings(exchange, self.pods_clock, chance, journal, print_lines, self.env)
         options = settings.read([], self.env)
         return await kinds.choose(options).make(options, around)
 
     async def controller(self, fuse: Fuse | None = None) -> Controller:
         """Return the controller of a new process."""
-        return Controller(await self.backend(fuse), self.clock, random.Random(1))
+        return Controller(await self.backend(fuse), self.pods_clock, random.Random(1))
 
     async def finish(self, work: Awaitable[T]) -> T:
         """Let time pass until `work` is done, and return its result."""

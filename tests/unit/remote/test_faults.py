@@ -47,7 +47,7 @@ async def test_an_interface_that_fails_for_an_hour_ends_no_session(fault: Fault)
     await site.clock.advance(3600)
     standing = session.controller.standing
     assert standing.phase is Phase.RUNNING
-    told = standing.told(site.clock.now().timestamp())
+    told = standing.told(site.clock.now().timestamp(), site.clock.monotonic())
     assert isinstance(told["error"], str)
     assert 3400 < int(str(told["errorAgeSeconds"])) <= 3600
     site.firecrest.heal()

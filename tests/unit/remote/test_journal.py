@@ -41,7 +41,7 @@ async def test_a_file_of_the_go_controller_is_read_and_then_closed_to_others(tmp
     }
 
 
-@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"job_id": 7}', "\xff"])
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"job_id": 7}', "\xff", '{"x": ' + "[" * 10**5])
 async def test_a_file_that_cannot_be_read_is_no_end_of_the_session(content: str, tmp_path: Path) -> None:
     (tmp_path / "state.json").write_bytes(content.encode("latin-1"))
     assert await FileJournal(tmp_path).read() == State()

@@ -112,6 +112,7 @@ def test_later_sources_of_a_variable_count_and_the_controllers_own_stay_here() -
         "USER_ENV_UID": "x",
         "USER_ENV_OPTIND": "x",
         "USER_ENV_GROUPS": "x",
+        "USER_ENV__": "x",
     }
     found = environment.variables(env, [Repository("one", "main"), Repository("two", "")])
     assert found == {
@@ -124,7 +125,7 @@ def test_later_sources_of_a_variable_count_and_the_controllers_own_stay_here() -
         "GIT_PROXY_HEALTH_PORT": "65481",
         "RENKU_SESSION_REMOTE_PORT": "8888",
     }
-    assert environment.left_out(env) == ["A B", "GROUPS", "OPTIND", "UID", "WITH.DOT"]
+    assert environment.left_out(env) == ["A B", "GROUPS", "OPTIND", "UID", "WITH.DOT", "_"]
 
 
 @pytest.mark.parametrize(

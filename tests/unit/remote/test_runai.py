@@ -3,6 +3,7 @@
 import logging
 import random
 
+import msgspec
 import pytest
 
 from amalthea.remote import kinds, settings
@@ -10,9 +11,12 @@ from amalthea.remote.errors import Refused
 from amalthea.remote.job.controller import Controller
 from amalthea.remote.job.journal import State
 from amalthea.remote.job.port import Phase, RemoteBackend, Surroundings
+from amalthea.remote.requests.caller import Caller
 from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.remote.runai.client import Client
 from amalthea.testing.runai import FakeRunai, compute_problem
 from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site
+from tests.unit.remote.test_fuzz import Instantly, Token
 
 RUNAI = {
     "RSC_RUNAI_BASE_URL": "https://runai.example.org/",
@@ -263,3 +267,48 @@ async def test_a_stop_during_a_submission_that_hangs_leaves_time_to_delete_its_w
     assert await session.stop() == ""
     assert site.clock.monotonic() - before < 40
     assert [each.phase for each in api.workspaces.values()] == ["Deleting"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"workloadId": ""}', b'{"workloadId": null}', b""])
+async def test_a_workspace_that_is_taken_without_an_id_is_found_by_its_name(body: bytes) -> None:
+    site = Runai()
+    answered = list[Answer]()
+
+    async def forgetful(question: Question) -> Answer:
+        answer = await site.runai(question)
+        if question.method == "POST" and question.url.endswith("/workspaces") and not answered:
+            answered.append(answer)
+            return Answer(202, body)
+        return answer
+
+    site.machine_room = forgetful
+    session = await site.session()
+    await site.clock.advance(60)
+    assert len(site.runai.workspaces) == 1
+    assert site.volume.state.job_id == "w1"
+    assert await session.stop() == ""
+
+
+async def test_a_filter_that_filters_nothing_gives_no_session_to_another_project() -> None:
+    listed = [{"id": 3, "name": "others", "clusterId": "c1"}, {"name": None}, {"id": 4, "name": "lab", "clusterId": 9}]
+    body = msgspec.json.encode({"projects": listed})
+
+    async def exchange(question: Question) -> Answer:
+        assert question.bearer
+        return Answer(200, body)
+
+    client = Client(Caller(exchange, Token(), Instantly(), random.Random(1)), "https://r")
+    assert (await client.project("lab")).id == 4
+    with pytest.raises(Refused, match="nowhere not found"):
+        await client.project("nowhere")
+
+
+async def test_a_variable_that_is_not_text_is_told_by_its_name() -> None:
+    site = Runai()
+    site.env["USER_ENV_BINARY"] = "s3cret\udcff"
+    session = await site.session()
+    await site.clock.advance(30)
+    assert "BINARY holds bytes that are not text" in session.controller.standing.trouble
+    assert "s3cret" not in session.controller.standing.trouble
+    assert site.runai.workspaces == {}
+    assert await session.stop() == ""

@@ -155,6 +155,17 @@ def test_variables_that_mean_something_to_shell_and_python_do_not_stop_the_job(f
     assert (env["PATH"], env["PYTHONHOME"]) == ("/opt/conda/bin", "/nowhere")
 
 
+def test_a_node_whose_gpu_does_not_answer_does_not_hold_up_the_start(folder: Path) -> None:
+    programs = {"nvidia-smi": "sleep 1000", "timeout": 'shift 3; exec /usr/bin/timeout -k 1 0.2 "$@"'}
+    for name, text in programs.items():
+        (folder / "bin" / name).write_text(f"#!/bin/bash\ntrap '' TERM\n{text}\n")
+        (folder / "bin" / name).chmod(0o755)
+    job = start(folder)
+    job.communicate(timeout=30)
+    assert job.returncode == 0
+    assert of_srun(folder)[1]["NVIDIA_VISIBLE_DEVICES"] == "void"
+
+
 def test_neither_secret_nor_variables_are_left_in_a_file_and_the_program_has_no_secret(folder: Path) -> None:
     start(folder).communicate(timeout=30)
     assert list((folder / "secrets").iterdir()) == []

@@ -248,3 +248,17 @@ async def test_secrets_that_cannot_be_removed_do_not_make_a_job_that_is_gone_one
     assert await session.stop() == ""
     assert site.scheduler.alive == []
     assert site.volume.state == State()
+
+
+async def test_a_volume_that_cannot_be_read_does_not_say_that_there_is_no_job() -> None:
+    site = Site()
+    first = await running(site)
+    first.task.cancel()
+    await site.clock.advance(0)
+    site.volume.unreadable = True
+    session = Running(site, await site.controller())
+    await site.clock.advance(10)
+    assert (await session.stop()).startswith(LAST_WORDS)
+    site.volume.unreadable, site.stopped = False, asyncio.Event()
+    assert await Running(site, await site.controller()).stop() == ""
+    assert site.scheduler.alive == []

@@ -16,6 +16,8 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     seen: list[list[str]] = []
 
     def run(command: Sequence[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        if list(command) == ["docker", "build", "--help"]:
+            return subprocess.CompletedProcess(command, 0, stdout="      --secret list   Secret to expose to the build")
         if command[0] != "git":
             seen.append(list(command))
         return subprocess.CompletedProcess(command, 0, stdout="from git")
@@ -55,3 +57,14 @@ def test_a_tool_that_is_unknown_is_named_with_those_that_are_not(commands: list[
     with pytest.raises(ToolError, match="CONTAINER_TOOL is 'kaniko'; it can be docker, podman, buildah"):
         images.build("operator", "example.org/operator:1", "kaniko")
     assert commands == []
+
+
+def test_a_docker_that_would_not_know_an_option_is_told_before_with_the_way_out(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "docker_builds", lambda: False)
+    with pytest.raises(ToolError, match="install its plugin buildx, or name another tool by CONTAINER_TOOL=podman"):
+        images.build("operator", "example.org/operator:1", "docker")
+    assert commands == []
+    images.build("operator", "example.org/operator:1", "podman")
+    assert commands

@@ -1,9 +1,10 @@
-"""What FirecREST v2 answers: the fields that are read, all of them lenient, and what an error means."""
+"""What FirecREST v2 answers: the fields that are read, and what an error means."""
 
 from typing import TypeVar
 
 import msgspec
 
+from amalthea.remote import lenient
 from amalthea.remote.errors import RemoteError
 from amalthea.remote.requests import replies
 from amalthea.remote.requests.exchange import Answer
@@ -17,21 +18,19 @@ class FileSystem(msgspec.Struct, rename="camel", frozen=True):
     """A part of a cluster's file system. `data_type`: users, store, archive, apps, scratch or project."""
 
     path: str
-    data_type: str
+    data_type: str = ""
     default_work_dir: bool = False
 
 
 class System(msgspec.Struct, rename="camel", frozen=True):
     """A cluster."""
 
-    name: str
-    file_systems: tuple[FileSystem, ...] | None = None
+    name: str = ""
+    file_systems: tuple[FileSystem, ...] = ()
 
 
-class Systems(msgspec.Struct, frozen=True):
-    """The clusters."""
-
-    systems: tuple[System, ...]
+class _Systems(msgspec.Struct, frozen=True):
+    systems: tuple[msgspec.Raw, ...]
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -65,15 +64,13 @@ class Job(msgspec.Struct, rename="camel", frozen=True):
     """A job."""
 
     job_id: str | int
-    status: Status
+    status: Status = Status()
     name: str = ""
-    time: Time | None = None
+    time: Time = Time()
 
 
-class Jobs(msgspec.Struct, frozen=True):
-    """Jobs."""
-
-    jobs: tuple[Job, ...] | None = None
+class _Jobs(msgspec.Struct, frozen=True):
+    jobs: tuple[msgspec.Raw, ...] | None = None
 
 
 class Metadata(msgspec.Struct, rename="camel", frozen=True):
@@ -81,12 +78,6 @@ class Metadata(msgspec.Struct, rename="camel", frozen=True):
 
     standard_output: str | None = None
     standard_error: str | None = None
-
-
-class AllMetadata(msgspec.Struct, frozen=True):
-    """Where jobs write to."""
-
-    jobs: tuple[Metadata, ...] | None = None
 
 
 class Submitted(msgspec.Struct, rename="camel", frozen=True):
@@ -97,7 +88,7 @@ class Submitted(msgspec.Struct, rename="camel", frozen=True):
 
 class _Stat(msgspec.Struct, frozen=True):
     size: int
-    ino: int = 0
+    ino: int | None = None
 
 
 class FileStat(msgspec.Struct, frozen=True):
@@ -120,6 +111,22 @@ class View(msgspec.Struct, frozen=True):
     """A part of a file."""
 
     output: str | None = None
+
+
+def systems(answer: Answer) -> list[System]:
+    """Return the clusters of an answer; raise RemoteError if it is an error, or cannot be read."""
+    return lenient.each(read(answer, _Systems).systems, System, _API)
+
+
+def jobs(answer: Answer) -> list[Job]:
+    """Return the jobs of an answer; raise RemoteError as `systems` does."""
+    return lenient.each(read(answer, _Jobs).jobs or (), Job, _API)
+
+
+def metadata(answer: Answer) -> Metadata:
+    """Return where the job of an answer writes to; raise RemoteError as `systems` does."""
+    found = lenient.each(read(answer, _Jobs).jobs or (), Metadata, _API)
+    return found[0] if found else Metadata()
 
 
 def read(answer: Answer, kind: type[_T]) -> _T:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import posixpath
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +12,7 @@ from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
 from amalthea.remote.firecrest import cancelling, states
 from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client, Order
-from amalthea.remote.firecrest.logs import Logs, Stream
+from amalthea.remote.firecrest.logs import Logs, Stream, outputs, streams_of
 from amalthea.remote.firecrest.preparing import Laid, Preparation
 from amalthea.remote.job.journal import JournalError, State
 from amalthea.remote.job.port import Phase, Report, Surroundings
@@ -26,6 +26,10 @@ _BRIEFLY = 10.0
 """Seconds for what nothing else may wait for: the end of the output, and the secrets' removal."""
 _TOO_LONG = frozenset(("PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxWallDurationPerJobLimit"))
 """Why a job waits for ever that asks for more time than its partition, its quality of service or its account gives."""
+_ABOUT_TIME = re.compile(r"time.?limit|wall.?(?:time|clock|dur)|--time\b", re.IGNORECASE)
+"""What a refusal says, of Slurm's own or of a site's rules, that may go without a time limit."""
+_READING = 40.0
+"""Seconds for the output, before the job has its turn again."""
 
 _NOTHING = Stream("", "")
 
@@ -58,6 +62,7 @@ class FirecrestBackend:
         self._missed = 0
         self._ended = False
         self._stuck = False
+        self._noted = State()
         self._used = False
         """Whether there may be something in the session's folder."""
 
@@ -112,11 +117,15 @@ class FirecrestBackend:
     async def logs(self) -> bool:
         if not self._logs.streams:
             self._logs.streams = await self._outputs()
-            await self._journal.write(self._state())
-        before = [stream.offset for stream in self._logs.streams]
-        drained = await self._logs.follow(last=self._ended)
-        if before != [stream.offset for stream in self._logs.streams]:
-            await self._journal.write(self._state())
+        before = self._state()
+        try:
+            async with time_limit(self._clock, _READING):
+                drained = await self._logs.follow(last=self._ended)
+        except TimeoutError:  # slow, which is not silent
+            drained = self._state() == before
+        if self._noted != (state := self._state()):
+            await self._journal.write(state)
+            self._noted = state
         return drained
 
     async def stop(self) -> None:
@@ -149,7 +158,7 @@ class FirecrestBackend:
         try:
             job_id = await self._submit_once()
         except Refused as error:
-            if not self._walltime or "time limit" not in str(error).lower():
+            if not self._walltime or not _ABOUT_TIME.search(str(error)):
                 raise
             log.warning("the cluster refuses the session's time limit; submitting without one")
             self._walltime = False
@@ -164,8 +173,9 @@ class FirecrestBackend:
 
     def _adopt(self, job_id: str, state: State) -> None:
         self._job_id, self._ended, self._missed = job_id, False, 0
+        self._noted = State()
         self._known_from, self._submitted_at = self._clock.monotonic(), state.submitted_at
-        self._logs.streams = _streams(state) if state.stdout_path else []
+        self._logs.streams = streams_of(state) if state.stdout_path else []
 
     async def _outputs(self) -> list[Stream]:
         """Return what the job writes to: where nobody can say, Slurm's default; nothing if the folder is not known."""
@@ -176,9 +186,7 @@ class FirecrestBackend:
             found = Metadata()
             if not self._laid.folder:
                 return []
-        out = posixpath.join(self._laid.folder, found.standard_output or f"slurm-{self._job_id}.out")
-        err = posixpath.join(self._laid.folder, found.standard_error or out)
-        return _streams(State(stdout_path=out, stderr_path="" if err == out else err))
+        return outputs(found, self._laid.folder, self._job_id)
 
     async def _number(self, state: State) -> str:
         """Return the job's number, where need be by its name; empty if there is no job."""
@@ -191,6 +199,8 @@ class FirecrestBackend:
         try:
             return await self._number(await self._journal.read()) or self._job_id
         except JournalError:
+            if not self._job_id:  # there may be one: unknown is not "no job"
+                raise
             return self._job_id
 
     async def _has_ended(self, job_id: str, state: State) -> bool:
@@ -201,7 +211,7 @@ class FirecrestBackend:
                 return states.has_ended(await self._client.job(job_id))
             except NotFound:
                 continue
-        self._parts.submission.check_age(state)
+        await self._parts.submission.check_age(state)
         return True
 
     def _unknown(self) -> Report:
@@ -231,11 +241,3 @@ class FirecrestBackend:
             stderr_offset=err.offset,
             submitted_at=self._submitted_at,
         )
-
-
-def _streams(state: State) -> list[Stream]:
-    """Return the files that the job writes to: one where both outputs go to the same."""
-    found = [Stream("stdout", state.stdout_path, state.stdout_offset)]
-    if state.stderr_path and state.stderr_path != state.stdout_path:
-        found.append(Stream("stderr", state.stderr_path, state.stderr_offset))
-    return found

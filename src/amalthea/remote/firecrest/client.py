@@ -13,7 +13,7 @@ from amalthea.remote.requests.exchange import Question
 _WINDOW = "7d"
 """Days of jobs to look through; servers before 2.5.7 do not know the parameter and list as many by themselves."""
 _SLURM_IS_AWAY = ("unable to contact slurm controller", "socket timed out", "connection refused", "standby mode")
-"""What sbatch says where it was not heard, or not to the end: the job may be there all the same."""
+"""What sbatch and scancel say where they were not heard, or not to the end: the job may be there all the same."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Client:
     url: str
     system: str
 
-    async def systems(self) -> tuple[answers.System, ...]:
+    async def systems(self) -> list[answers.System]:
         """Return all clusters."""
         answer = await self.caller.repeatedly(Question("GET", f"{self.url}/status/systems"))
-        return answers.read(answer, answers.Systems).systems
+        return answers.systems(answer)
 
     async def user(self) -> str:
         """Return the name of the user on the cluster."""
@@ -90,16 +90,17 @@ class Client:
         """Submit a job and return its number. Asked once: the answer may be lost although the job is there."""
         answer = await self.caller.once(Question("POST", self._jobs(), body=exchange.as_json(order.encode())))
         if answer.status == 500 and (said := replies.message(answer)):
-            if any(each in said.lower() for each in _SLURM_IS_AWAY):
+            if _is_away(said):
                 raise Unavailable(f"Slurm does not answer: {said}")
             raise Doubtful(f"The cluster does not take the job: {said}")
-        return str(answers.read(answer, answers.Submitted).job_id)
+        number = str(answers.read(answer, answers.Submitted).job_id)
+        return number if number.strip("0") else ""
 
     async def named(self, name: str) -> str:
         """Return the number of the newest job of this name, empty if there is none."""
         query = (("name", name), ("time_window", _WINDOW))
         answer = await self.caller.repeatedly(Question("GET", self._jobs(), query))
-        jobs = [job for job in answers.read(answer, answers.Jobs).jobs or () if job.name == name]
+        jobs = [job for job in answers.jobs(answer) if job.name == name]
         return str(jobs[-1].job_id) if jobs else ""
 
     async def job(self, job_id: str, attempts: int = ATTEMPTS) -> Job:
@@ -107,28 +108,29 @@ class Client:
         answer = await self.caller.repeatedly(Question("GET", self._jobs(job_id)), attempts)
         if answer.status == 404 and "job" not in replies.message(answer).lower():
             raise Refused(f"{answers.error(answer)}")  # a wrong address, or a server before it: no word about the job
-        jobs = answers.read(answer, answers.Jobs).jobs or ()
+        jobs = [job for job in answers.jobs(answer) if job.status.state]
         if not jobs:
             raise exchange.unreadable("FirecREST")
-        return jobs[0]
+        return next((job for job in jobs if str(job.job_id) == job_id), jobs[0])
 
     async def outputs(self, job_id: str) -> answers.Metadata:
         """Return where a job writes to."""
         answer = await self.caller.repeatedly(Question("GET", f"{self._jobs(job_id)}/metadata"))
-        found = answers.read(answer, answers.AllMetadata).jobs or ()
-        return found[0] if found else answers.Metadata()
+        return answers.metadata(answer)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
         answer = await self.caller.once(Question("DELETE", self._jobs(job_id)))
-        return answer.ok or (answer.status in (404, 500) and bool(replies.message(answer)))  # 500: it had ended already
+        said = replies.message(answer)
+        heard = bool(said) and not _is_away(said)
+        return answer.ok or (answer.status in (404, 500) and heard)  # 500: it had ended already
 
     async def stat(self, path: str) -> tuple[int, int]:
         """Return a file's size in bytes, and its inode."""
         query = (("path", path), ("dereference", "true"))
         answer = await self.caller.repeatedly(Question("GET", self._files("stat"), query))
         found = answers.read(answer, answers.FileStat).output
-        return found.size, found.ino
+        return found.size, found.ino or 0
 
     async def tail(self, path: str, offset: int) -> str:
         """Return what stands in a file after so many bytes. Bytes that are no UTF-8 come as U+FFFD."""
@@ -147,3 +149,7 @@ class Client:
 
     def _jobs(self, job_id: str = "") -> str:
         return f"{self.url}/compute/{self.system}/jobs" + (f"/{quote(job_id, safe='')}" if job_id else "")
+
+
+def _is_away(said: str) -> bool:
+    return any(each in said.lower() for each in _SLURM_IS_AWAY)

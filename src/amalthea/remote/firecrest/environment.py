@@ -19,7 +19,7 @@ _BASHS_OWN = frozenset(
         *("BASHOPTS", "BASHPID", "BASH_ALIASES", "BASH_ARGC", "BASH_ARGV", "BASH_CMDS", "BASH_COMMAND", "BASH_LINENO"),
         *("BASH_SOURCE", "BASH_SUBSHELL", "BASH_VERSINFO", "DIRSTACK", "EPOCHREALTIME", "EPOCHSECONDS", "EUID"),
         *("FUNCNAME", "GROUPS", "HISTCMD", "IFS", "LINENO", "OPTIND", "PIPESTATUS", "PPID", "RANDOM", "SECONDS"),
-        *("SHELLOPTS", "SRANDOM", "UID"),
+        *("SHELLOPTS", "SRANDOM", "UID", "_"),
     )
 )
 """Names that bash lets nobody set, gives values of its own, or reads the rest of the script by."""

@@ -1,16 +1,21 @@
 """The job's output, followed to its end: each line once, and never a byte of it lost, unless it is no UTF-8."""
 
 import logging
+import posixpath
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from amalthea.remote.errors import NotFound, RemoteError
 from amalthea.remote.firecrest import reading
+from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client
+from amalthea.remote.job.journal import State
 
 _AT_ONCE = 16
 """Reads in a row, of up to 512 KiB each, before anything else has its turn."""
+_PRINTED = 4096
+"""Lines that are printed at once: their prefix takes more memory than short ones do."""
 _LAST_LINES, _LAST_CHARACTERS = 5, 300
 
 log = logging.getLogger("remote.logs")
@@ -37,7 +42,8 @@ class Stream:
             return None
         near = size - self.offset <= reading.NEAR
         text = await (client.tail(self.path, self.offset) if near else self._block(client))
-        found = reading.split(text, last=last and near)
+        near = near and len(text) <= reading.MOST
+        found = reading.split(text[: reading.MOST], last=last and near)
         self.offset += await self._length(client, found, size if near else 0)
         self._seen = size if near else -1
         self.last_lines.extend(line[:_LAST_CHARACTERS] for line in found.lines[-_LAST_LINES:])
@@ -50,10 +56,29 @@ class Stream:
 
     async def _length(self, client: Client, found: reading.Lines, size: int) -> int:
         """Return how many bytes the lines took: where some were no UTF-8 that is known if the file stood still."""
-        doubtful = any("\ufffd" in line for line in found.lines)
-        if size and doubtful and (await client.stat(self.path))[0] == size:
+        if size and any("\ufffd" in line for line in found.lines) and (await client.stat(self.path))[0] == size:
             return size - self.offset - reading.length(found.rest)
         return found.size
+
+
+def streams_of(state: State) -> list[Stream]:
+    """Return the files that a job writes to: one where both outputs go to the same."""
+    found = [Stream("stdout", state.stdout_path, state.stdout_offset)]
+    if state.stderr_path and state.stderr_path != state.stdout_path:
+        found.append(Stream("stderr", state.stderr_path, state.stderr_offset))
+    return found
+
+
+def outputs(told: Metadata, folder: str, job_id: str) -> list[Stream]:
+    """Return the files that a job writes to, as the cluster has told: Slurm's default where it has not."""
+    out = posixpath.join(folder, _plain(told.standard_output) or f"slurm-{job_id}.out")
+    err = posixpath.join(folder, _plain(told.standard_error) or out)
+    return streams_of(State(stdout_path=out, stderr_path="" if err == out else err))
+
+
+def _plain(path: str | None) -> str:
+    """Return a path; empty for a pattern such as `slurm-%j.out`, as accounting has it."""
+    return path if path and "%" not in path else ""
 
 
 class Logs:
@@ -91,8 +116,9 @@ class Logs:
                 return True
             if lines is None:
                 return True
-            if lines:
-                await self._print([f"[session/{stream.name}] {line}" for line in lines])
-            elif not last:
+            for begin in range(0, len(lines), _PRINTED):
+                some = lines[begin : begin + _PRINTED]
+                await self._print([f"[session/{stream.name}] {line}" for line in some])
+            if not lines and not last:
                 return True
         return False

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from amalthea.remote import entry
 from amalthea.remote.errors import Refused
 from amalthea.remote.firecrest import directives, environment, folder, launch, repositories, script
 from amalthea.remote.firecrest.answers import FileSystem
@@ -13,6 +14,9 @@ from amalthea.remote.firecrest.client import Client
 from amalthea.remote.firecrest.launch import Place
 from amalthea.remote.firecrest.settings import FirecrestSettings, Runtime
 from amalthea.sidecars import trust
+
+_NEAR = ("localhost", "127.0.0.1", "[::1]")
+"""Where the tunnel's client shows its secret without TLS."""
 
 log = logging.getLogger("remote.preparing")
 
@@ -35,6 +39,7 @@ class Preparation:
 
     async def lay_out(self) -> Laid:
         """Make the folder with all that the job needs but its script. Raise RemoteError."""
+        self._check_way_back()
         file_systems = await self._file_systems()
         path = await self._path(file_systems)
         log.info("determined session path", extra={"sessionPath": path})
@@ -44,8 +49,7 @@ class Preparation:
         await self.client.make_folder(secrets)
         await self.client.set_mode(path, "700")  # before anything that is secret
         await self.client.make_folder(posixpath.join(path, script.EMPTY))
-        if secret := self.env.get("RSC_WSTUNNEL_SECRET"):
-            await self.client.upload(secrets, script.SECRET, secret.encode())
+        await self.client.upload(secrets, script.SECRET, self.env["RSC_WSTUNNEL_SECRET"].encode())
         found = await self._lay_out_repositories(path)
         values = environment.variables(self.env, [each.repository for each in found])
         if left_out := environment.left_out(self.env):
@@ -71,6 +75,16 @@ class Preparation:
         path = laid.folder or await self._path(await self._file_systems())
         await self.client.remove(posixpath.join(path, script.SECRETS))
 
+    def _check_way_back(self) -> None:
+        """Raise Refused where the job could not dial in: better now than after hours in the queue."""
+        way = entry.tunnel(self.env)
+        if not way:
+            raise Refused("RENKU_BASE_URL is not set, so nobody could open the session; set it to its address.")
+        if way["WSTUNNEL_SERVICE_SCHEME"] == "http" and way["WSTUNNEL_SERVICE_ADDRESS"] not in _NEAR:
+            raise Refused("RENKU_BASE_URL would show the tunnel's secret to everybody on the way; write https://.")
+        if not self.env.get("RSC_WSTUNNEL_SECRET"):
+            raise Refused("RSC_WSTUNNEL_SECRET is not set, so the job could not open the tunnel; set it.")
+
     async def _path(self, file_systems: tuple[FileSystem, ...]) -> str:
         user = await self.client.user()
         if not user:
@@ -94,7 +108,7 @@ class Preparation:
         if system is None:
             names = ", ".join(each.name for each in systems) or "none"
             raise Refused(f"system '{self.client.system}' not found; FirecREST has: {names}.")
-        return system.file_systems or ()
+        return system.file_systems
 
     async def _lay_out_repositories(self, path: str) -> list[repositories.Found]:
         working = self.env.get("RENKU_WORKING_DIR", "")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 NEAR = 256 * 1024
 """Bytes to the end within which `tail` is used."""
+MOST = 512 * 1024
+"""Characters that are taken at once, of a file that has grown by far more since its size was asked for."""
 MAX_LINE = 64 * 1024
 """Bytes: what is longer without a newline is printed in pieces."""
 _SMALLEST, _LARGEST, _STEP = 256 * 1024, 512 * 1024, 64
@@ -45,13 +47,15 @@ def split(text: str, *, last: bool) -> Lines:
     """Split a text into lines; a part of one only where it is too long, or where nothing comes after it (`last`)."""
     *lines, rest = text.split("\n")
     size = length(text) - length(rest)
-    pieces = [piece for line in lines for piece in _pieces(line)]
+    # There may be half a million lines: all but a few are taken as they are.
+    pieces = lines if _are_short(lines) else [piece for line in lines for piece in _pieces(line)]
     while length(rest) > MAX_LINE or (last and rest):
         piece = _pieces(rest)[0]
         pieces.append(piece)
         size += length(piece)
         rest = rest[len(piece) :]
-    return Lines(tuple(line.removesuffix("\r") for line in pieces), size, rest)
+    found = [line.removesuffix("\r") for line in pieces] if "\r" in text else pieces
+    return Lines(tuple(found), size, rest)
 
 
 def length(text: str) -> int:
@@ -59,9 +63,13 @@ def length(text: str) -> int:
     return len(text.encode()) - 2 * text.count(_LOST)
 
 
+def _are_short(lines: list[str]) -> bool:
+    return 4 * max(map(len, lines), default=0) <= MAX_LINE
+
+
 def _pieces(line: str) -> list[str]:
     """Cut a line into pieces of at most MAX_LINE bytes; an empty line is one piece."""
-    if len(line) * 4 <= MAX_LINE or len(line.encode()) <= MAX_LINE:
+    if _are_short([line]) or len(line.encode()) <= MAX_LINE:
         return [line]
     width = MAX_LINE // 4  # whatever the characters
     return [line[begin : begin + width] for begin in range(0, len(line), width)]

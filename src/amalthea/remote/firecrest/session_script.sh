@@ -67,7 +67,7 @@ echo "SESSION_WORK_DIR: $SESSION_WORK_DIR"
 for tool in python3 srun; do
     command -v "$tool" >/dev/null || fail "$tool is missing on $HOSTNAME."
 done
-if nvidia-smi >/dev/null 2>&1; then
+if timeout -k 1 60 nvidia-smi >/dev/null 2>&1; then # it hangs where a GPU is broken
     told+=(APPTAINER_NV=1)
 else
     told+=(NVIDIA_VISIBLE_DEVICES=void)

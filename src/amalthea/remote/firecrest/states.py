@@ -1,6 +1,6 @@
 """From Slurm's words to ours, and from the end of a job to its cause. Pure."""
 
-from amalthea.remote.firecrest.answers import Job, Time
+from amalthea.remote.firecrest.answers import Job
 from amalthea.remote.job.port import Phase, Report
 
 _WAITING = frozenset(("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESIZING", "RESV_DEL_HOLD"))
@@ -18,6 +18,8 @@ _CAUSES = {
     "TIMEOUT": ("The job reached its time limit", "Resume the session to submit a new job."),
 }
 _GOING = frozenset(("COMPLETING",))
+_MOST = 1e10
+"""Seconds: more is a number by which some interface says that it has none."""
 
 
 def first_word(job: Job) -> str:
@@ -50,18 +52,23 @@ def is_gone(job: Job) -> bool:
 
 def report(job: Job, last_lines: str) -> Report:
     """Return what is told of a job, `last_lines` being the end of its output."""
-    word, time = first_word(job), job.time or Time()
+    word, time = first_word(job), job.time
     reason = job.status.state_reason or ""
     return Report(
         phase=phase(word),
         word=word,
         reason="" if reason == "None" else reason,
-        starts=time.start or None,
-        limit=time.limit,
-        elapsed=time.elapsed,
+        starts=_positive(time.start),
+        limit=_positive(time.limit),
+        elapsed=time.elapsed if time.elapsed is not None and 0 <= time.elapsed < _MOST else None,
         cause=_cause(word, job),
         output=last_lines if word in _CAUSES else "",
     )
+
+
+def _positive(seconds: float | None) -> float | None:
+    """Return a time; None for 0, by which Slurm's own interface says that a job may run without a limit."""
+    return seconds if seconds is not None and 0 < seconds < _MOST else None
 
 
 def _cause(word: str, job: Job) -> str:

@@ -131,7 +131,7 @@ class Controller:
         return True
 
     def _hear(self, report: Report) -> None:
-        before, self.standing = self.standing.phase, self.standing.heard(report, self._clock.now().timestamp())
+        before, self.standing = self.standing.phase, self.standing.heard(report, self._clock.monotonic())
         if self.standing.phase is not before:
             told = {"status": self.standing.phase.value, "error": self.standing.trouble}
             log.info("current session status", extra=told)
@@ -139,7 +139,7 @@ class Controller:
     def _note(self, error: Exception) -> None:
         if str(error) != self.standing.error:
             log.warning("could not ask for the session's status", extra={"error": str(error)})
-        self.standing = self.standing.deaf(str(error), self._clock.now().timestamp())
+        self.standing = self.standing.deaf(str(error), self._clock.monotonic())
 
     async def _stop(self) -> str:
         """Cancel the job, trying as long as there is time; return why that failed, or empty if the job is gone."""

@@ -84,7 +84,7 @@ class FileJournal:
             return msgspec.json.decode(path.read_bytes(), type=kind)
         except FileNotFoundError:
             return kind()
-        except (msgspec.MsgspecError, UnicodeError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             log.warning("a file of an earlier start cannot be read", extra={"path": str(path), "error": str(error)})
             return kind()
         except OSError as error:  # unknown is not "no job"

@@ -1,4 +1,7 @@
-"""What is known of a session, from its job's reports and from errors: what `/status` tells. Pure."""
+"""What is known of a session, from its job's reports and from errors: what `/status` tells. Pure.
+
+How old it is goes by a clock that never jumps: a machine that sets its clock would else tell of silence, or of an end.
+"""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +17,7 @@ _LONGEST = 1000
 
 @dataclass(frozen=True)
 class Standing:
-    """The latest of each. Times are in seconds since 1970."""
+    """The latest of each. `error_since` and `heard_at` are seconds on that clock."""
 
     phase: Phase = Phase.NOT_READY
     report: Report = field(default_factory=lambda: Report(None))
@@ -31,9 +34,9 @@ class Standing:
         """Return what is known after a report that came at that time."""
         return Standing(report.phase or self.phase, report, report.cause, heard_at=at)
 
-    def deaf(self, error: str, now: float) -> "Standing":
-        """Return what is known after an error: the same as before, and the error."""
-        since = self.error_since if self.errors else now
+    def deaf(self, error: str, at: float) -> "Standing":
+        """Return what is known after an error at that time: the same as before, and the error."""
+        since = self.error_since if self.errors else at
         return replace(self, error=error, error_since=since, errors=self.errors + 1)
 
     def failed(self, cause: str) -> "Standing":
@@ -51,15 +54,19 @@ class Standing:
         output = f" Its output ends with: {self.report.output}" if self.cause and self.report.output else ""
         return f"{self.cause}{output}" or self.error
 
-    def told(self, now: float) -> dict[str, object]:
-        """Return the body of `/status`: `status` and `error` as in the contract, the rest where it is known."""
-        return self._told(self.trouble, now)
+    def told(self, now: float, passed: float | None = None) -> dict[str, object]:
+        """Return the body of `/status`: `status` and `error` as in the contract, the rest where it is known.
 
-    def told_the_operator(self, now: float) -> Mapping[str, object]:
+        `now` is in seconds since 1970, `passed` the same moment on the clock that never jumps, if it is another one.
+        """
+        return self._told(self.trouble, now, now if passed is None else passed)
+
+    def told_the_operator(self, now: float, passed: float | None = None) -> Mapping[str, object]:
         """Return what the session's status is made of: without the job's output, which may hold secrets."""
-        return {"version": 1, **self._told((self.cause or self.error)[:_LONGEST], now)}
+        error = (self.cause or self.error)[:_LONGEST]
+        return {"version": 1, **self._told(error, now, now if passed is None else passed)}
 
-    def _told(self, error: str, now: float) -> dict[str, object]:
+    def _told(self, error: str, now: float, passed: float) -> dict[str, object]:
         report = self.report
         details = {
             "error": error,
@@ -67,24 +74,24 @@ class Standing:
             "reason": report.reason if self.phase is Phase.NOT_READY else "",
             "expectedStart": _whole(report.starts) if self.phase is Phase.NOT_READY else None,
             "limitSeconds": _whole(report.limit),
-            "remainingSeconds": _whole(self._remaining(now)),
-            "endsAt": _whole(self._ends_at(now)),
-            "heardSecondsAgo": _whole(now - self.heard_at) if self.heard_at is not None else None,
+            "remainingSeconds": _whole(self._remaining(passed)),
+            "endsAt": _whole(self._ends_at(now, passed)),
+            "heardSecondsAgo": _whole(passed - self.heard_at) if self.heard_at is not None else None,
             "errorCount": self.errors or None,
-            "errorAgeSeconds": _whole(now - self.error_since) if self.errors else None,
+            "errorAgeSeconds": _whole(passed - self.error_since) if self.errors else None,
         }
         return {"status": self.phase.value} | {key: it for key, it in details.items() if it not in (None, "")}
 
-    def _remaining(self, now: float) -> float | None:
+    def _remaining(self, passed: float) -> float | None:
         limit, elapsed = self.report.limit, self.report.elapsed
         if self.phase is not Phase.RUNNING or limit is None or elapsed is None:
             return None
-        age = now - self.heard_at if self.heard_at is not None else 0.0
+        age = passed - self.heard_at if self.heard_at is not None else 0.0
         return max(0.0, limit - elapsed - age)
 
-    def _ends_at(self, now: float) -> float | None:
+    def _ends_at(self, now: float, passed: float) -> float | None:
         """Return when its time limit ends the job: from its start where that fits, since such a time does not move."""
-        remaining, starts, limit = self._remaining(now), self.report.starts, self.report.limit
+        remaining, starts, limit = self._remaining(passed), self.report.starts, self.report.limit
         if remaining is None or self.heard_at is None:
             return None
         by_start = starts + limit if starts is not None and limit is not None else math.inf

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from amalthea.remote.clock import Clock, time_limit
 from amalthea.remote.errors import Doubtful, Refused, Unavailable
 from amalthea.remote.job.journal import Journal, State
@@ -50,7 +52,7 @@ class Submission:
         state = State(intent=self.new_name(), submitted_at=self.clock.now().timestamp())
         await self.journal.write(state)
         try:
-            return await self._noted(state, await place(state.intent))
+            return await self._noted(state, await _number(place, state.intent))
         except Doubtful:
             if found := await self._submitted(state.intent):
                 return await self._noted(state, found)
@@ -80,12 +82,18 @@ class Submission:
         """
         found = await self._looked_for(state.intent or state.job_name)
         if not found:
-            self.check_age(state)
+            await self.check_age(state)
         return found
 
-    def check_age(self, state: State) -> None:
-        """Raise Unavailable if a job that is unknown may be too new to be known."""
-        if 0 <= self.clock.now().timestamp() - state.submitted_at < _KNOWN_AFTER:
+    async def check_age(self, state: State) -> None:
+        """Raise Unavailable if a job that is unknown may be too new to be known.
+
+        One that is not submitted yet, by a clock that was set back or another machine's, counts as submitted now.
+        """
+        now = self.clock.now().timestamp()
+        if now < state.submitted_at:
+            await self.journal.write(replace(state, submitted_at=now))
+        if now - state.submitted_at < _KNOWN_AFTER:
             raise Unavailable("A job was submitted just now, and the cluster does not show it yet; it is asked again.")
 
     async def _looked_for(self, name: str) -> str:
@@ -99,6 +107,13 @@ class Submission:
         await self.journal.write(State(job_id=job_id, job_name=state.intent, submitted_at=state.submitted_at))
         log.info("submitted job", extra={"jobID": job_id})
         return job_id
+
+
+async def _number(place: Callable[[str], Awaitable[str]], name: str) -> str:
+    """Submit a job and return its number; raise Unavailable where the answer holds none: it may be there."""
+    if not (number := await place(name)):
+        raise Unavailable("The job was taken without a number; it is looked for.")
+    return number
 
 
 async def settle(submitting: "asyncio.Task[_T] | None", clock: Clock) -> None:

@@ -7,9 +7,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
-from amalthea.remote.requests import exchange, replies, retry
+from amalthea.remote.requests import exchange, replies
 from amalthea.remote.requests.exchange import Answer
 from amalthea.sidecars import token_expiry
 
@@ -90,8 +92,16 @@ def read(answer: Answer, kind: type[_T], giver: str, remedy: str) -> _T:
         Unavailable: it cannot answer now, or not so that it can be read.
         Refused: it says no; the message ends with the `remedy`.
     """
-    if answer.status >= 500 or answer.status in retry.RETRIED:
-        raise Unavailable(f"{giver} cannot give a token now (answer {answer.status}).")
-    if not answer.ok:
+    if answer.ok:
+        return replies.decode(answer, kind, giver)
+    if answer.status == 401 or (answer.status in (400, 403) and _is_object(answer)):
         raise Refused(f"{giver} refuses to give a token (answer {answer.status}). {remedy}")
-    return replies.decode(answer, kind, giver)
+    raise Unavailable(f"{giver} cannot give a token now (answer {answer.status}).")
+
+
+def _is_object(answer: Answer) -> bool:
+    """Tell whether an answer is in the words of who gives tokens, not a page of a server before it."""
+    try:
+        return isinstance(msgspec.json.decode(answer.body), dict)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False

@@ -38,13 +38,13 @@ def error(answer: Answer, api: str, sign_in: str = "") -> RemoteError:
     """Return what an answer that is not a 2xx means; `sign_in` is the remedy where the token does not count."""
     said = message(answer)
     text = f"{api} answers {answer.status}: {said}" if said else f"{api} answers {answer.status}."
-    if answer.status == 404:
-        return NotFound(text) if said else Unavailable(text)  # a server before the API knows nothing of its jobs
     if answer.status in retry.RETRIED or answer.status >= 500:
         return Unavailable(text)
-    if answer.status == 401 and sign_in:
-        return Refused(f"{text} {sign_in}")
-    return Refused(text)
+    if answer.status == 401:
+        return Refused(f"{text} {sign_in}".rstrip())
+    if not said:  # a server before the API knows nothing of its jobs
+        return Unavailable(text)
+    return NotFound(text) if answer.status == 404 else Refused(text)
 
 
 def message(answer: Answer) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from amalthea.remote import lenient
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused
 from amalthea.remote.login import tokens
@@ -43,13 +44,13 @@ class RunaiTokens:
 class Project(msgspec.Struct, rename="camel", frozen=True):
     """A project, and the cluster that it is on."""
 
-    id: str | int
-    name: str
-    cluster_id: str
+    id: str | int = ""
+    name: str = ""
+    cluster_id: str = ""
 
 
 class _Projects(msgspec.Struct, frozen=True):
-    projects: tuple[Project, ...] | None = None
+    projects: tuple[msgspec.Raw, ...] | None = None
 
 
 class Workload(msgspec.Struct, rename="camel", frozen=True):
@@ -67,7 +68,7 @@ class Workload(msgspec.Struct, rename="camel", frozen=True):
 
 
 class _Workloads(msgspec.Struct, frozen=True):
-    workloads: tuple[Workload, ...] | None = None
+    workloads: tuple[msgspec.Raw, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Client:
         """Return a project; raise Refused if there is none of this name."""
         query = (("filterBy", f"name=={name}"),)
         answer = await self.caller.repeatedly(Question("GET", f"{self.url}/api/v1/org-unit/projects", query))
-        found = replies.read(answer, _Projects, _API).projects or ()
+        listed = lenient.each(replies.read(answer, _Projects, _API).projects or (), Project, _API)
+        found = [each for each in listed if each.name == name]
         if not found:
             raise Refused(f"project {name} not found; set RSC_RUNAI_PROJECT to one of Run:ai's.")
         return found[0]
@@ -96,7 +98,10 @@ class Client:
         """Return the ID of the workspace of this name, empty if there is none."""
         query = (("filterBy", f"name=={name}"),)
         answer = await self.caller.repeatedly(Question("GET", f"{self.url}/api/v1/workloads", query))
-        found = [each for each in replies.read(answer, _Workloads, _API).workloads or () if each.name == name]
+        listed = lenient.each(replies.read(answer, _Workloads, _API).workloads or (), Workload, _API)
+        found = [each for each in listed if each.name == name]
+        if found and not found[-1].number:
+            raise exchange.unreadable(_API)
         return found[-1].number if found else ""
 
     async def workload(self, number: str, attempts: int = ATTEMPTS) -> Workload:

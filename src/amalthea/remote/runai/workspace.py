@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from amalthea.remote import entry
+from amalthea.remote.errors import Refused
 from amalthea.remote.job.port import Phase, Report
 from amalthea.remote.runai.client import Project, Workload
 from amalthea.remote.settings import AMOUNTS, Options, SettingsError
@@ -28,7 +29,13 @@ def name(project: str, now: datetime, suffix: str) -> str:
 
 
 def request(title: str, project: Project, env: Mapping[str, str], asked: Mapping[str, object]) -> dict[str, object]:
-    """Return the body that submits a session, from the controller's own environment; `asked` is what it needs."""
+    """Return the body that submits a session, from the controller's own environment; `asked` is what it needs.
+
+    Raises:
+        Refused: a variable cannot be sent; which one.
+    """
+    if odd := sorted(key for key, value in variables(env).items() if not _is_text(value)):
+        raise Refused(f"{', '.join(odd)} holds bytes that are not text (UTF-8), which Run:ai cannot be sent.")
     listed = [{"name": key, "value": value} for key, value in sorted(variables(env).items())]
     spec: dict[str, object] = {"image": env.get("REMOTE_SESSION_IMAGE", ""), "environmentVariables": listed}
     if asked:
@@ -55,6 +62,10 @@ def compute(options: Options) -> dict[str, object]:
         "gpuDevicesRequest": gpus,
     }
     return {name: amount for name, amount in asked.items() if amount}
+
+
+def _is_text(value: str) -> bool:
+    return value == value.encode(errors="replace").decode()
 
 
 def variables(env: Mapping[str, str]) -> dict[str, str]:
