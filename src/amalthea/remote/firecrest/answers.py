@@ -4,9 +4,8 @@ from typing import TypeVar
 
 import msgspec
 
-from amalthea.remote import lenient
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.requests import replies
+from amalthea.remote.requests import lenient, replies
 from amalthea.remote.requests.exchange import Answer
 
 _T = TypeVar("_T")

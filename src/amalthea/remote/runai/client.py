@@ -5,12 +5,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from amalthea.remote import lenient
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused
 from amalthea.remote.login import tokens
 from amalthea.remote.login.tokens import Token
-from amalthea.remote.requests import exchange, replies
+from amalthea.remote.requests import exchange, lenient, replies
 from amalthea.remote.requests.caller import ATTEMPTS, Caller
 from amalthea.remote.requests.exchange import Exchange, Question
 
