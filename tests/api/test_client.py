@@ -265,6 +265,29 @@ async def test_of_two_writers_of_a_lease_one_is_refused(either: Client, namespac
         await lease.update(released)
 
 
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"acquireTime": "0000-01-01T00:00:00.000000Z"},
+        {"acquireTime": "0002-01-01T00:00:00.000000Z"},
+        {"renewTime": "0000-01-01T00:00:00.000000Z"},
+        {"renewTime": "9999-12-31T23:59:59.999999-12:00"},
+        {"leaseTransitions": 2**31 - 1},
+    ],
+    ids=str,
+)
+async def test_a_lease_that_somebody_edited_oddly_can_be_read_and_taken(
+    either: Client, namespace: str, edited: dict[str, Any]
+) -> None:
+    spec = {"holderIdentity": "a", "leaseDurationSeconds": 15, **edited}
+    await either.create(LEASES, namespace, {"metadata": {"name": "lease"}, "spec": spec}, dict)
+    lease, now = KubeLease(either, (namespace, "lease")), SystemClock().now()
+    found = await lease.get()
+    assert found is not None
+    taken = await lease.update(replace(found, holder="b", renewed=now, transitions=found.transitions + 1))
+    assert (taken.holder, taken.renewed) == ("b", now)
+
+
 async def test_a_watch_of_a_lease_tells_its_changes_and_no_others(either: Client, namespace: str) -> None:
     lease, other = KubeLease(either, (namespace, "lease")), KubeLease(either, (namespace, "other"))
     now = SystemClock().now()

@@ -17,8 +17,8 @@ CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigu
 TIMEOUT = 2
 """Seconds that the API server waits for an answer."""
 
-MOODS = ("denies with 400", "denies with 403", "fails", "hangs", "is away")
-_CODES = {"denies with 400": 400, "denies with 403": 403}
+MOODS = ("denies with 400", "denies with 403", "denies with 404", "fails", "hangs", "is away")
+_CODES = {"denies with 400": 400, "denies with 403": 403, "denies with 404": 404}
 
 
 class Webhook:
@@ -81,7 +81,7 @@ class Webhook:
             return None
         response: dict[str, Any] = {"uid": review["request"]["uid"], "allowed": self.mood not in _CODES}
         if self.mood in _CODES:
-            response["status"] = {"code": _CODES[self.mood], "message": "not today"}
+            response["status"] = {"code": _CODES[self.mood], "message": 'project "blue" not found today'}
         return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
     def _listen(self) -> None:

@@ -42,6 +42,8 @@ class Answer:
     """Whether nothing comes until the client's time is over."""
     refused: bool = False
     """Whether nobody takes the connection."""
+    page: bytes = b""
+    """What is answered, as if all were well, by somebody else than the API server."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,20 @@ class Wire(Transport):
         wanted, body = self._note(request)
         await asyncio.sleep(0)
         if (answer := self.fault(wanted, body)) is not None:
+            if answer.page:
+                return answer.page
             await self._fail(request, wanted, body, answer)
         return self._do(request, wanted, body)
 
     @asynccontextmanager
     async def stream(self, request: Request, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:  # noqa: ARG002
         wanted, body = self._note(request)
-        if (answer := self.fault(wanted, body)) is not None:
-            await self._fail(request, wanted, body, answer)
         lines: asyncio.Queue[bytes] = asyncio.Queue()
+        if (answer := self.fault(wanted, body)) is not None:
+            if not answer.page:
+                await self._fail(request, wanted, body, answer)
+            for line in (answer.page + b"\n", b""):
+                lines.put_nowait(line)
         for line in verbs.initial(self._objects, wanted):
             lines.put_nowait(line)
         watch = (wanted, lines)

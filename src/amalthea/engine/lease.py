@@ -20,6 +20,9 @@ from amalthea.engine.lease_store import LeaseRecord, LeaseStore
 from amalthea.engine.lease_watch import LeaseWatch, LeaseWatchObserver
 from amalthea.engine.ports import Clock, Randomness, Stale
 
+LONGEST_DURATION = 300.0
+"""Seconds after which a lease that nobody renews may be taken, whatever duration is written there."""
+
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 """What the leader does; ends promptly when cancelled."""
 
@@ -220,4 +223,5 @@ class Elector:
     def _runs_out(self) -> float:
         """Return the seconds until the record that was seen last may be taken, unless it is renewed."""
         assert self._seen is not None
-        return self._seen_at + (self._seen.duration or self._candidate.duration) - self._clock.monotonic()
+        duration = min(self._seen.duration or self._candidate.duration, LONGEST_DURATION)
+        return self._seen_at + duration - self._clock.monotonic()

@@ -4,7 +4,8 @@
 with the fields that are read (cheapest), ``dict``, or ``msgspec.Raw`` for the bytes as they came.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
@@ -21,8 +22,9 @@ T = TypeVar("T")
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
+_NO_OBJECT = "it is no object"
+
 _encode = msgspec.json.Encoder().encode
-_decode_kind = nesting.tolerant(msgspec.json.Decoder(errors.Status).decode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +67,31 @@ class ListMeta(msgspec.Struct, frozen=True, rename="camel"):
 class RawList(msgspec.Struct, frozen=True):
     """A list whose items are not decoded yet."""
 
+    kind: str = ""
     metadata: ListMeta = ListMeta()
     items: list[msgspec.Raw] | None = None
 
 
+class _Answer(msgspec.Struct, frozen=True):
+    """What tells an object, or a Status, from a page of a proxy."""
+
+    kind: str = ""
+    metadata: ListMeta = ListMeta()
+
+    @property
+    def genuine(self) -> bool:
+        return bool(self.kind or self.metadata.resource_version)
+
+
 _decode_list = nesting.tolerant(msgspec.json.Decoder(RawList).decode)
+_decode_answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
 
 
 class Client:
-    """Verbs on the objects of one API server. Each raises ``errors.ApiError``; use as an async context."""
+    """Verbs on the objects of one API server; use as an async context.
+
+    Each raises ``errors.ApiError``, and msgspec.ValidationError where an object is not as ``into`` says.
+    """
 
     def __init__(
         self,
@@ -95,11 +113,14 @@ class Client:
 
     async def read(self, path: str, into: type[T]) -> T:
         """Return what the server has at a path that is no object: ``/version``, ``/apis``."""
-        return self._decode(await self.transport.send(Request("get", path, "GET", path)), into)
+        request = Request("get", path, "GET", path)
+        body = await self.transport.send(request)
+        with _readable(request):
+            return nesting.tolerant(self.decoder(into).decode)(body)
 
     async def get(self, resource: Resource, key: Key, into: type[T]) -> T:
         request = Request("get", resource.qualified, "GET", resource.item(*key))
-        return self._decode(await self.transport.send(request), into)
+        return await self._ask(request, into)
 
     async def list(
         self, resource: Resource, selection: Selection, into: type[T], limit: int = 0, continue_: str = ""
@@ -111,7 +132,11 @@ class Client:
         if continue_:
             query["continue"] = continue_
         request = Request("list", resource.qualified, "GET", resource.collection(selection.namespace), query)
-        page = _decode_list(await self.transport.send(request))
+        body = await self.transport.send(request)
+        with _readable(request):
+            page = _decode_list(body)
+            if not page.kind:
+                raise ValueError(_NO_OBJECT)
         decode = self.decoder(into).decode
         items = tuple(decode(item) for item in page.items or ())
         return Page(items, page.metadata.resource_version, page.metadata.continue_)
@@ -120,19 +145,19 @@ class Client:
         """Create an object; ``body`` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
         path = resource.collection(namespace)
         request = Request("create", resource.qualified, "POST", path, body=_encode(body))
-        return self._decode(await self.transport.send(request), into)
+        return await self._ask(request, into)
 
     async def update(self, resource: Resource, key: Key, body: object, into: type[T], subresource: str = "") -> T:
         """Replace an object; raise Conflict if ``body`` names another resource version than the stored one."""
         path = resource.item(*key, subresource)
         request = Request("update", resource.qualified, "PUT", path, body=_encode(body))
-        return self._decode(await self.transport.send(request), into)
+        return await self._ask(request, into)
 
     async def patch_merge(self, resource: Resource, key: Key, patch: object, into: type[T], subresource: str = "") -> T:
         """Change some fields (RFC 7386); raise Conflict if ``patch`` names another resource version."""
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(patch), MERGE_PATCH)
-        return self._decode(await self.transport.send(request), into)
+        return await self._ask(request, into)
 
     async def patch_json(
         self,
@@ -146,11 +171,11 @@ class Client:
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(operations), JSON_PATCH)
         try:
-            return self._decode(await self.transport.send(request), into)
+            return await self._ask(request, into)
         except errors.Invalid as error:
             # The server does not say which operation failed; what it says of a wrong object has causes, and what a
             # webhook denies is said to be denied.
-            if error.status == 422 and not error.causes and "denied the request" not in error.message:
+            if error.status == 422 and not error.causes and not errors.denied(error.message):
                 raise errors.Conflict(error.failure, str(request)) from None
             raise
 
@@ -161,7 +186,7 @@ class Client:
         """
         body = _encode(deletion.body())
         request = Request("delete", resource.qualified, "DELETE", resource.item(*key), body=body)
-        return _decode_kind(await self.transport.send(request)).kind == "Status"
+        return (await self._ask(request, _Answer)).kind == "Status"
 
     def decoder(self, into: type[T]) -> msgspec.json.Decoder[T]:
         """Return the decoder for a type, made once."""
@@ -169,5 +194,18 @@ class Client:
             self._decoders[into] = msgspec.json.Decoder(into)
         return self._decoders[into]
 
-    def _decode(self, body: bytes, into: type[T]) -> T:
+    async def _ask(self, request: Request, into: type[T]) -> T:
+        body = await self.transport.send(request)
+        with _readable(request):
+            if not _decode_answer(body).genuine:
+                raise ValueError(_NO_OBJECT)
         return nesting.tolerant(self.decoder(into).decode)(body)
+
+
+@contextmanager
+def _readable(request: Request) -> Iterator[None]:
+    """Take what cannot be read for no answer: a proxy may say with a status of 200 that one has to log in."""
+    try:
+        yield
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise errors.unreadable(str(request), error) from None

@@ -5,7 +5,8 @@
     ├── NotServed        404  its kind is not known (yet): says nothing of the object; back off
     ├── AlreadyExists    409  somebody was faster: look again, it may be ours
     ├── Conflict         409  decided on an old version: look again at once (engine's Stale)
-    ├── Invalid 400,413,422  the object is wrong: tell the user, do not try again unchanged
+    ├── Invalid 400,413,422  the object is wrong: tell the user, do not try again unchanged; also of what admission
+    │                        denies, whatever code its webhook chose: a 404 of its own says nothing of the object
     ├── Forbidden        403  not allowed, or a quota is used up: tell the user, back off
     ├── Unauthorized     401  the credentials are not accepted (any more): back off
     ├── Gone             410  the version is too old to go on from: list again (engine's Expired)
@@ -31,6 +32,10 @@ _LONGEST_TEXT = 300
 
 _LONGEST_MESSAGE = 2000
 """Characters that are read of what a Status says: a webhook's denial may be longer than a session's status may be."""
+
+_DENIED = re.compile(r"\bdenied (the )?request\b")
+UNREADABLE = "Unreadable"
+"""The reason where something else than the API server answered."""
 
 _NOT_SHOWN = "(not shown)"
 _IN_QUOTES = re.compile(r'(?<=Invalid value: )"(?=\{|[^"]{60})(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -195,6 +200,11 @@ def unreachable(request: str, error: Exception) -> Unreachable:
     return kind(ErrorDetails(0, "Unreachable", told), request)
 
 
+def unreadable(request: str, error: Exception) -> Unreachable:
+    """Return the error for an answer that is not the API server's, though its status is good: whatever it says."""
+    return Unreachable(ErrorDetails(0, UNREADABLE, f"the answer is not one of an API server: {error}"), request)
+
+
 def _without_values(message: str) -> str:
     message = _IN_QUOTES.sub(_NOT_SHOWN, message)
     # Beyond the last brace no value ends: to look for its end at each beginning would take quadratic time.
@@ -203,10 +213,17 @@ def _without_values(message: str) -> str:
 
 
 def _kind_of(code: int, described: Status) -> type[ApiError]:
+    if denied(described.message) and 400 <= code < 500 and code not in (403, 429):
+        return Invalid  # the code, and the reason, are the webhook's
     if described.reason == "AlreadyExists":
         return AlreadyExists
     if described.reason == "Expired":
         return Gone
-    if code == 404 and '" not found' not in described.message:  # what is not found is quoted
+    if code == 404 and not (described.kind and '" not found' in described.message):  # what is not found is quoted
         return NotServed
     return _BY_STATUS.get(code, ServerError if code >= 500 else ApiError)
+
+
+def denied(message: str) -> bool:
+    """Tell whether an admission webhook, or a ValidatingAdmissionPolicy, has denied a request."""
+    return _DENIED.search(message) is not None

@@ -6,7 +6,6 @@ The client should be one of its own, so that a renewal never queues behind write
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated
 
 import msgspec
 
@@ -19,14 +18,15 @@ from amalthea.kube.watch import KubeSource
 
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
-_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+MOST_TRANSITIONS = 2**31 - 1
+"""What the API server's own type holds."""
 
 
 class _Spec(msgspec.Struct, frozen=True, rename="camel"):
     holder_identity: str = ""
     lease_duration_seconds: int = 0
-    acquire_time: _Time | None = None
-    renew_time: _Time | None = None
+    acquire_time: str | None = None
+    renew_time: str | None = None
     lease_transitions: int = 0
 
 
@@ -103,8 +103,8 @@ def _record(lease: _Lease) -> LeaseRecord:
     return LeaseRecord(
         holder=spec.holder_identity,
         duration=spec.lease_duration_seconds,
-        acquired=spec.acquire_time,
-        renewed=spec.renew_time,
+        acquired=_time(spec.acquire_time),
+        renewed=_time(spec.renew_time),
         transitions=spec.lease_transitions,
         version=lease.metadata.resource_version,
     )
@@ -116,10 +116,18 @@ def _spec(record: LeaseRecord) -> dict[str, str | int | None]:
         "leaseDurationSeconds": record.duration,
         "acquireTime": _micro_time(record.acquired),
         "renewTime": _micro_time(record.renewed),
-        "leaseTransitions": record.transitions,
+        "leaseTransitions": min(record.transitions, MOST_TRANSITIONS),
     }
 
 
 def _micro_time(time: datetime | None) -> str | None:
-    """Return a MicroTime: always six digits, always UTC."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if time else None
+    """Return a MicroTime: always four digits of the year and six of the second, always UTC."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z" if time else None
+
+
+def _time(text: str | None) -> datetime | None:
+    """Return a MicroTime; None for one that Python cannot hold: whoever wrote that must not keep all from leading."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
+        return None

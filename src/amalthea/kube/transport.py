@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Self, TypeAlias
@@ -198,11 +198,12 @@ class Transport:
 
 @lru_cache(maxsize=4)
 def _date(text: str) -> datetime | None:
-    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is none."""
+    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is none, or one that leaves no room to count on."""
     try:
-        return parsedate_to_datetime(text).astimezone(UTC) if text else None
+        date = parsedate_to_datetime(text).astimezone(UTC) if text else None
     except (ValueError, OverflowError):
         return None
+    return date if date is not None and date.year < MAXYEAR else None
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:

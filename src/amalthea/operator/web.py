@@ -8,12 +8,18 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.engine.slices import in_slices
 from amalthea.operator.telemetry.metrics import SessionRow, exposition
+from amalthea.operator.telemetry.wicket import Wicket
 
 SHARE = 0.5
 """Part of the time that may go into a scrape: it is the same loop that serves users."""
+SCRAPES, WAITING_SCRAPES = 2, 8
+"""Scrapes under way at once, and those that may wait: two Prometheus servers watch over each other in many clusters."""
+SCRAPE_LIMIT = 30.0
+"""Seconds for a scrape: who reads no faster keeps others waiting."""
 
 
 class BindError(RuntimeError):
@@ -38,16 +44,26 @@ def probes(ready: Callable[[], str]) -> web.Application:
 
 def metrics(registry: CollectorRegistry, rows: Callable[[], Iterable[SessionRow]], clock: Clock) -> web.Application:
     """Return the application of /metrics: what is registered, and a row for each session that is there."""
+    wicket = Wicket(SCRAPES, WAITING_SCRAPES)
 
     async def serve(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_LATEST})
+        async with wicket.one():
+            try:
+                async with time_limit(clock, SCRAPE_LIMIT):
+                    await expose(request, response)
+            except (TimeoutError, ConnectionError):  # who asks has gone, or reads too slowly
+                if request.transport is not None:
+                    request.transport.abort()
+        return response
+
+    async def expose(request: web.Request, response: web.StreamResponse) -> None:
         await response.prepare(request)
         await response.write(generate_latest(registry))
         found = [row async for row in in_slices(rows(), clock, SHARE)]
         async for lines in in_slices(exposition(found), clock, SHARE):
             await response.write(lines.encode())
         await response.write_eof()
-        return response
 
     app = web.Application()
     app.router.add_get("/metrics", serve)

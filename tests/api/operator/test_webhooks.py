@@ -62,7 +62,7 @@ def test_a_webhook_in_whatever_mood_harms_and_hides_no_session(
     neighbour.run("one", PLAIN)
 
     said = told(world.wait_for("AmaltheaSession", "child", told))
-    assert ("not today" if "denies" in mood else 'the webhook "children.test.amalthea.dev"') in said
+    assert ("not found today" if "denies" in mood else 'the webhook "children.test.amalthea.dev"') in said
     assert "finalizer" in told(world.wait_for("AmaltheaSession", "finalizer", told))
     for name in ("child", "status", "finalizer"):
         world.make_pod_ready(name)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.lease_store import LeaseRecord
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.lease_fakes import Lease, Network, Process
 from tests.unit.engine.things import Half, LeaseTold
@@ -77,6 +78,16 @@ async def test_a_restarted_container_takes_its_own_lease_back_at_once(clock: Fak
     assert lease.record is not None
     assert lease.record.transitions == 0
     await again.stop()
+
+
+async def test_a_lease_that_was_edited_to_last_for_decades_is_taken_in_the_end(clock: FakeClock, lease: Lease) -> None:
+    lease.write(LeaseRecord("gone", 2**31 - 1, None, None, 0))
+    second = Process("second", lease, clock)
+    await clock.advance(299)
+    assert second.working == 0
+    await clock.advance(6)
+    assert second.working == 1
+    await second.stop()
 
 
 async def test_a_stopped_leader_releases_the_lease_for_the_next(clock: FakeClock, lease: Lease) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.ports import Expired, Listed, Refused, WatchEvent
+from amalthea.engine.ports import EventType, Expired, Listed, Refused, WatchEvent
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.store import Store
 from amalthea.operator.inputs.cache import BLIND_AFTER
@@ -116,6 +116,16 @@ async def test_how_long_a_server_has_been_silent_is_known() -> None:
     async with run.running() as reflector:
         await run.clock.advance(200)
         assert reflector.silent_for == 200
+
+
+async def test_a_server_whose_data_were_restored_is_listed_again_though_its_bookmarks_come() -> None:
+    """It takes the watch, sends bookmarks, and tells no change until its versions have passed the one of the watch."""
+    older: WatchEvent[Thing] = WatchEvent(EventType.BOOKMARK, "8")
+    run = Run(Script([listed(10, thing("gone", 9)), listed(8)], [[60.0, older, 600.0]]))
+    async with run.running():
+        await run.clock.advance(65)
+        assert run.script.asked == ["list", "watch 10", "list", "watch 8"]
+        assert len(run.store) == 0
 
 
 async def test_a_server_that_expires_every_watch_is_not_listed_without_pause() -> None:

@@ -4,7 +4,20 @@ import time
 
 import pytest
 
-from amalthea.kube.errors import Status, from_status
+from amalthea.kube.errors import (
+    ApiError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotServed,
+    Status,
+    TooManyRequests,
+    from_answer,
+    from_status,
+)
+
+WEBHOOK = 'admission webhook "policy.example.org" denied the request: '
+POLICY = "sessions.amalthea.dev \"demo\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: "
 
 
 def message(said: str) -> str:
@@ -37,3 +50,28 @@ def test_of_a_denial_of_any_length_no_more_is_told_than_a_status_holds() -> None
     told = message(denied + "no " * 700_000)
     assert told.startswith(denied)
     assert len(told) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message", "kind"),
+    [
+        (404, "NotFound", WEBHOOK + 'project "blue" not found', Invalid),
+        (404, "NotFound", WEBHOOK + "no such project", Invalid),
+        (409, "AlreadyExists", WEBHOOK + "there is one", Invalid),
+        (409, "Conflict", WEBHOOK + "another one is at it", Invalid),
+        (410, "Expired", WEBHOOK + "too late", Invalid),
+        (401, "Unauthorized", POLICY + "who are you", Invalid),
+        (418, "Teapot", WEBHOOK + "no coffee", Invalid),
+        (403, "Forbidden", WEBHOOK + "no", Forbidden),
+        (429, "TooManyRequests", WEBHOOK + "later", TooManyRequests),
+        (404, "NotFound", 'pods "demo" not found', NotFound),
+    ],
+)
+def test_what_a_webhook_denies_says_nothing_of_whether_the_object_is_there(
+    code: int, reason: str, message: str, kind: type[ApiError]
+) -> None:
+    assert type(from_status("PATCH /x", Status("Status", code, reason, message))) is kind
+
+
+def test_a_page_of_a_proxy_says_nothing_of_whether_the_object_is_there() -> None:
+    assert type(from_answer("GET /x", 404, rb'{"error": "host \"blue\" not found"}')) is NotServed

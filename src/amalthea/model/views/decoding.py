@@ -20,6 +20,7 @@ from amalthea.model.views.objects import (
     ChildView,
     ClaimSpec,
     ClaimView,
+    Metadata,
     Pause,
     SecretView,
     SessionView,
@@ -56,9 +57,7 @@ _spec_as_data = decoder(dict[str, object])
 _hibernation = decoder(wire.Hibernation)
 _managed = decoder(Managed)
 _record = decoder(wire.Record)
-
-pod: Callable[[bytes | Raw], PodView] = decoder(PodView)
-"""Decode a pod."""
+_pod = decoder(PodView)
 event: Callable[[bytes | Raw], EventView] = decoder(EventView)
 """Decode an Event."""
 
@@ -68,14 +67,33 @@ def fingerprint(section: Raw | bytes) -> str:
     return blake2b(bytes(section), digest_size=8).hexdigest()
 
 
+def pod(body: bytes | Raw) -> PodView:
+    """Decode a pod; of its annotations only our own are kept."""
+    view = _pod(body)
+    ours = (names.ANNOTATION_RUN_ID, names.ANNOTATION_SESSION_UID)
+    return msgspec.structs.replace(view, metadata=_with_annotations(view.metadata, *ours))
+
+
+def _with_annotations(metadata: Metadata, *kept: str) -> Metadata:
+    """Leave out the other annotations: whoever may write them may write 256 KiB on each object, and all are held."""
+    if metadata.annotations.keys() <= set(kept):
+        return metadata
+    found = {name: text for name, text in metadata.annotations.items() if name in kept}
+    return msgspec.structs.replace(metadata, annotations=found)
+
+
 def session(body: bytes | Raw) -> SessionView:
-    """Decode a session; its spec stays raw. A status that cannot be read counts as none: it is written anew."""
+    """Decode a session; its spec stays raw. A status that cannot be read counts as none: it is written anew.
+
+    Of its annotations only the one that is read is kept.
+    """
     try:
         view = _session(body)
     except msgspec.ValidationError:
         parts = _sections(body)
         view = SessionView(metadata=parts.metadata, spec=parts.spec)
-    return msgspec.structs.replace(view, spec=view.spec.copy(), paused=_paused(view, body))
+    metadata = _with_annotations(view.metadata, names.ANNOTATION_BUSY_UNTIL)
+    return msgspec.structs.replace(view, metadata=metadata, spec=view.spec.copy(), paused=_paused(view, body))
 
 
 def _paused(view: SessionView, body: bytes | Raw) -> Pause | None:

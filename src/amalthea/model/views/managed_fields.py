@@ -1,11 +1,13 @@
 """Who changed a field of a session last, and when: the API server's own word of it, in the object's managed fields."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from msgspec import Struct, field
 
 from amalthea.api import names
-from amalthea.model.views.objects import Pause, Time
+from amalthea.model import spans
+from amalthea.model.views.objects import Pause
 
 
 class _Spec(Struct, frozen=True):
@@ -20,8 +22,13 @@ class _Fields(Struct, frozen=True):
 
 class _Entry(Struct, frozen=True, rename="camel"):
     manager: str = ""
-    time: Time | None = None
+    time: str | None = None
+    """Whoever changes an object may write another one here: also one that Python cannot hold."""
     fields_v1: _Fields = field(name="fieldsV1", default=_Fields())
+
+    @property
+    def at(self) -> datetime | None:
+        return spans.moment(self.time)
 
 
 class _Metadata(Struct, frozen=True, rename="camel"):
@@ -37,7 +44,7 @@ class Managed(Struct, frozen=True):
     def pause(self) -> Pause | None:
         """Who set `hibernated` last, and when they last changed the session."""
         last = self._last(lambda spec: spec.hibernated)
-        return Pause(manager=last.manager, time=last.time) if last is not None else None
+        return Pause(manager=last.manager, time=last.at) if last is not None else None
 
     @property
     def stilled_by(self) -> str:
@@ -52,4 +59,4 @@ class Managed(Struct, frozen=True):
 
     def _last(self, of: Callable[[_Spec], object]) -> _Entry | None:
         entries = [each for each in self.metadata.managed_fields if of(each.fields_v1.spec) is not None]
-        return max(entries, key=lambda entry: entry.time.timestamp() if entry.time is not None else 0.0, default=None)
+        return max(entries, key=lambda entry: entry.at.timestamp() if entry.at is not None else 0.0, default=None)

@@ -14,6 +14,7 @@ import msgspec
 
 from amalthea.api import names, quantities
 from amalthea.engine.ports import Clock, Key
+from amalthea.engine.slices import in_slices
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.model.views.objects import Metadata, Time
@@ -21,6 +22,9 @@ from amalthea.model.views.usage import Usage
 from amalthea.operator.inputs.continuity import Continuity
 
 POD_METRICS = Resource("metrics.k8s.io", "v1beta1", "pods", "PodMetrics")
+
+SHARE = 0.2
+"""Part of the time that may go into reading an answer: it is the same loop that serves users."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +46,11 @@ _decode = msgspec.json.Decoder(_PodMetrics).decode
 
 
 class UsagePoller:
-    """Knows the last measurement of each session, and keeps it fresh for those that are followed, while `run` runs."""
+    """Knows the last measurement of each session, and keeps it fresh for those that are followed, while `run` runs.
+
+    Of several pods that say they are a session's, as a former one that lingers, the busiest counts: none of them can
+    have another's session paused.
+    """
 
     def __init__(
         self, client: Client, selection: Selection, clock: Clock, interval: float, polled: Callable[[datetime], None]
@@ -123,7 +131,10 @@ class UsagePoller:
         self._polled(now)
         # One answer may leave a pod out, as when its node was slow to tell: what was measured before still counts.
         former = {session: usage for session, usage in self._known.items() if usage.valid(now)}
-        fresh = {session: usage for item in page.items for session, usage in _measured(item, now)}
+        fresh: dict[Key, Usage] = {}
+        async for item in in_slices(page.items, self._clock, SHARE):
+            for session, usage in _measured(item, now):
+                fresh[session] = max(usage, fresh.get(session, usage), key=lambda each: (each.valid(now), each.cpu))
         self._known = former | fresh
         for session in self._thresholds.keys() & fresh.keys():
             self.continuity.measured(session, fresh[session].at)

@@ -15,9 +15,12 @@ from aiohttp.typedefs import Handler
 
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource
+from amalthea.operator.telemetry.wicket import Wicket
 
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
+REVIEWS, WAITING = 4, 16
+"""Readers who are looked into at once, and those who may wait: each takes a connection from users' sessions."""
 _LIFETIME = timedelta(days=3650)
 _log = logging.getLogger(__name__)
 
@@ -41,17 +44,19 @@ class _Review(msgspec.Struct):
 
 def guarded(app: web.Application, client: Client) -> web.Application:
     """Let in only those who may `get` the path by the cluster's own rules."""
+    wicket = Wicket(REVIEWS, WAITING)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise web.HTTPUnauthorized(text="a bearer token is needed")
-        user = await _who(client, token.strip())
-        if user is None:
-            raise web.HTTPUnauthorized(text="the token is not accepted")
-        if not await _may(client, user, request.path):
-            raise web.HTTPForbidden(text=f"{user.username} may not get {request.path}")
+        async with wicket.one():
+            user = await _who(client, token.strip())
+            if user is None:
+                raise web.HTTPUnauthorized(text="the token is not accepted")
+            if not await _may(client, user, request.path):
+                raise web.HTTPForbidden(text=f"{user.username} may not get {request.path}")
         return await handler(request)
 
     app.middlewares.append(check)

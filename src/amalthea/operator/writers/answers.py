@@ -7,7 +7,7 @@ import re
 
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.engine.ports import Stale
-from amalthea.kube.errors import ApiError, Forbidden
+from amalthea.kube.errors import UNREADABLE, ApiError, Forbidden, denied
 from amalthea.model.findings import Finding
 from amalthea.model.views.observed import ChildKey
 
@@ -36,11 +36,12 @@ def _why(error: ApiError | Stale) -> str:
     if not isinstance(error, ApiError):
         return str(error)
     if (webhook := _WEBHOOK.search(error.message)) is not None:
-        if "denied the request" in error.message:
+        if denied(error.message):
             return f"the {error.message}"
         return f'the webhook "{webhook[1]}" of the cluster, which has to be asked, fails'
     if not error.status:
-        return "the API server did not answer"
+        foreign = error.reason == UNREADABLE
+        return "something else than the API server answered" if foreign else "the API server did not answer"
     return f"the API server answered {error.status} {error.reason}".rstrip()
 
 

@@ -13,7 +13,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.engine.ports import Stale, key_of
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.errors import ApiError, Conflict, NotFound, NotServed
+from amalthea.kube.errors import ApiError, Conflict, Invalid, NotFound, NotServed
 from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import SECRETS, SESSIONS
@@ -90,4 +90,6 @@ class Finalizer:
 
 def _for_good(error: ApiError) -> bool:
     """Tell whether another attempt would fare the same: what the server cannot do now, it may do in a moment."""
+    if isinstance(error, Invalid):
+        return True
     return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict | NotServed)

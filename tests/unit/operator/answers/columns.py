@@ -7,12 +7,16 @@ _QUOTA = "is forbidden: exceeded quota: small, requested: count=1, used: count=9
 _CAUSE = {"reason": "FieldValueInvalid", "field": "spec.ports", "message": 'Invalid value: "x": must be a number'}
 
 ANSWERS = {
+    "200, a page of a proxy": Answer(200, page=b'{"error": "log in"}'),
     "400, a webhook denies it": Answer(
         400, "BadRequest", 'admission webhook "policy.example.org" denied the request: not like this'
     ),
     "403, a right is missing": Answer(403, "Forbidden", _RIGHT),
     "403, a quota is used up": Answer(403, "Forbidden", _QUOTA),
     "404, the kind is not served": Answer(404, "NotFound", "the server could not find the requested resource"),
+    "404, a webhook denies it": Answer(
+        404, "NotFound", 'admission webhook "policy.example.org" denied the request: project "blue" not found'
+    ),
     "409, a conflict": Answer(409, "Conflict", "the object has been modified"),
     "413, too large": Answer(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728"),
     "422, with causes": Answer(422, "Invalid", 'is invalid: spec.ports: Invalid value: "x"', (_CAUSE,)),

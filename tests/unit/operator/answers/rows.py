@@ -158,7 +158,7 @@ ROWS = (
         ADOPTING,
         deleted=True,
         may_leave="Secret pull-demo",
-        after=("400", "403", "413", "422"),
+        after=("400", "403", "404, a webhook", "413", "422"),
         promises=NOTHING,
     ),
     Row("pause a session", of("patch", OWN, part="hibernated"), PLAIN, limit_age, promises=DELETION),

@@ -184,3 +184,30 @@ async def test_nobody_is_asked_for_who_is_not_followed(api: FakeApi, desk: Desk)
     wanted.append(desk.poller.wanted)
     assert wanted == [False, True, False]
     assert api.count("list") == 0
+
+
+@pytest.mark.parametrize("first", ["0", "900m"])
+async def test_of_two_pods_that_say_they_are_a_sessions_the_busy_one_counts(
+    api: FakeApi, desk: Desk, first: str
+) -> None:
+    desk.poller.follow(ONE, LIMIT)
+    desk.measure(api, "900m" if first == "0" else "0", metadata=_pod("b"))
+    desk.measure(api, first, metadata=_pod("a"))
+    await desk.look()
+    usage = desk.poller.of(ONE)
+    assert usage is not None
+    assert usage.cpu == Decimal("0.9")
+
+
+async def test_a_pod_that_was_busy_long_ago_counts_for_no_other(api: FakeApi, desk: Desk) -> None:
+    old = rfc3339(desk.clock.now() - VALID)
+    desk.measure(api, "900m", metadata=_pod("b"), timestamp=old)
+    desk.measure(api, "0", metadata=_pod("a"))
+    await desk.look()
+    usage = desk.poller.of(ONE)
+    assert usage is not None
+    assert usage.cpu == 0
+
+
+def _pod(name: str) -> dict[str, object]:
+    return {"name": name, "labels": {names.LABEL_INSTANCE: "one"}}
