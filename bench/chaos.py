@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.kube import config
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection

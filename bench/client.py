@@ -21,7 +21,7 @@ import msgspec
 
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.store import Store
-from amalthea.kube import config
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.kube import config
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from bench import observer as seen
 from bench.audit import AuditLog, Request

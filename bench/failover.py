@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.kube import config
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.lease import KubeLease

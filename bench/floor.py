@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.kube import config
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from bench import manifests

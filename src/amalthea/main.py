@@ -120,8 +120,8 @@ def _boolean(text: str) -> bool:
 
 def _operator(arguments: argparse.Namespace) -> int:
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
-    from amalthea.kube import config  # noqa: PLC0415
-    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.auth import config  # noqa: PLC0415
+    from amalthea.kube.auth.credentials import ConfigError  # noqa: PLC0415
     from amalthea.kube.errors import ApiError  # noqa: PLC0415
     from amalthea.operator import run, web  # noqa: PLC0415
     from amalthea.settings import SettingsError, from_environment  # noqa: PLC0415  (only this command needs it)
@@ -181,11 +181,11 @@ def _completion(arguments: argparse.Namespace) -> int:
 
 def _explain(arguments: argparse.Namespace) -> int:
     from amalthea.cli import explain  # noqa: PLC0415  (only this command needs it)
-    from amalthea.cli.text import Paper  # noqa: PLC0415
-    from amalthea.cli.trouble import CannotExplain  # noqa: PLC0415
+    from amalthea.cli.errors import CannotExplain  # noqa: PLC0415
+    from amalthea.cli.text import Terminal  # noqa: PLC0415
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
-    from amalthea.kube import config  # noqa: PLC0415
-    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.auth import config  # noqa: PLC0415
+    from amalthea.kube.auth.credentials import ConfigError  # noqa: PLC0415
 
     clock = SystemClock()
     colour = sys.stdout.isatty() and not arguments.no_color and not os.environ.get("NO_COLOR")
@@ -195,7 +195,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         kubeconfig=arguments.kubeconfig,
         context=arguments.context,
         as_json=arguments.output == "json",
-        paper=Paper(width=shutil.get_terminal_size().columns, colour=colour),
+        paper=Terminal(width=shutil.get_terminal_size().columns, colour=colour),
     )
     try:
         cluster = config.load(os.environ, clock, arguments.kubeconfig, arguments.context)
@@ -210,8 +210,8 @@ def _explain(arguments: argparse.Namespace) -> int:
 def _trial(arguments: argparse.Namespace) -> int:
     from amalthea.cli import trial  # noqa: PLC0415  (only this command needs it)
     from amalthea.engine.clock import SystemClock  # noqa: PLC0415
-    from amalthea.kube import config  # noqa: PLC0415
-    from amalthea.kube.credentials import ConfigError  # noqa: PLC0415
+    from amalthea.kube.auth import config  # noqa: PLC0415
+    from amalthea.kube.auth.credentials import ConfigError  # noqa: PLC0415
 
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")

@@ -71,7 +71,7 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the operator can be told from outside, but for what `kube/config.py` reads."""
+    """Everything that the operator can be told from outside, but for what `kube/auth/config.py` reads."""
 
     namespace: str | None = "default"
     """The namespace that is served (RELEASE_NAMESPACE); None serves all (CLUSTER_SCOPED=true)."""

@@ -14,7 +14,8 @@ import yaml
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.lease_store import LeaseRecord
 from amalthea.engine.ports import Stale
-from amalthea.kube import config, errors
+from amalthea.kube import errors
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.lease import LEASES, KubeLease
 from amalthea.kube.resource import Resource, Selection

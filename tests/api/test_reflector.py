@@ -13,7 +13,8 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.reflector import Reflector
 from amalthea.engine.store import Store
-from amalthea.kube import config, watch
+from amalthea.kube import watch
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, ApiError
 from amalthea.kube.resource import Selection

@@ -13,8 +13,8 @@ from msgspec import Raw
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from amalthea.children.changes.compare import compare
-from amalthea.children.changes.workload import wish
+from amalthea.children.changes.comparison import compare
+from amalthea.children.changes.workload import pod_spec_hash
 from amalthea.children.changes.writes import Changes, Create
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant
@@ -22,9 +22,10 @@ from amalthea.children.secret import Material
 from amalthea.children.shared.limits import TooLargeError
 from amalthea.children.shared.subject import Subject
 from amalthea.children.shared.url import NO_URL, session_url
-from amalthea.cli import compose, listing, text
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
-from amalthea.cli.text import Paper
+from amalthea.cli import listing, text
+from amalthea.cli.compose import compose
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, PodDetails, SessionSnapshot
+from amalthea.cli.text import Terminal
 from amalthea.model import last_resort
 from amalthea.model.diagnosis.which_events import inquire
 from amalthea.model.plan import Course, Fresh, Plan, decide, refused
@@ -35,7 +36,7 @@ from amalthea.model.views import decoding, door
 from amalthea.model.views.door import Door, NoAnswerError
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.pods import PodView
-from amalthea.operator.drift import Audit
+from amalthea.operator.drift import DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.continuity import Continuity
 from amalthea.operator.inputs.gather import gather
@@ -145,12 +146,12 @@ def planned(observed: Observed) -> Seen:
     if plan.course is Course.DELETE:
         assert observed.adopted_secrets is not None
     elif plan.course is Course.REFUSE or observed.spec is None:
-        changes = compare(observed, plan, (), wish({}))
+        changes = compare(observed, plan, (), pod_spec_hash({}))
     else:
         subject = Subject(*KEY, UID, observed.spec, BuildSettings(), plan.run_id)
         try:
             made = children(subject, Material("a", "b"))
-            changes = compare(observed, plan, made, wish(pod_relevant(decoding.raw_spec(observed.session))))
+            changes = compare(observed, plan, made, pod_spec_hash(pod_relevant(decoding.raw_spec(observed.session))))
         except TooLargeError as error:
             plan = refused(observed, (error.problem,))
     url = session_url(observed.spec, BuildSettings()) if observed.spec is not None else None
@@ -160,7 +161,7 @@ def planned(observed: Observed) -> Seen:
 
 def audited(children: Iterable[tuple[str, Manifest]], caches: Caches) -> None:
     """Look for drift in children, as a new leader does; unlike the audit itself, raise what it meets."""
-    audit = Audit(cast("Any", None), caches, Settings(namespace=None), FakeClock(NOW), cast("Any", None))
+    audit = DriftSearch(cast("Any", None), caches, Settings(namespace=None), FakeClock(NOW), cast("Any", None))
     for kind, body in children:
         if kind != "Pod":
             with suppress(*UNREADABLE):
@@ -186,11 +187,11 @@ def explained(world: World, observed: Observed) -> str:
     pods = _read(PodDetails, (body for kind, body in world.children if kind == "Pod"))
     claims = _read(ClaimDetails, (body for kind, body in world.children if kind == "PersistentVolumeClaim"))
     events = _read(EventView, world.events)
-    known = Known(observed, next(iter(pods), None), next(iter(claims), None), tuple(events))
+    known = SessionSnapshot(observed, next(iter(pods), None), next(iter(claims), None), tuple(events))
     explanation = compose.explanation(known, "kubectl", NOW)
     msgspec.json.encode(explanation)
-    lines = listing.render(listing.listing(KEY[0], [known], NOW), Paper())
-    return text.render(explanation, Paper()) + lines
+    lines = listing.render(listing.listing(KEY[0], [known], NOW), Terminal())
+    return text.render(explanation, Terminal()) + lines
 
 
 def _read(kind: type[T], bodies: Iterable[Manifest]) -> list[T]:

@@ -26,28 +26,28 @@ from amalthea.kube.resource import Selection
 from amalthea.model.plan import Fresh
 from amalthea.model.views.door import NoAnswerError
 from amalthea.model.views.usage import Usage
-from amalthea.operator.actors import Chance, Hands
-from amalthea.operator.drift import Audit
+from amalthea.operator.actors import Actors, Generators
+from amalthea.operator.drift import DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.door_client import Ring
-from amalthea.operator.inputs.door_poller import Doorman
-from amalthea.operator.inputs.event_lookup import Inquirer
-from amalthea.operator.inputs.job_poller import JobAsker
+from amalthea.operator.inputs.door_poller import DoorPoller
+from amalthea.operator.inputs.event_lookup import EventLookup
+from amalthea.operator.inputs.job_poller import JobPoller
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.reconcile import Reconciler
-from amalthea.operator.telemetry.deletion_counter import Deletions
-from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.telemetry.deletion_counter import DeletionCounter
+from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.telemetry.metrics import OperatorMetrics
-from amalthea.operator.writers.children import Applier
-from amalthea.operator.writers.culler import Ender
-from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.writers.children import ChildWriter
+from amalthea.operator.writers.culler import Culler
+from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.operator.writers.finalizer import Finalizer
 from amalthea.operator.writers.last_resort import LastResort
 from amalthea.operator.writers.refusals import Refusals
-from amalthea.operator.writers.reverted_writes import Wars
-from amalthea.operator.writers.status_pacer import Pacer
-from amalthea.operator.writers.status_writer import Announcer
+from amalthea.operator.writers.reverted_writes import RevertedWrites
+from amalthea.operator.writers.status_pacer import StatusPacer
+from amalthea.operator.writers.status_writer import StatusWriter
 from amalthea.settings import Settings
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -82,20 +82,20 @@ class Loop:
         self._api = api
         self._silent_since: dict[str, float] = {}
         self._caches = Caches(lambda *_: self._wake(session))
-        self._doorman = Doorman(ring, clock, lambda _: None)
-        self._job_asker = JobAsker(ask_for_job, clock, asks=True)
-        self._doorman.wake = self._job_asker.wake = self._wake
+        self._door_poller = DoorPoller(ring, clock, lambda _: None)
+        self._job_poller = JobPoller(ask_for_job, clock, asks=True)
+        self._door_poller.wake = self._job_poller.wake = self._wake
         queue = WorkQueue(clock, Backoff(random.Random(1)))
-        self._inquirer = Inquirer(client, clock, queue)
-        self._inquirer.wake = self._wake
+        self._event_lookup = EventLookup(client, clock, queue)
+        self._event_lookup.wake = self._wake
         self._caches.silent_for = self._silent_for
-        self._audit = Audit(client, self._caches, Settings(), clock, Backoff(random.Random(1)))
+        self._audit = DriftSearch(client, self._caches, Settings(), clock, Backoff(random.Random(1)))
         self._reconciler = self._reconciler_before(client, queue)
         self._follow()
 
     async def run(self, until: datetime) -> None:
         """Let time pass, and look at the session whenever it is to be looked at."""
-        asking = [asyncio.create_task(each.run()) for each in (self._doorman, self._job_asker, self._inquirer)]
+        asking = [asyncio.create_task(each.run()) for each in (self._door_poller, self._job_poller, self._event_lookup)]
         while True:
             await self._clock.advance(0)
             if self._woken or (self._due is not None and self._due <= self._clock.now()):
@@ -173,26 +173,28 @@ class Loop:
 
     def _reconciler_before(self, client: Client, queue: WorkQueue) -> Reconciler:
         clock, caches, metrics = self._clock, self._caches, OperatorMetrics(CollectorRegistry())
-        deletions, refusals = Deletions(metrics.deleted), Refusals(clock)
-        recorder, living = Recorder(client, queue, clock, "operator"), Living(metrics, clock)
-        announcer = Announcer(client, caches, recorder, Pacer(clock, queue), living)
-        ender = Ender(client, caches, recorder, deletions)
-        hands = Hands(
-            Applier(client, caches, refusals, Wars(clock), living),
+        deletions, refusals = DeletionCounter(metrics.deleted), Refusals(clock)
+        recorder, telemetry = EventRecorder(client, queue, clock, "operator"), SessionTelemetry(metrics, clock)
+        status_writer = StatusWriter(client, caches, recorder, StatusPacer(clock, queue), telemetry)
+        culler = Culler(client, caches, recorder, deletions)
+        actors = Actors(
+            ChildWriter(client, caches, refusals, RevertedWrites(clock), telemetry),
             refusals,
             Finalizer(client, caches),
-            announcer,
-            ender,
+            status_writer,
+            culler,
             deletions,
-            self._inquirer,
-            self._doorman,
-            self._job_asker,
-            LastResort(caches, announcer, ender, clock),
+            self._event_lookup,
+            self._door_poller,
+            self._job_poller,
+            LastResort(caches, status_writer, culler, clock),
         )
         usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
         usage.now = self._measure
-        chance = Chance(Fresh(lambda: str(ULID.from_datetime(clock.now()))), partial(draw, random.Random(1).randbytes))
-        return Reconciler(caches, usage, hands, Settings(), clock, chance)
+        chance = Generators(
+            Fresh(lambda: str(ULID.from_datetime(clock.now()))), partial(draw, random.Random(1).randbytes)
+        )
+        return Reconciler(caches, usage, actors, Settings(), clock, chance)
 
 
 class _FreshUsage(UsagePoller):

@@ -15,8 +15,8 @@ import msgspec
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.kube import errors
-from amalthea.kube.config import Config
-from amalthea.kube.errors import Failure
+from amalthea.kube.auth.config import Config
+from amalthea.kube.errors import ErrorDetails
 from amalthea.kube.transport import TIME_LIMIT, Request, Transport
 from amalthea.testing import verbs
 from amalthea.testing.objects import Happened, Objects, Refusal
@@ -120,7 +120,7 @@ class Wire(Transport):
             await self._clock.sleep(TIME_LIMIT)
             raise errors.unreachable(str(request), TimeoutError())
         if answer.refused:
-            raise errors.NotConnected(Failure(0, "Unreachable", "connection refused"), str(request))
+            raise errors.NotConnected(ErrorDetails(0, "Unreachable", "connection refused"), str(request))
         if not answer.code:
             raise errors.unreachable(str(request), ConnectionResetError("Connection reset by peer"))
         raise errors.from_answer(str(request), answer.code, _status(answer), answer.retry_after)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from amalthea import __version__
-from amalthea.kube import config
-from amalthea.kube.credentials import ConfigError
+from amalthea.kube.auth import config
+from amalthea.kube.auth.credentials import ConfigError
 from amalthea.main import IGNORED_FLAGS, SHELLS, main
 from amalthea.operator import run
 from amalthea.settings import Settings

@@ -292,6 +292,8 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
 
 
 State = Literal["Running", "Failed", "Hibernated", "NotReady", "RunningDegraded", "Succeeded"]
+RUNNING_STATES: tuple[State, ...] = ("Running", "RunningDegraded")
+"""The states of a session that can be used."""
 
 
 class ContainerCounts(ApiStruct, frozen=True, kw_only=True):
@@ -335,3 +337,7 @@ class Status(ApiStruct, frozen=True, kw_only=True):
     will_hibernate_at: Annotated[Timestamp, doc("When it will be paused automatically, if nothing changes.")] | None = (
         None
     )
+
+    def condition(self, kind: str) -> Condition | None:
+        """Return one of the conditions, or None if it is not there."""
+        return next((each for each in self.conditions or () if each.type == kind), None)

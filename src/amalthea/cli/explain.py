@@ -1,6 +1,6 @@
 """`amalthea explain`: tells of a session, from the API server alone, with the reader's own rights.
 
-It reads (`reading.py`), thinks it over (`compose.py`) and shows it (`text.py`, or as JSON).
+It reads (`read/reading.py`), thinks it over (`compose/compose.py`) and shows it (`text.py`, or as JSON).
 """
 
 import shlex
@@ -11,12 +11,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw
 
-from amalthea.cli import compose, listing, reading, text, trouble
+from amalthea.cli import errors, listing, text
+from amalthea.cli.compose import compose
+from amalthea.cli.errors import CannotExplain
 from amalthea.cli.explanation import Part
-from amalthea.cli.text import Paper
-from amalthea.cli.trouble import CannotExplain
+from amalthea.cli.read import reading
+from amalthea.cli.text import Terminal
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
 from amalthea.kube.errors import ApiError, NotFound
 from amalthea.kube.resource import Selection
 from amalthea.operator.kinds import SESSIONS
@@ -33,7 +35,7 @@ class Request:
     kubeconfig: Path | None = None
     context: str | None = None
     as_json: bool = False
-    paper: Paper = field(default_factory=Paper)
+    paper: Terminal = field(default_factory=Terminal)
 
 
 async def explain(config: Config, request: Request, now: datetime) -> str:
@@ -49,14 +51,14 @@ async def explain(config: Config, request: Request, now: datetime) -> str:
                 return await _all(client, namespace, request, now)
             return await _one(client, (namespace, request.name), request, now)
         except ApiError as error:
-            raise CannotExplain(trouble.in_words(error, config.server, namespace)) from None
+            raise CannotExplain(errors.in_words(error, config.server, namespace)) from None
 
 
 async def _one(client: Client, key: tuple[str, str], request: Request, now: datetime) -> str:
     try:
         known = await reading.read(client, key)
     except NotFound:
-        raise CannotExplain(await trouble.missing(client, key)) from None
+        raise CannotExplain(await errors.missing(client, key)) from None
     told = compose.explanation(known, _kubectl(key[0], request), now)
     return _as_json(told) if request.as_json else text.render(told, request.paper)
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from amalthea.cli import headline
+from amalthea.cli.compose import headline
+from amalthea.cli.compose.limits import NEVER, coming
 from amalthea.cli.explanation import Coming, Part
-from amalthea.cli.known import Known
-from amalthea.cli.limits import NEVER, coming
-from amalthea.cli.text import STATE_COLOURS, Paper, harmless
-from amalthea.cli.words import localized, span
+from amalthea.cli.read.snapshot import SessionSnapshot
+from amalthea.cli.text import STATE_COLOURS, Terminal, harmless
+from amalthea.cli.time_format import localized, span
 
 _COLUMNS = ("NAME", "STATE", "FOR", "NEXT")
 _SHORT = {
@@ -45,13 +45,13 @@ class Listing(Part, frozen=True, kw_only=True):
     explained_at: datetime
 
 
-def listing(namespace: str, sessions: Iterable[Known], now: datetime) -> Listing:
+def listing(namespace: str, sessions: Iterable[SessionSnapshot], now: datetime) -> Listing:
     """Return the sessions of a namespace: those in trouble first, then those for which something comes soonest."""
     lines = sorted((_line(known, now) for known in sessions), key=_urgency)
     return Listing(namespace=namespace, sessions=tuple(lines), explained_at=now)
 
 
-def render(told: Listing, paper: Paper) -> str:
+def render(told: Listing, paper: Terminal) -> str:
     """Return the listing as text, no line wider than the paper if no name is very long."""
     if not told.sessions:
         return f"There are no sessions in the namespace {told.namespace}. Name another one with -n.\n"
@@ -66,7 +66,7 @@ def render(told: Listing, paper: Paper) -> str:
     return "\n".join(shown) + "\n"
 
 
-def _line(known: Known, now: datetime) -> Line:
+def _line(known: SessionSnapshot, now: datetime) -> Line:
     session = known.observed.session
     return Line(
         name=session.metadata.name,

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
 
-from amalthea.cli import words
+from amalthea.api.types import RUNNING_STATES
+from amalthea.cli import time_format
+from amalthea.cli.compose.headline import DATED
 from amalthea.cli.explanation import Coming, Container, Explanation, Happening, Run
-from amalthea.cli.headline import DATED
-from amalthea.cli.words import clock, counted
+from amalthea.cli.time_format import clock, counted
 
 LAST = 25
 """So many of the things that happened are shown."""
@@ -25,7 +26,7 @@ _LABEL = 11
 
 
 @dataclass(frozen=True)
-class Paper:
+class Terminal:
     """What the text is written on."""
 
     width: int = 80
@@ -52,7 +53,7 @@ class Paper:
         )
 
 
-def render(told: Explanation, paper: Paper) -> str:
+def render(told: Explanation, paper: Terminal) -> str:
     """Return the explanation as text."""
     sections = (
         _opening(told, paper),
@@ -67,34 +68,38 @@ def render(told: Explanation, paper: Paper) -> str:
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines) + "\n"
 
 
-def _opening(told: Explanation, paper: Paper) -> Iterator[str]:
+def _opening(told: Explanation, paper: Terminal) -> Iterator[str]:
     for line in paper.wrapped(f"{told.name} {_dated(told, paper)}."):
         yield paper.paint(STATE_COLOURS.get(told.state, "bold"), line)
     yield from paper.wrapped(_local(told.cause, told, paper)) if told.cause else ()
-    if told.url and told.state in ("Running", "RunningDegraded"):
+    if told.url and told.state in RUNNING_STATES:
         yield f"Open it at {paper.paint('bold', harmless(told.url))}"
 
 
-def _dated(told: Explanation, paper: Paper) -> str:
+def _dated(told: Explanation, paper: Terminal) -> str:
     """Return the headline with the time since when it is so."""
     now, zone = told.explained_at, paper.zone
     if told.since is None or told.headline not in DATED:
         return told.headline
-    time, at, ago = clock(told.since, now, zone), words.when(told.since, now, zone), words.span(now - told.since)
+    time, at, ago = (
+        clock(told.since, now, zone),
+        time_format.when(told.since, now, zone),
+        time_format.span(now - told.since),
+    )
     return DATED[told.headline].format(time=time, at=at, ago=ago)
 
 
-def _local(text: str, told: Explanation, paper: Paper) -> str:
+def _local(text: str, told: Explanation, paper: Terminal) -> str:
     """Return what somebody wrote, with its times as all others on the page."""
-    return words.localized(text, told.explained_at, paper.zone)
+    return time_format.localized(text, told.explained_at, paper.zone)
 
 
-def _notices(told: Explanation, paper: Paper) -> Iterator[str]:
+def _notices(told: Explanation, paper: Terminal) -> Iterator[str]:
     for notice in told.notices:
         yield from paper.wrapped(_local(notice.message, told, paper), 2, "! " if notice.condition != "Idle" else "- ")
 
 
-def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
+def _facts(told: Explanation, paper: Terminal) -> Iterator[str]:
     yield f"{'Namespace':<{_LABEL}}{harmless(told.namespace)}"
     if told.run.started_at is not None:
         yield from paper.wrapped(_run(told.run, told.run.started_at, told.explained_at, paper), _LABEL, "Run")
@@ -102,14 +107,14 @@ def _facts(told: Explanation, paper: Paper) -> Iterator[str]:
         yield from paper.wrapped(fact.text, _LABEL, fact.label)
 
 
-def _run(run: Run, began: datetime, now: datetime, paper: Paper) -> str:
-    length = words.span((run.ended_at or now) - began)
+def _run(run: Run, began: datetime, now: datetime, paper: Terminal) -> str:
+    length = time_format.span((run.ended_at or now) - began)
     end = f" to {clock(run.ended_at, now, paper.zone)}" if run.ended_at is not None else ""
     start = f"{'from' if end else 'since'} {clock(began, now, paper.zone)}"
     return f"for {length}, {start}{end}" + (f" (id {run.id})" if run.id else "")
 
 
-def _containers(told: Explanation, paper: Paper) -> Iterator[str]:
+def _containers(told: Explanation, paper: Terminal) -> Iterator[str]:
     if told.containers:
         yield _heading("Containers", paper)
     column = max((len(each.name) for each in told.containers), default=0) + 4
@@ -122,28 +127,28 @@ def _containers(told: Explanation, paper: Paper) -> Iterator[str]:
 def _doing(container: Container, now: datetime) -> str:
     if container.since is None:
         return container.says
-    length = words.span(now - container.since)
+    length = time_format.span(now - container.since)
     return f"{container.says}, for {length}" if container.running else f"{container.says}, {length} ago"
 
 
-def _happened(told: Explanation, paper: Paper) -> Iterator[str]:
+def _happened(told: Explanation, paper: Terminal) -> Iterator[str]:
     shown = told.happened[-LAST:]
     if not shown:
         return
     more = len(told.happened) - len(shown)
     now, zone = told.explained_at, paper.zone
     before = f"; {counted(more, 'thing')} before are in -o json" if more else ""
-    yield f"{_heading('What happened', paper)} (times in {words.zone_name(now, zone)}{before})"
-    for day, things in groupby(shown, key=lambda each: words.day(each.at, now, zone)):
-        if day != words.day(now, now, zone):
+    yield f"{_heading('What happened', paper)} (times in {time_format.zone_name(now, zone)}{before})"
+    for day, things in groupby(shown, key=lambda each: time_format.day(each.at, now, zone)):
+        if day != time_format.day(now, now, zone):
             yield f"  {day}"
         for each in things:
             yield from _thing(each, told, paper)
 
 
-def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
+def _thing(each: Happening, told: Explanation, paper: Terminal) -> Iterator[str]:
     """Yield one thing that happened; the cause of how the session is stands above already."""
-    time = f"{words.in_zone(each.at, paper.zone):%H:%M:%S}"
+    time = f"{time_format.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
     if told.cause:
         message = message.replace(told.cause, "").strip() or "See above."
@@ -153,7 +158,7 @@ def _thing(each: Happening, told: Explanation, paper: Paper) -> Iterator[str]:
     yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
 
 
-def _coming(told: Explanation, paper: Paper) -> Iterator[str]:
+def _coming(told: Explanation, paper: Terminal) -> Iterator[str]:
     yield _heading("What comes next", paper)
     if not told.coming:
         deleting = told.headline == "is being deleted"
@@ -167,16 +172,16 @@ def _coming(told: Explanation, paper: Paper) -> Iterator[str]:
         yield from paper.wrapped(_when(each, told.explained_at, paper).rstrip(".") + limit, 4, "  -")
 
 
-def _when(coming: Coming, now: datetime, paper: Paper) -> str:
+def _when(coming: Coming, now: datetime, paper: Terminal) -> str:
     if coming.at is None:
         return coming.why
     why = coming.why[:1].lower() + coming.why[1:]
     if coming.at <= now:
         return f"Due now: {why}"
-    return f"In {words.span(coming.at - now)}, {words.when(coming.at, now, paper.zone)}: {why}"
+    return f"In {time_format.span(coming.at - now)}, {time_format.when(coming.at, now, paper.zone)}: {why}"
 
 
-def _advice(told: Explanation, paper: Paper) -> Iterator[str]:
+def _advice(told: Explanation, paper: Terminal) -> Iterator[str]:
     if told.advice:
         yield _heading("What you can do", paper)
     for each in told.advice:
@@ -185,14 +190,14 @@ def _advice(told: Explanation, paper: Paper) -> Iterator[str]:
             yield f"    {paper.paint('dim', harmless(each.command))}"
 
 
-def _unread(told: Explanation, paper: Paper) -> Iterator[str]:
+def _unread(told: Explanation, paper: Terminal) -> Iterator[str]:
     if told.unread:
         yield _heading("What could not be read", paper)
     for sentence in told.unread:
         yield from paper.wrapped(sentence, 2, "  ")
 
 
-def _heading(text: str, paper: Paper) -> str:
+def _heading(text: str, paper: Terminal) -> str:
     return paper.paint("bold", text)
 
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from amalthea.cli.trouble import in_words
+from amalthea.api.types import RUNNING_STATES
+from amalthea.cli.errors import in_words
 from amalthea.engine.ports import Clock
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.config import Config
 from amalthea.kube.errors import ApiError, Forbidden, Invalid, NotFound
 from amalthea.operator.kinds import SESSIONS
 
 PORT = 8888
-ANSWERS = ("Running", "RunningDegraded")
 POLL = 1.0
 """Seconds between two looks at the session."""
 
@@ -102,7 +102,7 @@ async def run(config: Config, trial: Trial, clock: Clock, say: Callable[[str], N
 async def _ready(client: Client, key: tuple[str, str], deadline: float, clock: Clock) -> None:
     while True:
         status = (await client.get(SESSIONS, key, _Session)).status
-        if isinstance(status, _Status) and status.state in ANSWERS:
+        if isinstance(status, _Status) and status.state in RUNNING_STATES:
             return
         if clock.monotonic() > deadline:
             raise TrialError(f"The session was not ready in time. {_why(status)}")

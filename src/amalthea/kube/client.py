@@ -13,7 +13,7 @@ import msgspec
 
 from amalthea.engine.ports import Key
 from amalthea.kube import errors, nesting
-from amalthea.kube.config import Config
+from amalthea.kube.auth.config import Config
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import CallObserver, DateObserver, Request, Transport
 

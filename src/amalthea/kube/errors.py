@@ -44,7 +44,7 @@ _IN_BRACES = re.compile(r"(?<=Invalid value: )[\w.*&\[\]]*\{.*\}", re.DOTALL)
 """JSON as it is, or a Go struct."""
 
 
-class Cause(msgspec.Struct, frozen=True):
+class FieldError(msgspec.Struct, frozen=True):
     """One field that the server complains about; ``field`` as in ``spec.replicas``."""
 
     field: str = ""
@@ -53,7 +53,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class _Details(msgspec.Struct, frozen=True, rename="camel"):
-    causes: tuple[Cause, ...] | None = None
+    causes: tuple[FieldError, ...] | None = None
     retry_after_seconds: int | None = None
 
 
@@ -68,13 +68,13 @@ class Status(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ErrorDetails:
     """What is known of a request that failed; ``status`` is 0 where there was no answer."""
 
     status: int
     reason: str
     message: str
-    causes: tuple[Cause, ...] = ()
+    causes: tuple[FieldError, ...] = ()
     retry_after: float | None = None
 
 
@@ -83,7 +83,7 @@ class ApiError(Exception):
 
     retry_after: float | None = None
 
-    def __init__(self, failure: Failure, request: str) -> None:
+    def __init__(self, failure: ErrorDetails, request: str) -> None:
         """Describe a failure of ``request``: verb and path, never a body."""
         super().__init__(f"{request}: {failure.message or failure.reason or failure.status}")
         self.failure = failure
@@ -185,8 +185,10 @@ def from_status(request: str, described: Status, status: int = 0, retry_after: f
     details = described.details or _Details()
     if retry_after is None and details.retry_after_seconds:
         retry_after = float(details.retry_after_seconds)
-    causes = tuple(Cause(cause.field, cause.reason, _without_values(cause.message)) for cause in details.causes or ())
-    failure = Failure(code, described.reason, _without_values(described.message), causes, retry_after)
+    causes = tuple(
+        FieldError(cause.field, cause.reason, _without_values(cause.message)) for cause in details.causes or ()
+    )
+    failure = ErrorDetails(code, described.reason, _without_values(described.message), causes, retry_after)
     return _kind_of(code, described)(failure, request)
 
 
@@ -195,12 +197,12 @@ def unreachable(request: str, error: Exception) -> Unreachable:
     told = str(error) or type(error).__name__
     cause = getattr(error, "os_error", None)  # aiohttp's, of a connection that did not come about
     kind = NotConnected if isinstance(cause, ConnectionError) else Unreachable
-    return kind(Failure(0, "Unreachable", told), request)
+    return kind(ErrorDetails(0, "Unreachable", told), request)
 
 
 def unreadable(request: str, error: Exception) -> Unreachable:
     """Return the error for an answer that is not the API server's, though its status is good: whatever it says."""
-    return Unreachable(Failure(0, UNREADABLE, f"the answer is not one of an API server: {error}"), request)
+    return Unreachable(ErrorDetails(0, UNREADABLE, f"the answer is not one of an API server: {error}"), request)
 
 
 def _without_values(message: str) -> str:

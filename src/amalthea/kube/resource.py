@@ -62,5 +62,5 @@ def segment(name: str) -> str:
     server would.
     """
     if name in _FORBIDDEN or "/" in name or "%" in name:
-        raise errors.Invalid(errors.Failure(422, "Invalid", "cannot be the name of an object"), repr(name))
+        raise errors.Invalid(errors.ErrorDetails(422, "Invalid", "cannot be the name of an object"), repr(name))
     return quote(name, safe="")

@@ -22,7 +22,7 @@ from amalthea import __version__
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import Answer
 from amalthea.kube import errors
-from amalthea.kube.config import Config
+from amalthea.kube.auth.config import Config
 from amalthea.kube.crowd import Crowd
 
 TIME_LIMIT = 30.0

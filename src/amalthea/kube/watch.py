@@ -14,9 +14,9 @@ import msgspec
 from amalthea.engine.ports import EventType, Key, Listed, T, WatchEvent, key_of
 from amalthea.kube import errors, nesting
 from amalthea.kube.client import Client
-from amalthea.kube.frames import Frame, LineSplitter, Metadata, frame, metadata
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import Request
+from amalthea.kube.watch_lines import Frame, LineSplitter, Metadata, frame, metadata
 
 E = TypeVar("E")
 

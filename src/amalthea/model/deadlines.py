@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from amalthea.api.reasons import Cause, ConditionType, Step
-from amalthea.api.types import Culling, Status
+from amalthea.api.types import RUNNING_STATES, Culling, Status
 from amalthea.model import spans
 from amalthea.model.times import began
 from amalthea.model.views import readiness, remote_job
 from amalthea.model.views.door import Silent, Told
 from amalthea.model.views.observed import Observed
 
-RUNNING = ("Running", "RunningDegraded")
 HANGS_ON_THE_DOOR = (Cause.IDLE, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG)
 """Causes of a pause that the door of a session may speak against: the last two where they rest on the word of a remote
 session's controller alone."""
@@ -160,8 +159,8 @@ def has_started(observed: Observed, status: Status) -> bool:
     """Tell whether the present run was ready before: what is not ready then is degraded or failing, never starting."""
     former = observed.session.status
     same_run = former.run_id == status.run_id
-    told = next((c for c in former.conditions or () if c.type == ConditionType.PROGRESSING), None)
-    if same_run and (former.state in RUNNING or (told is not None and told.reason == Step.DONE)):
+    told = former.condition(ConditionType.PROGRESSING)
+    if same_run and (former.state in RUNNING_STATES or (told is not None and told.reason == Step.DONE)):
         return True
     if remote_job.waits(observed):
         return False

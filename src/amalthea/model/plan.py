@@ -1,7 +1,7 @@
 """What is to be done for a session: a pure function of what was observed, and of what chance hands in.
 
-The plan says which children are wanted and which may change; `children/` makes the manifests, its `changes/compare.py`
-compares them with what is there, `operator/writers/children.py` writes, `report.py` tells.
+The plan says which children are wanted and which may change; `children/` makes the manifests and compares
+them with what is there, `operator/writers/children.py` writes, `report.py` tells.
 """
 
 from collections.abc import Callable
@@ -52,7 +52,7 @@ class Plan:
 
     course: Course
     run_id: str | None = None
-    problems: tuple[validation.Problem, ...] = ()
+    problems: tuple[validation.InvalidField, ...] = ()
     children_may_change: bool = False
     template: TemplateChange = TemplateChange.NOT
     scheduling_may_change: bool = False
@@ -82,7 +82,7 @@ def decide(observed: Observed, fresh: Fresh) -> Plan:
     return _run(observed, fresh)
 
 
-def refused(observed: Observed, problems: tuple[validation.Problem, ...]) -> Plan:
+def refused(observed: Observed, problems: tuple[validation.InvalidField, ...]) -> Plan:
     """Return the plan for a session whose spec cannot be used: some of that shows only when its children are built."""
     return Plan(Course.REFUSE, run_id=_known_run_id(observed), problems=problems)
 
@@ -121,10 +121,10 @@ def _failed(observed: Observed) -> bool:
     return state == "Failed" or (state == "NotReady" and observed.session.status.state == "Failed")
 
 
-def problems_of(observed: Observed) -> tuple[validation.Problem, ...]:
+def problems_of(observed: Observed) -> tuple[validation.InvalidField, ...]:
     """Return why nothing can be built of a session's spec; none if it can."""
     if observed.spec is None:
-        return (validation.Problem("spec", observed.spec_error),)
+        return (validation.InvalidField("spec", observed.spec_error),)
     too_large = validation.too_large(bytes(observed.session.spec))
     return too_large or validation.problems(observed.name, observed.spec, observed.operators_account)
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from amalthea.api.reasons import Failure
-from amalthea.api.types import ContainerCounts, State, Status
+from amalthea.api.types import RUNNING_STATES, ContainerCounts, State, Status
 from amalthea.model.diagnosis import checks, remote_jobs
 from amalthea.model.diagnosis import diagnosis as troubles
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views import readiness, remote_job
 from amalthea.model.views.observed import Observed
 
@@ -21,7 +21,7 @@ class Verdict:
     error: str | None = None
     containers: ContainerCounts = _NONE
     init_containers: ContainerCounts = _NONE
-    trouble: Trouble | None = None
+    trouble: Diagnosis | None = None
     """What is wrong, be it a failure or a warning: the material of the condition `Healthy`."""
 
 
@@ -93,7 +93,7 @@ def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
     return readiness.counts(pod), readiness.init_counts(pod)
 
 
-def words(trouble: Trouble, told: Status) -> str:
+def words(trouble: Diagnosis, told: Status) -> str:
     """Return cause and remedy with the runtime's words: those that were told first, as long as the cause is the same.
 
     The runtime's words hold counters, ports and times: told anew each time, they would be a status write per attempt.
@@ -121,7 +121,7 @@ def _only_beside(observed: Observed) -> tuple[str, ...]:
     pod = observed.pod
     if pod is None or pod.leaving or pod.ready or not readiness.session_answers(pod):
         return ()
-    ran = observed.session.status.state in ("Running", "RunningDegraded") or readiness.was_ready(pod)
+    ran = observed.session.status.state in RUNNING_STATES or readiness.was_ready(pod)
     return readiness.unready_beside(pod) if ran else ()
 
 

@@ -31,7 +31,7 @@ _MOST = {"dataSources": 100, "codeRepositories": 100, "initContainers": 64, "ext
 
 
 @dataclass(frozen=True)
-class Problem:
+class InvalidField:
     """A field that cannot be used, and what to write instead."""
 
     field: str
@@ -41,20 +41,20 @@ class Problem:
         return f"{self.field}: {self.remedy}"
 
 
-def too_large(raw_spec: bytes) -> tuple[Problem, ...]:
+def too_large(raw_spec: bytes) -> tuple[InvalidField, ...]:
     """Return the problem of a spec, as JSON, that is larger than one session may cost."""
     size, most = len(raw_spec) >> 10, _LARGEST_SPEC >> 10
     if len(raw_spec) > _LARGEST_SPEC:
         said = f"is {size} KiB long, and at most {most} KiB are allowed; read long values from a ConfigMap."
-        return (Problem("spec", said),)
+        return (InvalidField("spec", said),)
     values = max(raw_spec.count(b'":'), raw_spec.count(b'","'))  # members, entries; those in texts count, too
     if values > _MOST_VALUES:
         said = f"contains {values} values, and at most {_MOST_VALUES} are allowed; read long lists from a ConfigMap."
-        return (Problem("spec", said),)
+        return (InvalidField("spec", said),)
     return ()
 
 
-def problems(name: str, spec: Spec, operators_account: str | None = None) -> tuple[Problem, ...]:
+def problems(name: str, spec: Spec, operators_account: str | None = None) -> tuple[InvalidField, ...]:
     """Return all that is wrong with a session, in the order of the spec.
 
     `operators_account` is the name of the operator's service account, if that is one of the session's namespace.
@@ -72,7 +72,7 @@ def problems(name: str, spec: Spec, operators_account: str | None = None) -> tup
     )
 
 
-def _counts(spec: Spec) -> Iterator[Problem]:
+def _counts(spec: Spec) -> Iterator[InvalidField]:
     lists = {
         "dataSources": spec.data_sources,
         "codeRepositories": spec.code_repositories,
@@ -81,20 +81,20 @@ def _counts(spec: Spec) -> Iterator[Problem]:
     }
     for field, entries in lists.items():
         if len(entries or ()) > _MOST[field]:
-            yield Problem(
+            yield InvalidField(
                 f"spec.{field}", f"has {len(entries or ())} entries; a session can have at most {_MOST[field]}."
             )
 
 
-def _name(name: str, spec: Spec) -> Iterator[Problem]:
+def _name(name: str, spec: Spec) -> Iterator[InvalidField]:
     limit = _MAX_STATEFULSET_NAME if spec.session_type == "Interactive" else _MAX_LABEL
     if len(name) > limit:
-        yield Problem(
+        yield InvalidField(
             "metadata.name",
             f"has {len(name)} characters; create the session again with at most {limit}.",
         )
     if spec.session_type == "Interactive" and not _DNS_1035.fullmatch(name):
-        yield Problem(
+        yield InvalidField(
             "metadata.name",
             "names a Service, so it must begin with a letter and contain only lower-case letters, digits and hyphens; "
             "create the session again with such a name.",
@@ -102,27 +102,27 @@ def _name(name: str, spec: Spec) -> Iterator[Problem]:
     yield from _data_source_names(name, spec)
 
 
-def _data_source_names(name: str, spec: Spec) -> Iterator[Problem]:
+def _data_source_names(name: str, spec: Spec) -> Iterator[InvalidField]:
     if spec.location == "remote" or not spec.data_sources:
         return
     if "." in name:
-        yield Problem(
+        yield InvalidField(
             "metadata.name",
             "names the volumes of its data sources, so it must hold no dot; create the session anew with such a name.",
         )
     longest = names.data_source_claim(name, len(spec.data_sources) - 1)
     if len(longest) > _MAX_LABEL:
-        yield Problem(
+        yield InvalidField(
             "metadata.name",
             f"is too long for its data sources, whose volumes are named like {longest}; create the session again with "
             f"a name of at most {len(name) - len(longest) + _MAX_LABEL} characters.",
         )
 
 
-def _session(spec: Spec) -> Iterator[Problem]:
+def _session(spec: Spec) -> Iterator[InvalidField]:
     session = spec.session
     if not session.image.strip():
-        yield Problem("spec.session.image", "is empty; name an image.")
+        yield InvalidField("spec.session.image", "is empty; name an image.")
     if spec.session_type == "Interactive":
         yield from _url_path(session.url_path)
     yield from _checked("spec.session.storage.size", session.storage.size, _positive_quantity)
@@ -133,66 +133,68 @@ def _session(spec: Spec) -> Iterator[Problem]:
         amounts = resources.get(section) or {}
         if len(amounts) > _MOST_RESOURCES:
             said = f"has {len(amounts)} entries; a session can have at most {_MOST_RESOURCES}."
-            yield Problem(f"spec.session.resources.{section}", said)
+            yield InvalidField(f"spec.session.resources.{section}", said)
             continue
         for resource, amount in amounts.items():
             yield from _checked(f"spec.session.resources.{section}[{resource}]", amount, quantities.parse)
 
 
-def _url_path(text: str) -> Iterator[Problem]:
+def _url_path(text: str) -> Iterator[InvalidField]:
     """Refuse what would open elsewhere. A missing slash and blanks do not: see `children/shared/url.py`."""
     path = re.split(r"[?#]", text, maxsplit=1)[0]
     if path.startswith("//") or "://" in path:
-        yield Problem("spec.session.urlPath", f"is {text!r}, which is not a path; begin it with one slash.")
+        yield InvalidField("spec.session.urlPath", f"is {text!r}, which is not a path; begin it with one slash.")
     elif re.search(r"(^|/)\.\.?(/|$)", path):
-        yield Problem("spec.session.urlPath", f"is {text!r}; leave out dot segments.")
+        yield InvalidField("spec.session.urlPath", f"is {text!r}; leave out dot segments.")
 
 
-def _ingress(spec: Spec) -> Iterator[Problem]:
+def _ingress(spec: Spec) -> Iterator[InvalidField]:
     if spec.ingress is None or spec.session_type != "Interactive":
         return
     if not spec.ingress.path_prefix.startswith("/"):
-        yield Problem("spec.ingress.pathPrefix", f"is {spec.ingress.path_prefix!r}; begin it with a slash.")
+        yield InvalidField("spec.ingress.pathPrefix", f"is {spec.ingress.path_prefix!r}; begin it with a slash.")
     if not spec.ingress.host:
-        yield Problem("spec.ingress.host", "is empty; name the host that users open.")
+        yield InvalidField("spec.ingress.host", "is empty; name the host that users open.")
 
 
-def _service_account(spec: Spec, operators_account: str | None) -> Iterator[Problem]:
+def _service_account(spec: Spec, operators_account: str | None) -> Iterator[InvalidField]:
     """Refuse the operator's own service account: the pod could mount its token, and read every secret there is."""
     if operators_account is None or (spec.service_account_name or _DEFAULT_ACCOUNT) != operators_account:
         return
     said = (
         f"is {operators_account!r}" if spec.service_account_name else f"is not set, which means {operators_account!r}"
     )
-    yield Problem(
+    yield InvalidField(
         "spec.serviceAccountName",
         f"{said}: the operator runs as this service account, and a session would have its rights; name another one.",
     )
 
 
-def _authentication(session_type: str, authentication: Authentication | None) -> Iterator[Problem]:
+def _authentication(session_type: str, authentication: Authentication | None) -> Iterator[InvalidField]:
     if session_type != "Interactive" or authentication is None or not authentication.enabled:
         return
     if authentication.type in ("token", "oauth2proxy") and not authentication.secret_ref.key:
-        yield Problem(
+        yield InvalidField(
             "spec.authentication.secretRef.key",
             f'is missing; name the key of secret "{authentication.secret_ref.name}" that holds the configuration, '
             f"which {authentication.type} authentication needs.",
         )
 
 
-def _data_sources(spec: Spec) -> Iterator[Problem]:
+def _data_sources(spec: Spec) -> Iterator[InvalidField]:
     if spec.location == "remote":  # mounts none
         return
     for index, source in enumerate(spec.data_sources or ()):
         field = f"spec.dataSources[{index}]"
         if source.secret_ref is None:
-            yield Problem(f"{field}.secretRef", "is missing; name the secret that configures the source.")
+            yield InvalidField(f"{field}.secretRef", "is missing; name the secret that configures the source.")
         if source.access_mode not in ("ReadOnlyMany", "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"):
-            yield Problem(f"{field}.accessMode", f"is {source.access_mode!r}; write ReadOnlyMany or ReadWriteOnce.")
+            yield InvalidField(
+                f"{field}.accessMode", f"is {source.access_mode!r}; write ReadOnlyMany or ReadWriteOnce."
+            )
 
 
-def _repositories(spec: Spec) -> Iterator[Problem]:
+def _repositories(spec: Spec) -> Iterator[InvalidField]:
     """Refuse two repositories in one folder: the second would be left out. One that is listed twice is no problem."""
     first: dict[str, tuple[int, str]] = {}
     for index, repository in enumerate(spec.code_repositories or ()):
@@ -203,10 +205,10 @@ def _repositories(spec: Spec) -> Iterator[Problem]:
             said = (
                 f"is to be cloned into the folder {folder}, as spec.codeRepositories[{other}] is; give one a clonePath."
             )
-            yield Problem(f"spec.codeRepositories[{index}]", said)
+            yield InvalidField(f"spec.codeRepositories[{index}]", said)
 
 
-def _culling(culling: Culling | None) -> Iterator[Problem]:
+def _culling(culling: Culling | None) -> Iterator[InvalidField]:
     if culling is None:
         return
     limits = {
@@ -227,8 +229,8 @@ def _positive_quantity(value: int | str) -> None:
         raise ValueError(f"is {value}; write a size greater than zero, such as 10Gi.")
 
 
-def _checked(field: str, value: V, check: Callable[[V], object]) -> Iterator[Problem]:
+def _checked(field: str, value: V, check: Callable[[V], object]) -> Iterator[InvalidField]:
     try:
         check(value)
     except ValueError as error:
-        yield Problem(field, str(error))
+        yield InvalidField(field, str(error))

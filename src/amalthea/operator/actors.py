@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 from amalthea.children.secret import Material
 from amalthea.model.plan import Fresh
-from amalthea.operator.inputs.door_poller import Doorman
-from amalthea.operator.inputs.event_lookup import Inquirer
-from amalthea.operator.inputs.job_poller import JobAsker
-from amalthea.operator.telemetry.deletion_counter import Deletions
-from amalthea.operator.writers.children import Applier
-from amalthea.operator.writers.culler import Ender
+from amalthea.operator.inputs.door_poller import DoorPoller
+from amalthea.operator.inputs.event_lookup import EventLookup
+from amalthea.operator.inputs.job_poller import JobPoller
+from amalthea.operator.telemetry.deletion_counter import DeletionCounter
+from amalthea.operator.writers.children import ChildWriter
+from amalthea.operator.writers.culler import Culler
 from amalthea.operator.writers.finalizer import Finalizer
 from amalthea.operator.writers.last_resort import LastResort
 from amalthea.operator.writers.refusals import Refusals
-from amalthea.operator.writers.status_writer import Announcer
+from amalthea.operator.writers.status_writer import StatusWriter
 
 
 @dataclass(frozen=True)
-class Chance:
+class Generators:
     """What is drawn by chance: run ids and secrets."""
 
     fresh: Fresh
@@ -26,16 +26,16 @@ class Chance:
 
 
 @dataclass(frozen=True)
-class Hands:
+class Actors:
     """What acts on the cluster."""
 
-    applier: Applier
+    child_writer: ChildWriter
     refusals: Refusals
     finalizer: Finalizer
-    announcer: Announcer
-    ender: Ender
-    deletions: Deletions
-    inquirer: Inquirer
-    doorman: Doorman
-    job_asker: JobAsker
+    status_writer: StatusWriter
+    culler: Culler
+    deletions: DeletionCounter
+    event_lookup: EventLookup
+    door_poller: DoorPoller
+    job_poller: JobPoller
     last_resort: LastResort

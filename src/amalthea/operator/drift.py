@@ -44,7 +44,7 @@ _UNKNOWN = Material("", "")
 _log = logging.getLogger(__name__)
 
 
-class Audit:
+class DriftSearch:
     """Compares what is there with what would be written."""
 
     def __init__(self, client: Client, caches: Caches, settings: Settings, clock: Clock, backoff: Backoff) -> None:

@@ -29,29 +29,29 @@ from amalthea.kube.resource import Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.plan import Fresh
 from amalthea.operator import process
-from amalthea.operator.actors import Chance, Hands
-from amalthea.operator.drift import Audit
+from amalthea.operator.actors import Actors, Generators
+from amalthea.operator.drift import DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.door_client import ask_for_job, ring
-from amalthea.operator.inputs.door_poller import Doorman
-from amalthea.operator.inputs.event_lookup import Inquirer
+from amalthea.operator.inputs.door_poller import DoorPoller
+from amalthea.operator.inputs.event_lookup import EventLookup
 from amalthea.operator.inputs.first_poll import FirstPoll
-from amalthea.operator.inputs.job_poller import JobAsker
+from amalthea.operator.inputs.job_poller import JobPoller
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.reconcile import Reconciler
 from amalthea.operator.telemetry import instrumentation
-from amalthea.operator.telemetry.deletion_counter import Deletions
+from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 from amalthea.operator.telemetry.metrics import OperatorMetrics
-from amalthea.operator.writers.children import Applier
-from amalthea.operator.writers.culler import Ender
-from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.writers.children import ChildWriter
+from amalthea.operator.writers.culler import Culler
+from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.operator.writers.finalizer import Finalizer
 from amalthea.operator.writers.last_resort import LastResort
 from amalthea.operator.writers.refusals import Refusals
-from amalthea.operator.writers.reverted_writes import Wars
-from amalthea.operator.writers.status_pacer import Pacer
-from amalthea.operator.writers.status_writer import Announcer
+from amalthea.operator.writers.reverted_writes import RevertedWrites
+from amalthea.operator.writers.status_pacer import StatusPacer
+from amalthea.operator.writers.status_writer import StatusWriter
 from amalthea.settings import Settings
 
 STOP_GRACE = 5.0
@@ -97,30 +97,33 @@ class Operator:
                 self.caches.stores[kind],
                 self.clock,
                 backoff,
-                instrumentation.Watching(metrics, self.queue.hasten),
+                instrumentation.WatchTelemetry(metrics, self.queue.hasten),
             )
             for kind, watched in WATCHED.items()
         ]
         reflectors = dict(zip(WATCHED, self._reflectors, strict=True))
         self.caches.silent_for = lambda kind: reflectors[kind].silent_for
-        self._supervisor = Supervisor(self.clock, backoff, instrumentation.Beside(metrics).failed)
-        self._recorder = Recorder(client, self.queue, self.clock, settings.identity)
-        self._inquirer = Inquirer(client, self.clock, self.queue)
+        self._supervisor = Supervisor(self.clock, backoff, instrumentation.BackgroundTelemetry(metrics).failed)
+        self._recorder = EventRecorder(client, self.queue, self.clock, settings.identity)
+        self._event_lookup = EventLookup(client, self.clock, self.queue)
         interval = settings.usage_interval.total_seconds()
         self._usage = UsagePoller(client, self._selection("Pod"), self.clock, interval, metrics.usage_polled)
         self._usage.wake = self.queue.add
-        self._doorman = Doorman(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
-        self._job_asker = JobAsker(ask_for_job, self.clock, asks=settings.ask_doors)
-        self._doorman.wake = self._job_asker.wake = self.queue.add
+        self._door_poller = DoorPoller(ring, self.clock, metrics.door_answered, asks=settings.ask_doors)
+        self._job_poller = JobPoller(ask_for_job, self.clock, asks=settings.ask_doors)
+        self._door_poller.wake = self._job_poller.wake = self.queue.add
         metrics.usage_followed.set_function(lambda: self._usage.followed)
-        chance = Chance(Fresh(lambda: str(ULID.from_datetime(self.clock.now()))), partial(draw, secrets.token_bytes))
-        self._audit = Audit(client, self.caches, settings, self.clock, backoff)
+        run_ids = Fresh(lambda: str(ULID.from_datetime(self.clock.now())))
+        chance = Generators(run_ids, partial(draw, secrets.token_bytes))
+        self._audit = DriftSearch(client, self.caches, settings, self.clock, backoff)
         self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
-        self._reconciler = Reconciler(self.caches, self._usage, self._hands(client), settings, self.clock, chance)
+        self._reconciler = Reconciler(self.caches, self._usage, self._actors(client), settings, self.clock, chance)
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
         places = slots.Slots(settings.workers, self.clock, slots.PATIENCE, client.transport.slow)
-        self._controller = Controller(self.queue, reconcile, places, self.clock, instrumentation.Working(metrics))
+        self._controller = Controller(
+            self.queue, reconcile, places, self.clock, instrumentation.ReconcileTelemetry(metrics)
+        )
 
     def _wake(self, key: Key, priority: Priority) -> None:
         """Have a session looked at. One that goes while another leads is forgotten: its key would wait for ever."""
@@ -139,7 +142,7 @@ class Operator:
         """Return the elector that decides whether this instance may act."""
         candidate = Candidate(self._settings.identity)
         store = KubeLease(client, (self._settings.lease_namespace, names.LEASE))
-        observer = instrumentation.Leading(self._metrics, candidate.identity)
+        observer = instrumentation.LeaderTelemetry(self._metrics, candidate.identity)
         return Elector(store, candidate, self.clock, self._random, observer)
 
     async def run(self, stop: asyncio.Event, elector: Elector | None) -> None:
@@ -177,8 +180,8 @@ class Operator:
         self._recorder.begin_term()
         async with asyncio.TaskGroup() as tasks:
             self._at_work = True
-            works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._doorman.run}
-            works |= {"job_asker": self._job_asker.run, "inquirer": self._inquirer.run}
+            works = {"recorder": self._recorder.run, "usage": self._usage.run, "doorman": self._door_poller.run}
+            works |= {"job_asker": self._job_poller.run, "inquirer": self._event_lookup.run}
             works |= {"first_poll": self._first_poll.run, "audit": self._audit.run}
             beside = [tasks.create_task(self._supervisor.run(name, work)) for name, work in works.items()]
             try:
@@ -220,23 +223,26 @@ class Operator:
         stopped.cancel()
         process.calm_the_garbage_collector()
 
-    def _hands(self, client: Client) -> Hands:
-        living = instrumentation.Living(self._metrics, self.clock)
-        deletions, refusals, wars = Deletions(self._metrics.deleted), Refusals(self.clock), Wars(self.clock)
-        self._metrics.contested.set_function(lambda: wars.sessions)
-        announcer = Announcer(client, self.caches, self._recorder, Pacer(self.clock, self.queue), living)
-        ender = Ender(client, self.caches, self._recorder, deletions)
-        return Hands(
-            Applier(client, self.caches, refusals, wars, living),
+    def _actors(self, client: Client) -> Actors:
+        telemetry = instrumentation.SessionTelemetry(self._metrics, self.clock)
+        deletions = DeletionCounter(self._metrics.deleted)
+        refusals, reverted_writes = Refusals(self.clock), RevertedWrites(self.clock)
+        self._metrics.contested.set_function(lambda: reverted_writes.sessions)
+        status_writer = StatusWriter(
+            client, self.caches, self._recorder, StatusPacer(self.clock, self.queue), telemetry
+        )
+        culler = Culler(client, self.caches, self._recorder, deletions)
+        return Actors(
+            ChildWriter(client, self.caches, refusals, reverted_writes, telemetry),
             refusals,
             Finalizer(client, self.caches),
-            announcer,
-            ender,
+            status_writer,
+            culler,
             deletions,
-            self._inquirer,
-            self._doorman,
-            self._job_asker,
-            LastResort(self.caches, announcer, ender, self.clock),
+            self._event_lookup,
+            self._door_poller,
+            self._job_poller,
+            LastResort(self.caches, status_writer, culler, self.clock),
         )
 
     def _selection(self, kind: str) -> Selection:

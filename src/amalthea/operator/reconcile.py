@@ -11,8 +11,8 @@ from datetime import datetime
 from msgspec import structs
 
 from amalthea.api.types import Status
-from amalthea.children.changes.compare import compare
-from amalthea.children.changes.workload import Wish, wish
+from amalthea.children.changes.comparison import compare
+from amalthea.children.changes.workload import PodSpecHash, pod_spec_hash
 from amalthea.children.changes.writes import Changes
 from amalthea.children.manifests import manifests
 from amalthea.children.pod.pod_template_inputs import pod_relevant
@@ -28,9 +28,9 @@ from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.status.report import Context, NextSteps, report
 from amalthea.model.views import decoding, remote_job
 from amalthea.model.views.observed import Observed
-from amalthea.operator.actors import Chance, Hands
+from amalthea.operator.actors import Actors, Generators
 from amalthea.operator.done import Done, next_look, present, raise_for
-from amalthea.operator.inputs.cache import Caches, same_wish
+from amalthea.operator.inputs.cache import Caches, spec_unchanged
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal
@@ -44,11 +44,11 @@ class Reconciler:
     """Brings one session after the other to what its spec asks for."""
 
     def __init__(
-        self, caches: Caches, usage: UsagePoller, hands: Hands, settings: Settings, clock: Clock, chance: Chance
+        self, caches: Caches, usage: UsagePoller, actors: Actors, settings: Settings, clock: Clock, chance: Generators
     ) -> None:
         self._caches = caches
         self._usage = usage
-        self._hands = hands
+        self._actors = actors
         self._settings = settings.build
         self._lead = settings.stopping_lead
         self._account = settings.account or ("", None)
@@ -64,10 +64,10 @@ class Reconciler:
         """
         self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
-        self._hands.refusals.forget()
+        self._actors.refusals.forget()
         self._untold.clear()
-        self._hands.applier.begin_term()
-        self._hands.inquirer.begin_term()
+        self._actors.child_writer.begin_term()
+        self._actors.event_lookup.begin_term()
 
     async def reconcile(self, key: Key) -> Result:
         """Do one pass over a session.
@@ -82,11 +82,11 @@ class Reconciler:
         except (Stale, ApiError):
             raise
         except Exception as error:
-            raise await self._hands.last_resort.meet(key, error) from error
+            raise await self._actors.last_resort.meet(key, error) from error
 
     async def _pass(self, key: Key) -> Result:
         before = self._look(key)
-        self._hands.deletions.look(key, before.session if before is not None else None)
+        self._actors.deletions.look(key, before.session if before is not None else None)
         if before is None:
             self.forget(key)
             return Result()
@@ -99,7 +99,7 @@ class Reconciler:
         return next_look(done)
 
     async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
-        return await self._hands.refusals.attempt_own(key, part, act)
+        return await self._actors.refusals.attempt_own(key, part, act)
 
     def _decide(self, observed: Observed) -> tuple[Plan, Changes]:
         plan = decide(observed, self._chance.fresh)
@@ -111,20 +111,20 @@ class Reconciler:
 
     def _compare(self, observed: Observed, plan: Plan) -> Changes:
         if observed.spec is None or plan.course in (Course.DELETE, Course.REFUSE):
-            return compare(observed, plan, (), Wish(""))
+            return compare(observed, plan, (), PodSpecHash(""))
         wanted = manifests(observed, plan.run_id, self._settings, self._chance.material())
-        return compare(observed, plan, wanted, wish(pod_relevant(decoding.raw_spec(observed.session))))
+        return compare(observed, plan, wanted, pod_spec_hash(pod_relevant(decoding.raw_spec(observed.session))))
 
     async def _write(self, key: Key, observed: Observed, plan: Plan, changes: Changes) -> Done:
         """Write the finalizer and the children."""
         uid = observed.session.metadata.uid
         if plan.course is Course.DELETE:
-            held = self._hands.refusals.of_own(key, FINALIZER)
-            refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
+            held = self._actors.refusals.of_own(key, FINALIZER)
+            refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
             return Done(refusals, (held.finding,) if held is not None else ())
-        finalizer = await self._own(key, FINALIZER, lambda: self._hands.finalizer.ensure(observed))
-        refusals = await self._hands.applier.apply(key, uid, plan, changes.writes)
-        failed, truce = (*present(finalizer), *refusals), self._hands.applier.truce(uid)
+        finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
+        refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
+        failed, truce = (*present(finalizer), *refusals), self._actors.child_writer.truce(uid)
         findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
         now = self._clock.now()
         again = [now + AGAIN_AFTER[each.reason] for each in changes.findings if each.reason in AGAIN_AFTER]
@@ -138,11 +138,11 @@ class Reconciler:
         after = self._look(key)
         if after is None or not decoding.asks_the_same(before.session, after.session):
             return Done()
-        silent_until = self._hands.inquirer.follow(after)
-        door, idle_from = self._hands.doorman.door(after), self._usage.continuity.idle_from(key)
-        after = replace(after, events=self._hands.inquirer.known(key), door=door, idle_from=idle_from)
+        silent_until = self._actors.event_lookup.follow(after)
+        door, idle_from = self._actors.door_poller.door(after), self._usage.continuity.idle_from(key)
+        after = replace(after, events=self._actors.event_lookup.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
-        overdue = self._hands.refusals.of_own(key, END)
+        overdue = self._actors.refusals.of_own(key, END)
         known = (overdue.finding,) if overdue is not None and overdue.attempts else ()
         context = Context(url or NO_URL, self._clock.now(), self._lead)
         outcome = report(self._as_untold(key, after), plan, (*findings, *known), context)
@@ -153,7 +153,7 @@ class Reconciler:
         return written + followed + Done(due=(outcome.next.wake_at, silent_until, again))
 
     async def _write_status(self, key: Key, observed: Observed, status: Status) -> Done:
-        untold = await self._own(key, STATUS, lambda: self._hands.announcer.announce(observed, status))
+        untold = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(observed, status))
         self._untold.pop(key, None)
         if untold is None:
             self._caches.told_former_pod(key)
@@ -165,16 +165,16 @@ class Reconciler:
         """Ask what matters from now on, and pause or delete the session if that is due."""
         self._follow_usage(key, observed, following, now)
         door = observed.door.address if observed.door is not None else None
-        self._hands.doorman.mind(key, door, following.ask_door_at, now)
-        self._hands.job_asker.mind(key, remote_job.address(observed), following.ask_job_at, now)
+        self._actors.door_poller.mind(key, door, following.ask_door_at, now)
+        self._actors.job_poller.mind(key, remote_job.address(observed), following.ask_job_at, now)
         end, session = following.end, self._caches.session(key)
         if end is None:
-            self._hands.refusals.forget_own(key, END)
+            self._actors.refusals.forget_own(key, END)
             return Done()
         # Looked up anew: a session that was changed meanwhile must not be paused all the same.
-        if session is None or not same_wish(observed.session, session):
+        if session is None or not spec_unchanged(observed.session, session):
             return Done()
-        return Done(present(await self._own(key, END, lambda: self._hands.ender.end(session, end))))
+        return Done(present(await self._own(key, END, lambda: self._actors.culler.end(session, end))))
 
     async def _release(self, key: Key, before: Observed, plan: Plan, written: Done) -> Result:
         """Let a deleted session go, even if that cannot be reported, once its job elsewhere is cancelled."""
@@ -188,7 +188,7 @@ class Reconciler:
         stays = deadlines.stays_until(newest)
         if stays is not None and self._clock.now() < stays:
             return next_look(Done(done.failed, due=(stays,)))
-        released = await self._own(key, FINALIZER, lambda: self._hands.finalizer.release(newest))
+        released = await self._own(key, FINALIZER, lambda: self._actors.finalizer.release(newest))
         failed = (*done.failed, *present(released))
         if self._caches.session(key) is not None:
             if unreported is not None:
@@ -204,14 +204,14 @@ class Reconciler:
         return replace(observed, session=structs.replace(observed.session, status=status))
 
     def _look(self, key: Key) -> Observed | None:
-        events, former_pod = self._hands.inquirer.known(key), self._caches.former_pod(key)
+        events, former_pod = self._actors.event_lookup.known(key), self._caches.former_pod(key)
         observed = gather(self._caches, key, self._usage.of(key), events, former_pod)
         if observed is None:
             return None
         account = self._account[1] if self._account[0] == key[0] else None
         unheard, differ = self._caches.unheard, not self._clock.trusted
         seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
-        return replace(seen, remote_job=self._hands.job_asker.job(seen))
+        return replace(seen, remote_job=self._actors.job_poller.job(seen))
 
     def _follow_usage(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
@@ -224,12 +224,12 @@ class Reconciler:
 
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
-        self._hands.deletions.forget(key)
+        self._actors.deletions.forget(key)
         self._untold.pop(key, None)
         self._usage.leave(key)
-        self._hands.doorman.forget(key)
-        self._hands.job_asker.forget(key)
-        self._hands.announcer.forget(key)
-        self._hands.inquirer.forget(key)
+        self._actors.door_poller.forget(key)
+        self._actors.job_poller.forget(key)
+        self._actors.status_writer.forget(key)
+        self._actors.event_lookup.forget(key)
         for part in (FINALIZER, STATUS, END):
-            self._hands.refusals.forget_own(key, part)
+            self._actors.refusals.forget_own(key, part)

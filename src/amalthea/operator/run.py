@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import ServerClock
+from amalthea.kube.auth.config import Config
+from amalthea.kube.auth.credentials import service_account
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
-from amalthea.kube.credentials import service_account
 from amalthea.operator import cluster_facts, process, web
 from amalthea.operator.instance import Operator, Trace
 from amalthea.operator.telemetry import gauges, instrumentation, metrics_access
@@ -51,7 +51,7 @@ async def run(config: Config, settings: Settings, options: Options) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock = ServerClock(SystemClock(), instrumentation.Timekeeping())
+    clock = ServerClock(SystemClock(), instrumentation.ClockTelemetry())
     metrics.clock_skew.set_function(lambda: clock.skew / timedelta(seconds=1))
     async with (
         Client(config, partial(instrumentation.count_calls, metrics), date_observer=clock.learn) as client,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from amalthea.remote.firecrest import kind as firecrest
-from amalthea.remote.port import RemoteBackend, Surroundings
+from amalthea.remote.job.port import RemoteBackend, Surroundings
 from amalthea.remote.runai import kind as runai
 from amalthea.remote.settings import Options, SettingsError
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from amalthea.remote.port import Phase, Report
+from amalthea.remote.job.port import Phase, Report
 
 log = logging.getLogger("remote.pretence")
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from amalthea.remote import kinds, output, settings
 from amalthea.remote.clock import SystemClock
-from amalthea.remote.controller import START, Controller
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.http import HttpExchange
-from amalthea.remote.journal import FileJournal, JournalError
+from amalthea.remote.job.controller import START, Controller
+from amalthea.remote.job.journal import FileJournal, JournalError
+from amalthea.remote.job.port import RemoteBackend, Surroundings
 from amalthea.remote.kinds import Kind
-from amalthea.remote.port import RemoteBackend, Surroundings
 from amalthea.remote.pretence import Pretence
+from amalthea.remote.requests.http import HttpExchange
 from amalthea.remote.server import Server
 from amalthea.remote.settings import Options, Settings, SettingsError
 from amalthea.sidecars import last_words, trust

@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from amalthea.remote.clock import Clock
+from amalthea.remote.job.standing import Standing
 from amalthea.remote.readiness import is_ready
 from amalthea.remote.settings import Settings
-from amalthea.remote.standing import Standing
 
 _ANYWHERE = "0.0.0.0"  # noqa: S104  (the kubelet asks from the node)
 _FOR_THE_OPERATOR = "/remote_status"

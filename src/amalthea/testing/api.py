@@ -11,7 +11,7 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
-from amalthea.kube.config import Config
+from amalthea.kube.auth.config import Config
 from amalthea.testing.faults import Fault, describe
 from amalthea.testing.objects import Happened, Objects, Refusal
 from amalthea.testing.verbs import Wanted, concerns, do, initial, line, wanted

@@ -6,7 +6,7 @@ from typing import Self
 from aiohttp import web
 
 from amalthea.remote.errors import Unavailable
-from amalthea.remote.exchange import Answer, Body, Exchange, Question
+from amalthea.remote.requests.exchange import Answer, Body, Exchange, Question
 
 _MAX_BODY = 16 * 1024 * 1024
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from amalthea.remote.exchange import Answer, Question
+from amalthea.remote.requests.exchange import Answer, Question
 
 RENKU = "https://renku.example.org/renew"
 """Where Renku's pair is renewed."""

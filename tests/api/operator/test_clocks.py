@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from amalthea.engine import server_time
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.server_time import ServerClock
-from amalthea.kube import config
+from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.model.status import report
 from amalthea.operator.instance import Operator

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from amalthea.sidecars.cloner import sandbox
+from amalthea.sidecars.cloner.process import sandbox
 from tests.sidecars.cloner.machine import Cloner
 from tests.support import sidecars
 from tests.support.git_server import GitServer
@@ -59,7 +59,9 @@ print(json.dumps({
 
 DRIVER = """
 import os, shlex, sys
-from amalthea.sidecars.cloner import clone, cloning, sandbox, submodules
+from amalthea.sidecars.cloner import clone
+from amalthea.sidecars.cloner.contents import cloning, submodules
+from amalthea.sidecars.cloner.process import sandbox
 probe, landlock, *words = sys.argv[1:7], sys.argv[7], *sys.argv[8:]
 if landlock == "without":
     sandbox.version = lambda: 0

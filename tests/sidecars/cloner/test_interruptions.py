@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.sidecars.cloner import attempts, cloning, remote
+from amalthea.sidecars.cloner.access import remote
+from amalthea.sidecars.cloner.contents import attempts, cloning
 from amalthea.sidecars.cloner.errors import CloneFailed
 from tests.sidecars.cloner.conftest import Commits
 from tests.sidecars.cloner.machine import Cloner, all_gone, descendants, kill_family

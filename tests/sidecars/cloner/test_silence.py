@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.sidecars.cloner import cloning, git, remote
-from amalthea.sidecars.cloner.credentials import Access
+from amalthea.sidecars.cloner.access import remote
+from amalthea.sidecars.cloner.access.credentials import Access
+from amalthea.sidecars.cloner.access.git_environment import workplace
+from amalthea.sidecars.cloner.contents import cloning
 from amalthea.sidecars.cloner.errors import GitFailed
-from amalthea.sidecars.cloner.failures import judge
-from amalthea.sidecars.cloner.private import workplace
+from amalthea.sidecars.cloner.process import git
+from amalthea.sidecars.cloner.process.git_failures import judge
 
 
 def test_git_is_ended_when_nothing_is_heard_for_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from amalthea.remote.exchange import Answer, Exchange, Question
+from amalthea.remote.requests.exchange import Answer, Exchange, Question
 from amalthea.testing.cluster import MemoryFiles, MemoryScheduler, SlurmJob
 from amalthea.testing.firecrest import FakeFirecrest
 from amalthea.testing.firecrest_server import ServedExchange

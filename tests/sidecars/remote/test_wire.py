@@ -11,14 +11,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from amalthea.remote import exchange, readiness
+from amalthea.remote import readiness
 from amalthea.remote.clock import SystemClock
 from amalthea.remote.errors import Unavailable
-from amalthea.remote.exchange import Answer, Question
-from amalthea.remote.http import HttpExchange
+from amalthea.remote.job.standing import Standing
+from amalthea.remote.requests import exchange
+from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.remote.requests.http import HttpExchange
 from amalthea.remote.server import Server
 from amalthea.remote.settings import Settings
-from amalthea.remote.standing import Standing
 from amalthea.sidecars import trust
 from amalthea.testing.firecrest_server import ServedExchange
 from lab.pki import Authority

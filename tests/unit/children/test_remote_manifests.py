@@ -9,7 +9,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.pod import pod, remote
 from amalthea.children.secret import Material, internal_secret
-from amalthea.remote import controller
+from amalthea.remote.job import controller
 from amalthea.testing.builders import SessionBuilder, session
 from tests.unit.children.world import World, pending, running, touches_template
 

@@ -12,8 +12,8 @@ import msgspec
 
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Status
-from amalthea.children.changes.compare import compare
-from amalthea.children.changes.workload import Wish, wish
+from amalthea.children.changes.comparison import compare
+from amalthea.children.changes.workload import PodSpecHash, pod_spec_hash
 from amalthea.children.changes.writes import Changes, Create, Delete, Patch, Write
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant
@@ -127,11 +127,11 @@ class World:
         seen = self.observe()
         plan = decide(seen, Fresh(lambda: f"01JDRUN{next(self.numbers):019}"))
         if plan.course in (Course.DELETE, Course.REFUSE):
-            return plan, compare(seen, plan, (), Wish(""))
+            return plan, compare(seen, plan, (), PodSpecHash(""))
         subject = replace(self.builder, run_id=plan.run_id).subject()
         stored = seen.secret.data if seen.secret is not None else None
         manifests = children(subject, material_from(stored, Material("a-tunnel-secret", "a-cookie-secret")))
-        return plan, compare(seen, plan, manifests, wish(pod_relevant(decoding.raw_spec(seen.session))))
+        return plan, compare(seen, plan, manifests, pod_spec_hash(pod_relevant(decoding.raw_spec(seen.session))))
 
     def step(self) -> Changes:
         """Do a pass: decide, write, report."""

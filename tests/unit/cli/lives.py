@@ -15,7 +15,7 @@ from ulid import ULID
 
 from amalthea.api.schema import Manifest
 from amalthea.children.shared.url import session_url
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, PodDetails, SessionSnapshot
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, as_data, report
@@ -99,12 +99,12 @@ class Life:
         seen = found.with_claims(seen, self.claim) if self.claim is not None else seen
         return found.with_events(seen, *self.asked) if self.asked is not None else seen
 
-    def known(self, *events: EventView) -> Known:
+    def known(self, *events: EventView) -> SessionSnapshot:
         """Return it as `amalthea explain` finds it."""
         seen = self.observed()
         uid = seen.pod.metadata.uid if seen.pod is not None else ""
         body = next((each for each in self.pods if each["metadata"]["uid"] == uid), None)
-        return Known(
+        return SessionSnapshot(
             seen,
             pod=msgspec.convert(body, PodDetails) if body is not None else None,
             claim=msgspec.convert(self.claim, ClaimDetails) if self.claim is not None else None,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from amalthea.api.schema import Manifest
-from amalthea.cli.known import ClaimDetails, EventView, Known, PodDetails
+from amalthea.cli.read.snapshot import ClaimDetails, EventView, PodDetails, SessionSnapshot
 from amalthea.model.views.observed import Observed
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder, session
@@ -91,13 +91,13 @@ def known(
     workload: Manifest | None = None,
     deleting: bool = False,
     claim: Manifest | None = BOUND,
-) -> Known:
+) -> SessionSnapshot:
     """Return a session as it was found."""
     pods = () if pod is None else (pod,)
     observed: Observed = found.observed(
         builder, workload or found.statefulset(run_id=RUN), *pods, status=told, deleting=deleting
     )
-    return Known(
+    return SessionSnapshot(
         observed,
         pod=msgspec.convert(pod, PodDetails) if pod is not None else None,
         claim=msgspec.convert(claim, ClaimDetails) if claim is not None else None,

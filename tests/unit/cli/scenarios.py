@@ -7,7 +7,7 @@ import msgspec
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model.findings import Finding
 from amalthea.testing import observations as found
 from amalthea.testing.builders import session
@@ -20,15 +20,15 @@ from tests.unit.cli.troubled import TROUBLED
 RESUMED_AT = "15:05:00"
 
 
-def new() -> Known:
+def new() -> SessionSnapshot:
     return replace(Life(LAB), claim=None).known()
 
 
-def starting() -> Known:
+def starting() -> SessionSnapshot:
     return began().meet(WORKLOAD, PREPARED).look(at("13:00:02")).known(*STARTED[1:4])
 
 
-def starting_without_room() -> Known:
+def starting_without_room() -> SessionSnapshot:
     message = (
         "0/3 nodes are available: 1 node(s) had untolerated taint {nvidia.com/gpu: }, 2 Insufficient memory."
         " preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
@@ -39,40 +39,40 @@ def starting_without_room() -> Known:
     return life.known(event("Pod/demo-0", "FailedScheduling", message, "15:08:00", count=3, warning=True))
 
 
-def running() -> Known:
+def running() -> SessionSnapshot:
     return ran().known(*STARTED)
 
 
-def running_and_idle() -> Known:
+def running_and_idle() -> SessionSnapshot:
     life = fell_idle("14:15:00", asked=at("15:09:00"))
     said = next(each["message"] for each in life.status["conditions"] if each["type"] == "StoppingSoon")
     warned = event("AmaltheaSession/demo", "StoppingSoon", said, "15:09:01", warning=True)
     return life.known(*STARTED, warned)
 
 
-def declared_busy() -> Known:
+def declared_busy() -> SessionSnapshot:
     busy = LAB.with_metadata(annotations={names.ANNOTATION_BUSY_UNTIL: "2026-11-22T18:00:00Z"})
     return ran().become(busy).look(at("14:00:00"), cores="0.003").known(*STARTED)
 
 
-def stopped_answering() -> Known:
+def stopped_answering() -> SessionSnapshot:
     unready = found.condition("Ready", "False", "2026-11-22T15:05:00Z")
     pod = found.pod(found.container(), DOOR, conditions=[unready])
     probe = event("Pod/demo-0", "Unhealthy", "Readiness probe failed: connection refused", "15:09:50", warning=True)
     return ran().meet(WORKLOAD, pod).look(at("15:05:00")).known(*STARTED, probe)
 
 
-def started_anew_by_kubernetes() -> Known:
+def started_anew_by_kubernetes() -> SessionSnapshot:
     gone = event("Pod/demo-0", "TaintManagerEviction", "Marking for deletion Pod team/demo-0", "15:09:00")
     return ran().meet(WORKLOAD, PREPARED).look(at("15:09:30")).known(*STARTED, gone)
 
 
-def something_beside_it_fails() -> Known:
+def something_beside_it_fails() -> SessionSnapshot:
     pod = found.pod(found.container(ready=True), found.container("authproxy"))
     return ran().meet(WORKLOAD, pod).look(at("15:00:00"), cores="0.5").known(*STARTED)
 
 
-def out_of_memory_once() -> Known:
+def out_of_memory_once() -> SessionSnapshot:
     lab = LAB.with_session(resources={"limits": {"memory": "2Gi"}})
     killed = found.terminated(137, "OOMKilled")
     killed["terminated"]["finishedAt"] = "2026-11-22T14:10:00Z"
@@ -81,35 +81,35 @@ def out_of_memory_once() -> Known:
     return ran().become(lab).meet(WORKLOAD, pod).look(at("14:10:40"), cores="0.5").known(*STARTED)
 
 
-def update_pending_and_bad_spec() -> Known:
+def update_pending_and_bad_spec() -> SessionSnapshot:
     said = "A newer operator would make the pod differently; that takes effect at the next start."
     pending = Finding(ConditionType.UPDATE_PENDING, Reason.OPERATOR_CHANGED, said)
     bad = LAB.with_spec(authentication={"secretRef": {"key": None}})
     return ran().become(bad).look(at("15:00:00"), cores="1.2", findings=[pending]).known(*STARTED)
 
 
-def remote() -> Known:
+def remote() -> SessionSnapshot:
     builder = LAB.remote().with_session(remoteSecretRef={"name": "cluster-login"})
     pod = found.pod(found.container(ready=True), found.container("tunnel", ready=True))
     return began(builder).meet(WORKLOAD, pod).look(at("13:00:41")).known(*STARTED)
 
 
-def being_paused() -> Known:
+def being_paused() -> SessionSnapshot:
     life = ran().become(LAB.paused_by("renku-data-services", "2026-11-22T15:09:55Z"))
     return life.meet(ASLEEP, leaving("15:10:25")).look(at("15:09:55")).known(*STARTED)
 
 
-def paused_by_user() -> Known:
+def paused_by_user() -> SessionSnapshot:
     return slept("renku-data-services").known()
 
 
-def paused_for_idleness() -> Known:
+def paused_for_idleness() -> SessionSnapshot:
     idle = fell_idle("14:00:00", asked=at("14:54:00"))
     gone = event("AmaltheaSession/demo", "Hibernated", "The session is paused. Its files are kept.", "15:00:32")
     return slept(names.FIELD_MANAGER, idle).known(*STARTED, gone)
 
 
-def about_to_be_resumed() -> Known:
+def about_to_be_resumed() -> SessionSnapshot:
     return slept("renku-data-services").become(LAB).known()
 
 
@@ -123,41 +123,41 @@ def job_runs() -> Life:
     return Life(JOB).meet(WORKER).look(at("13:00:01")).meet(WORKER, pod).look(at("13:00:20"))
 
 
-def job_that_runs() -> Known:
+def job_that_runs() -> SessionSnapshot:
     return job_runs().known()
 
 
-def job_that_succeeded() -> Known:
+def job_that_succeeded() -> SessionSnapshot:
     done = found.job(found.condition("Complete", "True", "2026-11-22T14:30:00Z"), run_id=RUN)
     pod = found.pod(found.container(state=found.terminated(0, "Completed")), phase="Succeeded")
     return job_runs().meet(done, pod).look(at("14:30:00")).known()
 
 
-def job_that_failed() -> Known:
+def job_that_failed() -> SessionSnapshot:
     bad = found.condition("Failed", "True", "2026-11-22T14:30:00Z", reason="BackoffLimitExceeded")
     pod = found.pod(found.container(state=found.terminated(3)), phase="Failed")
     return job_runs().meet(found.job(bad, run_id=RUN), pod).look(at("14:30:00")).known()
 
 
-def job_cut_off() -> Known:
+def job_cut_off() -> SessionSnapshot:
     late = found.condition("Failed", "True", "2026-11-22T15:00:01Z", reason="DeadlineExceeded")
     life = job_runs().become(JOB.with_spec(culling={"maxAge": "2h"}))
     return life.meet(found.job(late, run_id=RUN)).look(at("15:00:02")).known()
 
 
-def being_deleted() -> Known:
+def being_deleted() -> SessionSnapshot:
     gone = ran().meet(WORKLOAD, leaving("15:10:10"), deleting=True).look(at("15:09:40")).known(*STARTED)
     view = gone.observed.session
     held = msgspec.structs.replace(view.metadata, finalizers=[names.FINALIZER, "example.org/backup"])
     return replace(gone, observed=replace(gone.observed, session=msgspec.structs.replace(view, metadata=held)))
 
 
-def little_may_be_read() -> Known:
+def little_may_be_read() -> SessionSnapshot:
     bare = replace(ran(), claim=None).meet(None).known()
     return replace(bare, unread=("You may not list pods here, so the state of its containers is not shown.",))
 
 
-SCENARIOS: dict[str, Callable[[], Known]] = {
+SCENARIOS: dict[str, Callable[[], SessionSnapshot]] = {
     each.__name__: each
     for each in (
         new,

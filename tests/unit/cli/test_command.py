@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from amalthea.cli import explain
+from amalthea.cli.errors import CannotExplain, in_words
 from amalthea.cli.explain import Request
-from amalthea.cli.trouble import CannotExplain, in_words
-from amalthea.kube import config, errors
-from amalthea.kube.config import Config
+from amalthea.kube import errors
+from amalthea.kube.auth import config
+from amalthea.kube.auth.config import Config
 from amalthea.main import main
 
 
@@ -90,7 +91,7 @@ def test_what_cannot_be_explained_is_a_sentence_and_an_exit_code(
     ],
 )
 def test_every_failure_of_the_cluster_has_its_sentence(status: int, said: str) -> None:
-    failure = errors.Failure(status, "", "reason")
+    failure = errors.ErrorDetails(status, "", "reason")
     answered = errors.from_answer("GET /x", status, b"{}")
     error = answered if status else errors.Unreachable(failure, "GET /x")
     assert said in in_words(error, "https://cluster", "team")

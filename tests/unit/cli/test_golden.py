@@ -6,19 +6,19 @@ from datetime import UTC
 
 import pytest
 
-from amalthea.cli.compose import explanation
+from amalthea.cli.compose.compose import explanation
 from amalthea.cli.explain import _as_json
-from amalthea.cli.known import Known
-from amalthea.cli.text import Paper, render
+from amalthea.cli.read.snapshot import SessionSnapshot
+from amalthea.cli.text import Terminal, render
 from tests.unit.cli.golden_files import FOLDER, check
 from tests.unit.cli.parts import NOW
 from tests.unit.cli.scenarios import SCENARIOS
 
-PAPER = Paper(width=80, zone=UTC)
+PAPER = Terminal(width=80, zone=UTC)
 
 
 @pytest.mark.parametrize(("name", "find"), SCENARIOS.items(), ids=SCENARIOS)
-def test_what_a_reader_sees(name: str, find: Callable[[], Known]) -> None:
+def test_what_a_reader_sees(name: str, find: Callable[[], SessionSnapshot]) -> None:
     check(f"{name}.txt", render(explanation(find(), "kubectl -n team", NOW), PAPER))
 
 

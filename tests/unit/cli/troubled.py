@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.cli.known import Known
+from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model.findings import Finding
 from amalthea.testing import observations as found
 from tests.unit.cli.beginnings import DOOR, WORKLOAD, began, leaving, ran
@@ -19,7 +19,7 @@ def waits_for_image(said: str, image: str = "example.org/lab:1") -> Life:
     return began().meet(WORKLOAD, found.pod(waits, DOOR, phase="Pending")).look(at("13:00:35"))
 
 
-def failed_for_a_bad_image() -> Known:
+def failed_for_a_bad_image() -> SessionSnapshot:
     life = waits_for_image("ErrImagePull: not found")
     said = "The session cannot run. " + life.status["error"]
     failed = event("AmaltheaSession/demo", "Failed", said, "13:00:35", warning=True)
@@ -27,15 +27,15 @@ def failed_for_a_bad_image() -> Known:
     return life.known(*STARTED[1:4], failed, back_off)
 
 
-def image_refused() -> Known:
+def image_refused() -> SessionSnapshot:
     return waits_for_image("ErrImagePull: pull access denied, may require authorization").known()
 
 
-def registry_down() -> Known:
+def registry_down() -> SessionSnapshot:
     return waits_for_image("ErrImagePull: dial tcp: lookup example.org: no such host").known()
 
 
-def failed_for_a_quota() -> Known:
+def failed_for_a_quota() -> SessionSnapshot:
     message = (
         'create Pod demo-0 in StatefulSet demo failed error: pods "demo-0" is forbidden: exceeded quota: team,'
         " requested: limits.memory=4Gi, used: limits.memory=14Gi, limited: limits.memory=16Gi"
@@ -45,26 +45,26 @@ def failed_for_a_quota() -> Known:
     return life.known(event("StatefulSet/demo", "FailedCreate", message, "15:08:00", count=18, warning=True))
 
 
-def out_of_memory() -> Known:
+def out_of_memory() -> SessionSnapshot:
     killed = found.terminated(137, "OOMKilled")
     pod = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=killed), DOOR)
     lab = LAB.with_session(resources={"limits": {"memory": "2Gi"}})
     return began(lab).meet(WORKLOAD, pod).look(at("13:05:00")).known(*STARTED[1:])
 
 
-def crashed() -> Known:
+def crashed() -> SessionSnapshot:
     last = found.terminated(1, "Error", "jupyter: bad config")
     pod = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=last), DOOR)
     return began().meet(WORKLOAD, pod).look(at("13:05:00")).known()
 
 
-def door_misconfigured() -> Known:
+def door_misconfigured() -> SessionSnapshot:
     last = found.terminated(2, "Error", "the key auth of the secret lacks token")
     door = found.container("authproxy", found.waiting("CrashLoopBackOff"), last=last)
     return began().meet(WORKLOAD, found.pod(found.container(ready=True), door)).look(at("13:00:41")).known()
 
 
-def clone_failed() -> Known:
+def clone_failed() -> SessionSnapshot:
     said = "https://git.example.org/private.git could not be cloned: the server asks for credentials. Give the "
     last = found.terminated(1, "Error", said + "repository cloningConfigSecretRef.")
     clone = found.container("git-clone-0", found.waiting("CrashLoopBackOff"), last=last)
@@ -73,13 +73,13 @@ def clone_failed() -> Known:
     return began(lab).meet(WORKLOAD, found.pod(*waits, init=[clone], phase="Pending")).look(at("13:00:41")).known()
 
 
-def secret_missing() -> Known:
+def secret_missing() -> SessionSnapshot:
     waits = found.waiting("CreateContainerConfigError", 'secret "db-password" not found')
     pod = found.pod(found.container(state=waits), DOOR, phase="Pending")
     return began().meet(WORKLOAD, pod).look(at("13:00:20")).known()
 
 
-def no_such_storage_class() -> Known:
+def no_such_storage_class() -> SessionSnapshot:
     pod = found.unscheduled_pod("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
     said = 'storageclass.storage.k8s.io "fast" not found'
     asked = found.event(found.CLAIM_UID, "ProvisioningFailed", said, "2026-11-22T13:04:00Z")
@@ -91,28 +91,28 @@ def no_such_storage_class() -> Known:
     )
 
 
-def name_taken() -> Known:
+def name_taken() -> SessionSnapshot:
     said = "The Service demo belongs to somebody else; delete it, or give the session another name."
     taken = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.NAME_TAKEN, said, fatal=True)
     return replace(Life(LAB), claim=None).look(at("13:00:01"), findings=[taken]).known()
 
 
-def invalid_spec() -> Known:
+def invalid_spec() -> SessionSnapshot:
     bad = LAB.with_spec(authentication={"secretRef": {"key": None}}, culling={"maxAge": "soon"})
     return replace(Life(bad), claim=None).look(at("13:00:01")).known()
 
 
-def no_room_for_too_long() -> Known:
+def no_room_for_too_long() -> SessionSnapshot:
     pod = found.unscheduled_pod("0/3 nodes are available: 3 Insufficient memory.")
     life = replace(began(), claim=PENDING, asked=()).meet(WORKLOAD, pod)
     return life.look(at("13:05:00")).look(at("13:10:01")).known()
 
 
-def node_lost() -> Known:
+def node_lost() -> SessionSnapshot:
     return ran().meet(WORKLOAD, leaving("14:00:00")).look(at("13:59:30")).look(at("14:01:00")).known()
 
 
-TROUBLED: tuple[Callable[[], Known], ...] = (
+TROUBLED: tuple[Callable[[], SessionSnapshot], ...] = (
     no_room_for_too_long,
     node_lost,
     failed_for_a_bad_image,

@@ -13,8 +13,8 @@ from amalthea import __version__
 from amalthea.engine.ports import Expired, Refused, Stale, Unavailable
 from amalthea.engine.server_time import Answer
 from amalthea.kube import crowd, errors, transport
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client, Deletion
-from amalthea.kube.config import Config
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import Call
 from amalthea.testing import faults
@@ -90,7 +90,7 @@ async def test_the_fields_that_are_wrong_are_named(api: FakeApi, client: Client)
     api.fail("create", refusing(422, "Invalid", details={"causes": causes}))
     with pytest.raises(errors.Invalid) as caught:
         await client.create(CONFIG_MAPS, "ns", {}, dict)
-    assert caught.value.causes == (errors.Cause("spec.replicas", "FieldValueInvalid", "must not be negative"),)
+    assert caught.value.causes == (errors.FieldError("spec.replicas", "FieldValueInvalid", "must not be negative"),)
 
 
 async def test_a_used_up_quota_is_told_from_a_missing_permission(api: FakeApi, client: Client) -> None:

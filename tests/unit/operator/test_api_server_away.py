@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
 from amalthea.operator import process
 from amalthea.operator.instance import Operator
 from amalthea.operator.kinds import WATCHED

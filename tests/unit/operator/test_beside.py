@@ -48,6 +48,10 @@ def failing_once(work: Callable[[], Awaitable[None]], again: asyncio.Event) -> C
     return run
 
 
+PARTS = {"doorman": "_door_poller", "job_asker": "_job_poller", "inquirer": "_event_lookup"}
+"""Parts of the operator that are not called as the metric's label calls their task."""
+
+
 @pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "job_asker", "inquirer", "first_poll", "audit"])
 async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_and_begun_again(
     api: FakeApi, task: str, caplog: pytest.LogCaptureFixture
@@ -55,7 +59,7 @@ async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_an
     registry, stop, again = CollectorRegistry(), asyncio.Event(), asyncio.Event()
     async with Client(api.config) as client:
         operator = Operator(client, Settings(namespace=None, identity="a"), OperatorMetrics(registry), SystemClock())
-        beside = getattr(operator, f"_{task}")
+        beside = getattr(operator, PARTS.get(task, f"_{task}"))
         beside.run = failing_once(beside.run, again)
         running = asyncio.create_task(operator.run(stop, None))
         await eventually(lambda: failures(registry, task) == 1)

@@ -15,7 +15,7 @@ from amalthea.kube.client import Client
 from amalthea.model import spans
 from amalthea.operator import reconcile
 from amalthea.operator.defects import DefectError, identify
-from amalthea.operator.drift import Audit
+from amalthea.operator.drift import DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.telemetry import gauges
@@ -110,7 +110,7 @@ async def drifted(api: FakeApi, client: Client) -> set[tuple[str, str]]:
         for found in api.objects.select(Choice(path)):
             caches.stores[kind].observe(WATCHED[kind].decode(msgspec.json.encode(found)))
     woken.clear()
-    await Audit(client, caches, Settings(namespace=None), FakeClock(START), Backoff(random.Random(1))).run()
+    await DriftSearch(client, caches, Settings(namespace=None), FakeClock(START), Backoff(random.Random(1))).run()
     return woken
 
 

@@ -14,7 +14,7 @@ from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import SystemClock
 from amalthea.engine.ports import Clock, Key
 from amalthea.kube.client import Client, Page
-from amalthea.operator.drift import SHARE, Audit
+from amalthea.operator.drift import SHARE, DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, WATCHED
 from amalthea.settings import Settings
@@ -48,7 +48,7 @@ class Search:
             for found in api.objects.select(Choice(path)):
                 self.caches.stores[kind].observe(WATCHED[kind].decode(msgspec.json.encode(found)))
         self.woken.clear()
-        self.audit = Audit(client, self.caches, Settings(namespace=None), clock, Backoff(random.Random(1)))
+        self.audit = DriftSearch(client, self.caches, Settings(namespace=None), clock, Backoff(random.Random(1)))
 
 
 def edit(api: FakeApi, kind: str, name: str, change: Callable[[Manifest], Manifest]) -> None:

@@ -9,11 +9,11 @@ from amalthea.children.changes.writes import Delete
 from amalthea.kube.client import Client
 from amalthea.model.plan import Course, Plan
 from amalthea.operator.inputs.cache import Caches
-from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.telemetry.metrics import OperatorMetrics
-from amalthea.operator.writers.children import Applier
+from amalthea.operator.writers.children import ChildWriter
 from amalthea.operator.writers.refusals import Refusal, Refusals
-from amalthea.operator.writers.reverted_writes import Wars
+from amalthea.operator.writers.reverted_writes import RevertedWrites
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -31,36 +31,38 @@ async def api() -> AsyncIterator[FakeApi]:
 
 
 @pytest.fixture
-async def applier(api: FakeApi) -> AsyncIterator[Applier]:
+async def child_writer(api: FakeApi) -> AsyncIterator[ChildWriter]:
     clock = FakeClock()
     async with Client(api.config) as client:
-        living = Living(OperatorMetrics(CollectorRegistry()), clock)
-        yield Applier(client, Caches(lambda *_: None), Refusals(clock), Wars(clock), living)
+        telemetry = SessionTelemetry(OperatorMetrics(CollectorRegistry()), clock)
+        yield ChildWriter(client, Caches(lambda *_: None), Refusals(clock), RevertedWrites(clock), telemetry)
 
 
-async def delete(applier: Applier, deletion: Delete) -> tuple[Refusal, ...]:
-    return await applier.apply(SESSION, "uid-of-the-session", Plan(Course.RUN), (deletion,))
+async def delete(child_writer: ChildWriter, deletion: Delete) -> tuple[Refusal, ...]:
+    return await child_writer.apply(SESSION, "uid-of-the-session", Plan(Course.RUN), (deletion,))
 
 
 async def test_a_claim_that_nobody_wants_any_more_stays_behind_and_is_asked_for_once(
-    api: FakeApi, applier: Applier
+    api: FakeApi, child_writer: ChildWriter
 ) -> None:
-    assert await delete(applier, LEFT_OVER) == ()
-    assert await delete(applier, LEFT_OVER) == ()
+    assert await delete(child_writer, LEFT_OVER) == ()
+    assert await delete(child_writer, LEFT_OVER) == ()
     assert len(api.asked) == 1
 
 
-async def test_a_claim_that_stands_in_the_way_of_another_source_is_told_and_fails_the_session(applier: Applier) -> None:
-    await delete(applier, LEFT_OVER)
-    (refusal,) = await delete(applier, TO_BE_REPLACED)
+async def test_a_claim_that_stands_in_the_way_of_another_source_is_told_and_fails_the_session(
+    child_writer: ChildWriter,
+) -> None:
+    await delete(child_writer, LEFT_OVER)
+    (refusal,) = await delete(child_writer, TO_BE_REPLACED)
 
     assert refusal.finding.fatal
     assert CLAIM[1] in refusal.finding.message
     assert "grant the operator delete on persistentvolumeclaims" in refusal.finding.message
 
 
-async def test_what_may_not_be_deleted_is_not_asked_for_at_each_look(api: FakeApi, applier: Applier) -> None:
-    first, second = await delete(applier, TO_BE_REPLACED), await delete(applier, TO_BE_REPLACED)
+async def test_what_may_not_be_deleted_is_not_asked_for_at_each_look(api: FakeApi, child_writer: ChildWriter) -> None:
+    first, second = await delete(child_writer, TO_BE_REPLACED), await delete(child_writer, TO_BE_REPLACED)
 
     assert first == second
     assert len(api.asked) == 1

@@ -7,11 +7,11 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from amalthea.remote import kinds, settings
-from amalthea.remote.controller import Controller
-from amalthea.remote.exchange import Answer, Exchange, Question
-from amalthea.remote.journal import JournalError, State
-from amalthea.remote.port import RemoteBackend, Surroundings
-from amalthea.remote.renku import Pair
+from amalthea.remote.job.controller import Controller
+from amalthea.remote.job.journal import JournalError, State
+from amalthea.remote.job.port import RemoteBackend, Surroundings
+from amalthea.remote.login.renku import Pair
+from amalthea.remote.requests.exchange import Answer, Exchange, Question
 from amalthea.testing.clock import FakeClock, SkewedClock
 from amalthea.testing.cluster import MemoryFiles, MemoryScheduler
 from amalthea.testing.firecrest import FakeFirecrest

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 
 from amalthea.model.views import remote_job
-from amalthea.remote.caller import Caller
 from amalthea.remote.errors import RemoteError, Unavailable
-from amalthea.remote.exchange import Answer, Question
 from amalthea.remote.firecrest import states
 from amalthea.remote.firecrest.client import Client
-from amalthea.remote.port import Phase
-from amalthea.remote.standing import Standing
+from amalthea.remote.job.port import Phase
+from amalthea.remote.job.standing import Standing
+from amalthea.remote.requests.caller import Caller
+from amalthea.remote.requests.exchange import Answer, Question
 from tests.unit.remote.test_fuzz import Instantly, Token
 
 

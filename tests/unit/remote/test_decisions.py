@@ -2,11 +2,12 @@
 
 import pytest
 
-from amalthea.remote import cadence, retry
 from amalthea.remote.firecrest import states
 from amalthea.remote.firecrest.answers import Job, Status, Time
-from amalthea.remote.port import Phase, Report
-from amalthea.remote.standing import Standing
+from amalthea.remote.job import cadence
+from amalthea.remote.job.port import Phase, Report
+from amalthea.remote.job.standing import Standing
+from amalthea.remote.requests import retry
 
 WORDS = {
     "PENDING": Phase.NOT_READY,

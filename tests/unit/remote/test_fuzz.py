@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amalthea.remote.caller import Caller
-from amalthea.remote.client_credentials import ClientCredentials
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.exchange import Answer, Question
 from amalthea.remote.firecrest import repositories, states
 from amalthea.remote.firecrest.client import Client, Order
+from amalthea.remote.login.client_credentials import ClientCredentials
+from amalthea.remote.requests.caller import Caller
+from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.runai.client import Client as Runai
 from amalthea.testing.clock import FakeClock
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.remote.journal import FileJournal, JournalError, State
-from amalthea.remote.renku import Pair
+from amalthea.remote.job.journal import FileJournal, JournalError, State
+from amalthea.remote.login.renku import Pair
 
 
 async def test_the_state_has_the_names_of_the_go_controller(tmp_path: Path) -> None:

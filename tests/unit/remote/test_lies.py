@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from amalthea.remote.exchange import Answer, Question
-from amalthea.remote.port import Phase
-from amalthea.remote.replies import error as meant
+from amalthea.remote.job.port import Phase
+from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.remote.requests.replies import error as meant
 from amalthea.testing.cluster import ClusterError
 from amalthea.testing.firecrest import error
 from tests.unit.remote.site import Running, Site, running

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from amalthea.remote import kinds, settings
-from amalthea.remote.caller import Caller
-from amalthea.remote.controller import Controller
 from amalthea.remote.errors import Refused
-from amalthea.remote.exchange import Answer, Question
-from amalthea.remote.journal import State
-from amalthea.remote.port import Phase, RemoteBackend, Surroundings
+from amalthea.remote.job.controller import Controller
+from amalthea.remote.job.journal import State
+from amalthea.remote.job.port import Phase, RemoteBackend, Surroundings
+from amalthea.remote.requests.caller import Caller
+from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.runai.client import Client
 from amalthea.testing.runai import FakeRunai, compute_problem
 from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from amalthea.model.diagnosis.remote_jobs import LAST_WORDS
-from amalthea.remote.exchange import Answer
-from amalthea.remote.journal import State
+from amalthea.remote.job.journal import State
+from amalthea.remote.requests.exchange import Answer
 from amalthea.testing.firecrest import error
 from tests.unit.remote.site import Fuse, Running, Site, running
 

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from amalthea.remote import client_credentials, renku, tokens
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.exchange import Answer, Question
-from amalthea.remote.renku import Pair
-from amalthea.remote.tokens import Token, Tokens
+from amalthea.remote.login import client_credentials, renku, tokens
+from amalthea.remote.login.renku import Pair
+from amalthea.remote.login.tokens import Token, Tokens
+from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.issuer import jwt
 from tests.unit.remote.site import Running, Site, running

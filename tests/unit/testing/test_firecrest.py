@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.remote import exchange
-from amalthea.remote.exchange import Answer, Body, Question
+from amalthea.remote.requests import exchange
+from amalthea.remote.requests.exchange import Answer, Body, Question
 from amalthea.testing.cluster import MemoryFiles, MemoryScheduler
 from amalthea.testing.disk import DiskFiles
 from amalthea.testing.firecrest import FakeFirecrest

@@ -32,23 +32,23 @@ _NEVER = (
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user's spec says about the pod."""
+class PodSpecHash:
+    """The hash of what the user's spec says about the pod."""
 
     spec_hash: str
     """Hash of the part of the raw spec that reaches a pod template, less the CRD's defaults."""
 
 
-def wish(pod_relevant: Manifest) -> Wish:
-    """Return the wish that the pod-relevant part of a raw spec holds.
+def pod_spec_hash(pod_relevant: Manifest) -> PodSpecHash:
+    """Return the hash of the pod-relevant part of a raw spec.
 
     What decides where the pod runs is left out: it reaches the template as it is, and has a hash of its own there.
     """
     lasting = {name: value for name, value in pod_relevant.items() if name not in applied.SCHEDULING_FIELDS}
-    return Wish(applied.digest(lasting))
+    return PodSpecHash(applied.digest(lasting))
 
 
-def compare(observed: Observed, plan: Plan, manifest: Manifest, wish: Wish) -> Changes:
+def compare(observed: Observed, plan: Plan, manifest: Manifest, pod_spec_hash: PodSpecHash) -> Changes:
     """Return what is to be written to the session's own workload."""
     workload = observed.own_workload
     if workload is None or workload.finished:
@@ -56,7 +56,7 @@ def compare(observed: Observed, plan: Plan, manifest: Manifest, wish: Wish) -> C
     key = (workload.kind, workload.metadata.name)
     if plan.awaited_pod is not None:
         return Changes(findings=(awaits(plan.awaited_pod),))
-    before, after = applied.read(workload), applied.describe(manifest, wish.spec_hash)
+    before, after = applied.read(workload), applied.describe(manifest, pod_spec_hash.spec_hash)
     state = _State(workload, before, after, edited=key in observed.edited)
     own = () if plan.held_down else _operations(state, plan, manifest)
     operations = (*patches.adopt(workload, manifest), *own)
@@ -116,8 +116,8 @@ class _State:
             return replace(known, labels=before.labels, annotations=before.annotations)
         if not self.taken_over:
             return before
-        wish = {"spec": self.after.spec, "scheduling": self.after.scheduling}
-        return replace(before, **wish, generation=workload.metadata.generation)
+        made_of = {"spec": self.after.spec, "scheduling": self.after.scheduling}
+        return replace(before, **made_of, generation=workload.metadata.generation)
 
     @property
     def taken_over(self) -> bool:

@@ -1,4 +1,4 @@
-"""What is to be written for a session, as data: `compare.py` decides it, `operator/writers/children.py` does it."""
+"""What is to be written for a session, as data: `comparison.py` decides it, `operator/writers/children.py` does it."""
 
 from dataclasses import dataclass
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from amalthea.api.schema import Manifest
-from amalthea.model.validation import Problem
+from amalthea.model.validation import InvalidField
 
 LARGEST_CHILDREN = 1 << 20
 """Bytes of all children's manifests together, as JSON. The API server takes no more than some 1.5 MiB per object."""
@@ -16,7 +16,7 @@ LARGEST_GROWTH = 64 << 10
 class TooLargeError(ValueError):
     """A spec makes more than one session may cost. `problem` names field and remedy."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: InvalidField) -> None:
         super().__init__(str(problem))
         self.problem = problem
 
@@ -31,7 +31,7 @@ def bounded(children: list[Manifest]) -> list[Manifest]:
     if (total := sum(sizes.values())) > LARGEST_CHILDREN:
         largest = max(sizes, key=lambda child: sizes[child])
         raise TooLargeError(
-            Problem(
+            InvalidField(
                 "spec",
                 f"makes objects of {total >> 10} KiB, and at most {LARGEST_CHILDREN >> 10} KiB are allowed; the "
                 f"largest is the {largest}. Shorten long values, or read them from a ConfigMap or a file.",
@@ -67,4 +67,4 @@ class Growth:
                 "defines variables several times by their own former values, and grows by more than "
                 f"{LARGEST_GROWTH >> 10} KiB; define each variable once."
             )
-            raise TooLargeError(Problem(self._field, remedy))
+            raise TooLargeError(InvalidField(self._field, remedy))

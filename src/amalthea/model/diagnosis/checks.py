@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model.diagnosis import children, containers, doors, events, held_down, pods, remote_jobs
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views import readiness
 from amalthea.model.views.objects import WorkloadView
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.pods import PodView
 
 
-def find(observed: Observed) -> Trouble | None:
+def find(observed: Observed) -> Diagnosis | None:
     """Return what is wrong with a session that is meant to run, or None."""
     job = observed.own_workload
     if job is not None and job.succeeded:
@@ -34,7 +34,7 @@ def tells_of_its_end(pod: PodView) -> bool:
     return pods.stopped(pod) is not None or remote_jobs.left(pod) is not None
 
 
-def _troubles(observed: Observed) -> Iterator[Trouble]:
+def _troubles(observed: Observed) -> Iterator[Diagnosis]:
     pod = observed.pod
     yield from filter(None, [held_down.trouble(observed), _stopped_before(observed)])
     if pod is not None and not readiness.completed(pod):
@@ -58,7 +58,7 @@ def _own_claims(observed: Observed) -> set[str]:
     return {observed.name, *(names.data_source_claim(observed.name, index) for index, _ in enumerate(sources))}
 
 
-def _stopped_before(observed: Observed) -> Trouble | None:
+def _stopped_before(observed: Observed) -> Diagnosis | None:
     """Return why the pod before the present one was stopped, unless the session has recovered since.
 
     Its workload replaces a pod that Kubernetes stops within milliseconds: its end may be over before it is looked at.
@@ -77,11 +77,11 @@ def _already_failed(observed: Observed) -> bool:
     return observed.session.status.state == "Failed" and not (pod is not None and pod.ready)
 
 
-def _job_failure(job: WorkloadView | None) -> Trouble | None:
+def _job_failure(job: WorkloadView | None) -> Diagnosis | None:
     failure = job.failure if job is not None else None
     if failure is None:
         return None
     if failure.reason == "DeadlineExceeded":
         too_long = "The job was stopped because it ran longer than its maxAge; allow it more time."
-        return Trouble(Failure.JOB_TOO_LONG, too_long)
-    return Trouble(Failure.JOB_FAILED, "The job failed; check its log for the cause.", failure.message)
+        return Diagnosis(Failure.JOB_TOO_LONG, too_long)
+    return Diagnosis(Failure.JOB_FAILED, "The job failed; check its log for the cause.", failure.message)

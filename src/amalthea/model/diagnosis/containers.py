@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model.diagnosis import images
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.pods import ContainerStatus, PodView, Terminated, Waiting
 
 CLONE_PREFIX = "git-clone"
@@ -64,7 +64,7 @@ _START_ERRORS = (
 )
 
 
-def troubles(pod: PodView, *, already_failed: bool) -> Iterator[Trouble]:
+def troubles(pod: PodView, *, already_failed: bool) -> Iterator[Diagnosis]:
     """Return what is wrong with the containers of a pod that is at work, init containers first."""
     for container in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         if container.state.waiting is not None:
@@ -74,7 +74,9 @@ def troubles(pod: PodView, *, already_failed: bool) -> Iterator[Trouble]:
     yield from _incomplete_clones(pod)
 
 
-def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Iterator[Trouble]:
+def _waiting(
+    pod: PodView, container: ContainerStatus, waiting: Waiting, *, already_failed: bool
+) -> Iterator[Diagnosis]:
     reason, last = waiting.reason, container.last_state.terminated
     if reason in _STARTING:
         return
@@ -85,23 +87,23 @@ def _waiting(pod: PodView, container: ContainerStatus, waiting: Waiting, *, alre
             f"The container {container.name} ended by itself (exit code 0); it starts again after a while. "
             "To stop the session, pause it."
         )
-        yield Trouble(Failure.ENDED, ended, fatal=False)
+        yield Diagnosis(Failure.ENDED, ended, fatal=False)
     elif reason == "CrashLoopBackOff" and last is not None:
         yield _ended(pod, container.name, last)
     elif reason == "CrashLoopBackOff":
         ends = f"The container {container.name} ends right after each start; check its log for the cause."
-        yield Trouble(Failure.CRASHED, ends)
+        yield Diagnosis(Failure.CRASHED, ends)
     elif reason == "CreateContainerConfigError" and _NOT_THERE_YET.search(waiting.message):
         needs = f"The container {container.name} waits for a secret or config map that does not exist yet."
-        yield Trouble(Failure.DEPENDENCY_MISSING, needs, waiting.message, fatal=False)
+        yield Diagnosis(Failure.DEPENDENCY_MISSING, needs, waiting.message, fatal=False)
     elif reason == "CreateContainerConfigError" and _NOT_READ_YET.search(waiting.message):
         late = f"The node has not read the settings of the container {container.name} yet; it tries again by itself."
-        yield Trouble(Failure.NODE_NOT_READY, late, waiting.message, fatal=False)
+        yield Diagnosis(Failure.NODE_NOT_READY, late, waiting.message, fatal=False)
     else:
         yield _not_started(container.name, reason, waiting.message)
 
 
-def after_the_work(pod: PodView) -> Trouble | None:
+def after_the_work(pod: PodView) -> Diagnosis | None:
     """Return what keeps a job from its end whose own container has ended well."""
     statuses = pod.status.container_statuses
     ended = (each.state.terminated for each in statuses if each.name == names.CONTAINER_SESSION)
@@ -112,29 +114,29 @@ def after_the_work(pod: PodView) -> Trouble | None:
         f"The work is done, but the job continues because of what runs beside it: {', '.join(going_on)}. Let that end, "
         "too, or make it an init container with restartPolicy: Always."
     )
-    return Trouble(Failure.HELPER_GOES_ON, message, fatal=False)
+    return Diagnosis(Failure.HELPER_GOES_ON, message, fatal=False)
 
 
-def _incomplete_clones(pod: PodView) -> Iterator[Trouble]:
+def _incomplete_clones(pod: PodView) -> Iterator[Diagnosis]:
     """Return what is missing of repositories whose clones went well: the cloner's last words tell."""
     for container in pod.preparing:
         ended, policy = container.state.terminated, pod.spec_of(container.name).termination_message_policy
         if not container.name.startswith(CLONE_PREFIX) or ended is None or ended.exit_code or policy == MESSAGE_IS_LOG:
             continue
         if said := ended.message.strip():
-            yield Trouble(Failure.CLONE_INCOMPLETE, said, fatal=False)
+            yield Diagnosis(Failure.CLONE_INCOMPLETE, said, fatal=False)
 
 
-def _not_started(name: str, reason: str, said: str) -> Trouble:
+def _not_started(name: str, reason: str, said: str) -> Diagnosis:
     cause = _CAUSES.get(reason, f"Kubernetes gives the reason {reason}")
     if reason == "RunContainerError" or reason in _CANNOT_BE_STARTED:
         cause = _NOT_RUN
     known = (known for pattern, known in _START_ERRORS if re.search(pattern, said, re.IGNORECASE))
     code, cause = next(known, (Failure.CANNOT_START, cause))
-    return Trouble(code, f"The container {name} does not start: {cause}.", said.strip())
+    return Diagnosis(code, f"The container {name} does not start: {cause}.", said.strip())
 
 
-def _ended(pod: PodView, name: str, how: Terminated) -> Trouble:
+def _ended(pod: PodView, name: str, how: Terminated) -> Diagnosis:
     """Return the trouble of a container that ended: the same while it is down, waits, and runs for moments again."""
     spec = pod.spec_of(name)
     said = how.message.strip() if spec.termination_message_policy != MESSAGE_IS_LOG else ""
@@ -143,13 +145,13 @@ def _ended(pod: PodView, name: str, how: Terminated) -> Trouble:
     if how.reason == "OOMKilled":
         limit = f" of {spec.resources.limits.memory}" if spec.resources.limits.memory else ""
         used = f"The container {name} ended because it used more memory than its limit{limit}; {_more_memory(name)}."
-        return Trouble(Failure.OUT_OF_MEMORY, used)
+        return Diagnosis(Failure.OUT_OF_MEMORY, used)
     if how.reason == "ContainerStatusUnknown":
-        return Trouble(Failure.NODE_LOST, f"The container {name} was lost when its node stopped or was restarted.")
+        return Diagnosis(Failure.NODE_LOST, f"The container {name} was lost when its node stopped or was restarted.")
     if said and name.startswith(CLONE_PREFIX) and how.exit_code in _CLONER_EXIT_CODES:
-        return Trouble(Failure.CLONE_FAILED, said)
+        return Diagnosis(Failure.CLONE_FAILED, said)
     code, cause = _why_it_ended(name, how.exit_code, said)
-    return Trouble(code, f"{cause} Its last message: {said}" if said else cause)
+    return Diagnosis(code, f"{cause} Its last message: {said}" if said else cause)
 
 
 def _more_memory(name: str) -> str:

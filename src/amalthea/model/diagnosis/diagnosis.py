@@ -1,4 +1,4 @@
-"""A trouble: what is wrong with a session, as words for people and a code for programs."""
+"""A diagnosis: what is wrong with a session, as words for people and a code for programs."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from amalthea.api.types import Status
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Diagnosis:
     """Something is wrong. Fatal means that the session is Failed; else it is a warning while it starts."""
 
     code: Failure
@@ -18,10 +18,10 @@ class Trouble:
     fatal: bool = True
 
 
-def told(status: Status) -> Trouble | None:
-    """Return the trouble that a status tells of, or None."""
+def told(status: Status) -> Diagnosis | None:
+    """Return the diagnosis that a status tells of, or None."""
     codes = {str(code): code for code in Failure}
     for condition in status.conditions or ():
         if condition.type == ConditionType.HEALTHY and condition.reason in codes:
-            return Trouble(codes[condition.reason], condition.message or "", fatal=status.state == "Failed")
+            return Diagnosis(codes[condition.reason], condition.message or "", fatal=status.state == "Failed")
     return None

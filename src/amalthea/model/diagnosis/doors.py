@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.api.types import Authentication
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.pods import ContainerStatus, PodView, Terminated
 
 UNUSABLE = 2
@@ -32,14 +32,14 @@ _OF_ITS_OWN = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatus
 """Reasons that tell more than that a program ended: they have sentences of their own."""
 
 
-def troubles(pod: PodView, door: Authentication | None) -> Iterator[Trouble]:
+def troubles(pod: PodView, door: Authentication | None) -> Iterator[Diagnosis]:
     """Return what is wrong with the configuration of the programs that check who may open the session."""
     if door is None:
         return
     for container in pod.lasting:
         how = _ended(container)
         if how is not None and container.name == names.CONTAINER_AUTHPROXY and how.exit_code == PORT_TAKEN:
-            yield Trouble(Failure.DOOR_PORT_TAKEN, _TAKEN, how.message.strip())
+            yield Diagnosis(Failure.DOOR_PORT_TAKEN, _TAKEN, how.message.strip())
         elif how is not None and _by_its_configuration(container.name, how):
             yield _misconfigured(door, container.name, how)
 
@@ -66,8 +66,8 @@ def _by_its_configuration(name: str, how: Terminated) -> bool:
     return name == names.CONTAINER_OAUTH2_PROXY and how.exit_code != 0 and how.reason not in _OF_ITS_OWN
 
 
-def _misconfigured(door: Authentication, name: str, how: Terminated) -> Trouble:
+def _misconfigured(door: Authentication, name: str, how: Terminated) -> Diagnosis:
     secret = door.secret_ref
     place = f"the key {secret.key} of the secret {secret.name}" if secret.key else f"the secret {secret.name}"
     message = f"Nobody can open the session: {name} cannot use its configuration, {place}. {_REMEDY[name]}"
-    return Trouble(Failure.DOOR_MISCONFIGURED, message, how.message.strip())
+    return Diagnosis(Failure.DOOR_MISCONFIGURED, message, how.message.strip())

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from amalthea.api.reasons import Failure
 from amalthea.model.diagnosis import data_sources, doors
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.times import began
 from amalthea.model.views import readiness
 from amalthea.model.views.events import EventView, latest
@@ -70,7 +70,7 @@ POD_REASONS = (*_MOUNTS, *_PROGRESS)
 """What is read of Events on workloads, claims and pods: what went wrong, and what says that it is over."""
 
 
-def refusal(observed: Observed) -> Trouble | None:
+def refusal(observed: Observed) -> Diagnosis | None:
     """Return why the workload cannot make its pod, if it lacks one."""
     workload = observed.own_workload
     if workload is None or observed.pod is not None or not workload.awake:
@@ -82,7 +82,7 @@ def refusal(observed: Observed) -> Trouble | None:
     return (
         _quota(said)
         or _by_a_rule(said)
-        or Trouble(
+        or Diagnosis(
             Failure.POD_REFUSED,
             "The cluster does not accept the session's pod.",
             said,
@@ -97,7 +97,7 @@ def _beginning(workload: WorkloadView) -> datetime:
     return started.replace(microsecond=0)
 
 
-def _quota(said: str) -> Trouble | None:
+def _quota(said: str) -> Diagnosis | None:
     match = _QUOTA.search(said)
     if match is None:
         return None
@@ -111,14 +111,14 @@ def _quota(said: str) -> Trouble | None:
         f"It asks for {resource} {amount}; {used.get(resource, '?')} of {limited.get(resource, '?')} are in use."
         for resource, amount in _amounts(match["requested"]).items()
     )
-    return Trouble(Failure.QUOTA_EXCEEDED, message, " ".join(figures))
+    return Diagnosis(Failure.QUOTA_EXCEEDED, message, " ".join(figures))
 
 
-def _by_a_rule(said: str) -> Trouble | None:
+def _by_a_rule(said: str) -> Diagnosis | None:
     """Return which field a rule of the namespace for all containers is met by: the session's, or an administrator's."""
     for pattern, message in _RULES:
         if match := pattern.search(said):
-            return Trouble(Failure.POD_REFUSED, message.format(**match.groupdict()), said)
+            return Diagnosis(Failure.POD_REFUSED, message.format(**match.groupdict()), said)
     return None
 
 
@@ -126,7 +126,7 @@ def _amounts(text: str) -> dict[str, str]:
     return {name: amount for name, _, amount in (part.partition("=") for part in text.split(","))}
 
 
-def volumes(observed: Observed) -> Iterator[Trouble]:
+def volumes(observed: Observed) -> Iterator[Diagnosis]:
     """Return what keeps the session's volumes from being there."""
     events = observed.events or ()
     for claim in filter(observed.owns, observed.claims):
@@ -138,19 +138,19 @@ def volumes(observed: Observed) -> Iterator[Trouble]:
                 if source is not None
                 else f'The volume "{claim.metadata.name}" cannot be made; check its class and size.'
             )
-            yield Trouble(Failure.VOLUME_PENDING, message, event.message, fatal=False)
+            yield Diagnosis(Failure.VOLUME_PENDING, message, event.message, fatal=False)
     pod = observed.pod
     if pod is not None and not pod.leaving:
         yield from _mounts(observed, pod)
 
 
-def _mounts(observed: Observed, pod: PodView) -> Iterator[Trouble]:
+def _mounts(observed: Observed, pod: PodView) -> Iterator[Diagnosis]:
     event = latest(observed.events or (), pod.metadata.uid, *POD_REASONS)
     if readiness.has_begun(pod) or event is None or event.reason in _PROGRESS:
         return
     code, message = _mount(event, data_sources.named_in(observed, event.message))
     door = observed.spec.authentication if observed.spec is not None else None
-    yield Trouble(code, doors.lacking_key(door, event.message) or message, event.message, fatal=False)
+    yield Diagnosis(code, doors.lacking_key(door, event.message) or message, event.message, fatal=False)
 
 
 def _mount(event: EventView, source: str | None) -> tuple[Failure, str]:

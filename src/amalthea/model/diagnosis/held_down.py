@@ -1,11 +1,11 @@
 """A session that is to run and whose pod somebody else took: a queue, a downscaler, or an admin."""
 
 from amalthea.api.reasons import Failure
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.observed import Observed
 
 
-def trouble(observed: Observed) -> Trouble | None:
+def trouble(observed: Observed) -> Diagnosis | None:
     """Return who holds the session down, as far as the API server tells.
 
     A webhook acts in our name, and a scale subresource that is set to 0 leaves no manager behind: its 0 is left out.
@@ -19,4 +19,4 @@ def trouble(observed: Observed) -> Trouble | None:
         f"The {workload.kind} of the session was {done} by somebody else ({who}): the session runs once that is "
         "undone. If nobody undoes it, pause and resume it."
     )
-    return Trouble(Failure.HELD_DOWN, message, fatal=False)
+    return Diagnosis(Failure.HELD_DOWN, message, fatal=False)

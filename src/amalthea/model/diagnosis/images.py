@@ -3,7 +3,7 @@
 import re
 
 from amalthea.api.reasons import Failure
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.pods import ContainerStatus, Waiting
 
 REASONS = {
@@ -68,7 +68,7 @@ _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
 """What the kubelet puts before the words of the last attempt."""
 
 
-def not_pulled(container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Trouble:
+def not_pulled(container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Diagnosis:
     """Return the trouble of a container that waits for its image; a first failed attempt is a warning.
 
     `already_failed` keeps it a failure while the kubelet alternates between an attempt and the wait for the next.
@@ -79,7 +79,7 @@ def not_pulled(container: ContainerStatus, waiting: Waiting, *, already_failed: 
     if first:
         cause = "its image could not be pulled yet; Kubernetes tries again"
     message = f"The container {container.name} does not start: {cause}. Image: {container.image}."
-    return Trouble(code, message, said, fatal=not first)
+    return Diagnosis(code, message, said, fatal=not first)
 
 
 def _cause(reason: str, said: str) -> tuple[Failure, str]:

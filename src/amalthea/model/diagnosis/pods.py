@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import spans
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.events import EventView, latest
 from amalthea.model.views.pods import PodView
 
@@ -68,7 +68,7 @@ _ONE_POD_ONLY = re.compile(r"persistentvolumeclaim with .*readwriteoncepod acces
 """What the scheduler says of a volume that only one pod may mount (ReadWriteOncePod), and another one does."""
 
 
-def stopped(pod: PodView) -> Trouble | None:
+def stopped(pod: PodView) -> Diagnosis | None:
     """Return why Kubernetes stopped a pod, if it did."""
     if pod.status.phase == "Failed" and pod.status.reason:
         return _stopped(pod.status.reason, pod.status.message.strip())
@@ -77,16 +77,16 @@ def stopped(pod: PodView) -> Trouble | None:
         return None
     cause = _DISRUPTED.get(disrupted.reason, "its node needs the resources that it uses")
     message = f"The session's pod is being stopped: {cause}. The files on the session's volume are kept."
-    return Trouble(Failure.EVICTED, message, disrupted.message)
+    return Diagnosis(Failure.EVICTED, message, disrupted.message)
 
 
-def _stopped(reason: str, said: str) -> Trouble:
+def _stopped(reason: str, said: str) -> Diagnosis:
     if reason != "Evicted":
         message = f"The session's pod was stopped ({reason}). If that happens again, ask an administrator."
-        return Trouble(Failure.POD_STOPPED, message, said)
+        return Diagnosis(Failure.POD_STOPPED, message, said)
     known = (known for pattern, known in _EVICTED if re.search(pattern, said))
     code, cause = next(known, (Failure.EVICTED, "its node needed the resources that it used"))
-    return Trouble(code, f"The session's pod was stopped: {cause}.", said)
+    return Diagnosis(code, f"The session's pod was stopped: {cause}.", said)
 
 
 def lost_at(pod: PodView) -> datetime | None:
@@ -94,23 +94,23 @@ def lost_at(pod: PodView) -> datetime | None:
     return spans.end(pod.metadata.deletion_timestamp, STOP_PATIENCE)
 
 
-def lost(pod: PodView) -> Trouble:
+def lost(pod: PodView) -> Diagnosis:
     """Return the trouble of a pod whose end nobody reports. It is never removed by force: two writers lose data."""
     if pod.lasting and all(each.state.terminated is not None for each in pod.lasting):
         message = (
             "The session's containers have ended, but its pod remains: its volumes are still being released, or a"
             " finalizer holds it. If that lasts, an administrator should look at the pod and its node."
         )
-        return Trouble(Failure.POD_STOPPED, message, fatal=False)
+        return Diagnosis(Failure.POD_STOPPED, message, fatal=False)
     message = (
         "The node of the session does not answer, so it is not known whether the session has stopped. To protect"
         " its volume, it is not started elsewhere; an administrator must bring the node back, or remove it from the"
         " cluster."
     )
-    return Trouble(Failure.NODE_LOST, message, fatal=False)
+    return Diagnosis(Failure.NODE_LOST, message, fatal=False)
 
 
-def unreachable(pod: PodView) -> Trouble | None:
+def unreachable(pod: PodView) -> Diagnosis | None:
     """Return the trouble of a pod that the control plane calls unready, while its own kubelet last called it ready."""
     ready, containers = pod.condition("Ready"), pod.condition("ContainersReady")
     if ready is None or containers is None or pod.leaving:
@@ -118,22 +118,22 @@ def unreachable(pod: PodView) -> Trouble | None:
     if (ready.status, containers.status) != ("False", "True") or ready.reason == "ReadinessGatesNotReady":
         return None
     message = "The node of the session does not answer at the moment. If it does not come back, ask an administrator."
-    return Trouble(Failure.NODE_LOST, message, fatal=False)
+    return Diagnosis(Failure.NODE_LOST, message, fatal=False)
 
 
-def unscheduled(pod: PodView, events: Iterable[EventView]) -> Trouble | None:
+def unscheduled(pod: PodView, events: Iterable[EventView]) -> Diagnosis | None:
     """Return the warning of a pod that no node can take, or None."""
     scheduled = pod.unschedulable
     if scheduled is None:
         return None
     if scaled_up_at(pod, events) is not None:
         message = "No node can take the session yet, but the cluster is adding one; that takes some minutes."
-        return Trouble(Failure.NODE_COMING, message, scheduled.message, fatal=False)
+        return Diagnosis(Failure.NODE_COMING, message, scheduled.message, fatal=False)
     message = f"No node can take the session yet{_short_of(scheduled.message)}. It starts as soon as one can."
-    return Trouble(Failure.UNSCHEDULABLE, message, scheduled.message, fatal=False)
+    return Diagnosis(Failure.UNSCHEDULABLE, message, scheduled.message, fatal=False)
 
 
-def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
+def lacks_claim(pod: PodView, ours: Container[str]) -> Diagnosis | None:
     """Return the warning of a pod that waits for a claim that is not there and not `ours`, or whose volume is gone.
 
     Our own are made beside the pod: that they are not there yet is nothing to tell.
@@ -146,19 +146,19 @@ def lacks_claim(pod: PodView, ours: Container[str]) -> Trouble | None:
         message = (
             f'The session waits for the claim "{missing[1]}", which does not exist. Create it, or correct its name.'
         )
-        return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
+        return Diagnosis(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
     if _ONE_POD_ONLY.search(scheduled.message):
         message = (
             "A volume of the session is for one pod at a time, and another pod has it; it starts when that has gone."
         )
-        return Trouble(Failure.VOLUME_NOT_ATTACHED, message, scheduled.message, fatal=False)
+        return Diagnosis(Failure.VOLUME_NOT_ATTACHED, message, scheduled.message, fatal=False)
     if _VOLUME_GONE.search(scheduled.message):
         message = "A volume of the session does not exist any more. An administrator must restore it, or its data."
-        return Trouble(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
+        return Diagnosis(Failure.VOLUME_PENDING, message, scheduled.message, fatal=False)
     return None
 
 
-def unscheduled_too_long(pod: PodView, known: Trouble | None) -> Trouble:
+def unscheduled_too_long(pod: PodView, known: Diagnosis | None) -> Diagnosis:
     """Return the failure of a pod that no node could take for as long as we wait; `known` is what was wrong till then.
 
     What a volume is wanting for is told as it was before.
@@ -170,10 +170,10 @@ def unscheduled_too_long(pod: PodView, known: Trouble | None) -> Trouble:
             "The cluster has not created a volume of the session for too long. Check its class and its size; if they"
             " are right, ask an administrator."
         )
-        return Trouble(Failure.VOLUME_PENDING, message, waits.message)
+        return Diagnosis(Failure.VOLUME_PENDING, message, waits.message)
     said = pod.unschedulable.message if pod.unschedulable is not None else ""
     message = f"No node has taken the session for too long{_short_of(said)}. Ask for less, or try again later."
-    return Trouble(Failure.UNSCHEDULABLE, message, said)
+    return Diagnosis(Failure.UNSCHEDULABLE, message, said)
 
 
 def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:

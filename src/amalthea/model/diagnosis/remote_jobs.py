@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from amalthea.api import names
 from amalthea.api.reasons import Failure
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.times import rfc3339
 from amalthea.model.views import remote_job
 from amalthea.model.views.observed import Observed
@@ -28,7 +28,7 @@ _LEFT = (
 )
 
 
-def left(pod: PodView | None) -> Trouble | None:
+def left(pod: PodView | None) -> Diagnosis | None:
     """Return that a pod that was stopped leaves its job behind, as its controller said at its end."""
     if pod is None or not pod.leaving:
         return None
@@ -36,16 +36,16 @@ def left(pod: PodView | None) -> Trouble | None:
     ended = next((each.state.terminated for each in of_session), None)
     if ended is None or not ended.message.startswith(LAST_WORDS):
         return None
-    return Trouble(Failure.REMOTE_JOB_LEFT, _LEFT, fatal=False)
+    return Diagnosis(Failure.REMOTE_JOB_LEFT, _LEFT, fatal=False)
 
 
-def troubles(observed: Observed) -> Iterator[Trouble]:
+def troubles(observed: Observed) -> Iterator[Diagnosis]:
     """Return what is wrong with the session's job, as its controller tells it."""
     decides, word = remote_job.decisive(observed), remote_job.known(observed)
     if decides is not None and decides.phase == "Failed":
-        yield Trouble(Failure.REMOTE_JOB_FAILED, decides.error or _FAILED)
+        yield Diagnosis(Failure.REMOTE_JOB_FAILED, decides.error or _FAILED)
     elif word is not None and word.unheard_since is not None and not word.ended:
         submitted = word.phase == "Running" or word.state
         if not submitted or word.at - word.unheard_since >= _PATIENCE:
             said = f"Since {rfc3339(word.unheard_since)}: {word.error}"
-            yield Trouble(Failure.CLUSTER_SILENT, _SILENT, said, fatal=False)
+            yield Diagnosis(Failure.CLUSTER_SILENT, _SILENT, said, fatal=False)

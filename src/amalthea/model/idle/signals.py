@@ -101,10 +101,10 @@ def _browser(door: Door, told: Status) -> Signal:
         case Silent():
             word = Reason.DOOR_SILENT
         case None:
-            former = next((c.reason for c in told.conditions or () if c.type == ConditionType.IDLE), None)
-            if former not in (Reason.DOOR_TOO_OLD, Reason.DOOR_SILENT):
+            former = told.condition(ConditionType.IDLE)
+            if former is None or former.reason not in (Reason.DOOR_TOO_OLD, Reason.DOOR_SILENT):
                 return asked
-            word = Reason(former)
+            word = Reason(former.reason)
     if word is Reason.DOOR_SILENT:
         return Signal("It is not known whether somebody works in a browser.", "unknown", word)
     return Signal(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.api.reasons import Cause, ConditionType, Step
-from amalthea.api.types import Condition, Status
+from amalthea.api.types import RUNNING_STATES, Condition, Status
 from amalthea.model import deadlines, spans
 from amalthea.model.deadlines import Deadline
 from amalthea.model.idle.idleness import Idleness
@@ -39,7 +39,7 @@ _REMEDY: dict[Cause, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class Outlook:
     """What is to be told: a verdict on idleness if there is one, and what will happen by itself."""
 
     idleness: Idleness | None
@@ -54,28 +54,32 @@ class Life:
         return asks and self.pause is not None and self.pause.cause in deadlines.HANGS_ON_THE_DOOR
 
 
-def told(observed: Observed, status: Status, life: Life, now: datetime, lead: timedelta) -> Iterator[Condition]:
+def told(observed: Observed, status: Status, outlook: Outlook, now: datetime, lead: timedelta) -> Iterator[Condition]:
     """Return the conditions that tell of the life of a session whose new status is this."""
     if (starting := _progressing(observed, status)) is not None:
         yield starting
-    if life.idleness is not None:
-        yield _condition(ConditionType.IDLE, life.idleness.status, life.idleness.reason, life.idleness.message)
-    pauses = life.pause is not None and life.pause.announced_from(lead) <= now and not _held_back(observed, life, now)
+    if outlook.idleness is not None:
+        yield _condition(ConditionType.IDLE, outlook.idleness.status, outlook.idleness.reason, outlook.idleness.message)
+    pauses = (
+        outlook.pause is not None
+        and outlook.pause.announced_from(lead) <= now
+        and not _held_back(observed, outlook, now)
+    )
     job_ends = _job_ends(observed, status, now, lead)
-    if job_ends is not None and not (pauses and life.pause is not None and life.pause.at <= job_ends):
+    if job_ends is not None and not (pauses and outlook.pause is not None and outlook.pause.at <= job_ends):
         yield _job_ends_soon(observed, job_ends)
-    elif pauses and life.pause is not None:
-        yield _soon(ConditionType.STOPPING_SOON, "paused", life.pause, _waiting(observed, life.pause, now))
-    if life.deletion is not None and life.deletion.announced_from(lead) <= now:
-        waiting = _waiting(observed, life.deletion, now)
-        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", life.deletion, waiting)
+    elif pauses and outlook.pause is not None:
+        yield _soon(ConditionType.STOPPING_SOON, "paused", outlook.pause, _waiting(observed, outlook.pause, now))
+    if outlook.deletion is not None and outlook.deletion.announced_from(lead) <= now:
+        waiting = _waiting(observed, outlook.deletion, now)
+        yield _soon(ConditionType.DELETING_SOON, "deleted with its files", outlook.deletion, waiting)
     if (stopped := _stopped(observed, status)) is not None:
         yield stopped
 
 
 def starting(status: Status) -> bool:
     """Tell whether a status says that a start goes on."""
-    at = _of(status, ConditionType.PROGRESSING)
+    at = status.condition(ConditionType.PROGRESSING)
     return at is not None and at.status == "True"
 
 
@@ -91,20 +95,20 @@ def because(cause: Cause, span: timedelta | None) -> str:
     return _BECAUSE[cause].format(span=spans.in_words(span) if span is not None else "too long")
 
 
-def _held_back(observed: Observed, life: Life, now: datetime) -> bool:
+def _held_back(observed: Observed, outlook: Outlook, now: datetime) -> bool:
     """Tell whether a pause is not told before the door was asked; what was told stays until its word takes it back."""
-    known = _of(observed.session.status, ConditionType.STOPPING_SOON)
-    return life.waits(now) and life.pause is not None and (known is None or known.reason != life.pause.cause)
+    known = observed.session.status.condition(ConditionType.STOPPING_SOON)
+    return outlook.waits(now) and outlook.pause is not None and (known is None or known.reason != outlook.pause.cause)
 
 
 def _progressing(observed: Observed, status: Status) -> Condition | None:
     if observed.hibernated or observed.deleting or observed.ended:
         return None
-    if status.state in (*deadlines.RUNNING, "Succeeded") or deadlines.has_started(observed, status):
+    if status.state in (*RUNNING_STATES, "Succeeded") or deadlines.has_started(observed, status):
         return _condition(ConditionType.PROGRESSING, "False", Step.DONE, "The session has started.")
     if status.state == "Failed":
         return _condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
-    at, told = progress(observed), _of(observed.session.status, ConditionType.PROGRESSING)
+    at, told = progress(observed), observed.session.status.condition(ConditionType.PROGRESSING)
     if told is not None and told.reason in (Step.QUEUED, Step.READY) and remote_job.unasked(observed):
         return told
     return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
@@ -112,7 +116,7 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
 
 def _job_ends(observed: Observed, status: Status, now: datetime, lead: timedelta) -> datetime | None:
     """Return when the other machine ends the session's job, if that is to be told now."""
-    word = remote_job.known(observed) if status.state in deadlines.RUNNING else None
+    word = remote_job.known(observed) if status.state in RUNNING_STATES else None
     ends = word.ends_at if word is not None and word.phase == "Running" else None
     return ends if ends is not None and ends - lead <= now < ends else None
 
@@ -147,9 +151,9 @@ def _stopped(observed: Observed, status: Status) -> Condition | None:
     if not observed.hibernated or observed.deleting:
         return _cut_off(observed, status)
     former = observed.session.status
-    if (known := _of(former, ConditionType.STOPPED)) is not None:
+    if (known := former.condition(ConditionType.STOPPED)) is not None:
         return known
-    announced = _of(former, ConditionType.STOPPING_SOON)
+    announced = former.condition(ConditionType.STOPPING_SOON)
     pause = observed.session.paused
     at = f" at {rfc3339(pause.time)}" if pause is not None and pause.time is not None else ""
     # A release that is newer may have announced a cause that this one does not know.
@@ -172,10 +176,6 @@ def _cut_off(observed: Observed, status: Status) -> Condition | None:
 
 def _condition(kind: ConditionType, status: str, reason: str, message: str) -> Condition:
     return Condition(type=str(kind), status=status, reason=str(reason), message=message)
-
-
-def _of(status: Status, kind: ConditionType) -> Condition | None:
-    return next((condition for condition in status.conditions or () if condition.type == kind), None)
 
 
 def _without_progress(status: Status) -> Status:

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from amalthea.api.types import Condition, Status
+from amalthea.api.types import RUNNING_STATES, Status
 from amalthea.model import spans
 from amalthea.model.times import began
 
 UNKNOWN = "Unknown"
 """The reason or the cause that no condition tells."""
-_RUNNING = ("Running", "RunningDegraded")
 _TOLD_WITHIN = timedelta(seconds=30)
 """A start is told within so many seconds of its begin, unless the API server is away."""
 
@@ -53,7 +52,7 @@ def milestones(created: datetime | None, old: Status, new: Status, now: datetime
     """
     if new.state == old.state or (new.state == "Failed" and _failed_before(old, new)):
         return
-    if new.state in (*_RUNNING, "Failed") and not _was_ready(old, new):
+    if new.state in (*RUNNING_STATES, "Failed") and not _was_ready(old, new):
         yield from _start(created, old, new, now)
     if new.state == "Failed":
         yield Failed(_why_failed(new))
@@ -65,7 +64,7 @@ def _start(created: datetime | None, old: Status, new: Status, now: datetime) ->
     run_began = began(new.run_id)
     if run_began is None or created is None:
         return
-    unready = _condition(old, "Ready")
+    unready = old.condition("Ready")
     since = spans.moment(unready.last_transition_time) if unready is not None else None
     # Before its first run a session is unready since that run began; before a later one, since it was paused.
     resumed = since is not None and since < run_began.replace(microsecond=0)
@@ -75,12 +74,13 @@ def _start(created: datetime | None, old: Status, new: Status, now: datetime) ->
 
 def _was_ready(old: Status, new: Status) -> bool:
     """Tell whether this run was ready before: then it does not start any more, whatever comes."""
-    return old.run_id == new.run_id and (old.state in _RUNNING or _reason(old, "Progressing", "False") == "Started")
+    was_ready = old.state in RUNNING_STATES or _reason(old, "Progressing", "False") == "Started"
+    return old.run_id == new.run_id and was_ready
 
 
 def _failed_before(old: Status, new: Status) -> bool:
     """Tell whether the start that fails did so before: then it goes on since later than the run began."""
-    began_at, at = began(new.run_id), _condition(old, "Progressing")
+    began_at, at = began(new.run_id), old.condition("Progressing")
     if old.run_id != new.run_id or began_at is None or at is None or at.status != "True":
         return False
     since = spans.moment(at.last_transition_time)
@@ -93,9 +93,5 @@ def _why_failed(status: Status) -> str:
 
 
 def _reason(status: Status, kind: str, value: str) -> str | None:
-    condition = _condition(status, kind)
+    condition = status.condition(kind)
     return condition.reason if condition is not None and condition.status == value else None
-
-
-def _condition(status: Status, kind: str) -> Condition | None:
-    return next((condition for condition in status.conditions or () if condition.type == kind), None)

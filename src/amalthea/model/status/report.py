@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from amalthea.api.types import State, Status
+from amalthea.api.types import RUNNING_STATES, State, Status
 from amalthea.model import deadlines, spans
 from amalthea.model.deadlines import End
 from amalthea.model.findings import Finding
@@ -18,7 +18,7 @@ from amalthea.model.idle.idleness import Idleness
 from amalthea.model.plan import Course, Plan
 from amalthea.model.state import Verdict, judge
 from amalthea.model.status import conditions, lifecycle_conditions
-from amalthea.model.status.lifecycle_conditions import Life
+from amalthea.model.status.lifecycle_conditions import Outlook
 from amalthea.model.status.timeouts import changes_at, in_time, unscheduled_since
 from amalthea.model.times import rfc3339
 from amalthea.model.views import remote_job
@@ -81,7 +81,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     judged = in_time(observed, _verdict(observed, plan), now)
     verdict = _as_far_as_seen(observed, judged)
     state, error = _state(plan, verdict, findings)
-    idle = idleness.judge(observed, now) if state in (*deadlines.RUNNING, "Succeeded") else None
+    idle = idleness.judge(observed, now) if state in (*RUNNING_STATES, "Succeeded") else None
     since = _since(observed, plan, state, idle, now)
     status = Status(
         state=state,
@@ -97,31 +97,31 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
         hibernated_since=since.hibernated,
     )
     pause, deletion = deadlines.pause(observed, status, now), deadlines.deletion(observed, status, now)
-    life = Life(idle, pause, deletion, polling.ask_at(observed, idle, pause, context.lead))
-    told = lifecycle_conditions.told(observed, status, life, now, context.lead)
+    outlook = Outlook(idle, pause, deletion, polling.ask_at(observed, idle, pause, context.lead))
+    told = lifecycle_conditions.told(observed, status, outlook, now, context.lead)
     status = msgspec.structs.replace(
         status,
-        will_hibernate_at=rfc3339(life.pause.at) if life.pause is not None else None,
+        will_hibernate_at=rfc3339(outlook.pause.at) if outlook.pause is not None else None,
         conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
     )
-    wake_at = _wake_at(observed, status, life, context)
+    wake_at = _wake_at(observed, status, outlook, context)
     again = now + _LOOK_AGAIN if verdict is not judged else None
     next_steps = NextSteps(
-        end=_end(observed, life, now),
+        end=_end(observed, outlook, now),
         wake_at=min(filter(None, (wake_at, again)), default=None),
         usage_counts=idle is not None,
         at_work=idle is not None and not status.idle,
-        ask_door_at=life.ask_door_at,
+        ask_door_at=outlook.ask_door_at,
         ask_job_at=polling.ask_job_at(observed, now),
     )
     return Outcome(status, next_steps)
 
 
-def _end(observed: Observed, life: Life, now: datetime) -> End | None:
+def _end(observed: Observed, outlook: Outlook, now: datetime) -> End | None:
     """Return the pause or deletion that is due; a pause that hangs on the door's answer waits for it."""
     if deadlines.withheld(observed) is not None:
         return None
-    return deadlines.due(None if life.waits(now) else life.pause, life.deletion, now)
+    return deadlines.due(None if outlook.waits(now) else outlook.pause, outlook.deletion, now)
 
 
 def _verdict(observed: Observed, plan: Plan) -> Verdict:
@@ -151,14 +151,18 @@ def _state(plan: Plan, verdict: Verdict, findings: tuple[Finding, ...]) -> tuple
     return verdict.state, verdict.error or " ".join(fatal) or None
 
 
-def _wake_at(observed: Observed, status: Status, life: Life, context: Context) -> datetime | None:
+def _wake_at(observed: Observed, status: Status, outlook: Outlook, context: Context) -> datetime | None:
     """Return when to look again because time alone can change what was reported; None for never."""
-    moments = [changes_at(observed, status, context.now), life.ask_door_at, polling.ask_job_at(observed, context.now)]
+    moments = [
+        changes_at(observed, status, context.now),
+        outlook.ask_door_at,
+        polling.ask_job_at(observed, context.now),
+    ]
     if (word := remote_job.known(observed)) is not None and word.ends_at is not None:
         moments += [word.ends_at - context.lead, word.ends_at]
-    if life.idleness is not None:
+    if outlook.idleness is not None:
         moments.append(idleness.changes_at(observed, context.now))
-    for deadline in (life.pause, life.deletion):
+    for deadline in (outlook.pause, outlook.deletion):
         if deadline is not None:
             moments += [deadline.announced_from(context.lead), deadline.at]
             if deadline.at <= context.now and deadlines.withheld(observed) is not None:

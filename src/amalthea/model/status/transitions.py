@@ -5,7 +5,7 @@ from typing import Literal
 
 from amalthea.api.event_reasons import EventReason
 from amalthea.api.reasons import ConditionType, Reason
-from amalthea.api.types import State, Status
+from amalthea.api.types import RUNNING_STATES, State, Status
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _not_ready(old: Status, new: Status) -> Transition | None:
         return _ON_PURPOSE[reason]
     if old.state == "NotReady":
         return None
-    return _with_cause(_UNREADY, new) if old.state in ("Running", "RunningDegraded") else _STARTING
+    return _with_cause(_UNREADY, new) if old.state in RUNNING_STATES else _STARTING
 
 
 def _with_cause(told: Transition, status: Status) -> Transition:

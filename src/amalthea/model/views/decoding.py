@@ -54,7 +54,7 @@ _secret_data = decoder(dict[str, str])
 _session = decoder(SessionView)
 _spec = decoder(Spec)
 _spec_as_data = decoder(dict[str, object])
-_wish = decoder(wire.Wish)
+_hibernation = decoder(wire.Hibernation)
 _managed = decoder(Managed)
 _record = decoder(wire.Record)
 _pod = decoder(PodView)
@@ -115,7 +115,7 @@ def spec(view: SessionView) -> Spec:
 def wants_hibernation(view: SessionView) -> bool:
     """Tell whether a session's spec asks for a pause, even if nothing else in it can be read."""
     try:
-        return _wish(view.spec).hibernated is True
+        return _hibernation(view.spec).hibernated is True
     except msgspec.ValidationError:
         return False
 

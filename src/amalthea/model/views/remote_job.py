@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import msgspec
 
 from amalthea.api.reasons import ConditionType, Failure, Step
-from amalthea.api.types import Condition, Status
+from amalthea.api.types import RUNNING_STATES, Status
 from amalthea.model.views import readiness
 from amalthea.model.views.door import NoAnswerError
 
@@ -162,8 +162,9 @@ def over(observed: "Observed") -> bool:
 
 def end_is_told(status: Status) -> bool:
     """Tell whether a status says that the job on the other machine has ended."""
-    failed = _condition(status, ConditionType.HEALTHY, Failure.REMOTE_JOB_FAILED)
-    return status.state == "Succeeded" or (status.state == "Failed" and failed is not None)
+    healthy = status.condition(ConditionType.HEALTHY)
+    failed = healthy is not None and healthy.reason == Failure.REMOTE_JOB_FAILED
+    return status.state == "Succeeded" or (status.state == "Failed" and failed)
 
 
 def rests_on_word(observed: "Observed") -> bool:
@@ -174,7 +175,7 @@ def rests_on_word(observed: "Observed") -> bool:
 
 def waits(observed: "Observed") -> bool:
     """Tell whether a session's job has not started yet, though its pod may count as ready."""
-    told = next((c for c in observed.session.status.conditions or () if c.type == ConditionType.PROGRESSING), None)
+    told = observed.session.status.condition(ConditionType.PROGRESSING)
     if observed.remote_job is None:  # a reader of the status, who asks nobody
         return told is not None and told.reason == Step.QUEUED
     word = decisive(observed)
@@ -206,16 +207,12 @@ def _as_told(observed: "Observed") -> Word | None:
         return None
     if pod is None or readiness.session_started_at(pod) is None:
         return None
-    failed = _condition(status, ConditionType.HEALTHY, Failure.REMOTE_JOB_FAILED)
-    if status.state == "Failed" and failed is not None:
+    failed = status.condition(ConditionType.HEALTHY)
+    if status.state == "Failed" and failed is not None and failed.reason == Failure.REMOTE_JOB_FAILED:
         return Word(_AT_ONCE, "Failed", error=failed.message or "")
     if status.state == "Succeeded":
         return Word(_AT_ONCE, "Completed")
-    return Word(_AT_ONCE, "NotReady") if status.state not in ("Running", "RunningDegraded") else None
-
-
-def _condition(status: Status, kind: ConditionType, reason: str) -> Condition | None:
-    return next((each for each in status.conditions or () if (each.type, each.reason) == (kind, reason)), None)
+    return Word(_AT_ONCE, "NotReady") if status.state not in RUNNING_STATES else None
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -67,7 +67,7 @@ class Record(Struct, frozen=True):
     awake: bool = False
 
 
-class Wish(Struct, frozen=True):
+class Hibernation(Struct, frozen=True):
     """What a session's spec asks for, whatever else it holds."""
 
     hibernated: object = False

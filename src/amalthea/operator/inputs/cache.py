@@ -137,7 +137,7 @@ class Caches:
             self._ours = False
 
     def _session_changed(self, old: SessionView | None, new: SessionView | None) -> None:
-        if self._ours or (old is not None and new is not None and same_wish(old, new)):
+        if self._ours or (old is not None and new is not None and spec_unchanged(old, new)):
             return
         present = new or old
         if present is not None:
@@ -220,7 +220,7 @@ def settled(session: SessionView) -> bool:
     return not leaves and state != "NotReady" and paused == decoding.wants_hibernation(session)
 
 
-def same_wish(old: SessionView, new: SessionView) -> bool:
+def spec_unchanged(old: SessionView, new: SessionView) -> bool:
     """Tell whether nothing changed but the status, which is ours, and what we do not read."""
     return (
         decoding.asks_the_same(old, new)

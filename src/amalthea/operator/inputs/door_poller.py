@@ -8,10 +8,10 @@ from amalthea.model.views import door
 from amalthea.model.views.door import Door, Look, Silent, Told
 from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.door_client import Ring
-from amalthea.operator.inputs.pod_poller import Asker
+from amalthea.operator.inputs.pod_poller import PodPoller
 
 
-class Doorman(Asker[Look]):
+class DoorPoller(PodPoller[Look]):
     """Knows what the door of each session said last."""
 
     silent = "a session's proxy does not report whether somebody works, so it is not paused for being idle"

@@ -69,7 +69,7 @@ class _Round:
     questions: dict[Key, _Question] = field(default_factory=dict)
 
 
-class Inquirer:
+class EventLookup:
     """Keeps the open question of each session and the answer that was got last, and asks while `run` runs."""
 
     def __init__(self, client: Client, clock: Clock, queue: WorkQueue) -> None:

@@ -15,7 +15,7 @@ from amalthea.model.views.pods import PodView
 from amalthea.model.views.usage import Usage
 
 
-class Source(Protocol):
+class ObjectLookup(Protocol):
     """Where objects are looked up: the operator's caches, or the few that a command has read."""
 
     def session(self, key: Key) -> SessionView | None: ...
@@ -28,7 +28,7 @@ class Source(Protocol):
 
 
 def gather(
-    source: Source,
+    source: ObjectLookup,
     key: Key,
     usage: Usage | None = None,
     events: tuple[EventView, ...] | None = None,
@@ -74,7 +74,7 @@ def gather(
     )
 
 
-def _workload(source: Source, key: Key, spec: Spec | None) -> WorkloadView | None:
+def _workload(source: ObjectLookup, key: Key, spec: Spec | None) -> WorkloadView | None:
     """Return the workload of the kind that the spec asks for or, if it cannot be read, of the kind that is there."""
     kinds = (
         ["StatefulSet", "Job"] if spec is None else ["Job" if spec.session_type == "NonInteractive" else "StatefulSet"]

@@ -6,10 +6,10 @@ from amalthea.engine.ports import key_of
 from amalthea.model.views import remote_job
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.remote_job import Look, RemoteJob, Unanswered
-from amalthea.operator.inputs.pod_poller import Asker
+from amalthea.operator.inputs.pod_poller import PodPoller
 
 
-class JobAsker(Asker[Look]):
+class JobPoller(PodPoller[Look]):
     """Knows what the controller of each remote session said last."""
 
     silent = "the controller of a remote session does not report its job's state, so its readiness alone counts"

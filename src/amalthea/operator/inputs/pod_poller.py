@@ -24,7 +24,7 @@ L = TypeVar("L")
 _log = logging.getLogger(__name__)
 
 
-class Asker(ABC, Generic[L]):
+class PodPoller(ABC, Generic[L]):
     """Knows what came of each question last, and asks what it is told to, while `run` runs."""
 
     silent: ClassVar[str]

@@ -11,7 +11,7 @@ from amalthea.engine.ports import Key, key_of
 from amalthea.model.views.objects import SessionView
 
 
-class Deletions:
+class DeletionCounter:
     """Told of each session that is looked at, and of those that we delete ourselves."""
 
     def __init__(self, count: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from amalthea.operator.telemetry.metrics import OperatorMetrics
 _log = logging.getLogger("amalthea.operator")
 
 
-class Watching:
+class WatchTelemetry:
     """Told by the reflectors."""
 
     def __init__(self, metrics: OperatorMetrics, try_again: Callable[[], None]) -> None:
@@ -44,7 +44,7 @@ class Watching:
         self._try_again()
 
 
-class Working:
+class ReconcileTelemetry:
     """Told by the controller. What passes by itself, as a server that is away, is a warning: errors call people."""
 
     def __init__(self, metrics: OperatorMetrics) -> None:
@@ -72,7 +72,7 @@ class Working:
         )
 
 
-class Beside:
+class BackgroundTelemetry:
     """Told of the work that runs beside the passes."""
 
     def __init__(self, metrics: OperatorMetrics) -> None:
@@ -87,7 +87,7 @@ class Beside:
         )
 
 
-class Living:
+class SessionTelemetry:
     """Told of each decision that changes something for a session: a line each. A pass that changes nothing has none."""
 
     def __init__(self, metrics: OperatorMetrics, clock: Clock) -> None:
@@ -137,7 +137,7 @@ def _children(writes: tuple[Write, ...], kind: type[Write]) -> list[str]:
     return ["/".join(write.child) for write in writes if isinstance(write, kind)]
 
 
-class Leading:
+class LeaderTelemetry:
     """Told by the elector."""
 
     def __init__(self, metrics: OperatorMetrics, identity: str) -> None:
@@ -156,7 +156,7 @@ class Leading:
         _log.info("the Lease cannot be watched, looking at it every few seconds", extra=about)
 
 
-class Timekeeping:
+class ClockTelemetry:
     """Told by the clock."""
 
     def clocks_differ(self, skew: timedelta) -> None:

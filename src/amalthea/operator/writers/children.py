@@ -26,10 +26,10 @@ from amalthea.model.views.objects import SessionView
 from amalthea.model.views.observed import ChildKey
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
-from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.writers.refusals import Refusal, Refusals
-from amalthea.operator.writers.reverted_writes import Truce, Wars
+from amalthea.operator.writers.reverted_writes import RevertedWrites, Truce
 
 _log = logging.getLogger(__name__)
 
@@ -44,26 +44,33 @@ def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
     return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
 
 
-class Applier:
+class ChildWriter:
     """Writes children, and takes what the writes return into the caches."""
 
-    def __init__(self, client: Client, caches: Caches, refusals: Refusals, wars: Wars, living: Living) -> None:
+    def __init__(
+        self,
+        client: Client,
+        caches: Caches,
+        refusals: Refusals,
+        reverted_writes: RevertedWrites,
+        telemetry: SessionTelemetry,
+    ) -> None:
         self._client = client
         self._caches = caches
         self._refusals = refusals
-        self._wars = wars
-        self._living = living
+        self._reverted_writes = reverted_writes
+        self._telemetry = telemetry
         self._going: set[str] = set()
         """Namespaces that are being deleted, where nothing can be made: nobody undoes anything there."""
 
     def begin_term(self) -> None:
         """Forget what was undone in an earlier term."""
-        self._wars.forget()
+        self._reverted_writes.forget()
         self._going.clear()
 
     def truce(self, uid: str) -> Truce:
         """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
-        return self._wars.truce(uid)
+        return self._reverted_writes.truce(uid)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
@@ -73,7 +80,7 @@ class Applier:
         Raises:
             Stale: something was not as it was thought to be; look again.
         """
-        writes, held = self._wars.part(uid, writes)
+        writes, held = self._reverted_writes.part(uid, writes)
         asked = [write for write in writes if self._refusals.of(session[0], write) is None]
         if made_again(self._caches.session(session), asked):
             await self._confirm(session, uid)
@@ -83,8 +90,8 @@ class Applier:
         outcomes += await self._side_by_side(session[0], uid, others)
         made = (write for write, outcome in zip(deletions + others, outcomes, strict=True) if outcome is None)
         done = tuple(each for write in made for each in self._done(session[0], write))
-        self._wars.made(uid, done)
-        self._living.wrote(session, plan, done)
+        self._reverted_writes.made(uid, done)
+        self._telemetry.wrote(session, plan, done)
         await self._tell_of(session, uid, held)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
@@ -115,12 +122,12 @@ class Applier:
     async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
         """Look who undoes the writes that are held back, and in what, once per war."""
         for write in held if session[0] not in self._going else ():
-            if not self._wars.untold(uid, write):
+            if not self._reverted_writes.untold(uid, write):
                 continue
             detail = ""
             if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
                 detail = contested.detail(live, write)
-            self._wars.tell(uid, write, detail)
+            self._reverted_writes.tell(uid, write, detail)
             about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
             _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
 

@@ -19,16 +19,16 @@ from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import SESSIONS
-from amalthea.operator.telemetry.deletion_counter import Deletions
-from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.telemetry.deletion_counter import DeletionCounter
+from amalthea.operator.writers.event_recorder import EventRecorder
 
 _log = logging.getLogger(__name__)
 
 
-class Ender:
+class Culler:
     """Ends what is due."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder, deletions: Deletions) -> None:
+    def __init__(self, client: Client, caches: Caches, recorder: EventRecorder, deletions: DeletionCounter) -> None:
         self._client = client
         self._caches = caches
         self._recorder = recorder

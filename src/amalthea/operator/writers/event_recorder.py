@@ -43,7 +43,7 @@ class _Waiting:
     not_after: float
 
 
-class Recorder:
+class EventRecorder:
     """Takes Events at once and writes them in their order, while `run` runs."""
 
     def __init__(self, client: Client, queue: WorkQueue, clock: Clock, identity: str) -> None:

@@ -12,17 +12,17 @@ from amalthea.model import deadlines, last_resort
 from amalthea.model.last_resort import WITNESSES, Known
 from amalthea.operator.defects import DefectError, identify
 from amalthea.operator.inputs.cache import Caches
-from amalthea.operator.writers.culler import Ender
-from amalthea.operator.writers.status_writer import Announcer
+from amalthea.operator.writers.culler import Culler
+from amalthea.operator.writers.status_writer import StatusWriter
 
 
 class LastResort:
     """Tells of defects, and ends sessions whose time passed long ago."""
 
-    def __init__(self, caches: Caches, announcer: Announcer, ender: Ender, clock: Clock) -> None:
+    def __init__(self, caches: Caches, status_writer: StatusWriter, culler: Culler, clock: Clock) -> None:
         self._caches = caches
-        self._announcer = announcer
-        self._ender = ender
+        self._status_writer = status_writer
+        self._culler = culler
         self._clock = clock
 
     async def meet(self, key: Key, error: Exception) -> DefectError:
@@ -30,7 +30,7 @@ class LastResort:
         defect = identify(error)
         with suppress(ApiError):  # the log has it all the same
             if (session := self._caches.session(key)) is not None:
-                await self._announcer.tell_defect(session, defect, self._clock.now())
+                await self._status_writer.tell_defect(session, defect, self._clock.now())
         with suppress(ApiError, Stale):  # the next pass tries it again
             await self._end(key)
         return DefectError(f"internal error {defect}: {type(error).__name__}")
@@ -45,4 +45,4 @@ class LastResort:
         known = Known(session, self._caches.several("Pod", key), self._caches.several("PersistentVolumeClaim", key))
         end = deadlines.due(last_resort.pause(known), last_resort.deletion(known), self._clock.now())
         if end is not None:
-            await self._ender.end(session, end)
+            await self._culler.end(session, end)

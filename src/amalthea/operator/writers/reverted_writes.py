@@ -39,7 +39,7 @@ class Truce:
 
 
 @dataclass(frozen=True, slots=True)
-class _War:
+class _Reverted:
     """The last write to a child, and how often the same was written in a row."""
 
     content: str
@@ -58,7 +58,7 @@ class _War:
         return self.last + PEACE
 
 
-class Wars:
+class RevertedWrites:
     """The last writes to the children of all sessions, which are named by their UIDs here.
 
     Whoever deletes a session and makes one of its name has undone nothing.
@@ -66,7 +66,7 @@ class Wars:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[str, dict[ChildKey, _War]] = {}  # the session that was written last stands last
+        self._known: dict[str, dict[ChildKey, _Reverted]] = {}  # the session that was written last stands last
 
     @property
     def sessions(self) -> int:
@@ -79,16 +79,16 @@ class Wars:
 
     def part(self, session: str, writes: Iterable[Write]) -> tuple[tuple[Write, ...], tuple[Write, ...]]:
         """Return the writes of a pass that are to be made now, and those that wait."""
-        wars, now = self._known.get(session, {}), self._clock.now()
-        for child, war in wars.items():
-            wars[child] = replace(war, waits=False)
+        reverted_writes, now = self._known.get(session, {}), self._clock.now()
+        for child, reverted in reverted_writes.items():
+            reverted_writes[child] = replace(reverted, waits=False)
         free, held = [], []
         for write in writes:
-            former = wars.get(write.child)
+            former = reverted_writes.get(write.child)
             if former is None or former.due <= now or former.content != _content(write):
                 free.append(write)
             else:
-                wars[write.child] = replace(former, waits=True)
+                reverted_writes[write.child] = replace(former, waits=True)
                 held.append(write)
         return tuple(free), tuple(held)
 
@@ -96,40 +96,40 @@ class Wars:
         """Note writes that were made."""
         if not writes:
             return
-        wars, now = self._known.pop(session, {}), self._clock.now()
+        reverted_writes, now = self._known.pop(session, {}), self._clock.now()
         for write in writes:
-            content, former = _content(write), wars.get(write.child)
+            content, former = _content(write), reverted_writes.get(write.child)
             if former is not None and former.content == content and now < former.over_at:
-                wars[write.child] = replace(former, last=now, times=former.times + 1, waits=False)
+                reverted_writes[write.child] = replace(former, last=now, times=former.times + 1, waits=False)
             else:
-                wars[write.child] = _War(content, now)
-        self._known[session] = wars
+                reverted_writes[write.child] = _Reverted(content, now)
+        self._known[session] = reverted_writes
         self._forget_the_oldest(now)
 
     def untold(self, session: str, write: Write) -> bool:
         """Tell whether a write that is held back has to be told of, and was not."""
-        war = self._known.get(session, {}).get(write.child)
-        return war is not None and war.times >= len(WAITS) and war.finding is None
+        reverted = self._known.get(session, {}).get(write.child)
+        return reverted is not None and reverted.times >= len(WAITS) and reverted.finding is None
 
     def tell(self, session: str, write: Write, detail: str) -> None:
         """Tell from now on that somebody fights over a child; `detail` says what they change and who they are."""
-        wars = self._known.get(session, {})
-        if (war := wars.get(write.child)) is not None:  # forgotten, if it took long to look
-            wars[write.child] = replace(war, finding=_finding(write, detail))
+        reverted_writes = self._known.get(session, {})
+        if (reverted := reverted_writes.get(write.child)) is not None:  # forgotten, if it took long to look
+            reverted_writes[write.child] = replace(reverted, finding=_finding(write, detail))
 
     def truce(self, session: str) -> Truce:
         """Return what is to be told of a session, and when that may change by itself."""
-        wars, now = self._known.get(session, {}), self._clock.now()
-        going_on = [war for war in wars.values() if now < war.over_at]
-        findings = tuple(war.finding for war in going_on if war.finding is not None)
-        moments = [war.due for war in going_on if war.waits]
-        moments += [war.over_at for war in going_on if war.finding is not None]
+        reverted_writes, now = self._known.get(session, {}), self._clock.now()
+        going_on = [reverted for reverted in reverted_writes.values() if now < reverted.over_at]
+        findings = tuple(reverted.finding for reverted in going_on if reverted.finding is not None)
+        moments = [reverted.due for reverted in going_on if reverted.waits]
+        moments += [reverted.over_at for reverted in going_on if reverted.finding is not None]
         return Truce(findings, min(moments, default=None))
 
     def _forget_the_oldest(self, now: datetime) -> None:
         while self._known:
-            session, wars = next(iter(self._known.items()))
-            if any(now < war.over_at for war in wars.values()):
+            session, reverted_writes = next(iter(self._known.items()))
+            if any(now < reverted.over_at for reverted in reverted_writes.values()):
                 return
             del self._known[session]
 

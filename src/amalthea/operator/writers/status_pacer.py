@@ -15,7 +15,7 @@ PATIENCE = 60.0
 """Seconds after which a session has its turn however much other work there is."""
 
 
-class Pacer:
+class StatusPacer:
     """Gives each session its turn, and wakes it then."""
 
     def __init__(self, clock: Clock, queue: WorkQueue) -> None:

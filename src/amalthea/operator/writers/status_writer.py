@@ -18,20 +18,27 @@ from amalthea.model.views.objects import SessionView
 from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import SESSIONS
-from amalthea.operator.telemetry.instrumentation import Living
-from amalthea.operator.writers.event_recorder import Recorder
-from amalthea.operator.writers.status_pacer import Pacer
+from amalthea.operator.telemetry.instrumentation import SessionTelemetry
+from amalthea.operator.writers.event_recorder import EventRecorder
+from amalthea.operator.writers.status_pacer import StatusPacer
 
 
-class Announcer:
+class StatusWriter:
     """Writes statuses, and hands Events to the recorder."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: Recorder, pacer: Pacer, living: Living) -> None:
+    def __init__(
+        self,
+        client: Client,
+        caches: Caches,
+        recorder: EventRecorder,
+        status_pacer: StatusPacer,
+        telemetry: SessionTelemetry,
+    ) -> None:
         self._client = client
         self._caches = caches
         self._recorder = recorder
-        self._pacer = pacer
-        self._living = living
+        self._status_pacer = status_pacer
+        self._telemetry = telemetry
 
     async def announce(self, observed: Observed, status: Status) -> None:
         """Write what changed of a session's status, and tell the transition if it is one.
@@ -43,7 +50,7 @@ class Announcer:
         patch = merge_patch(as_data(former), as_data(status))
         key = key_of(observed.session)
         progress = only_progress(former, status)
-        if not patch or (progress and not self._pacer.may(key)):
+        if not patch or (progress and not self._status_pacer.may(key)):
             return
         try:
             body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
@@ -52,14 +59,14 @@ class Announcer:
             return
         self._caches.observe(names.KIND, body)
         if progress:
-            self._living.told_progress()
+            self._telemetry.told_progress()
         if starting(status):
-            self._pacer.had(key)
+            self._status_pacer.had(key)
         else:
-            self._pacer.forget(key)
+            self._status_pacer.forget(key)
         if told := transition(former, status):
             self._recorder.tell(observed.session.metadata, told)
-            self._living.changed(observed.session, status, told)
+            self._telemetry.changed(observed.session, status, told)
 
     async def tell_defect(self, session: SessionView, defect: str, now: datetime) -> None:
         """Say in a session's status that the operator itself fails on it; all else that was told stays.
@@ -82,4 +89,4 @@ class Announcer:
 
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
-        self._pacer.forget(key)
+        self._status_pacer.forget(key)

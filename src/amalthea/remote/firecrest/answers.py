@@ -4,9 +4,9 @@ from typing import TypeVar
 
 import msgspec
 
-from amalthea.remote import lenient, replies
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.exchange import Answer
+from amalthea.remote.requests import lenient, replies
+from amalthea.remote.requests.exchange import Answer
 
 _T = TypeVar("_T")
 _API = "FirecREST"

@@ -14,9 +14,9 @@ from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client, Order
 from amalthea.remote.firecrest.logs import Logs, Stream, outputs, streams_of
 from amalthea.remote.firecrest.preparing import Laid, Preparation
-from amalthea.remote.journal import JournalError, State
-from amalthea.remote.port import Phase, Report, Surroundings
-from amalthea.remote.submission import LOOKS, Submission, settle
+from amalthea.remote.job.journal import JournalError, State
+from amalthea.remote.job.port import Phase, Report, Surroundings
+from amalthea.remote.job.submission import LOOKS, Submission, settle
 
 _ACCOUNTING = 60.0
 """Seconds in which a new job may be unknown to accounting."""

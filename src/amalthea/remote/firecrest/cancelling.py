@@ -2,12 +2,12 @@
 
 import logging
 
-from amalthea.remote import retry
-from amalthea.remote.caller import Chance
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import NotFound, RemoteError
 from amalthea.remote.firecrest import states
 from amalthea.remote.firecrest.client import Client
+from amalthea.remote.requests import retry
+from amalthea.remote.requests.caller import Chance
 
 _BETWEEN_CANCELS = 5.0
 

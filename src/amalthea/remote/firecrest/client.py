@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from amalthea.remote import exchange, replies
-from amalthea.remote.caller import ATTEMPTS, Caller
 from amalthea.remote.errors import Doubtful, Refused, Unavailable
-from amalthea.remote.exchange import Question
 from amalthea.remote.firecrest import answers
 from amalthea.remote.firecrest.answers import Job
+from amalthea.remote.requests import exchange, replies
+from amalthea.remote.requests.caller import ATTEMPTS, Caller
+from amalthea.remote.requests.exchange import Question
 
 _WINDOW = "7d"
 """Days of jobs to look through; servers before 2.5.7 do not know the parameter and list as many by themselves."""

@@ -2,16 +2,16 @@
 
 import secrets
 
-from amalthea.remote import auth
-from amalthea.remote.caller import Caller
 from amalthea.remote.firecrest import folder, settings
 from amalthea.remote.firecrest.backend import FirecrestBackend, Parts
 from amalthea.remote.firecrest.client import Client
 from amalthea.remote.firecrest.preparing import Preparation
-from amalthea.remote.port import RemoteBackend, Surroundings
+from amalthea.remote.job.port import RemoteBackend, Surroundings
+from amalthea.remote.job.submission import Submission
+from amalthea.remote.login import auth
+from amalthea.remote.login.tokens import Tokens
+from amalthea.remote.requests.caller import Caller
 from amalthea.remote.settings import Options
-from amalthea.remote.submission import Submission
-from amalthea.remote.tokens import Tokens
 
 
 def problem(options: Options) -> str:

@@ -10,7 +10,7 @@ from amalthea.remote.errors import NotFound, RemoteError
 from amalthea.remote.firecrest import reading
 from amalthea.remote.firecrest.answers import Metadata
 from amalthea.remote.firecrest.client import Client
-from amalthea.remote.journal import State
+from amalthea.remote.job.journal import State
 
 _AT_ONCE = 16
 """Reads in a row, of up to 512 KiB each, before anything else has its turn."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TypeVar
 
-from amalthea.remote import auth
+from amalthea.remote.login import auth
 from amalthea.remote.settings import Options, SettingsError, variable_of
 
 _Choice = TypeVar("_Choice", bound=enum.Enum)

@@ -1,7 +1,7 @@
 """From Slurm's words to ours, and from the end of a job to its cause. Pure."""
 
 from amalthea.remote.firecrest.answers import Job
-from amalthea.remote.port import Phase, Report
+from amalthea.remote.job.port import Phase, Report
 
 _WAITING = frozenset(("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESIZING", "RESV_DEL_HOLD"))
 _CAUSES = {

@@ -5,12 +5,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from amalthea.remote import exchange, lenient, replies, tokens
-from amalthea.remote.caller import ATTEMPTS, Caller
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused
-from amalthea.remote.exchange import Exchange, Question
-from amalthea.remote.tokens import Token
+from amalthea.remote.login import tokens
+from amalthea.remote.login.tokens import Token
+from amalthea.remote.requests import exchange, lenient, replies
+from amalthea.remote.requests.caller import ATTEMPTS, Caller
+from amalthea.remote.requests.exchange import Exchange, Question
 
 _API = "Run:ai"
 

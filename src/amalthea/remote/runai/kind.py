@@ -7,16 +7,16 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from amalthea.remote import retry
-from amalthea.remote.caller import Caller
 from amalthea.remote.errors import NotFound, RemoteError, Unavailable
-from amalthea.remote.journal import State
-from amalthea.remote.port import Phase, RemoteBackend, Report, Surroundings
+from amalthea.remote.job.journal import State
+from amalthea.remote.job.port import Phase, RemoteBackend, Report, Surroundings
+from amalthea.remote.job.submission import Submission, settle
+from amalthea.remote.login.tokens import Tokens
+from amalthea.remote.requests import retry
+from amalthea.remote.requests.caller import Caller
 from amalthea.remote.runai import workspace
 from amalthea.remote.runai.client import Client, RunaiTokens
 from amalthea.remote.settings import Options
-from amalthea.remote.submission import Submission, settle
-from amalthea.remote.tokens import Tokens
 
 _CLIENT = ("runai-base-url", "auth-runai-client-id", "auth-runai-client-secret")
 _BETWEEN_CANCELS = 5.0

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from amalthea.remote import entry
 from amalthea.remote.errors import Refused
-from amalthea.remote.port import Phase, Report
+from amalthea.remote.job.port import Phase, Report
 from amalthea.remote.runai.client import Project, Workload
 from amalthea.remote.settings import AMOUNTS, Options, SettingsError
 

@@ -10,12 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from amalthea.sidecars import clear_text
-from amalthea.sidecars.cloner import authorities, cloning, credentials, ending, hardening, remote, session_config
-from amalthea.sidecars.cloner.checkout import Wish
-from amalthea.sidecars.cloner.credentials import Access, Key, Login
+from amalthea.sidecars.cloner import exit_code
+from amalthea.sidecars.cloner.access import authorities, credentials, remote
+from amalthea.sidecars.cloner.access.credentials import Access, Key, Login
+from amalthea.sidecars.cloner.access.git_environment import workplace
+from amalthea.sidecars.cloner.contents import cloning, session_config
+from amalthea.sidecars.cloner.contents.checkout import Revision
 from amalthea.sidecars.cloner.errors import CloneFailed, Misconfigured
-from amalthea.sidecars.cloner.git import Git, say
-from amalthea.sidecars.cloner.private import workplace
+from amalthea.sidecars.cloner.process import hardening
+from amalthea.sidecars.cloner.process.git import Git, say
 
 HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 """Variable with the hosts that may get a password without TLS, separated by commas."""
@@ -23,11 +26,11 @@ HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code."""
-    return ending.run(lambda: _clone(_flags(arguments), os.environ))
+    return exit_code.run(lambda: _clone(_flags(arguments), os.environ))
 
 
 def _flags(arguments: Sequence[str]) -> Namespace:
-    flags = ending.Flags(prog="cloner clone", description="Clone a repository unless its folder exists.")
+    flags = exit_code.Flags(prog="cloner clone", description="Clone a repository unless its folder exists.")
     flags.add_argument("--strategy", choices=["notifexist"], default="notifexist", help="leave existing files alone")
     flags.add_argument("--remote", required=True, help="address of the repository")
     flags.add_argument("--path", required=True, type=Path, help="folder in which the clone's own folder is made")
@@ -58,7 +61,7 @@ def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
         authorities.keep(git, folders, folder, access.authorities, source.scope)
         session_config.put(folders[0], block)
 
-    left_out = cloning.make(cloning.Order(source, folder, Wish(flags.revision), access), finish)
+    left_out = cloning.make(cloning.Order(source, folder, Revision(flags.revision), access), finish)
     say(f"{source.address} was cloned into {folder}.")
     return left_out
 

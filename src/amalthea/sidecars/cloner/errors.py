@@ -10,7 +10,7 @@ class CloneFailed(Exception):  # noqa: N818
 
 
 class GitFailed(Exception):  # noqa: N818
-    """One git command failed. Holds what git wrote, for `failures` to judge: never shown as it is."""
+    """One git command failed. Holds what git wrote, for `git_failures` to judge: never shown as it is."""
 
     def __init__(self, said: str) -> None:
         super().__init__("git failed")

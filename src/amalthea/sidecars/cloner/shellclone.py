@@ -7,13 +7,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from amalthea.sidecars.cloner import cloning, ending, hardening, remote, submodules, variables
-from amalthea.sidecars.cloner.checkout import Wish
-from amalthea.sidecars.cloner.credential_rule import siblings
-from amalthea.sidecars.cloner.credentials import Access, Credentials, Login
+from amalthea.sidecars.cloner import exit_code, variables
+from amalthea.sidecars.cloner.access import remote
+from amalthea.sidecars.cloner.access.credential_rule import siblings
+from amalthea.sidecars.cloner.access.credentials import Access, Credentials, Login
+from amalthea.sidecars.cloner.access.git_environment import workplace
+from amalthea.sidecars.cloner.contents import cloning, submodules
+from amalthea.sidecars.cloner.contents.checkout import Revision
 from amalthea.sidecars.cloner.errors import CloneFailed, GitFailed, Misconfigured
-from amalthea.sidecars.cloner.git import Git, say
-from amalthea.sidecars.cloner.private import workplace
+from amalthea.sidecars.cloner.process import hardening
+from amalthea.sidecars.cloner.process.git import Git, say
 from amalthea.sidecars.cloner.variables import Repository, Variables
 
 _HTTP = "GIT_CLONE_ALLOW_HTTP_HOSTS"
@@ -22,12 +25,12 @@ _TOKEN_USER = "oauth2"  # noqa: S105  (the user that goes with a token)
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code."""
-    return ending.run(lambda: _run(arguments, os.environ))
+    return exit_code.run(lambda: _run(arguments, os.environ))
 
 
 def _run(arguments: Sequence[str], given: Mapping[str, str]) -> list[str]:
     """Clone all; return what is missing."""
-    ending.Flags(
+    exit_code.Flags(
         prog="cloner shellclone", description="Clone the repositories that the variables GIT_CLONE_… list."
     ).parse_args(arguments)
     wanted = variables.read(given)
@@ -90,7 +93,7 @@ def _one(wanted: Variables, repository: Repository, source: remote.Remote, given
         order = cloning.Order(
             source,
             folder,
-            Wish(repository.branch, repository.commit_sha),
+            Revision(repository.branch, repository.commit_sha),
             Access(_credentials(wanted, repository, source, given), other_paths=_paths(wanted, repository, source)),
             wanted.large_files,
         )
@@ -121,7 +124,7 @@ def _credentials(
     if not wanted.clear_text.allows(address):
         say(f"The token address of {repository.provider} is not encrypted: no token is requested. List it in {_HTTP}.")
         return source.login
-    from amalthea.sidecars.cloner import tokens  # noqa: PLC0415  (half of the start's time, and not always needed)
+    from amalthea.sidecars.cloner.access import tokens  # noqa: PLC0415  (half of the start's time, and not always needed)
 
     token = tokens.fetch(address, wanted.user.renku_token, given)
     if token is None:

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from amalthea.sidecars.gitproxy import peer
-from amalthea.sidecars.gitproxy.matching import Origin
-from amalthea.sidecars.gitproxy.peer import Peer
-from amalthea.sidecars.head import BadMessage, Head, Response, read_request, read_response
+from amalthea.sidecars.gitproxy.rules.matching import Origin
+from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.gitproxy.wire.peer import Peer
+from amalthea.sidecars.http1 import BadMessage, Head, Response, read_request, read_response
 
 _SECONDS = 5.0
 _BODIES = {200: b'{"running": true}', 400: b"", 404: b"", 503: b'{"running": false}'}

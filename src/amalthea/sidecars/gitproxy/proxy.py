@@ -1,20 +1,22 @@
 """The proxy: connections of git and others come in, and go where each of them has to.
 
 A CONNECT to a server with a configured repository is intercepted: its TLS ends here, and each request is looked at
-(`conversation.py`). Any other CONNECT is a tunnel whose bytes nobody reads. HTTP without TLS is passed on.
+(`exchange.py`). Any other CONNECT is a tunnel whose bytes nobody reads. HTTP without TLS is passed on.
 """
 
 import asyncio
 import logging
 import ssl
 
-from amalthea.sidecars.gitproxy import peer, refusal, routing
-from amalthea.sidecars.gitproxy.conversation import Conversation
-from amalthea.sidecars.gitproxy.matching import Origin
-from amalthea.sidecars.gitproxy.peer import Peer
+from amalthea.sidecars.gitproxy import refusal
+from amalthea.sidecars.gitproxy.exchange import Conversation
 from amalthea.sidecars.gitproxy.refusal import Refused
+from amalthea.sidecars.gitproxy.rules import routing
+from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.site import Site
-from amalthea.sidecars.head import BadMessage, Request, read_request
+from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.gitproxy.wire.peer import Peer
+from amalthea.sidecars.http1 import BadMessage, Request, read_request
 
 log = logging.getLogger("gitproxy")
 

@@ -3,9 +3,9 @@
 import ssl
 from http import HTTPStatus
 
-from amalthea.sidecars.gitproxy.matching import Origin
-from amalthea.sidecars.gitproxy.peer import Peer
-from amalthea.sidecars.head import Head
+from amalthea.sidecars.gitproxy.rules.matching import Origin
+from amalthea.sidecars.gitproxy.wire.peer import Peer
+from amalthea.sidecars.http1 import Head
 
 ALLOW_HTTP_HOSTS = "GIT_PROXY_ALLOW_HTTP_HOSTS"
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from amalthea.sidecars import clear_text, lifetimes
+from amalthea.sidecars import clear_text, token_expiry
 from amalthea.sidecars.clear_text import ClearText
-from amalthea.sidecars.gitproxy import matching
+from amalthea.sidecars.gitproxy.rules import matching
 
 _PREFIX = "GIT_PROXY_"
 _TOKEN_PATH = "/api/data/internal/authentication/token"  # noqa: S105  (a path)
@@ -123,7 +123,7 @@ def _renku(env: Mapping[str, str]) -> RenkuTokens:
     for name, token in zip(("RENKU_ACCESS_TOKEN", "RENKU_REFRESH_TOKEN"), tokens, strict=True):
         if not token:
             raise SettingsError(f"{_PREFIX}{name} is missing; write the token, or set {_PREFIX}ANONYMOUS_SESSION=true.")
-        if not lifetimes.is_plain(token):
+        if not token_expiry.is_plain(token):
             raise SettingsError(f"{_PREFIX}{name} contains characters that a token cannot have; write only the token.")
     return RenkuTokens(tokens[0], tokens[1], _url(url, "RENKU_TOKEN_URL"))
 

@@ -5,11 +5,11 @@ import ssl
 from dataclasses import dataclass, field
 
 from amalthea.sidecars.clear_text import ClearText
-from amalthea.sidecars.gitproxy import matching
-from amalthea.sidecars.gitproxy.matching import Origin, Repository
-from amalthea.sidecars.gitproxy.network import Network
+from amalthea.sidecars.gitproxy.rules import matching
+from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
 from amalthea.sidecars.gitproxy.tokens import Tokens
-from amalthea.sidecars.head import Response
+from amalthea.sidecars.gitproxy.wire.network import Network
+from amalthea.sidecars.http1 import Response
 
 _MOST_RENAMED = 100
 

@@ -1,7 +1,7 @@
 """The tokens: Renku's own pair, which opens the way to each provider's token. All of them live in memory only.
 
 A token is asked for when it is needed, kept until shortly before it expires, and asked for again when it was refused.
-`../lifetimes.py` reads how long each is good for.
+`../token_expiry.py` reads how long each is good for.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from amalthea.sidecars import lifetimes
-from amalthea.sidecars.gitproxy.fetch import Answer, Fetch, FetchError, Question
+from amalthea.sidecars import token_expiry
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
+from amalthea.sidecars.gitproxy.wire.fetch import Answer, Fetch, FetchError, Question
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used: a request has to arrive with it."""
@@ -73,7 +73,7 @@ class Tokens:
         """
         async with self._locks[provider]:  # one question, however many requests wait for its answer
             token = self._tokens.get(provider)
-            if token is None or token.value == refused or lifetimes.ends_within(token.ends, LEEWAY, self._now()):
+            if token is None or token.value == refused or token_expiry.ends_within(token.ends, LEEWAY, self._now()):
                 token = self._tokens[provider] = await self._ask(provider)
             return token.value
 
@@ -81,8 +81,8 @@ class Tokens:
         """Renew Renku's tokens before their renewal is no longer possible; for as long as the proxy lives."""
         while True:
             await asyncio.sleep(self._period)
-            ends = lifetimes.end_of_jwt(self._renku.refresh)
-            if lifetimes.ends_within(ends, LEEWAY + 2 * self._period, self._now()):
+            ends = token_expiry.end_of_jwt(self._renku.refresh)
+            if token_expiry.ends_within(ends, LEEWAY + 2 * self._period, self._now()):
                 try:
                     await self._renew(self._renku.access)
                 except (NoToken, TokensUnavailable) as error:
@@ -91,16 +91,16 @@ class Tokens:
     async def _ask(self, provider: str) -> Token:
         what = f"The token for {provider}"
         access = self._renku.access
-        if lifetimes.ends_within(lifetimes.end_of_jwt(access), LEEWAY, self._now()):
+        if token_expiry.ends_within(token_expiry.end_of_jwt(access), LEEWAY, self._now()):
             access = await self._renew(access)
         answer = await self._answer(Question("GET", self._providers[provider], bearer=access), what)
         if answer.status == 401:
             access = await self._renew(access)
             answer = await self._answer(Question("GET", self._providers[provider], bearer=access), what)
         given = _decode(answer, _Given, what, "Connect that account in Renku, then try again.")
-        if not lifetimes.is_plain(given.access_token):
+        if not token_expiry.is_plain(given.access_token):
             raise TokensUnavailable(f"{what} could not be obtained: Renku's answer contains none.")
-        return Token(given.access_token, lifetimes.end_as_told(given.expires_at))
+        return Token(given.access_token, token_expiry.end_as_told(given.expires_at))
 
     async def _renew(self, old: str) -> str:
         """Return a Renku token newer than `old`.
@@ -120,7 +120,7 @@ class Tokens:
             form = urlencode({"grant_type": "refresh_token", "refresh_token": self._renku.refresh}).encode()
             answer = await self._answer(Question("POST", self._renku.url, form=form), what)
             renewed = _decode(answer, _Renewed, what, "Pause the session and resume it, then try again.")
-            if not (lifetimes.is_plain(renewed.access_token) and lifetimes.is_plain(renewed.refresh_token)):
+            if not (token_expiry.is_plain(renewed.access_token) and token_expiry.is_plain(renewed.refresh_token)):
                 raise TokensUnavailable(f"{what} could not be renewed: Renku's answer contains none.")
             self._renku = RenkuTokens(renewed.access_token, renewed.refresh_token, self._renku.url)
             return self._renku.access

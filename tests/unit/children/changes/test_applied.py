@@ -6,7 +6,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.changes import applied
 from amalthea.children.changes.applied import Applied
-from amalthea.children.changes.workload import wish
+from amalthea.children.changes.workload import pod_spec_hash
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material
@@ -130,7 +130,7 @@ def test_hashes_are_what_they_were_in_the_release_before() -> None:
 
     assert applied.SCHEME == 2
     assert applied.digest({"port": 8000, "args": ["é"], "image": "example.org/lab:1"}) == "e7073b5e76880c07e33e39e3"
-    assert wish(pod_relevant(spec)).spec_hash == "8e5b5f939d95e308f9092d91"
+    assert pod_spec_hash(pod_relevant(spec)).spec_hash == "8e5b5f939d95e308f9092d91"
 
 
 def test_a_record_is_small_and_holds_no_value_of_a_secret() -> None:

@@ -5,7 +5,7 @@ import pytest
 from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
 from amalthea.model.diagnosis.checks import find
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.testing.observations import (
     condition,
     container,
@@ -37,7 +37,7 @@ TOO_MUCH_MEMORY = (
 
 def trouble_of(
     body: Manifest | None, *, already_failed: bool = False, workload: Manifest | None = None
-) -> Trouble | None:
+) -> Diagnosis | None:
     status = {"state": "Failed" if already_failed else "NotReady"}
     return find(observed(None, workload or statefulset(), *filter(None, [body]), status=status))
 
@@ -304,7 +304,7 @@ FATAL = {
 
 @pytest.mark.parametrize(("code", "body", "message", "said"), FATAL.values(), ids=FATAL)
 def test_a_failure_is_told_with_cause_and_remedy(code: Failure, body: Manifest, message: str, said: str) -> None:
-    assert trouble_of(body) == Trouble(code, message, said, fatal=True)
+    assert trouble_of(body) == Diagnosis(code, message, said, fatal=True)
 
 
 NOT_YET = "The container {} waits for a secret or config map that does not exist yet."
@@ -360,7 +360,7 @@ WARNINGS = {
 
 @pytest.mark.parametrize(("code", "body", "message", "said"), WARNINGS.values(), ids=WARNINGS)
 def test_what_may_come_right_by_itself_is_a_warning(code: Failure, body: Manifest, message: str, said: str) -> None:
-    assert trouble_of(body) == Trouble(code, message, said, fatal=False)
+    assert trouble_of(body) == Diagnosis(code, message, said, fatal=False)
 
 
 NO_TROUBLE = {

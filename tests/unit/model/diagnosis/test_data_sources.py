@@ -6,7 +6,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
 from amalthea.model.diagnosis.checks import find
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import (
@@ -49,7 +49,7 @@ def own(phase: str = "Bound") -> Manifest:
     return {**claim(phase), "spec": {"volumeName": "pvc-own"}}
 
 
-def trouble(seen: Observed) -> Trouble:
+def trouble(seen: Observed) -> Diagnosis:
     found = find(seen)
     assert found is not None
     return found
@@ -115,7 +115,7 @@ SAID: dict[str, tuple[str, str, Failure, str]] = {
 def test_a_mount_that_fails_names_its_data_source(reason: str, said: str, code: Failure, message: str) -> None:
     seen = with_claims(observed(BOTH, statefulset(), CREATING), own(), source(0), source(1))
 
-    assert trouble(with_events(seen, event(POD_UID, reason, said))) == Trouble(code, message, said, fatal=False)
+    assert trouble(with_events(seen, event(POD_UID, reason, said))) == Diagnosis(code, message, said, fatal=False)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_user_is_not_sent_to_a_class_and_size_that_they_cannot_set(builder: 
     seen = with_claims(observed(builder, statefulset(), NO_CLAIM), own(), source(0), source(1, "Pending"))
     found = trouble(with_events(seen, event("uid-1", "ProvisioningFailed", "no secret ds2")))
 
-    assert found == Trouble(Failure.VOLUME_PENDING, message, "no secret ds2", fatal=False)
+    assert found == Diagnosis(Failure.VOLUME_PENDING, message, "no secret ds2", fatal=False)
 
 
 def test_a_claim_of_another_source_in_the_same_place_is_not_told_as_that_of_the_spec() -> None:

@@ -6,7 +6,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
 from amalthea.model.diagnosis.checks import find
-from amalthea.model.diagnosis.diagnosis import Trouble
+from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import (
     POD_UID,
@@ -26,7 +26,7 @@ CRASHES = waiting("CrashLoopBackOff", "back-off 10s")
 SAID = "/etc/authproxy/auth: cookie_kay is none of its keys; do you mean cookie_key?\n"
 
 
-def trouble_of(door: SessionBuilder, name: str, state: Manifest, last: Manifest | None = None) -> Trouble:
+def trouble_of(door: SessionBuilder, name: str, state: Manifest, last: Manifest | None = None) -> Diagnosis:
     """Return what is wrong: the same for a native sidecar as for a container of a session that runs already."""
     checking = container(name, state, last=last) if last is not None else container(name, state)
     found = find(observed(door, statefulset(), pod(container(state=running()), checking)))
@@ -42,7 +42,7 @@ def trouble_of(door: SessionBuilder, name: str, state: Manifest, last: Manifest 
 def test_a_door_that_cannot_use_its_secret_names_it_while_it_is_down_and_while_it_waits(
     state: Manifest, last: Manifest | None
 ) -> None:
-    assert trouble_of(TOKEN, "authproxy", state, last) == Trouble(
+    assert trouble_of(TOKEN, "authproxy", state, last) == Diagnosis(
         Failure.DOOR_MISCONFIGURED,
         "Nobody can open the session: authproxy cannot use its configuration, the key auth of the secret door."
         " Correct it there; authproxy restarts automatically.",

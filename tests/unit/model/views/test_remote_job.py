@@ -24,9 +24,9 @@ from amalthea.model.views.door import Look as DoorLook
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.remote_job import Look, RemoteJob, Unanswered, Word
 from amalthea.model.views.usage import Usage
-from amalthea.remote import port as remote
-from amalthea.remote.port import Report
-from amalthea.remote.standing import Standing
+from amalthea.remote.job import port as remote
+from amalthea.remote.job.port import Report
+from amalthea.remote.job.standing import Standing
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import condition, container, observed, pod, running, statefulset, terminated
 

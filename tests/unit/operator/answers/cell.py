@@ -16,8 +16,8 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 from amalthea.engine.ports import Key
 from amalthea.model.times import rfc3339
 from amalthea.model.views.door import Door, NoAnswerError, Silent, Told, TooOld
-from amalthea.operator.inputs.door_poller import Doorman
+from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, observed, pod, statefulset
@@ -22,7 +22,7 @@ OLDER = b'{"last_request_time": "2026-01-01T11:00:00Z"}'
 
 
 class Desk:
-    """A doorman before doors that open when a test lets them."""
+    """A door poller before doors that open when a test lets them."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -34,8 +34,8 @@ class Desk:
         self.rung: list[str] = []
         self.answers: list[str] = []
         self.woken: list[Key] = []
-        self.doorman = Doorman(self._ring, self.clock, self.answers.append)
-        self.doorman.wake = self.woken.append
+        self.door_poller = DoorPoller(self._ring, self.clock, self.answers.append)
+        self.door_poller.wake = self.woken.append
 
     async def _ring(self, address: str) -> bytes:
         self.rung.append(address)
@@ -46,21 +46,21 @@ class Desk:
 
     async def ask(self) -> Door | None:
         """Have the door of SEEN asked; return what is known afterwards."""
-        self.doorman.ask(ONE, HERE)
+        self.door_poller.ask(ONE, HERE)
         await self.clock.advance(1)
-        return self.doorman.door(SEEN)
+        return self.door_poller.door(SEEN)
 
 
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     desk = Desk()
-    running = asyncio.create_task(desk.doorman.run())
+    running = asyncio.create_task(desk.door_poller.run())
     yield desk
     running.cancel()
 
 
 async def test_what_a_door_says_is_kept_and_wakes_its_session(desk: Desk) -> None:
-    assert desk.doorman.door(SEEN) == Door(HERE)
+    assert desk.door_poller.door(SEEN) == Door(HERE)
     asked_at = desk.clock.now()
 
     assert await desk.ask() == Door(HERE, Told(asked_at, asked_at))
@@ -71,14 +71,14 @@ async def test_what_a_door_says_is_kept_and_wakes_its_session(desk: Desk) -> Non
 
 
 async def test_a_session_without_a_proxy_has_no_door(desk: Desk) -> None:
-    assert desk.doorman.door(observed(None, statefulset(), pod(container(), podIP=HERE))) is None
-    assert desk.doorman.door(observed(None, statefulset(replicas=0))) is None
+    assert desk.door_poller.door(observed(None, statefulset(), pod(container(), podIP=HERE))) is None
+    assert desk.door_poller.door(observed(None, statefulset(replicas=0))) is None
 
 
 async def test_a_doorman_who_does_not_ask_knows_of_no_door() -> None:
     desk = Desk()
 
-    assert Doorman(desk._ring, desk.clock, desk.answers.append, asks=False).door(SEEN) is None
+    assert DoorPoller(desk._ring, desk.clock, desk.answers.append, asks=False).door(SEEN) is None
 
 
 async def test_a_door_is_not_asked_again_while_its_answer_is_waited_for(desk: Desk) -> None:
@@ -142,14 +142,14 @@ async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone
         rung.append(address)
         raise ZeroDivisionError("a secret value")
 
-    doorman = Doorman(ring, clock, lambda _: None)
-    running = asyncio.create_task(doorman.run())
+    door_poller = DoorPoller(ring, clock, lambda _: None)
+    running = asyncio.create_task(door_poller.run())
     for _ in range(AT_ONCE + 1):
-        doorman.ask(ONE, HERE)
+        door_poller.ask(ONE, HERE)
         await clock.advance(1)
     running.cancel()
 
-    door = doorman.door(SEEN)
+    door = door_poller.door(SEEN)
     assert door is not None
     assert isinstance(door.look, Silent)
     assert door.look.times == len(rung) == AT_ONCE + 1
@@ -160,7 +160,7 @@ async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone
 async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     desk.open.clear()
     for number in range(3 * AT_ONCE):
-        desk.doorman.ask(("team", f"session-{number}"), HERE)
+        desk.door_poller.ask(("team", f"session-{number}"), HERE)
     await desk.clock.advance(1)
     assert len(desk.rung) == AT_ONCE
     desk.open.set()
@@ -171,18 +171,18 @@ async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
 async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
     desk.open.clear()
     await desk.ask()
-    desk.doorman.forget(ONE)
+    desk.door_poller.forget(ONE)
     desk.open.set()
     await desk.clock.advance(1)
-    assert desk.doorman.door(SEEN) == Door(HERE)
+    assert desk.door_poller.door(SEEN) == Door(HERE)
     await desk.ask()
-    desk.doorman.forget(ONE)
-    assert desk.doorman.door(SEEN) == Door(HERE)
+    desk.door_poller.forget(ONE)
+    assert desk.door_poller.door(SEEN) == Door(HERE)
 
 
 async def test_who_is_forgotten_before_their_turn_is_not_asked(desk: Desk) -> None:
-    desk.doorman.ask(ONE, HERE)
-    desk.doorman.forget(ONE)
+    desk.door_poller.ask(ONE, HERE)
+    desk.door_poller.forget(ONE)
     await desk.clock.advance(1)
 
     assert desk.rung == []
@@ -193,7 +193,7 @@ async def test_a_question_that_was_cut_off_is_put_again() -> None:
     desk = Desk()
     desk.open.clear()
     for _ in range(2):
-        running = asyncio.create_task(desk.doorman.run())
+        running = asyncio.create_task(desk.door_poller.run())
         await desk.ask()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -22,7 +22,7 @@ from amalthea.operator.inputs.event_lookup import (
     PAUSES,
     UNANSWERED_FOR,
     UNANSWERED_PAUSES,
-    Inquirer,
+    EventLookup,
 )
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
@@ -51,14 +51,14 @@ HOUR = 3600.0
 
 
 class Desk:
-    """An inquirer at work, on a clock that is moved by hand, and the sessions that it woke."""
+    """An event lookup at work, on a clock that is moved by hand, and the sessions that it woke."""
 
     def __init__(self, client: Client, clock: FakeClock) -> None:
         self.clock = clock
         self.queue = WorkQueue(clock, Backoff(random.Random(1)))
-        self.inquirer = Inquirer(client, clock, self.queue)
+        self.event_lookup = EventLookup(client, clock, self.queue)
         self.woken: list[Key] = []
-        self.inquirer.wake = self.woken.append
+        self.event_lookup.wake = self.woken.append
 
     async def pass_time(self, seconds: float) -> None:
         """Let time pass while a question is open, and give requests the real time that they need."""
@@ -69,7 +69,7 @@ class Desk:
         await eventually(lambda: self.clock.next_due is not None)
 
     def learned(self) -> list[str] | None:
-        known = self.inquirer.known(SESSION)
+        known = self.event_lookup.known(SESSION)
         return None if known is None else [each.message for each in known]
 
 
@@ -93,23 +93,23 @@ async def api() -> AsyncIterator[FakeApi]:
 async def desk(api: FakeApi) -> AsyncIterator[Desk]:
     async with Client(api.config) as client:
         made = Desk(client, FakeClock())
-        working = asyncio.create_task(made.inquirer.run())
+        working = asyncio.create_task(made.event_lookup.run())
         yield made
         assert not working.done()
         working.cancel()
 
 
 async def test_a_start_that_explains_itself_in_time_costs_no_request(api: FakeApi, desk: Desk) -> None:
-    desk.inquirer.follow(WITHOUT_POD)
+    desk.event_lookup.follow(WITHOUT_POD)
     await desk.clock.advance(WAIT - 1)
-    desk.inquirer.follow(WITHOUT_POD)
-    assert desk.inquirer.follow(READY) is None
+    desk.event_lookup.follow(WITHOUT_POD)
+    assert desk.event_lookup.follow(READY) is None
     await desk.clock.advance(HOUR)
     assert (api.count("list"), desk.learned()) == (0, None)
 
 
 async def test_only_the_events_on_the_very_object_that_bear_on_the_question_are_kept(api: FakeApi, desk: Desk) -> None:
-    desk.inquirer.follow(UNSCHEDULED)
+    desk.event_lookup.follow(UNSCHEDULED)
     await desk.pass_time(WAIT)
     assert desk.learned() == [f"TriggeredScaleUp of {POD_UID}"]
     (asked,) = api.asked
@@ -124,13 +124,13 @@ async def test_of_an_event_that_came_again_under_another_name_the_last_one_count
         body["involvedObject"] |= {"kind": "StatefulSet"}
         api.objects.create("v1/events", "team", {**body, "metadata": {"name": name}})
     api.objects.delete("v1/events", ("team", "a"), {})
-    desk.inquirer.follow(WITHOUT_POD)
+    desk.event_lookup.follow(WITHOUT_POD)
     await desk.pass_time(WAIT)
     assert desk.learned() == ["e"]
 
 
 async def test_a_question_is_put_more_and_more_rarely(api: FakeApi, desk: Desk) -> None:
-    desk.inquirer.follow(WITHOUT_POD)
+    desk.event_lookup.follow(WITHOUT_POD)
     await desk.pass_time(WAIT)
     for number, pause in enumerate((*PAUSES, PAUSES[-1], PAUSES[-1]), 1):
         await desk.pass_time(pause - 0.1)
@@ -141,9 +141,9 @@ async def test_a_question_is_put_more_and_more_rarely(api: FakeApi, desk: Desk) 
 
 
 async def test_another_question_begins_anew_and_the_old_answer_is_not_taken_for_its_own(desk: Desk) -> None:
-    desk.inquirer.follow(WITHOUT_POD)
+    desk.event_lookup.follow(WITHOUT_POD)
     await desk.pass_time(WAIT)
-    desk.inquirer.follow(UNSCHEDULED)
+    desk.event_lookup.follow(UNSCHEDULED)
     assert desk.learned() is None
     await desk.pass_time(WAIT)
     assert desk.learned() == [f"TriggeredScaleUp of {POD_UID}"]
@@ -151,12 +151,12 @@ async def test_another_question_begins_anew_and_the_old_answer_is_not_taken_for_
 
 async def test_what_was_learned_goes_when_the_session_is_ready_gone_or_led_by_another(desk: Desk) -> None:
     ends: tuple[Callable[[], object], ...] = (
-        lambda: desk.inquirer.follow(READY),
-        lambda: desk.inquirer.forget(SESSION),
-        desk.inquirer.begin_term,
+        lambda: desk.event_lookup.follow(READY),
+        lambda: desk.event_lookup.forget(SESSION),
+        desk.event_lookup.begin_term,
     )
     for end in ends:
-        desk.inquirer.follow(WITHOUT_POD)
+        desk.event_lookup.follow(WITHOUT_POD)
         await desk.pass_time(WAIT)
         assert desk.learned() == [f"FailedCreate of {WORKLOAD_UID}"]
         end()
@@ -165,7 +165,7 @@ async def test_what_was_learned_goes_when_the_session_is_ready_gone_or_led_by_an
 
 async def test_silence_is_no_answer_and_takes_none_away(api: FakeApi, desk: Desk) -> None:
     api.fail("list", faults.refuse(503))
-    desk.inquirer.follow(WITHOUT_POD)
+    desk.event_lookup.follow(WITHOUT_POD)
     await desk.pass_time(WAIT)
     assert desk.learned() is None
     api.heal()
@@ -189,12 +189,12 @@ async def test_events_that_nobody_gives_for_hours_count_as_none_after_minutes_an
     api: FakeApi, desk: Desk, fault: Fault
 ) -> None:
     api.fail("list", fault)
-    until = desk.inquirer.follow(UNSCHEDULED)
+    until = desk.event_lookup.follow(UNSCHEDULED)
     assert until == desk.clock.now() + UNANSWERED_FOR
     await desk.pass_time(UNANSWERED_FOR.total_seconds() - 1)
     assert desk.learned() is None
     await desk.pass_time(1)
-    assert (desk.learned(), desk.inquirer.follow(UNSCHEDULED)) == ([], None)
+    assert (desk.learned(), desk.event_lookup.follow(UNSCHEDULED)) == ([], None)
     await desk.pass_time(6 * HOUR)
     assert 6 <= api.count("list") <= 6 * HOUR / UNANSWERED_PAUSES[-1] + len(UNANSWERED_PAUSES)
     api.heal()
@@ -206,10 +206,10 @@ async def test_a_missing_right_is_told_once_in_ten_minutes_and_counts_in_its_nam
     api: FakeApi, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.fail("list", faults.refuse(403, "Forbidden"), times=1)
-    desk.inquirer.follow(WITHOUT_POD)
+    desk.event_lookup.follow(WITHOUT_POD)
     await desk.pass_time(WAIT)
-    desk.inquirer.follow(UNSCHEDULED)
-    desk.inquirer.follow(observed(replace(session(), namespace="other"), statefulset()))
+    desk.event_lookup.follow(UNSCHEDULED)
+    desk.event_lookup.follow(observed(replace(session(), namespace="other"), statefulset()))
     await desk.pass_time(FORBIDDEN_FOR - 1)
     assert {asked.path.split("/")[4] for asked in api.asked[1:]} == {"other"}
     assert [record.levelno for record in caplog.records if record.levelno >= logging.WARNING] == [logging.WARNING]
@@ -220,7 +220,7 @@ async def test_a_missing_right_is_told_once_in_ten_minutes_and_counts_in_its_nam
 async def test_an_event_that_cannot_be_read_hides_no_other(api: FakeApi, desk: Desk) -> None:
     odd = {"involvedObject": {"kind": "Pod", "uid": 5}, "reason": "Nominated", "metadata": {"name": "0"}}
     api.objects.create("v1/events", "team", odd)
-    desk.inquirer.follow(UNSCHEDULED)
+    desk.event_lookup.follow(UNSCHEDULED)
     await desk.pass_time(WAIT)
     assert desk.learned() == [f"TriggeredScaleUp of {POD_UID}"]
 
@@ -228,7 +228,7 @@ async def test_an_event_that_cannot_be_read_hides_no_other(api: FakeApi, desk: D
 async def test_a_question_waits_while_there_is_other_work_though_not_for_ever(api: FakeApi, desk: Desk) -> None:
     desk.queue.add(("team", "slow"))
     await desk.queue.get()  # a pass that is never done
-    desk.inquirer.follow(UNSCHEDULED)
+    desk.event_lookup.follow(UNSCHEDULED)
     await desk.pass_time(WAIT + PATIENCE - 1)
     assert api.count("list") == 0
     await desk.pass_time(1)
@@ -238,7 +238,7 @@ async def test_a_question_waits_while_there_is_other_work_though_not_for_ever(ap
 async def test_a_question_is_put_as_soon_as_the_other_work_is_done(api: FakeApi, desk: Desk) -> None:
     desk.queue.add(("team", "another"))
     busy = await desk.queue.get()
-    desk.inquirer.follow(UNSCHEDULED)
+    desk.event_lookup.follow(UNSCHEDULED)
     await desk.pass_time(WAIT)
     assert api.count("list") == 0
     desk.queue.done(busy)
@@ -269,9 +269,9 @@ async def test_a_thousand_sessions_without_a_node_are_answered_within_ten_minute
         if number % 2:
             make_event(api, f"{name}-c", "Pod", uid, "TriggeredScaleUp", namespace)
     for namespace, name in keys:
-        desk.inquirer.follow(unscheduled(namespace, name))
+        desk.event_lookup.follow(unscheduled(namespace, name))
     await desk.pass_time(NO_NODE.total_seconds() + NAMESPACES * module.PACE)
-    answers = [desk.inquirer.known(key) for key in keys]
+    answers = [desk.event_lookup.known(key) for key in keys]
     assert [None if answer is None else len(answer) for answer in answers] == [number % 2 for number in range(1000)]
     assert sorted(desk.woken) == sorted(keys)
     await desk.pass_time(timedelta(minutes=10).total_seconds() - desk.clock.monotonic())

@@ -13,7 +13,7 @@ from amalthea.model.views.door import NoAnswerError
 from amalthea.model.views.remote_job import RemoteJob, Unanswered, Word
 from amalthea.operator.inputs import door_client
 from amalthea.operator.inputs.door_client import JOB_SIZE_LIMIT, ask_for_job
-from amalthea.operator.inputs.job_poller import JobAsker
+from amalthea.operator.inputs.job_poller import JobPoller
 from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
@@ -81,7 +81,7 @@ class Desk:
         self.open = asyncio.Event()
         self.open.set()
         self.asked: list[str] = []
-        self.asker = JobAsker(self._ask, self.clock, asks=True)
+        self.asker = JobPoller(self._ask, self.clock, asks=True)
 
     async def _ask(self, address: str) -> bytes:
         self.asked.append(address)
@@ -154,4 +154,4 @@ async def test_only_a_remote_session_with_a_pod_has_a_job() -> None:
     assert desk.asker.job(observed(session().as_job(), batch(), pod(container(), podIP=HERE))) is None
     assert desk.asker.job(observed(FAR.as_job(), batch(), pod(container(), podIP=HERE))) == RemoteJob(HERE)
     assert desk.asker.job(observed(FAR, statefulset(replicas=0))) is None
-    assert JobAsker(desk._ask, desk.clock, asks=False).job(SEEN) is None
+    assert JobPoller(desk._ask, desk.clock, asks=False).job(SEEN) is None

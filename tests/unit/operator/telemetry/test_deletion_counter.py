@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.api.reasons import Cause
 from amalthea.model.views.objects import Metadata, SessionView
-from amalthea.operator.telemetry.deletion_counter import Deletions
+from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 
 KEY = ("ns", "one")
 LEAVES = datetime(2026, 1, 5, tzinfo=UTC)
@@ -39,7 +39,7 @@ def session(uid: str = "1", leaves: datetime | None = None) -> SessionView:
 )
 def test_a_deletion_that_somebody_asks_for_is_counted_once(looks: list[SessionView | None], counted: list[str]) -> None:
     causes: list[str] = []
-    deletions = Deletions(causes.append)
+    deletions = DeletionCounter(causes.append)
     for look in looks:
         deletions.look(KEY, look)
     assert causes == counted
@@ -52,7 +52,7 @@ def test_a_deletion_that_somebody_asks_for_is_counted_once(looks: list[SessionVi
 )
 def test_our_own_deletion_is_not_counted_again_as_a_users(after: list[SessionView | None]) -> None:
     causes: list[str] = []
-    deletions = Deletions(causes.append)
+    deletions = DeletionCounter(causes.append)
     deletions.look(KEY, session())
     deletions.ours(session(), Cause.HIBERNATED_TOO_LONG)
     for look in after:

@@ -14,7 +14,7 @@ from amalthea.kube.transport import Call
 from amalthea.model.plan import Course, Plan
 from amalthea.model.status.transitions import transition
 from amalthea.model.views.objects import Metadata, SessionView
-from amalthea.operator.telemetry.instrumentation import Living, Working, count_calls
+from amalthea.operator.telemetry.instrumentation import ReconcileTelemetry, SessionTelemetry, count_calls
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.testing.clock import FakeClock
 
@@ -33,22 +33,22 @@ def metrics(registry: CollectorRegistry) -> OperatorMetrics:
 
 
 @pytest.fixture
-def living(metrics: OperatorMetrics, caplog: pytest.LogCaptureFixture) -> Living:
+def telemetry(metrics: OperatorMetrics, caplog: pytest.LogCaptureFixture) -> SessionTelemetry:
     caplog.set_level(logging.DEBUG)
-    return Living(metrics, FakeClock())
+    return SessionTelemetry(metrics, FakeClock())
 
 
 def status(state: State, run_id: str | None = RUN_ID, *conditions: Condition) -> Status:
     return Status(state=state, run_id=run_id, conditions=[Condition(type="Ready", status="False"), *conditions])
 
 
-def change(living: Living, old: Status, new: Status) -> None:
-    """Tell a transition, as the announcer does."""
+def change(telemetry: SessionTelemetry, old: Status, new: Status) -> None:
+    """Tell a transition, as the status writer does."""
     created = datetime(2026, 1, 1, tzinfo=UTC)
     session = SessionView(metadata=Metadata(name="one", namespace="ns", creation_timestamp=created), status=old)
     told = transition(old, new)
     assert told is not None
-    living.changed(session, new, told)
+    telemetry.changed(session, new, told)
 
 
 def pairs(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
@@ -58,14 +58,14 @@ def pairs(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     return {"message": record.message} | {key: value for key, value in vars(record).items() if key not in standard}
 
 
-def test_writes_of_a_pass_are_one_line(living: Living, caplog: pytest.LogCaptureFixture) -> None:
+def test_writes_of_a_pass_are_one_line(telemetry: SessionTelemetry, caplog: pytest.LogCaptureFixture) -> None:
     writes: tuple[Write, ...] = (
         Create(("Service", "one"), {"data": "secret"}),
         Create(("Secret", "one---internal"), {"data": "secret"}),
         Patch(("StatefulSet", "one"), ()),
         Delete(("Ingress", "one"), "uid"),
     )
-    living.wrote(KEY, Plan(Course.RUN, RUN_ID), writes)
+    telemetry.wrote(KEY, Plan(Course.RUN, RUN_ID), writes)
     assert pairs(caplog) == {
         "message": "children changed",
         "session": "ns/one",
@@ -77,15 +77,15 @@ def test_writes_of_a_pass_are_one_line(living: Living, caplog: pytest.LogCapture
     }
 
 
-def test_a_pass_that_writes_nothing_has_no_line(living: Living, caplog: pytest.LogCaptureFixture) -> None:
-    living.wrote(KEY, Plan(Course.RUN, RUN_ID), ())
+def test_a_pass_that_writes_nothing_has_no_line(telemetry: SessionTelemetry, caplog: pytest.LogCaptureFixture) -> None:
+    telemetry.wrote(KEY, Plan(Course.RUN, RUN_ID), ())
     assert caplog.records == []
 
 
 def test_a_start_is_told_with_its_seconds_and_counted(
-    living: Living, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+    telemetry: SessionTelemetry, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    change(living, status("NotReady"), status("Running"))
+    change(telemetry, status("NotReady"), status("Running"))
     told = pairs(caplog)
     assert told.pop("start_seconds") == registry.get_sample_value(
         "amalthea_session_start_seconds_sum", {"outcome": "running"}
@@ -100,20 +100,20 @@ def test_a_start_is_told_with_its_seconds_and_counted(
 
 
 def test_a_pause_is_told_with_its_cause_and_the_run_that_it_ended(
-    living: Living, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+    telemetry: SessionTelemetry, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     idle = Condition(type="Stopped", status="True", reason="Idle")
-    change(living, status("NotReady"), status("Hibernated", None, idle))
+    change(telemetry, status("NotReady"), status("Hibernated", None, idle))
     told = pairs(caplog)
     assert (told["run_id"], told["reason"], told["cause"]) == (RUN_ID, "Hibernated", "Idle")
     assert registry.get_sample_value("amalthea_session_hibernations_total", {"cause": "Idle"}) == 1
 
 
 def test_a_failure_is_told_with_its_cause_and_without_the_words_of_a_container(
-    living: Living, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
+    telemetry: SessionTelemetry, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Condition(type="Healthy", status="False", reason="CrashLoop", message="its log: password=hunter2")
-    change(living, status("Running"), status("Failed", RUN_ID, broken))
+    change(telemetry, status("Running"), status("Failed", RUN_ID, broken))
     told = pairs(caplog)
     assert (told["reason"], told["cause"]) == ("Failed", "CrashLoop")
     assert "hunter2" not in str(told)
@@ -124,7 +124,7 @@ def test_passes_that_did_not_end_well_count_in_the_time_that_passes_take(
     metrics: OperatorMetrics, registry: CollectorRegistry
 ) -> None:
     """A server that hangs makes just those passes slow that fail."""
-    working = Working(metrics)
+    working = ReconcileTelemetry(metrics)
     working.reconciled(KEY, 1.0)
     working.conflicted(KEY, 2.0, 0.0)
     working.failed(KEY, unreachable("GET /", OSError()), 30.0, 1.0)
@@ -148,7 +148,7 @@ def test_a_server_that_is_away_calls_nobody(
     metrics: OperatorMetrics, caplog: pytest.LogCaptureFixture, error: Exception, level: str
 ) -> None:
     """Each error is reported to Sentry: an outage of a minute would be one per session and retry."""
-    Working(metrics).failed(KEY, error, 30.0, 1.0)
+    ReconcileTelemetry(metrics).failed(KEY, error, 30.0, 1.0)
     (record,) = caplog.records
     assert (record.levelname, record.message) == (level, "reconcile failed, trying again")
     assert bool(record.exc_info) is isinstance(error, ValueError)

@@ -18,9 +18,9 @@ from amalthea.model.deadlines import End
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
-from amalthea.operator.telemetry.deletion_counter import Deletions
-from amalthea.operator.writers.culler import Ender
-from amalthea.operator.writers.event_recorder import Recorder
+from amalthea.operator.telemetry.deletion_counter import DeletionCounter
+from amalthea.operator.writers.culler import Culler
+from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.telemetry.logs import JsonFormatter
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
@@ -46,35 +46,35 @@ def deleted() -> list[str]:
 
 
 @pytest.fixture
-async def ender(api: FakeApi, deleted: list[str]) -> AsyncIterator[Ender]:
+async def culler(api: FakeApi, deleted: list[str]) -> AsyncIterator[Culler]:
     clock = FakeClock()
     async with Client(api.config) as client:
-        recorder = Recorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
-        yield Ender(client, Caches(lambda *_: None), recorder, Deletions(deleted.append))
+        recorder = EventRecorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
+        yield Culler(client, Caches(lambda *_: None), recorder, DeletionCounter(deleted.append))
 
 
 def known(api: FakeApi) -> SessionView:
     return decoding.session(msgspec.json.encode(api.objects.get(KIND, KEY)))
 
 
-async def test_a_session_whose_time_has_come_is_paused(api: FakeApi, ender: Ender) -> None:
-    await ender.end(known(api), PAUSE)
+async def test_a_session_whose_time_has_come_is_paused(api: FakeApi, culler: Culler) -> None:
+    await culler.end(known(api), PAUSE)
     assert api.objects.get(KIND, KEY)["spec"]["hibernated"]
 
 
 @pytest.mark.parametrize("due", [PAUSE, DELETION], ids=["pause", "deletion"])
-async def test_a_change_at_the_last_moment_wins(api: FakeApi, ender: Ender, due: End) -> None:
+async def test_a_change_at_the_last_moment_wins(api: FakeApi, culler: Culler, due: End) -> None:
     session = known(api)
     changed = api.objects.get(KIND, KEY)
     api.objects.update(KIND, KEY, {**changed, "spec": {**changed["spec"], "culling": {"lastInteraction": "now"}}})
 
     with pytest.raises(Stale):
-        await ender.end(session, due)
+        await culler.end(session, due)
     assert not api.objects.get(KIND, KEY)["spec"]["hibernated"]
 
 
-async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender, deleted: list[str]) -> None:
-    await ender.end(known(api), DELETION)
+async def test_a_deletion_takes_this_very_session(api: FakeApi, culler: Culler, deleted: list[str]) -> None:
+    await culler.end(known(api), DELETION)
 
     assert api.count("delete") == 1
     assert deleted == ["Idle"]
@@ -83,27 +83,29 @@ async def test_a_deletion_takes_this_very_session(api: FakeApi, ender: Ender, de
 
 @pytest.mark.parametrize(("due", "message"), [(PAUSE, "paused"), (DELETION, "deleted")])
 async def test_each_end_is_one_line_with_the_words_of_all_decisions(
-    api: FakeApi, ender: Ender, caplog: pytest.LogCaptureFixture, due: End, message: str
+    api: FakeApi, culler: Culler, caplog: pytest.LogCaptureFixture, due: End, message: str
 ) -> None:
     caplog.set_level("INFO")
-    await ender.end(known(api), due)
+    await culler.end(known(api), due)
     (record,) = [each for each in caplog.records if each.name.startswith("amalthea")]
     line = vars(record)
     assert (line["message"], line["session"], line["run_id"], line["reason"]) == (message, "ns/one", "", "Idle")
     assert ended_by_itself(JsonFormatter().format(record)) == [f"the operator has {message} ns/one: Idle"]
 
 
-async def test_a_deletion_that_is_not_allowed_is_told_by_nobody(api: FakeApi, ender: Ender, deleted: list[str]) -> None:
+async def test_a_deletion_that_is_not_allowed_is_told_by_nobody(
+    api: FakeApi, culler: Culler, deleted: list[str]
+) -> None:
     api.fail("delete", faults.refuse(403, "Forbidden"))
 
     with pytest.raises(Forbidden):
-        await ender.end(known(api), DELETION)
+        await culler.end(known(api), DELETION)
     assert api.objects.get(KIND, KEY)
     assert deleted == []
 
 
-async def test_a_session_that_is_gone_is_no_error(api: FakeApi, ender: Ender) -> None:
+async def test_a_session_that_is_gone_is_no_error(api: FakeApi, culler: Culler) -> None:
     session = known(api)
     api.objects.delete(KIND, KEY, {})
 
-    await ender.end(session, PAUSE)
+    await culler.end(session, PAUSE)

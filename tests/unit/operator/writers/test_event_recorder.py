@@ -13,7 +13,7 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import Metadata
-from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, Recorder
+from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, EventRecorder
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -43,9 +43,9 @@ def queue(clock: FakeClock) -> WorkQueue:
 
 
 @pytest.fixture
-async def recorder(api: FakeApi, queue: WorkQueue, clock: FakeClock) -> AsyncIterator[Recorder]:
+async def recorder(api: FakeApi, queue: WorkQueue, clock: FakeClock) -> AsyncIterator[EventRecorder]:
     async with Client(api.config) as client:
-        made = Recorder(client, queue, clock, "operator-1")
+        made = EventRecorder(client, queue, clock, "operator-1")
         running = asyncio.create_task(made.run())
         yield made
         running.cancel()
@@ -60,7 +60,7 @@ def exactly(api: FakeApi, *reasons: str) -> Callable[[], bool]:
 
 
 async def test_an_event_is_written_soon_where_nothing_else_is_to_be_done(
-    api: FakeApi, recorder: Recorder, clock: FakeClock
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
     recorder.tell(SESSION, RUNNING)
     await clock.advance(CALM)
@@ -68,7 +68,7 @@ async def test_an_event_is_written_soon_where_nothing_else_is_to_be_done(
 
 
 async def test_events_wait_until_no_session_is_worked_on_and_keep_their_order(
-    api: FakeApi, recorder: Recorder, queue: WorkQueue, clock: FakeClock
+    api: FakeApi, recorder: EventRecorder, queue: WorkQueue, clock: FakeClock
 ) -> None:
     queue.add(("ns", "two"))
     recorder.tell(SESSION, RUNNING)
@@ -82,7 +82,7 @@ async def test_events_wait_until_no_session_is_worked_on_and_keep_their_order(
 
 
 async def test_an_event_does_not_wait_for_ever(
-    api: FakeApi, recorder: Recorder, queue: WorkQueue, clock: FakeClock
+    api: FakeApi, recorder: EventRecorder, queue: WorkQueue, clock: FakeClock
 ) -> None:
     queue.add(("ns", "two"))
     recorder.tell(SESSION, RUNNING)
@@ -91,7 +91,7 @@ async def test_an_event_does_not_wait_for_ever(
 
 
 async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written(
-    api: FakeApi, recorder: Recorder, clock: FakeClock
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
     api.fail("create", faults.refuse(500), times=1)
     recorder.tell(SESSION, RUNNING)
@@ -101,7 +101,7 @@ async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written
 
 
 async def test_an_event_that_cannot_even_be_encoded_holds_up_no_other(
-    api: FakeApi, recorder: Recorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
     recorder.tell(OTHER, PAUSED)
@@ -114,7 +114,7 @@ async def test_an_event_that_cannot_even_be_encoded_holds_up_no_other(
     assert [vars(record)["reason"] for record in caplog.records] == ["Failed", "Failed"]
 
 
-async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Recorder, clock: FakeClock) -> None:
+async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: EventRecorder, clock: FakeClock) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"))
     recorder.tell(SESSION, RUNNING)
     recorder.tell(SESSION, PAUSED)
@@ -127,7 +127,7 @@ async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: Record
 
 
 async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_ever(
-    api: FakeApi, recorder: Recorder, clock: FakeClock
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"), times=1)
     recorder.tell(SESSION, RUNNING)
@@ -141,7 +141,7 @@ async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_
     assert told(api) == ["Failed", "Running"]
 
 
-async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: Recorder) -> None:
+async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: EventRecorder) -> None:
     answer = faults.describe(
         403, "Forbidden", 'events "x" is forbidden: exceeded quota: few, requested: count/events=1'
     )
@@ -156,7 +156,7 @@ async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: Rec
     assert told(api) == ["Hibernated"]
 
 
-async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: Recorder, queue: WorkQueue) -> None:
+async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: EventRecorder, queue: WorkQueue) -> None:
     queue.add(("ns", "two"))
     recorder.tell(SESSION, RUNNING)
     recorder.tell(SESSION, FAILED)
@@ -169,7 +169,7 @@ async def test_a_term_that_ends_while_an_event_is_written_leaves_the_next_one_so
 ) -> None:
     api.fail("create", faults.silence(after_headers=False), times=1)
     async with Client(api.config) as client:
-        recorder = Recorder(client, queue, clock, "operator-1")
+        recorder = EventRecorder(client, queue, clock, "operator-1")
         first = asyncio.create_task(recorder.run())
         recorder.tell(SESSION, RUNNING)
         await clock.advance(CALM)
@@ -186,7 +186,7 @@ async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
     api: FakeApi, queue: WorkQueue, clock: FakeClock
 ) -> None:
     async with Client(api.config) as client:
-        recorder = Recorder(client, queue, clock, "operator-1")
+        recorder = EventRecorder(client, queue, clock, "operator-1")
         recorder.tell(SESSION, PAUSED)
         await clock.advance(PATIENCE)
         recorder.tell(SESSION, RUNNING)

@@ -14,11 +14,11 @@ from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
 from amalthea.children.changes.contested import detail
 from amalthea.children.changes.writes import Create, Delete, Patch, Write
+from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
-from amalthea.kube.config import Config
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
-from amalthea.operator.writers.reverted_writes import PEACE, WAITS, Wars
+from amalthea.operator.writers.reverted_writes import PEACE, WAITS, RevertedWrites
 from amalthea.settings import Settings
 from amalthea.testing import faults
 from amalthea.testing.api import FakeApi
@@ -53,16 +53,16 @@ class Pass:
     made: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.wars = Wars(self.clock)
+        self.reverted_writes = RevertedWrites(self.clock)
 
     def want(self, *writes: Write) -> bool:
         """Return whether all of them were made."""
-        free, held = self.wars.part(UID, writes)
-        self.wars.made(UID, free)
+        free, held = self.reverted_writes.part(UID, writes)
+        self.reverted_writes.made(UID, free)
         self.made += [self.clock.monotonic()] * len(free)
         for write in held:
-            if self.wars.untold(UID, write):
-                self.wars.tell(UID, write, " (spec.ports)")
+            if self.reverted_writes.untold(UID, write):
+                self.reverted_writes.tell(UID, write, " (spec.ports)")
         return not held
 
     async def fight(self, seconds: float, *writes: Write) -> None:
@@ -71,7 +71,7 @@ class Pass:
         while self.clock.monotonic() < end:
             if self.want(*writes):
                 continue
-            again = self.wars.truce(UID).again
+            again = self.reverted_writes.truce(UID).again
             assert again is not None
             await self.clock.advance((again - self.clock.now()).total_seconds())
 
@@ -118,12 +118,12 @@ async def test_a_child_that_is_left_alone_for_two_minutes_is_put_back_at_once_ag
 async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None:
     war = Pass()
     await war.fight(WAITS[0] + WAITS[1] + WAITS[2], patch())
-    assert war.wars.truce(UID).findings == ()
-    assert war.wars.sessions == 0
+    assert war.reverted_writes.truce(UID).findings == ()
+    assert war.reverted_writes.sessions == 0
     war.want(patch())
     war.want(patch())
-    assert war.wars.sessions == 1
-    (finding,) = war.wars.truce(UID).findings
+    assert war.reverted_writes.sessions == 1
+    (finding,) = war.reverted_writes.truce(UID).findings
     assert (finding.condition, finding.reason, finding.fatal) == (
         ConditionType.CHILDREN_IN_PLACE,
         Reason.CONTESTED,
@@ -131,15 +131,15 @@ async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None
     )
     assert "Somebody else changes the Service demo again and again (spec.ports)." in finding.message
     war.want()
-    assert war.wars.truce(UID).again == war.clock.now() + PEACE
+    assert war.reverted_writes.truce(UID).again == war.clock.now() + PEACE
     await war.clock.advance(PEACE.total_seconds())
-    assert war.wars.truce(UID).findings == ()
-    assert war.wars.truce(UID).again is None
-    assert war.wars.sessions == 0
+    assert war.reverted_writes.truce(UID).findings == ()
+    assert war.reverted_writes.truce(UID).again is None
+    assert war.reverted_writes.sessions == 0
 
 
 def test_an_alert_can_tell_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Wars, "sessions", 3)
+    monkeypatch.setattr(RevertedWrites, "sessions", 3)
     client, registry = Client(Config(server="http://nowhere")), CollectorRegistry()
     Operator(client, Settings(), OperatorMetrics(registry), FakeClock())
     assert registry.get_sample_value("amalthea_contested_sessions") == 3
@@ -148,10 +148,10 @@ def test_an_alert_can_tell_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_was_written_long_ago_is_not_kept_in_memory() -> None:
     war = Pass()
     for number in range(100):
-        war.wars.made(str(number), (patch(),))
+        war.reverted_writes.made(str(number), (patch(),))
     await war.clock.advance(PEACE.total_seconds())
-    war.wars.made(UID, (patch(),))
-    assert len(war.wars._known) == 1
+    war.reverted_writes.made(UID, (patch(),))
+    assert len(war.reverted_writes._known) == 1
 
 
 LIVE = {

@@ -10,7 +10,7 @@ import pytest
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
 from amalthea.engine.queue import WorkQueue
-from amalthea.operator.writers.status_pacer import INTERVAL, PATIENCE, SPACING, Pacer
+from amalthea.operator.writers.status_pacer import INTERVAL, PATIENCE, SPACING, StatusPacer
 from amalthea.testing.clock import FakeClock
 
 ONE = ("ns", "one")
@@ -22,7 +22,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.queue = WorkQueue(self.clock, Backoff(random.Random(1)))
-        self.pacer = Pacer(self.clock, self.queue)
+        self.status_pacer = StatusPacer(self.clock, self.queue)
         self.written: list[tuple[float, Key]] = []
 
     async def work(self) -> None:
@@ -33,7 +33,7 @@ class Desk:
             self.queue.done(key)
 
     def look(self, key: Key) -> None:
-        if self.pacer.may(key):
+        if self.status_pacer.may(key):
             self.written.append((self.clock.monotonic(), key))
 
 
@@ -67,14 +67,14 @@ async def test_a_crowd_takes_turns(desk: Desk) -> None:
 async def test_what_was_told_with_another_change_is_not_told_again(desk: Desk) -> None:
     desk.look(ONE)
     await desk.clock.advance(1.0)
-    desk.pacer.had(ONE)
+    desk.status_pacer.had(ONE)
     await desk.clock.advance(10 * SPACING)
     assert desk.written == []
 
 
 async def test_a_session_that_has_started_is_not_woken_any_more(desk: Desk) -> None:
     desk.look(ONE)
-    desk.pacer.forget(ONE)
+    desk.status_pacer.forget(ONE)
     await desk.clock.advance(10 * SPACING)
     assert desk.written == []
 

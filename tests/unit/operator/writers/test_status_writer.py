@@ -15,11 +15,11 @@ from amalthea.engine.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.report import as_data
 from amalthea.operator.inputs.cache import Caches
-from amalthea.operator.telemetry.instrumentation import Living
+from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.telemetry.metrics import OperatorMetrics
-from amalthea.operator.writers.event_recorder import Recorder
-from amalthea.operator.writers.status_pacer import SPACING, Pacer
-from amalthea.operator.writers.status_writer import Announcer
+from amalthea.operator.writers.event_recorder import EventRecorder
+from amalthea.operator.writers.status_pacer import SPACING, StatusPacer
+from amalthea.operator.writers.status_writer import StatusWriter
 from amalthea.testing.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
@@ -33,15 +33,17 @@ def starting(step: str) -> Status:
 
 
 class Desk:
-    """An announcer before an API server, and how often it told of progress alone."""
+    """A status writer before an API server, and how often it told of progress alone."""
 
     def __init__(self, client: Client) -> None:
         self.clock = FakeClock()
         self._metrics = OperatorMetrics(CollectorRegistry())
         queue = WorkQueue(self.clock, Backoff(random.Random(1)))
-        recorder = Recorder(client, queue, self.clock, "operator")
-        living = Living(self._metrics, self.clock)
-        self._announcer = Announcer(client, Caches(lambda *_: None), recorder, Pacer(self.clock, queue), living)
+        recorder = EventRecorder(client, queue, self.clock, "operator")
+        telemetry = SessionTelemetry(self._metrics, self.clock)
+        self._status_writer = StatusWriter(
+            client, Caches(lambda *_: None), recorder, StatusPacer(self.clock, queue), telemetry
+        )
 
     @property
     def told(self) -> float:
@@ -52,9 +54,9 @@ class Desk:
     async def announce(self, former: Status, status: Status) -> None:
         """Announce a status, as often as it takes to be written."""
         seen = observed(session(), status=as_data(former))
-        await self._announcer.announce(seen, status)
+        await self._status_writer.announce(seen, status)
         await self.clock.advance(SPACING)
-        await self._announcer.announce(seen, status)
+        await self._status_writer.announce(seen, status)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """What the operator puts into a pod is what the cloner understands: neither imports the other."""
 
 from amalthea.children.pod import clone as build
-from amalthea.sidecars.cloner import clone, session_config
+from amalthea.sidecars.cloner import clone
+from amalthea.sidecars.cloner.contents import session_config
 from amalthea.sidecars.main import PROGRAMS
 from tests.unit.children.cases import CASES
 

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amalthea.sidecars.cloner import credentials, remote, variables
-from amalthea.sidecars.cloner.credentials import Key, Login
+from amalthea.sidecars.cloner import variables
+from amalthea.sidecars.cloner.access import credentials, remote
+from amalthea.sidecars.cloner.access.credentials import Key, Login
 from amalthea.sidecars.cloner.errors import Misconfigured
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))

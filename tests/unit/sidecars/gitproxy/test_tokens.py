@@ -7,11 +7,11 @@ from contextlib import suppress
 import msgspec
 import pytest
 
-from amalthea.sidecars.gitproxy.fetch import Answer, FetchError, Question
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
 from amalthea.sidecars.gitproxy.tokens import LEEWAY, NoToken, Tokens, TokensUnavailable
+from amalthea.sidecars.gitproxy.wire.fetch import Answer, FetchError, Question
 from amalthea.testing.waiting import eventually
-from tests.unit.sidecars.test_lifetimes import jwt
+from tests.unit.sidecars.test_token_expiry import jwt
 
 NOW = 1_000_000.0
 

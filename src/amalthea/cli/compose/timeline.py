@@ -1,0 +1,155 @@
+"""What happened to a session: the Events of all its objects, and the times that its status holds, as one line of time.
+
+Events are kept for an hour as a rule, and some are never written: the status knows when, where they do not. What both
+tell is told once.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from amalthea.api import names
+from amalthea.cli.compose.facts import ended
+from amalthea.cli.compose.headline import degraded_at, fell_silent_at
+from amalthea.cli.compose.limits import started_at
+from amalthea.cli.explanation import Happening, Notice
+from amalthea.cli.read.snapshot import EventView, SessionSnapshot
+from amalthea.model.spans import moment
+
+_TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
+"""Conditions whose begin is no news: since when nobody works in it stands here already, and what comes, below."""
+SAME = timedelta(seconds=10)
+"""Two tales of one thing are at most this far apart."""
+
+_SAYS_NOTHING = {
+    "Created",
+    "ExternalProvisioning",
+    "Provisioning",
+    "SuccessfulCreate",
+    "SuccessfulDelete",
+    "WaitForFirstConsumer",
+    "WaitForPodScheduled",
+}
+"""Events of what goes well, and of which the next one tells."""
+_SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
+"""Warnings of which the one before tells more."""
+_STILL_STARTS = re.compile(r"Startup probe (failed|errored)")
+"""A startup probe asks each second whether a container answers yet: that it does not is what a start is."""
+_BEGINNINGS = {"Created", "Starting"}
+"""What comes first of all that happens in one second."""
+_PLAIN = (
+    (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
+    (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is being pulled."),
+    (re.compile(r'Successfully pulled image "([^"]+)" in (\S+)'), "The image {0} was pulled in {1}."),
+    (re.compile(r'Container image "([^"]+)" already present'), "The image {0} was on the node already."),
+    (re.compile(r"(?:Started container|Container started)"), "The container {container} started."),
+    (re.compile(r"Stopping container (\S+)"), "The container {0} is being stopped."),
+    (re.compile(r"Successfully provisioned volume"), "The volume was created."),
+)
+"""What Kubernetes says each time, in words for a researcher."""
+
+
+def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
+    """Return what happened, in the order of time."""
+    standing = {each.message for each in notices if each.condition in _TOLD_ELSEWHERE}
+    events = (event for event in known.events if _worth_telling(event) and event.message not in standing)
+    told = tuple(_merged(map(_from_event, events)))
+    noted = [
+        _of_session(known, each.since, each.condition, each.message)
+        for each in notices
+        if each.condition not in _TOLD_ELSEWHERE
+    ]
+    ours = [each for each in (*_from_status(known), *noted) if each is not None]
+    new = [each for each in ours if not any(_same(each, event) for event in told)]
+    return tuple(sorted((*told, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
+
+
+def _worth_telling(event: EventView) -> bool:
+    said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
+    asked_too_early = event.reason == "Unhealthy" and _STILL_STARTS.match(event.message)
+    return event.at is not None and not said and not asked_too_early
+
+
+def _from_event(event: EventView) -> Happening:
+    about = event.involved_object
+    waits = event.reason == "FailedScheduling" and "persistentvolumeclaim" in event.message.lower()
+    assert event.at is not None, "left out before"
+    return Happening(
+        at=event.at.replace(microsecond=0),
+        about=f"{about.kind}/{about.name}",
+        reason=event.reason,
+        message=_plainly(event) if not waits else "It waits for its volume.",
+        count=max(event.times, 1),
+        warning=event.type != "Normal" and not waits,
+    )
+
+
+def _plainly(event: EventView) -> str:
+    for pattern, words in _PLAIN if event.type == "Normal" else ():
+        if found := pattern.match(event.message):
+            return words.format(*found.groups(), container=event.involved_object.container)
+    return event.message.strip() or event.reason
+
+
+def _merged(events: Iterable[Happening]) -> Iterator[Happening]:
+    """Return events that tell the same as one, at the time of the last."""
+    several: dict[tuple[str, str, str], list[Happening]] = {}
+    for event in events:
+        several.setdefault((event.about, event.reason, event.message), []).append(event)
+    for same in several.values():
+        last = max(same, key=lambda each: each.at)
+        yield Happening(
+            at=last.at,
+            about=last.about,
+            reason=last.reason,
+            message=last.message,
+            count=sum(each.count for each in same),
+            warning=last.warning,
+        )
+
+
+def _from_status(known: SessionSnapshot) -> Iterator[Happening | None]:
+    session = known.observed.session
+    status, created = session.status, session.metadata.creation_timestamp
+    began = started_at(known)
+    yield _of_session(known, created, "Created", "The session was created.")
+    if began is not None and created is not None and began - created > SAME:
+        yield _of_session(known, began, "Starting", "The current run started.")
+    for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
+        yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
+    yield _of_session(known, fell_silent_at(known), "NotReady", "It stopped answering.", warning=True)
+    yield _of_session(known, degraded_at(known), "Degraded", "Something beside it stopped working.", warning=True)
+    failed = "The session failed." if known.observed.interactive else "The job failed."
+    yield _of_session(known, moment(status.failing_since), "Failed", failed, warning=True)
+    yield _of_session(known, moment(status.hibernated_since), "Hibernated", "The session was paused.")
+    yield _of_session(known, moment(status.failed_scheduling_since), "Unschedulable", "No node could take it.")
+    if known.observed.interactive:
+        yield _of_session(known, moment(status.idle_since), "Idle", "Nobody seems to work in it from here on.")
+    elif status.state == "Succeeded":
+        yield _of_session(known, moment(status.idle_since), status.state, "The job ended with success.")
+    yield _of_session(known, session.metadata.deletion_timestamp, "Deleting", "Its deletion was requested.")
+    yield from _from_containers(known)
+
+
+def _from_containers(known: SessionSnapshot) -> Iterator[Happening]:
+    """Return when containers ended: no Event tells of that."""
+    about = f"Pod/{known.pod.metadata.name}" if known.pod is not None else ""
+    for each in known.containers:
+        for end in (each.last_state.terminated, each.state.terminated):
+            if end is not None and end.finished_at is not None:
+                message = f"The container {each.name} {ended(end)}."
+                bad = end.exit_code != 0
+                yield Happening(at=end.finished_at, about=about, reason="ContainerEnded", message=message, warning=bad)
+
+
+def _of_session(
+    known: SessionSnapshot, at: datetime | None, reason: str, message: str, *, warning: bool = False
+) -> Happening | None:
+    if at is None:
+        return None
+    about = f"{names.KIND}/{known.observed.name}"
+    return Happening(at=at, about=about, reason=reason, message=message, warning=warning)
+
+
+def _same(ours: Happening, event: Happening) -> bool:
+    return (ours.about, ours.reason) == (event.about, event.reason) and abs(ours.at - event.at) <= SAME

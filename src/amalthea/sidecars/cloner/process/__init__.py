@@ -1,0 +1,1 @@
+"""The processes of git: how they are run, confined and understood."""

@@ -1,0 +1,119 @@
+"""The line of time tells each thing once, in order, and leaves nothing out that went wrong."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+from ulid import ULID
+
+from amalthea.cli.compose.timeline import happened
+from amalthea.cli.explanation import Happening
+from amalthea.cli.read.snapshot import EventView
+from tests.unit.cli.parts import LAB, STARTED, event, known, status
+from tests.unit.cli.scenarios import SCENARIOS, paused_for_idleness, running
+
+
+def told(*events: EventView) -> list[Happening]:
+    """Return what a running session's line of time makes of Events."""
+    return list(happened(known(LAB, status("Running"), events=events), ()))
+
+
+def test_what_status_and_event_both_tell_is_told_once() -> None:
+    reasons = [each.reason for each in happened(paused_for_idleness(), ())]
+    assert reasons.count("Hibernated") == 1
+
+
+def test_what_events_have_forgotten_the_status_still_tells() -> None:
+    forgotten = replace(paused_for_idleness(), events=())
+    assert "Hibernated" in [each.reason for each in happened(forgotten, ())]
+
+
+def test_equal_events_are_one_with_the_sum_of_their_counts_at_the_last_time() -> None:
+    same = [event("Pod/demo-0", "BackOff", "Back-off", at, count=2, warning=True) for at in ("13:02:00", "13:01:00")]
+    (merged,) = [each for each in told(*same) if each.reason == "BackOff"]
+    assert (merged.count, f"{merged.at:%H:%M}") == (4, "13:02")
+
+
+def test_it_is_in_the_order_of_time() -> None:
+    times = [each.at for each in happened(running(), ())]
+    assert times == sorted(times)
+
+
+def test_a_step_without_a_tale_is_left_out_but_never_a_warning() -> None:
+    quiet = event("Pod/demo-0", "Created", "Created container", "13:00:12")
+    loud = event("StatefulSet/demo", "SuccessfulCreate", "odd", "13:00:12", warning=True)
+    assert [each.message for each in told(quiet, loud) if each.about != "AmaltheaSession/demo"] == ["odd"]
+
+
+@pytest.mark.parametrize(
+    ("message", "worth_telling"),
+    [
+        ("Startup probe failed: dial tcp 10.0.0.7:8888: connect: connection refused", False),
+        ('Startup probe failed: Get "http://10.0.0.7:8888/": context deadline exceeded', False),
+        ("Startup probe errored: rpc error", False),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 500", True),
+        ("Liveness probe failed: HTTP probe failed with statuscode: 500", True),
+    ],
+)
+def test_that_a_program_does_not_answer_in_its_first_seconds_is_no_news(message: str, worth_telling: bool) -> None:
+    asked = event("Pod/demo-0", "Unhealthy", message, "13:00:20", count=12, warning=True)
+    assert (message in [each.message for each in told(asked)]) is worth_telling
+
+
+def test_who_waits_for_a_volume_is_not_alarmed() -> None:
+    message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    (waits,) = [
+        e for e in told(event("Pod/demo-0", "FailedScheduling", message, "13:00:01", warning=True)) if "Pod" in e.about
+    ]
+    assert (waits.message, waits.warning) == ("It waits for its volume.", False)
+
+
+def test_what_happened_in_one_second_keeps_its_order() -> None:
+    assert happened(SCENARIOS["out_of_memory"](), ())[0].reason == "Created"
+
+
+def test_what_kubernetes_always_says_is_said_plainly() -> None:
+    assert [each.message for each in told(*STARTED)][1:5] == [
+        "A node was found: node-7.",
+        "The image example.org/lab:1 is being pulled.",
+        "The image example.org/lab:1 was pulled in 7.1s.",
+        "The container amalthea-session started.",
+    ]
+
+
+def test_events_of_the_newer_kind_have_their_times_elsewhere() -> None:
+    body = {
+        "involvedObject": {"kind": "Pod", "name": "demo-0"},
+        "type": "Warning",
+        "reason": "FailedScheduling",
+        "message": "no room",
+        "firstTimestamp": None,
+        "lastTimestamp": None,
+        "eventTime": "2026-11-22T13:01:00.123456Z",
+        "series": {"count": 7, "lastObservedTime": "2026-11-22T13:09:00.000001Z"},
+    }
+    (newer,) = [each for each in told(msgspec.convert(body, EventView)) if each.reason == "FailedScheduling"]
+    assert (newer.count, f"{newer.at:%H:%M:%S}") == (7, "13:09:00")
+
+
+def test_a_resume_is_told_once() -> None:
+    resumed = event("AmaltheaSession/demo", "Starting", "The session is starting.", "14:00:01")
+    since = datetime(2026, 11, 22, 14, tzinfo=UTC)
+    run = str(ULID.from_bytes(int(since.timestamp() * 1000).to_bytes(6, "big") + bytes(10)))
+    again = known(LAB, status("Running", runID=run), events=[resumed])
+
+    assert [each.reason for each in happened(again, ())].count("Starting") == 1
+    assert [each.reason for each in happened(replace(again, events=()), ())].count("Starting") == 1
+
+
+def test_the_moment_at_which_it_stopped_answering_is_told_once() -> None:
+    silent = SCENARIOS["stopped_answering"]()
+    said = event("AmaltheaSession/demo", "NotReady", "The session does not answer at the moment.", "15:05:01")
+    for it in (silent, replace(silent, events=(*silent.events, said))):
+        assert [f"{each.at:%H:%M}" for each in happened(it, ()) if each.reason == "NotReady"] == ["15:05"]
+
+
+def test_a_session_that_starts_has_not_stopped_answering() -> None:
+    for name in ("starting", "being_paused", "being_deleted", "paused_by_user"):
+        assert not [each for each in happened(SCENARIOS[name](), ()) if each.reason == "NotReady"]
