@@ -36,7 +36,7 @@ class Request:
 class Tally:
     """Requests by what they are.
 
-    Leases, watches, Events and questions for all sessions' usage are no part of what a session costs by itself.
+    Leases, watches, Events and requests for all sessions' usage are not part of what a session costs by itself.
     """
 
     requests: Counter[str] = field(default_factory=Counter)

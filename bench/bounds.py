@@ -1,4 +1,4 @@
-"""What a session may cost and how late it may end: bounds that hold on any machine, and goals that need a fast one.
+"""Bounds on what a session may cost and how late it may end: some hold on any machine, goals need a fast one.
 
 Counts and memory do not depend on the machine; the CPU of rest and the lateness of ends do, with much room to spare.
 """
@@ -46,7 +46,7 @@ def broken(report: Report) -> list[str]:
 
 
 def judges_rest(phase: Phase) -> bool:
-    """Tell whether a phase says anything of the CPU that a session at rest needs."""
+    """Return whether a phase shows the CPU that a session at rest needs."""
     return phase.name == "idle" and phase.session_minutes >= IDLE_SESSION_MINUTES
 
 

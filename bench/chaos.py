@@ -43,7 +43,7 @@ _SHOWN = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Let it come; return 1 if anything is not as it should be in the end."""
+    """Run the chaos; return 1 if anything is not as it should be in the end."""
     chosen = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seconds = chosen.minutes * 60

@@ -25,7 +25,7 @@ _LINE_LENGTH = 300
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: sessions, and seconds."""
+    """The scale of the measurement: sessions, and seconds."""
 
     sessions: int
     idle: float

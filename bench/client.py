@@ -1,4 +1,4 @@
-"""What talking to the API server costs us: CPU time of this process per write, and per event of a watch.
+"""The cost of talking to the API server: CPU time of this process per write, and per event of a watch.
 
 Writes go to a real API server (the lab's, control plane only), events come at full speed from a fake one in another
 process. Run: ``python -m bench.client``.

@@ -46,7 +46,7 @@ async def side_by_side(items: Iterable[str], writers: int, act: Callable[[str], 
 
 
 class Crowd:
-    """Sessions of a namespace, and who acts on them; `begun` tells when each was last acted on."""
+    """Sessions of a namespace, and their users; `begun` has the time of each one's last action."""
 
     def __init__(self, client: Client, namespace: str, sessions: list[str]) -> None:
         self.names = sessions

@@ -1,7 +1,7 @@
-"""How exactly sessions end: many with a limit to their age, their deadlines spread over some time.
+"""The exactness of pauses: many sessions with a limit to their age, their deadlines spread over some time.
 
 The deadline is what a session's own status promised; the moment is that of the API server's answer to the operator's
-pause, as its audit log tells it.
+pause, as its audit log shows it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How long sessions have no operator when the leader ends, and what the next one asks for when it begins.
+"""The time that sessions have no operator when the leader ends, and the requests of the next one at its start.
 
 `python -m bench.failover --sessions 1000`. Measured from outside: the Lease by a watch, all requests by the audit log.
 A user pauses a session as the leader ends; the next leader has acted when that session's workload is written.
@@ -41,7 +41,7 @@ _LOOKS = ("get", "watch")
 
 @dataclass(frozen=True)
 class Ending:
-    """What came of one leader's end, in seconds from the signal on."""
+    """The outcome of one leader's end, in seconds from the signal on."""
 
     name: str
     """Of the signal."""

@@ -1,4 +1,4 @@
-"""What the benchmark finds, as plain data: written as JSON, shown by `table.py`, judged by `bounds.py`."""
+"""The results of the benchmark, as plain data: written as JSON, shown by `table.py`, judged by `bounds.py`."""
 
 import math
 from collections import Counter
@@ -11,7 +11,7 @@ OTHERS = "all else on the machine"
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """How long it took for half of the sessions, for 99 of 100, and for the last; in seconds."""
+    """The time for half of the sessions, for 99 of 100, and for the last; in seconds."""
 
     p50: float
     p99: float
@@ -32,7 +32,7 @@ def percentile(ordered: list[float], share: float) -> float:
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
-    """What one phase cost, and how long it took."""
+    """The cost of one phase, and its duration."""
 
     name: str
     sessions: int
@@ -102,7 +102,7 @@ class Alone(msgspec.Struct, frozen=True):
 
 
 class Deadlines(msgspec.Struct, frozen=True):
-    """How exactly sessions were paused by themselves."""
+    """The exactness of automatic pauses."""
 
     sessions: int
     over: float
@@ -113,7 +113,7 @@ class Deadlines(msgspec.Struct, frozen=True):
 
 
 class Floor(msgspec.Struct, frozen=True):
-    """What the machine can do at best: a session's writes with no operator."""
+    """The best that the machine can do: a session's writes with no operator."""
 
     seconds: float
     """Until the last write was answered."""
@@ -141,12 +141,12 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def floor_ratio(self) -> float:
-        """How much longer it took until the last session ran than the machine needs for the writes alone."""
+        """The time until the last session ran, relative to what the machine needs for the writes alone."""
         return self._create.seconds / self.floor.seconds
 
     @property
     def ready_ratio(self) -> float:
-        """How much longer it took until the last session ran than until its StatefulSet is ready with no operator."""
+        """The time until the last session ran, relative to that until its StatefulSet is ready with no operator."""
         return self._create.seconds / self.floor.ready_seconds
 
     @property

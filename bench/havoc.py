@@ -1,4 +1,4 @@
-"""What the chaos breaks: the leader again and again, connections, pods, a webhook, the metrics API, the API server."""
+"""The failures of the chaos: leaders again and again, connections, pods, a webhook, the metrics API, the API server."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ METRICS_AWAY = (0.2, 0.5)
 """From when to when the metrics API is away, in parts of the whole time."""
 API_SERVER_AWAY = 0.55
 CUTS_FROM = 0.1
-"""When the first connections are cut, in parts of the whole time."""
+"""The time of the first cut of connections, as a part of the whole time."""
 CUTS_UNTIL = 0.7
 WEBHOOK_WELL, WEBHOOK_ILL = 4.0, 3.0
 """Seconds for which the webhook answers, and does not, by turns."""
@@ -35,10 +35,10 @@ _RESTART_AFTER = 2.0
 
 @dataclass(frozen=True)
 class Harm:
-    """How much is broken, in seconds."""
+    """The amount of failures, in seconds."""
 
     seconds: float
-    """How long it lasts in all."""
+    """The duration of the whole."""
     kill_every: float
     outage: float
     """For how long the API server is away."""
@@ -49,7 +49,7 @@ class Harm:
 
 
 async def wreak(world: World, harm: Harm, fragile: Sequence[str], progress: Progress) -> None:
-    """Break everything in its time, pods of the `fragile` sessions among it; in the end everything runs again."""
+    """Cause each failure at its time, among them pods of the `fragile` sessions; in the end everything runs again."""
     back = asyncio.Event()
     async with webhook.serving(world.control_plane) as hook:
         await asyncio.gather(
@@ -70,7 +70,7 @@ async def _keep_operators(world: World, harm: Harm) -> None:
 
 
 async def _stop_leaders(world: World, harm: Harm, progress: Progress) -> None:
-    """Stop who leads: with a word, as a container that dies, with its whole node."""
+    """Stop the leader: gracefully, as a container that dies, or with its whole node."""
     begun = time.monotonic()
     for number in itertools.count():
         await asyncio.sleep(harm.kill_every)

@@ -1,4 +1,4 @@
-"""What a stretch of time costs: requests by the audit log, CPU and memory by the kernel, messages by the operator."""
+"""The cost of a period: requests by the audit log, CPU and memory by the kernel, messages by the operator."""
 
 import asyncio
 import time
@@ -22,15 +22,15 @@ _POLL = 0.1
 
 @dataclass(frozen=True)
 class Costs:
-    """What the operator asked and used, and what CPU time (seconds) all programs took."""
+    """The operator's requests and usage, and the CPU time (seconds) of all programs."""
 
     requests: list[Request]
     cpu: dict[str, float]
     memory: Memory
     seconds: float
-    """How long was measured."""
+    """The duration of the measurement."""
     counted: Counters
-    """What the operator counted meanwhile."""
+    """The operator's counts meanwhile."""
     transitions: int
 
 

@@ -1,4 +1,4 @@
-"""A network namespace for each replica, so that its packets can be dropped without a word to anybody.
+"""A network namespace for each replica, so that its packets can be dropped silently.
 
 All hang at one bridge, on whose address the API server listens. There is one such network per machine, as there is one
 benchmark; what a killed run left is removed by the next.
@@ -83,7 +83,7 @@ def local_ports(table: str, remote_port: int) -> list[int]:
 
 @contextmanager
 def separate(count: int, progress: Progress) -> Iterator[list[Segment]]:
-    """Make a network for so many replicas; none, with a word why, where this machine does not allow it."""
+    """Make a network for so many replicas; none, with the reason, where this machine does not allow it."""
     segments = [Segment(number) for number in range(count)]
     try:
         system.require_root("A network of its own for each operator")

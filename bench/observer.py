@@ -1,4 +1,4 @@
-"""The benchmark's own eyes: two watches, as clients have them, and when each session got where.
+"""The benchmark's observer: two watches, as clients have them, and when each session got where.
 
 It uses the operator's watch client and none of its caches, and decodes only the few fields that it reads.
 """
@@ -27,11 +27,11 @@ _POLL = 0.05
 
 
 class BenchError(Exception):
-    """The benchmark cannot go on; the text says what did not happen."""
+    """A benchmark that cannot go on; the text says what did not happen."""
 
 
 class Metadata(msgspec.Struct, frozen=True, rename="camel"):
-    """What the watches read of every object's metadata."""
+    """The fields that the watches read of every object's metadata."""
 
     name: str = ""
     namespace: str = ""
@@ -40,7 +40,7 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """What the watch reads of a condition."""
+    """The fields that the watch reads of a condition."""
 
     type: str = ""
     status: str = ""
@@ -48,7 +48,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True, rename="camel"):
-    """What the watch reads of a session's status."""
+    """The fields that the watch reads of a session's status."""
 
     state: str = ""
     error: str = ""
@@ -57,37 +57,37 @@ class Status(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What the watch reads of a session."""
+    """The fields that the watch reads of a session."""
 
     metadata: Metadata = Metadata()
     status: Status = Status()
 
     @property
     def told(self) -> tuple[str, str]:
-        """The state, and the reason of the condition Ready: what a user is shown."""
+        """The state, and the reason of the condition Ready, as a user sees them."""
         return self.status.state, next((c.reason for c in self.status.conditions if c.type == "Ready"), "")
 
     @property
     def idle(self) -> bool:
-        """Whether the operator has found that nobody works in it."""
+        """Return whether the operator has found that nobody works in it."""
         return any(c.type == "Idle" and c.status == "True" for c in self.status.conditions)
 
 
 class Replicas(msgspec.Struct, frozen=True, rename="camel"):
-    """What the watch reads of a StatefulSet's status."""
+    """The fields that the watch reads of a StatefulSet's status."""
 
     ready_replicas: int = 0
 
 
 class StatefulSet(msgspec.Struct, frozen=True):
-    """What the watch reads of a StatefulSet."""
+    """The fields that the watch reads of a StatefulSet."""
 
     metadata: Metadata = Metadata()
     status: Replicas = Replicas()
 
 
 class Sightings:
-    """When each session was first seen somewhere since the last `forget()`, and how it is now."""
+    """The times at which each session was first seen in each state since the last `forget()`, and its present state."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -95,10 +95,10 @@ class Sightings:
         self._now: dict[str, Session] = {}
         self.transitions = 0
         self.promised: dict[str, float] = {}
-        """When each session will be paused, or was, as its status told last; in Unix time."""
+        """The time at which each session will be paused, or was, by its latest status; in Unix time."""
 
     def forget(self) -> None:
-        """Begin anew: only what is seen from now on counts."""
+        """Start anew: only what is seen from now on counts."""
         self._seen.clear()
 
     def of(self, what: str) -> Mapping[str, float]:
@@ -129,7 +129,7 @@ class Sightings:
             self._note(STATEFULSET_READY, event.object.metadata.name)
 
     def describe(self, name: str) -> str:
-        """Return how a session is, for a message."""
+        """Return the state of a session, for a message."""
         session = self._now.get(name)
         if session is None:
             return f"{name} is not there"

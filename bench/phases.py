@@ -26,13 +26,13 @@ ALONE = 5
 """Sessions that are created one by one, after one that is not counted: an API server holds the first object of a new
 custom resource back for two seconds, lest other API servers do not know the resource yet."""
 PROGRESS = "patch amaltheasessions/status"
-"""The requests among which are those that only tell of progress."""
+"""The requests among which are those that only report progress."""
 CHILDREN, READY_TO_RUNNING = "children", "StatefulSet ready to Running"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Who acts, who looks, and who counts."""
+    """The actors of a phase: the crowd acts, the observer watches, the meter counts."""
 
     crowd: Crowd
     observer: Observer

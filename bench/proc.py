@@ -1,4 +1,4 @@
-"""What a process has used, as the kernel tells it in /proc."""
+"""The resources that a process has used, as the kernel shows them in /proc."""
 
 import os
 from dataclasses import dataclass
@@ -31,19 +31,19 @@ def memory(pid: int) -> Memory:
 
 
 def cpu_of(stat: str) -> float:
-    """Return the CPU seconds that a line of /proc/PID/stat tells; the name in it may hold blanks and parentheses."""
+    """Return the CPU seconds in a line of /proc/PID/stat; the name in it may hold blanks and parentheses."""
     fields = stat.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def machine_cpu_of(stat: str) -> float:
-    """Return the CPU seconds that /proc/stat tells, without those in which the machine was idle or waited."""
+    """Return the CPU seconds in /proc/stat, without those in which the machine was idle or waited."""
     user, nice, system, _, _, *rest = (int(field) for field in stat.splitlines()[0].split()[1:9])
     return (user + nice + system + sum(rest)) / _TICKS
 
 
 def memory_of(status: str) -> Memory:
-    """Return the memory that /proc/PID/status tells."""
+    """Return the memory in /proc/PID/status."""
     kib = {
         name: int(value.split()[0])
         for name, separator, value in (line.partition(":") for line in status.splitlines())

@@ -1,4 +1,4 @@
-"""One operator of the benchmark, a process: where it runs, how it is started and stopped, what it tells of itself."""
+"""One operator of the benchmark, a process: where it runs, how it is started and stopped, what it reports of itself."""
 
 import http.client
 import sys
@@ -18,7 +18,7 @@ _START_TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Counters:
-    """What the operator has counted since it was started."""
+    """The operator's own counts since its start."""
 
     watch_events: int
     """Messages that its watches received."""
@@ -38,7 +38,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a replica runs: the address that it listens on, how its command line begins, and its environment."""
+    """The place of a replica: the address that it listens on, how its command line begins, and its environment."""
 
     address: str = "127.0.0.1"
     prefix: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Replica:
     def __init__(
         self, daemons: Daemons, kubeconfig: Path, name: str, ports: tuple[int, int], settings: Mapping[str, str]
     ) -> None:
-        """Know how to start it; `settings` go into its environment, `ports` are for metrics and probes."""
+        """Remember how to start it; `settings` go into its environment, `ports` are for metrics and probes."""
         self.name = name
         self.identity = name
         """The name of its pod, by which the Lease knows it."""
@@ -64,7 +64,7 @@ class Replica:
 
     @property
     def log(self) -> str:
-        """What all its processes have logged."""
+        """Return what all its processes have logged."""
         path = self._daemons.log(self.name)
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -105,7 +105,7 @@ class Replica:
             self.identity = identity
 
     def is_ready(self) -> bool:
-        """Tell whether it has listed everything, and could lead."""
+        """Return whether it has listed everything, and could lead."""
         try:
             self._read(self._probe_port, "/readyz")
         except (OSError, http.client.HTTPException):
@@ -113,14 +113,14 @@ class Replica:
         return True
 
     def leads(self) -> bool:
-        """Tell whether it holds the Lease."""
+        """Return whether it holds the Lease."""
         try:
             return metric(self._read(self._metrics_port, "/metrics"), "amalthea_leading") > 0
         except (OSError, http.client.HTTPException):
             return False
 
     def counters(self) -> Counters:
-        """Return what it tells of itself."""
+        """Return its own counters."""
         exposition = self._read(self._metrics_port, "/metrics")
         return Counters(
             watch_events=int(metric(exposition, "amalthea_watch_events_total")),

@@ -1,4 +1,4 @@
-"""What the users of the chaos do: each session has a script, always the same for its number."""
+"""The scripts of the users of the chaos: one for each session, always the same for its number."""
 
 import random
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Deed(StrEnum):
-    """What a user does with a session."""
+    """The actions of a user on a session."""
 
     CREATE = "create"
     PAUSE = "pause"
@@ -27,7 +27,7 @@ Script = tuple[Act, ...]
 
 
 def script(number: int, seconds: float) -> Script:
-    """Return what becomes of a session within so many seconds: it is left alone, paused and resumed up to three times.
+    """Return the script of a session for so many seconds: it is left alone, paused and resumed up to three times.
 
     One in ten is deleted in the end.
     """

@@ -13,7 +13,7 @@ _PACKAGES = (Package("libfaketime", str(_LIBRARY)),)
 
 
 def ahead(seconds: int, progress: Progress) -> Mapping[str, str]:
-    """Return the environment of a program whose clock is to be ahead; an empty one, with a word why, if it cannot be.
+    """Return the environment of a program whose clock is to be ahead; an empty one, with the reason, if it cannot be.
 
     The time since boot, which timers go by, is not changed.
     """

@@ -1,4 +1,4 @@
-"""How long a session takes to open, on real pods: JupyterLab with a door and a repository, through a real ingress.
+"""The time that a session takes to open, on real pods: JupyterLab with a door and a repository, through a real ingress.
 
 `python -m bench.start`. The same starts are seen through two ingresses: Traefik as the lab has it, and with its default
 throttle. Beside them some starts have the probe of the Go operator.
@@ -32,7 +32,7 @@ PORT, PATH = 8888, "/lab"
 THROTTLED = "2s"
 """Traefik's own default of `providersThrottleDuration`."""
 OLD_PROBE = {"successThreshold": 5, "periodSeconds": 5, "initialDelaySeconds": 10}
-"""What the Go operator asks of a session before it is ready."""
+"""The Go operator's probe of a session."""
 
 
 def host(name: str) -> str:
@@ -71,7 +71,7 @@ def session(name: str, repository: str, **spec: object) -> Object:
 
 
 class Bench:
-    """The sessions in one namespace, and what they are looked at through."""
+    """The sessions in one namespace, and the ingresses that they are observed through."""
 
     def __init__(self, api: Api, repository: str, pages: dict[str, int]) -> None:
         self._api = api

@@ -1,4 +1,4 @@
-"""What the timed starts come to: the split, step by step, and the bounds that are promised."""
+"""The results of the timed starts: the split, step by step, and the bounds that are promised."""
 
 import statistics
 from collections.abc import Iterator, Sequence

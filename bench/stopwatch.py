@@ -1,4 +1,4 @@
-"""A start or a pause of one session on real pods, timed from outside: by watches, and by whoever wants its page.
+"""A start or a pause of one session on real pods, timed from outside: by watches, and by requests for its page.
 
 Times are seconds since it was asked for, by this machine's clock: those in the objects are whole seconds.
 """
@@ -26,7 +26,7 @@ CONNECTS_WITHIN = 0.5
 
 
 class NotDoneError(Exception):
-    """What was timed did not come to its end; the text says what was lacking."""
+    """A timed start or pause that did not complete; the text says what was lacking."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Subject:
     pages: Mapping[str, str]
     """Addresses of the page, by the name of the ingress that serves it."""
     key: str
-    """What opens its door."""
+    """The key to its door."""
 
 
 class Stopwatch:
@@ -67,7 +67,7 @@ class Stopwatch:
         return self._timed(act, lookers, ("running", *lookers))
 
     def pause(self, act: Callable[[], object]) -> dict[str, float]:
-        """Return what was seen from `act`, which has the session paused, until its pod is gone and it is told so."""
+        """Return what was seen from `act`, which pauses the session, until its pod is gone and its status says so."""
         return self._timed(act, {"ended": self._is_silent}, ("ended", "hibernated"))
 
     def _timed(
@@ -100,7 +100,7 @@ class Stopwatch:
         self._seen.setdefault(what, time.monotonic() - self._began)
 
     def _answers(self) -> bool:
-        """Tell whether the program itself answers, within its pod."""
+        """Return whether the program itself answers, within its pod."""
         address = self._address
         return bool(address) and ask(self._at(address), to=address).is_success
 
@@ -108,7 +108,7 @@ class Stopwatch:
         return f"http://{address}:{self._subject.port}{self._subject.path}"
 
     def _is_silent(self) -> bool:
-        """Tell whether nobody listens on the program's port any more."""
+        """Return whether nobody listens on the program's port any more."""
         try:
             with socket.create_connection((self._address, self._subject.port), CONNECTS_WITHIN):
                 return False
@@ -171,5 +171,5 @@ def as_a_browser(key: str) -> dict[str, str]:
 
 
 def is_waiting_page(answer: Answer) -> bool:
-    """Tell whether it is the door that says that the session is starting."""
+    """Return whether it is the door's page that says that the session is starting."""
     return answer.status == 503 and b"<main" in answer.body

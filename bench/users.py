@@ -1,7 +1,7 @@
 """The users of the chaos: they play the scripts of their sessions, and insist until the API server does what they ask.
 
-By the metrics API their sessions compute, or rested when it last told, which is too long ago to say anything. All would
-be paused after seconds of rest: so a pause that no user asked for tells that the operator took something unknown for
+By the metrics API their sessions compute, or rested at its last report, too long ago to say anything. All would be
+paused after seconds of rest: so a pause that no user asked for shows that the operator took something unknown for
 idleness.
 """
 
@@ -34,7 +34,7 @@ _RETRY = 0.5
 
 @dataclass(frozen=True)
 class _Measured:
-    """What the metrics API tells of a session, from its creation on."""
+    """The metrics API's report on a session, from its creation on."""
 
     cpu: str
     age: timedelta
@@ -93,7 +93,7 @@ class _User:
 
 
 async def _insist(act: Callable[[], Awaitable[object]]) -> None:
-    """Ask until it is done. What an answer that got lost had done already is done, too."""
+    """Ask until it is done. What a request whose answer was lost had done counts as done."""
     while True:
         try:
             await act()

@@ -1,4 +1,4 @@
-"""Whether the chaos did any harm: what is there in the end, and what the operator did, against what the users asked."""
+"""Judges whether the chaos did harm: what exists in the end, and what the operator did, against the users' requests."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -17,10 +17,10 @@ RESTING = Counter(["StatefulSet", "Service", "PersistentVolumeClaim", "Secret"])
 """The children of a session that is paused, by kind."""
 RUNNING = RESTING + Counter(["Ingress", "Pod"])
 ONCE = ("statefulsets", "services", "persistentvolumeclaims", "secrets")
-"""What is made once in a session's life; an Ingress is made once per run."""
+"""The kinds that are made once in a session's life; an Ingress is made once per run."""
 
 UNTRUE = frozenset({"Accepted", "ChildrenInPlace", "Healthy", "StorageSized", "UpdatePending", "DeletingSoon"})
-"""Conditions that would tell of something that nobody did, once all is well."""
+"""Conditions that would report something that nobody did, once all is well."""
 NEVER = frozenset({"StoppingSoon", "DeletingSoon", "Expired"})
 """Events that would be untrue at any time: no limit is ever near."""
 ILL = frozenset({"Failed", "Degraded", "NotReady"})
@@ -28,25 +28,25 @@ ILL = frozenset({"Failed", "Degraded", "NotReady"})
 
 
 class Spec(msgspec.Struct, frozen=True):
-    """What is read of a session's spec."""
+    """The fields that are read of a session's spec."""
 
     hibernated: bool = False
 
 
 class Session(seen.Session, frozen=True):
-    """What is read of a session."""
+    """The fields that are read of a session."""
 
     spec: Spec = Spec()
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """Which object an Event is about."""
+    """The object that an Event is about."""
 
     name: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel"):
-    """What is read of an Event."""
+    """The fields that are read of an Event."""
 
     involved_object: Subject = Subject()
     reason: str = ""
@@ -56,13 +56,13 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True)
 class Found:
-    """What is there: the sessions, all other objects by kind, what the operator asked for, and what it told."""
+    """The state in the end: the sessions, all other objects by kind, the operator's requests, and its Events."""
 
     sessions: list[Session]
     objects: dict[str, list[ChildView]]
     requests: list[Request]
     events: list[Event] = field(default_factory=list)
-    """What was told of sessions."""
+    """The Events on sessions."""
     pod_events: list[Event] = field(default_factory=list)
     """What the StatefulSet controller told of the pods that it made and deleted."""
 

@@ -26,7 +26,7 @@ _CHILDREN = (
 
 
 class Mood(StrEnum):
-    """What the webhook does when it is asked."""
+    """The webhook's answers to a request."""
 
     ADMITS = "admits all"
     FAILS = "answers 500"
@@ -34,12 +34,12 @@ class Mood(StrEnum):
 
 
 class Webhook:
-    """The server, and in what mood it is."""
+    """The server, and its present mode of answering."""
 
     def __init__(self) -> None:
         self.mood = Mood.ADMITS
         self.failed = 0
-        """How many questions it has not answered."""
+        """The number of questions that it has not answered."""
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a question of the API server."""

@@ -1,4 +1,4 @@
-"""The world of the benchmark: a control plane of its own, fake nodes, and the operator as a process under its own user.
+"""The environment of the benchmark: a control plane of its own, fake nodes, and the operator's process and user.
 
 All of it lies in one folder and ends with this process, however that ends; what a killed run left is cleared away by
 the next one.
@@ -41,7 +41,7 @@ class World:
     def __init__(
         self, control_plane: ControlPlane, operator_ports: list[int], settings: dict[str, str], segments: list[Segment]
     ) -> None:
-        """Know the programs: an operator for each two ports, in a network of its own where there are such.
+        """Set up the programs: an operator for each two ports, in a network of its own where there are such.
 
         `settings` go into the operators' environment.
         """
@@ -49,7 +49,7 @@ class World:
         self.segments = segments
         """The networks of the replicas, in the same order; none if they share the machine's."""
         self.kubeconfig = control_plane.user_kubeconfig(USER)
-        """The operators'; so that their requests can be told from all others."""
+        """The operators'; so that their requests can be distinguished from all others."""
         ports = zip(operator_ports[::2], operator_ports[1::2], strict=True)
         self.replicas = [
             Replica(
@@ -62,7 +62,7 @@ class World:
 
     @property
     def operator(self) -> Replica:
-        """The one operator of a world that needs no more."""
+        """The only operator, where there is one."""
         return self.replicas[0]
 
     def start_operator(self) -> None:

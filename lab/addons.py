@@ -1,4 +1,4 @@
-"""What a usable cluster has besides its node: storage classes, an ingress controller and the metrics API.
+"""The add-ons of a usable cluster: storage classes, an ingress controller and the metrics API.
 
 The ingress controller and the metrics server are plain programs on the host; the objects here lead to them.
 `lab.node` starts them; `lab.provisioner` stands behind the storage classes.
@@ -21,7 +21,7 @@ METRICS_SERVER = "metrics-server"
 METRICS_SERVER_NAME = f"{METRICS_SERVER}.kube-system.svc"
 METRICS_API = "v1beta1.metrics.k8s.io"
 ENTRY_NAMES = ("localhost", "*.localhost", "127.0.0.1")
-"""What the certificate of the entry over TLS is for. OpenSSL takes no wildcard right below the root; browsers do."""
+"""The names in the certificate of the entry over TLS. OpenSSL takes no wildcard right below the root; browsers do."""
 
 Manifest = dict[str, Any]
 
@@ -62,7 +62,7 @@ def ingress_class() -> Manifest:
 
 
 def metrics_objects(authority: Path) -> list[Manifest]:
-    """Return what leads the API server to a metrics server on the host, with a certificate of `authority`."""
+    """Return the objects that lead the API server to a metrics server on the host, certified by `authority`."""
     labels = {"kubernetes.io/service-name": METRICS_SERVER}
     place = {"name": METRICS_SERVER, "namespace": "kube-system"}
     return [
@@ -102,7 +102,7 @@ def as_list(objects: list[Manifest]) -> str:
 
 
 def certificate(layout: Layout) -> Path:
-    """Issue the certificate of the entry over TLS, and return the file that tells Traefik of it."""
+    """Issue the certificate of the entry over TLS, and return the file that names it to Traefik."""
     pair = Authority(layout.entry).server("entry", ENTRY_NAMES)
     shown = {"certFile": str(pair.certificate), "keyFile": str(pair.key)}
     file = layout.configuration / "certificate.yaml"

@@ -1,4 +1,4 @@
-"""The cluster that the demo and the tests on real pods use, and what its administrator does with it.
+"""The cluster of the demo and of the tests on real pods, and its administrator's commands.
 
 kubectl and helm against whatever is up: the cluster that `make kind_cluster` made, else the lab's own node.
 """
@@ -21,7 +21,7 @@ from lab.state import Profile
 
 
 class CommandError(Exception):
-    """A command failed; the text says which, and what it wrote to standard error."""
+    """A command that failed; the text says which, and what it wrote to standard error."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Admin:
 
     @property
     def authority(self) -> str:
-        """The certificate, PEM, of who vouches for that."""
+        """The certificate (PEM) of the authority for that port."""
         return (Layout().entry / "ca.crt").read_text()
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
@@ -98,7 +98,7 @@ def api_of(cluster: Admin, folder: Path) -> Api:
 
 
 def _program(name: str, profile: Profile, progress: Progress) -> Path:
-    """Return a program's path: whoever has kind has most of them installed, and need not wait for a build."""
+    """Return a program's path: on machines with kind most are installed, and need not be built."""
     installed = shutil.which(name) if profile == "kind" else None
     return Path(installed) if installed else binaries.path(name, progress)
 

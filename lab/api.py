@@ -51,7 +51,7 @@ class Api:
         return self._object("DELETE", path)
 
     def healthy(self, path: str) -> bool:
-        """Tell whether the server answers `path` (such as `/readyz`) with success."""
+        """Return whether the server answers `path` (such as `/readyz`) with success."""
         try:
             self._send("GET", path)
         except (ApiError, OSError, http.client.HTTPException):
@@ -105,7 +105,7 @@ class Api:
 
 
 def _message(text: str) -> str:
-    """Return the message of a Kubernetes Status object, or the text itself where it is none."""
+    """Return the message of a Kubernetes Status object, or the text itself where it is not one."""
     try:
         answer = json.loads(text)
     except ValueError:

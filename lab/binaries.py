@@ -67,7 +67,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "doors": ("oauth2-proxy",),
     "firewall": ("kube-router",),
 }
-"""What `python -m lab build` can be asked for: one program of each artefact that is needed."""
+"""The arguments of `python -m lab build`: one program of each artefact that is needed."""
 
 
 def path(program: str, progress: Progress | None = None) -> Path:

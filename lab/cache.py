@@ -105,7 +105,7 @@ def _describe(path: Path) -> _Entry:
 
 
 def _sound(folder: Path) -> bool:
-    """Tell whether every file is as it was built: by size and time, and by hash where those differ."""
+    """Return whether every file is as it was built: by size and time, and by hash where those differ."""
     try:
         manifest: dict[str, _Entry] = json.loads((folder / MANIFEST).read_text())
         touched = [name for name, entry in manifest.items() if not _untouched(folder / name, entry)]

@@ -51,7 +51,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt"]
 
 
 class ImageLoadError(MachineError):
-    """An image could not be brought into the node; the text is what the program said."""
+    """An image that could not be brought into the node; the text is what the program said."""
 
 
 def configuration(layout: Layout, pause: str) -> str:
@@ -94,7 +94,7 @@ def daemon(layout: Layout, pause: str) -> Daemon:
 
 
 def _forget_images_of_another_boot(images: Path) -> None:
-    """Start afresh after a boot: files of unpacked images are not flushed, and may be empty after a power cut."""
+    """Start empty after a boot: files of unpacked images are not flushed, and may be empty after a power cut."""
     mark, boot = images / "boot-id", BOOT_ID.read_text()
     if images.exists() and (not mark.exists() or mark.read_text() != boot):
         shutil.rmtree(images)
@@ -103,7 +103,7 @@ def _forget_images_of_another_boot(images: Path) -> None:
 
 
 def answers(layout: Layout) -> bool:
-    """Tell whether containerd takes requests."""
+    """Return whether containerd takes requests."""
     return _ctr(layout, "version").returncode == 0
 
 

@@ -24,7 +24,7 @@ API_SERVER_GRACE = 3.0
 
 
 class KubectlError(Exception):
-    """kubectl failed; the text is what it wrote to standard error."""
+    """A failed call of kubectl; the text is what it wrote to standard error."""
 
 
 class ControlPlane:
@@ -99,7 +99,7 @@ class ControlPlane:
         self._run("kube-apiserver", chosen, self.api, "/readyz")
 
     def stop_api_server(self, grace: float = API_SERVER_GRACE) -> None:
-        """Stop the API server only; with `grace=0` as a crash would, without a word to its clients."""
+        """Stop the API server only; with `grace=0` as a crash would, without notice to its clients."""
         self.daemons.stop("kube-apiserver", grace)
 
     def restart_api_server(self, down_for: float = 0.0) -> None:

@@ -1,7 +1,7 @@
-"""`make demo`: from nothing to a JupyterLab in a browser, which our operator runs on a real cluster.
+"""`make demo`: a JupyterLab in a browser, from nothing, run by our operator on a real cluster.
 
 Each step says what it does and how long it took, and each failure what to do; a second run goes on where the first one
-stopped. The steps stand in `run`; what the session itself says on its way is read by `lab.demo_session`.
+stopped. The steps are in `run`; what the session itself says on its way is read by `lab.demo_session`.
 """
 
 import sys
@@ -85,7 +85,7 @@ def install(release: Release) -> None:
 
 
 def farewell(cluster: Admin, session: DemoSession, seconds: float) -> str:
-    """Return what the user is told at the end: the address, and what to do next."""
+    """Return the final message for the user: the address, and what to do next."""
     kubectl = f"kubectl -n {session.namespace}"
     patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
     return f"""

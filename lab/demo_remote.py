@@ -23,7 +23,7 @@ from lab.system import MachineError
 
 SAMPLE = PROJECT / "config" / "samples" / "remote" / "01-page.yaml"
 _AUTHORITY = "/etc/computing-site/ca.crt"
-"""Where the sample mounts it."""
+"""The path at which the sample mounts it."""
 
 BEFOREHAND = """\
 A Kubernetes on this machine, our operator on it, a Slurm beside it, and a session that runs as a job of that Slurm.
@@ -80,12 +80,12 @@ def run(progress: Progress) -> tuple[Admin, DemoSession, Site]:
 
 
 def address(cluster: Admin) -> str:
-    """Return where the job dials in."""
+    """Return the address at which the job dials in."""
     return f"https://localhost:{cluster.https_port}"
 
 
 def secrets(cluster: Admin, site: Site) -> dict[str, dict[str, str]]:
-    """Return what the secrets hold that the sample refers to, by their names."""
+    """Return the content of the secrets that the sample refers to, by their names."""
     return {
         "computing-site": site.variables() | {"SSL_CERT_FILE": _AUTHORITY},
         "computing-site-ca": {"ca.crt": cluster.authority},
@@ -93,7 +93,7 @@ def secrets(cluster: Admin, site: Site) -> dict[str, dict[str, str]]:
 
 
 def farewell(cluster: Admin, session: DemoSession, site: Site, seconds: float) -> str:
-    """Return what the user is told at the end: the address, and what to do next."""
+    """Return the final message for the user: the address, and what to do next."""
     kubectl = f"kubectl -n {session.namespace}"
     patch = f"{kubectl} patch amaltheasession {session.name} --type merge -p"
     return f"""

@@ -1,4 +1,4 @@
-"""The demo's session: applied from its sample, followed in its own words until it runs, and asked for its page.
+"""The demo's session: applied from its sample, followed by its own status until it runs, and asked for its page.
 
 A researcher would watch the same words: the status of the session, which our operator writes. Its door opens to a key,
 which is made once and kept in the cluster.
@@ -32,7 +32,7 @@ _DOOR_SETTINGS = "auth"
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why, and where to look."""
+    """A demo that cannot go on; the text says why, and where to look."""
 
 
 class DemoSession:
@@ -66,7 +66,7 @@ class DemoSession:
 
     @property
     def url(self) -> str:
-        """Where it is opened: what its status says, with the port of this machine."""
+        """Return its URL: the one in its status, with the port of this machine."""
         return with_port(str(self._status().get("url", "")), self._admin.http_port)
 
     @property
@@ -138,7 +138,7 @@ class DemoSession:
 
 
 def in_words(status: Session) -> str:
-    """Say how a session is, from its status: its Ready condition, its containers, and what is wrong if something is."""
+    """Describe a session's state, from its status: its Ready condition, its containers, and what is wrong."""
     ready: Session = next((each for each in status.get("conditions", ()) if each["type"] == "Ready"), {})
     words = [str(ready.get("message", "The operator has not seen the session yet."))]
     counts = status.get("containerCounts", {})

@@ -29,7 +29,7 @@ PACKAGES = (
     *system.IMAGE_PACKAGES,
 )
 DEBIAN = "debian:13-slim"
-"""What the Dockerfiles stand on by default; the engine takes the image of this name that it has, and pulls none."""
+"""The default base of the Dockerfiles; the engine takes the image of this name that it has, and pulls none."""
 REGISTRY_PORT = 15000
 _START_WITHIN = 30.0
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
@@ -44,12 +44,12 @@ class Engine:
 
     @property
     def address(self) -> str:
-        """Where it is spoken to."""
+        """The address of the engine."""
         return f"unix://{self.folder}/docker.sock"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What lets the docker command, and all that calls it, find this engine; Debian's own command comes first."""
+        """The variables by which docker, and all that calls it, find this engine; Debian's own command comes first."""
         return {
             "DOCKER_HOST": self.address,
             "DOCKER_BUILDKIT": "1",

@@ -28,7 +28,7 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one control plane is made of."""
+    """The settings of one control plane."""
 
     controller_manager: bool = False
     """Needed for garbage collection, StatefulSets, Jobs and the deletion of namespaces."""
@@ -42,7 +42,7 @@ class Settings:
     durable: bool = False
     """Flush each write to disk: slower, and only of use if data is to survive a crash of the machine."""
     address: str = "127.0.0.1"
-    """The address that the API server listens on and tells pods."""
+    """The address that the API server listens on and that pods get."""
     service_range: str = "198.19.0.0/16"
     pod_range: str = ""
     """The range to give nodes their pod addresses from; empty if nodes need none."""

@@ -33,21 +33,21 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(urlsplit(self.path).path)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of what goes well."""
+        """Log nothing of successful requests."""
 
     def handle(self) -> None:
         with contextlib.suppress(ConnectionError, ssl.SSLError):  # the client has gone
             super().handle()
 
     def answer(self, path: str) -> None:
-        """Answer a request, unless who asks is not let in."""
+        """Answer a request, unless the client is not let in."""
         if self.is_let_in(path.split("/")[1].removesuffix(".git")):
             self.send(*self.backend(path))
         else:
             self.send(HTTPStatus.UNAUTHORIZED, {"WWW-Authenticate": 'Basic realm="git"'}, b"")
 
     def is_let_in(self, repository: str) -> bool:
-        """Tell whether user and password are those of a repository, if it has any."""
+        """Return whether user and password are those of a repository, if it has any."""
         wanted = self.git.passwords.get(repository)
         if wanted is None:
             return True
@@ -128,7 +128,7 @@ class GitHttp:
         return f"https://{self.host}/{repository}.git"
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

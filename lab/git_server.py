@@ -43,7 +43,7 @@ class GitServer:
     """The address of the repository, for pods and for this machine."""
     password: str = field(repr=False)
     authority: str
-    """PEM of who vouches for the server."""
+    """PEM of the CA for the server."""
 
     def secret(self, name: str) -> dict[str, Any]:
         """Return the secret that opens the repository: its key `credentials` is for `cloningConfigSecretRef`."""
@@ -71,7 +71,7 @@ def up(progress: Progress) -> GitServer:
 
 @dataclass(frozen=True)
 class _Folder:
-    """Where the server keeps everything."""
+    """The folder in which the server keeps everything."""
 
     path: Path
 

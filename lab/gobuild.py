@@ -22,7 +22,7 @@ ENVIRONMENT = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
 
 
 class BuildError(Exception):
-    """A program could not be built; the text says which and ends with what the compiler said."""
+    """A program that could not be built; the text says which and ends with what the compiler said."""
 
 
 @dataclass(frozen=True)

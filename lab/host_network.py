@@ -1,7 +1,7 @@
-"""What the full node changes in the host's network and kernel settings, and how all of it is undone.
+"""The full node's changes to the host's network and kernel settings, and how all of them are undone.
 
 A device carries the node's address; three rules let pods reach the world; kube-proxy adds chains of its own.
-`restore` undoes everything, whoever made it and however the node ended.
+`restore` undoes everything, whichever run made it and however the node ended.
 """
 
 import json
@@ -39,11 +39,11 @@ _IP_VERSIONS = ("iptables", "ip6tables")
 
 
 class NetworkError(MachineError):
-    """A command that changes the host's network failed; the text says which, and what it said."""
+    """A command on the host's network that failed; the text says which, and what it said."""
 
 
 def prepare(saved: Path) -> None:
-    """Make the device and the rules and allow forwarding; what settings were before is kept in the file `saved`."""
+    """Make the device and the rules and allow forwarding; the former settings are kept in the file `saved`."""
     if not saved.exists():
         saved.write_text(json.dumps({name: (SYSCTLS / name).read_text().strip() for name in CHANGED_SETTINGS}))
     _remove_device()
@@ -87,7 +87,7 @@ def commands_to_empty(listing: str) -> str:
 
 
 def _is_ours(rule: str) -> bool:
-    """Tell whether a rule outside of kube-proxy's chains belongs to the lab."""
+    """Return whether a rule outside of kube-proxy's chains belongs to the lab."""
     if rule.startswith("-A KUBE-"):
         return False
     return f"--comment {DEVICE} " in rule or re.search(r"(-j|-g) KUBE-", rule) is not None

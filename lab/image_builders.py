@@ -21,19 +21,19 @@ SUITE = "trixie"
 DEBIAN_REFERENCE = "localhost/amalthea/debian:13"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 RUN = Path("/run/amalthea-lab-images")
-"""What buildah must forget at the next boot."""
+"""The state that buildah must forget at the next boot."""
 SHOWN_LINES = 30
 BUILDKIT = {"DOCKER_BUILDKIT": "1"}
-"""Older docker commands build with BuildKit only if they are told to."""
+"""Older docker commands build with BuildKit only with this variable."""
 
 
 class ImageBuildError(BuildError):
-    """An image could not be built; the text ends with the last lines of the builder's output."""
+    """An image that could not be built; the text ends with the last lines of the builder's output."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to build: the image's name, the folder with all its files, its Dockerfile there, and what it stands on."""
+    """The recipe of an image: its name, the folder with all its files, its Dockerfile there, and its base images."""
 
     reference: str
     context: Path
@@ -62,14 +62,14 @@ def find_builder(progress: Progress) -> Builder:
 
 
 def docker_answers() -> bool:
-    """Tell whether there is a docker command with an engine behind it."""
+    """Return whether there is a docker command with an engine behind it."""
     if shutil.which("docker") is None:
         return False
     return subprocess.run(("docker", "info"), capture_output=True, check=False).returncode == 0
 
 
 def docker_builds() -> bool:
-    """Tell whether the docker command can build with secrets: of some clients, only with the plugin buildx."""
+    """Return whether the docker command can build with secrets: of some clients, only with the plugin buildx."""
     helped = subprocess.run(
         ("docker", "build", "--help"), capture_output=True, text=True, check=False, env={**os.environ, **BUILDKIT}
     )
@@ -80,7 +80,7 @@ class Docker:
     """Builds with the Docker engine of this machine."""
 
     def debian(self, progress: Progress) -> None:
-        """Leave it to the engine, which pulls what images/base/Dockerfile names."""
+        """Leave it to the engine, which pulls the image that images/base/Dockerfile names."""
 
     def build(self, recipe: Recipe, target: Path) -> None:
         loaded = {name: self._loaded(archive) for name, archive in recipe.uses.items()}

@@ -24,7 +24,7 @@ def load(names: Sequence[str], progress: Progress) -> None:
 
 
 def _load(image: images.Image, archive: Path) -> None:
-    """Bring it into the cluster that everybody else uses, too, which need not be the only one that is up.
+    """Bring it also into the cluster that all others use, which need not be the only one that is up.
 
     It gets the name that it is published by as well, so that chart and samples find it as they are.
     """

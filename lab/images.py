@@ -19,7 +19,7 @@ from lab.progress import Progress
 PROJECT = Path(__file__).resolve().parent.parent
 ARCHIVE = "image.tar"
 KEPT_ARCHIVES = 3
-"""How many builds of one image stay in the cache, for those who go back and forth between branches."""
+"""The number of builds of one image that stay in the cache, for work on several branches."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Image:
 
     @property
     def reference(self) -> str:
-        """The full name that a test's pod gives."""
+        """The full name in a test's pod."""
         return f"docker.io/amalthea/{self.name}:dev"
 
     @property
     def released(self) -> str:
-        """The name that it is published by: chart, kustomize files and samples give it."""
+        """The name that it is published under, as in chart, kustomize files and samples."""
         return f"docker.io/amalthea/{self.name}:{__version__}"
 
     @property
@@ -84,8 +84,9 @@ IMAGES = {
     )
 }
 SESSION_IMAGES = ("operator", "sidecars", "cloner", "jupyterlab", "probe")
-"""What is built and loaded where nobody names an image: the others are parts of these, `pause` is the node's own,
-and `oauth2-proxy` is for the tests."""
+"""The images that are built and loaded by default: the others are parts of these, `pause` is the node's own,
+and `oauth2-proxy` is for the tests.
+"""
 
 
 def archive(name: str, progress: Progress | None = None, builder: Builder | None = None) -> Path:

@@ -28,7 +28,7 @@ CREATE = ("kind", "create", "cluster", *_NAMED, "--config=-", "--wait=180s")
 
 
 class KindError(MachineError):
-    """A command of kind or kubectl failed; the text says which, and what it said."""
+    """A command of kind or kubectl that failed; the text says which, and what it said."""
 
 
 def up(progress: Progress) -> None:

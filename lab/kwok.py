@@ -1,6 +1,6 @@
-"""Nodes that do not exist: kwok plays their kubelets, so that hundreds of sessions "run" against a real control plane.
+"""Fake nodes: kwok simulates their kubelets, so that hundreds of sessions "run" against a real control plane.
 
-What it plays stands in `kwok-stages.yaml`. Used by `python -m lab up --profile fake-nodes` and by the benchmark.
+What it simulates is in `kwok-stages.yaml`. Used by `python -m lab up --profile fake-nodes` and by the benchmark.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ START_TIMEOUT = 120.0
 
 
 def settings(*, outlive: bool = False, audit_user: str | None = None) -> flags.Settings:
-    """Return settings for a control plane that fake nodes make sense with."""
+    """Return the settings of a control plane for fake nodes."""
     return flags.Settings(controller_manager=True, scheduler=True, scale=True, outlive=outlive, audit_user=audit_user)
 
 

@@ -1,7 +1,7 @@
-"""Where the full node keeps its files, and the names, addresses and ports that it uses on this machine.
+"""The folders of the full node, and the names, addresses and ports that it uses on this machine.
 
 There is one full node per machine. Everything that outlives a process lies in two folders, so that what belongs to
-the lab can be told from what does not.
+the lab can be distinguished from what does not.
 """
 
 import os
@@ -78,5 +78,5 @@ class Layout:
 
     @property
     def entry(self) -> Path:
-        """The folder of the authority that vouches for the entry over TLS, and for nothing else."""
+        """The folder of the authority that signs the certificate of the entry over TLS, and nothing else."""
         return self.state / "entry"

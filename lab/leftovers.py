@@ -1,6 +1,6 @@
-"""Clears away what the full node's containers leave behind when it stops: gently or by a crash, that is all one.
+"""Removes what the full node's containers leave behind when it stops, in order or by a crash.
 
-Nothing here asks containerd or the API server, for they may be dead. What belongs to the lab is told by its own
+Nothing here asks containerd or the API server, since they may be dead. What belongs to the lab is recognised by its own
 folders: their containers, their mounts, and the programs that were started with paths below them.
 """
 
@@ -29,7 +29,7 @@ _POLL_INTERVAL = 0.05
 
 
 class LeftoverError(MachineError):
-    """Something of a stopped node cannot be removed; the text says what."""
+    """Something of a stopped node that cannot be removed; the text says what."""
 
 
 def clear(layout: Layout) -> None:
@@ -72,7 +72,7 @@ def _shim_sockets(layout: Layout) -> list[Path]:
 
 
 def _shims(layout: Layout) -> Iterator[int]:
-    """Yield the processes that watch over containers: they outlive containerd."""
+    """Yield the processes that supervise containers: they outlive containerd."""
     for pid in _processes():
         with suppress(OSError):
             words = (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
@@ -132,7 +132,7 @@ def _remove_control_groups() -> None:
 
 
 def _remove_outside_files(layout: Layout, containers: set[str]) -> None:
-    """Remove what the kubelet and containerd put into folders that they let nobody choose, and these if empty then."""
+    """Remove what the kubelet and containerd put into fixed folders, and these folders if empty then."""
     for link in _CONTAINER_LOGS.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(layout.pod_logs):
             link.unlink()

@@ -13,7 +13,7 @@ TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered; `status` is 0 if nobody did, and `body` then says why."""
+    """The answer; `status` is 0 if there was none, and `body` then says why."""
 
     status: int
     body: bytes
@@ -21,7 +21,7 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        """Tell whether it is a page, or leads to one."""
+        """Return whether it is a page, or leads to one."""
         return http.HTTPStatus.OK <= self.status < http.HTTPStatus.BAD_REQUEST
 
 

@@ -1,6 +1,6 @@
-"""A metrics API (metrics.k8s.io) without a metrics server: what pods use is what somebody wrote.
+"""A metrics API (metrics.k8s.io) without a metrics server: the usage of pods is what a test writes.
 
-A custom resource of its name plays it, so that lists and selectors are real. Where a real metrics server is
+A custom resource of its name simulates it, so that lists and selectors are real. Where a real metrics server is
 registered, as on the full node, it has no place.
 """
 
@@ -13,7 +13,7 @@ from lab.api import Api
 
 NAME = "pods.metrics.k8s.io"
 ENDLESS = datetime(2099, 1, 1, tzinfo=UTC)
-"""When a measurement was made that never grows old."""
+"""The time of a measurement that never grows old."""
 SERVED_WITHIN = 30.0
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -21,7 +21,7 @@ _ROOT = "/apis/metrics.k8s.io/v1beta1"
 
 
 def path(namespace: str) -> str:
-    """Return where the measurements of a namespace are."""
+    """Return the path of a namespace's measurements."""
     return f"{_ROOT}/namespaces/{namespace}/pods"
 
 

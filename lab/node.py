@@ -1,7 +1,7 @@
 """The full profile: a Kubernetes node with real containers on this machine, its control plane and its add-ons.
 
 `up` always begins by clearing away what is there but does not work, so it makes no difference how the last one ended.
-What each program is told stands in `lab.containerd`, `lab.kubelet` and `lab.addons`; here is the order of things.
+The configuration of each program is in `lab.containerd`, `lab.kubelet` and `lab.addons`; here is the order of things.
 """
 
 import calendar
@@ -104,7 +104,7 @@ def _stop(layout: Layout) -> None:
 
 
 def _works(layout: Layout) -> bool:
-    """Tell whether the last `up` came to its end, all its programs still run, and the node is Ready."""
+    """Return whether the last `up` came to its end, all its programs still run, and the node is Ready."""
     control_plane = ControlPlane(layout.state, SETTINGS)
     daemons = control_plane.daemons
     if not _mark(layout).exists() or len(daemons.running()) != len(daemons.recorded()):
@@ -206,7 +206,7 @@ class _Node:
 
 
 def is_ready(node: dict[str, Any], since: float) -> bool:
-    """Tell whether the kubelet has reported the node Ready after the time `since`, in seconds since 1970."""
+    """Return whether the kubelet has reported the node Ready after the time `since`, in seconds since 1970."""
     for condition in node["status"].get("conditions", []):
         if condition["type"] == "Ready" and condition["status"] == "True":
             reported = time.strptime(condition["lastHeartbeatTime"], "%Y-%m-%dT%H:%M:%SZ")
@@ -215,7 +215,7 @@ def is_ready(node: dict[str, Any], since: float) -> bool:
 
 
 def is_available(api_service: dict[str, Any]) -> bool:
-    """Tell whether the API server reaches the server behind an APIService."""
+    """Return whether the API server reaches the server behind an APIService."""
     conditions = api_service.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Available" and condition["status"] == "True" for condition in conditions)
 

@@ -1,6 +1,6 @@
-"""What the full node needs of the machine, asked before anything is started.
+"""The full node's requirements of the machine, checked before anything is started.
 
-So the answer is one clear sentence that names who is in the way, and not the end of a log file.
+So the answer is one clear sentence that names the program in the way, and not the end of a log file.
 """
 
 import errno
@@ -60,7 +60,7 @@ def port_taken(port: int, who: str, variable: str = HTTP_PORT_VARIABLE) -> str:
 
 
 def holder(port: int) -> str:
-    """Say which program listens on `port`, as far as the kernel tells this user."""
+    """Return the program that listens on `port`, as far as the kernel shows it to this user."""
     inodes = {inode for name in ("tcp", "tcp6") for inode in listening_inodes((_PROC / "net" / name).read_text(), port)}
     for process in _processes():
         if inodes.intersection(_open_sockets(process)):

@@ -27,7 +27,7 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-spawner")
 
 
 class DaemonError(Exception):
-    """A program of the lab ended or was not ready in time; the text ends with the last lines of its log."""
+    """A program of the lab that ended or was not ready in time; the text ends with the last lines of its log."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Daemon:
 
 @dataclass(frozen=True)
 class Record:
-    """Which process a daemon is: a process id means nothing without the boot and the time when it was given out."""
+    """The process of a daemon: a process id means nothing without the boot and the process's start time."""
 
     boot: str
     pid: int
@@ -56,7 +56,7 @@ class Record:
         return cls(boot, pid, started)
 
     def open(self) -> int | None:
-        """Return a file descriptor of the process (a pidfd), or None if it is no more."""
+        """Return a file descriptor of the process (a pidfd), or None if it has ended."""
         if self.boot != BOOT_ID.read_text().strip():
             return None
         try:
@@ -201,7 +201,7 @@ def _end(descriptor: int, grace: float) -> None:
 
 
 def _gone(descriptor: int, timeout: float) -> bool:
-    """Wait until the process of a pidfd has ended, at most `timeout` seconds; tell whether it has."""
+    """Wait until the process of a pidfd has ended, at most `timeout` seconds; return whether it has."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(timeout * 1000))

@@ -1,4 +1,4 @@
-"""What the command line does with a profile, whichever it is: bring it up, take it down, say how it is.
+"""The command line's actions on a profile, whichever it is: start it, stop it, show its state.
 
 Each profile is a `Cluster`: the modules `lab.node` and `lab.kind`, or a `lab.standalone.Standalone`.
 """
@@ -18,7 +18,7 @@ DEFAULT_NODES = 4
 
 
 class Cluster(Protocol):
-    """What a profile can do. All of it works after a crash at any point, and twice in a row."""
+    """The actions of a profile. All of them work after a crash at any point, and twice in a row."""
 
     def up(self, progress: Progress) -> None:
         """Return when the cluster can be used."""
@@ -47,7 +47,7 @@ def down(profile: Profile, progress: Progress) -> None:
 
 
 def status(profile: Profile) -> list[str]:
-    """Return lines for a person: what is to be said of the whole, and each program with its memory."""
+    """Return lines for a person: the state of the whole, and each program with its memory."""
     daemons = Daemons(state.folder(profile), outlive=True)
     running = daemons.running()
     programs = [

@@ -1,4 +1,4 @@
-"""Tells a waiting person what a long step does, how far it is and how long it took.
+"""Shows a waiting person what a long step does, how far it is and how long it took.
 
 On a terminal one line is rewritten every second; elsewhere (a CI log) a line is added every 15 seconds.
 Used by everything in the lab that takes more than a second or two.
@@ -16,7 +16,7 @@ TERMINAL_INTERVAL = 1.0
 
 
 def duration(seconds: float) -> str:
-    """Say a duration in words, for example `3 s`, `5 min 20 s` or `1 h 2 min`."""
+    """Return a duration in words, for example `3 s`, `5 min 20 s` or `1 h 2 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -67,7 +67,7 @@ def new_size(claim: Manifest) -> str | None:
 
 
 def is_over(volume: Manifest) -> bool:
-    """Tell whether `volume` is one of ours whose claim is gone."""
+    """Return whether `volume` is one of ours whose claim is gone."""
     ours = volume["metadata"].get("annotations", {}).get(_MADE_BY) == NAME
     return bool(ours and volume.get("status", {}).get("phase") == "Released")
 
@@ -100,7 +100,7 @@ class Provisioner:
 
 
 def follow(api: Api, path: str, changed: Callable[[Manifest], None]) -> None:
-    """Call `changed` with each object at `path` that exists or comes to exist or changes, for ever.
+    """Call `changed` with each object at `path` that exists, appears or changes, forever.
 
     After any failure it connects again, and then every object comes once more.
     """
@@ -113,7 +113,7 @@ def follow(api: Api, path: str, changed: Callable[[Manifest], None]) -> None:
 
 
 def _tolerant(changed: Callable[[Manifest], None], found: Manifest) -> None:
-    """Pass over what somebody, or this program before its restart, has already done."""
+    """Ignore what somebody, or this program before its restart, has already done."""
     try:
         changed(found)
     except ApiError as error:

@@ -11,7 +11,7 @@ from lab.admin import Admin
 
 CHART = images.PROJECT / "charts" / "amalthea-sessions"
 TIMEOUT = "2m"
-"""How long Helm waits for the operator to be ready; ten seconds are usual."""
+"""The time that Helm waits for the operator to be ready; ten seconds are usual."""
 _BUILD = "lab.amalthea.dev/image-build"
 """Annotation of the Deployment: which build of the image its pod was started with."""
 
@@ -38,7 +38,7 @@ class Release:
         self.admin.helm("upgrade", self.name, str(chart), "--install", *place, "--wait", "--timeout", TIMEOUT, *options)
 
     def run_newest_image(self) -> None:
-        """Start the operator's pod anew if its image was built anew since: the name of the image tells nothing."""
+        """Restart the operator's pod if its image was rebuilt since: the name of the image does not show that."""
         deployment, place = f"deployment/{self.deployment}", f"--namespace={self.namespace}"
         newest = images.IMAGES["operator"].key()
         found = self.admin.get("deployment", self.deployment, self.namespace) or {}
@@ -49,5 +49,5 @@ class Release:
         self.admin.kubectl("annotate", deployment, place, f"{_BUILD}={newest}", "--overwrite")
 
     def uninstall(self) -> None:
-        """Take it down; CRD and sessions stay. Raise CommandError."""
+        """Uninstall it; CRD and sessions stay. Raise CommandError."""
         self.admin.helm("uninstall", self.name, "--namespace", self.namespace, "--wait", "--ignore-not-found")

@@ -46,11 +46,11 @@ class Standalone:
             self._clear()
 
     def status(self) -> list[str]:
-        """Return what is to be said besides the list of programs."""
+        """Return the lines to show besides the list of programs."""
         return [] if self.is_up() else [f"Not complete. `python -m lab up --profile {self.profile}` mends it."]
 
     def is_up(self) -> bool:
-        """Tell whether the last `up` came to its end and all programs still run."""
+        """Return whether the last `up` came to its end and all programs still run."""
         daemons = Daemons(self._folder, outlive=True)
         return self._mark.exists() and len(daemons.running()) == len(daemons.recorded())
 

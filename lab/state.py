@@ -1,4 +1,4 @@
-"""Where a profile of the lab keeps everything that it writes while it is up: one folder, gone after `down`."""
+"""The folder in which a profile of the lab keeps everything that it writes while it is up; gone after `down`."""
 
 import fcntl
 import os

@@ -24,7 +24,7 @@ _INSTALL = ("apt-get", "install", "--yes", "--no-install-recommends")
 
 
 class MachineError(Exception):
-    """The machine lacks something that the lab cannot provide: the text tells the user what to do."""
+    """Something that the machine lacks and the lab cannot provide: the text tells the user what to do."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Package:
     shown_by: str
 
     def is_missing(self) -> bool:
-        """Tell whether what it brings is not there, from whichever source."""
+        """Return whether what it brings is missing, from whichever source."""
         if self.shown_by.startswith("/"):
             return not Path(self.shown_by).exists()
         return shutil.which(self.shown_by, path=ADMIN_PATH) is None

@@ -1,4 +1,4 @@
-"""Which version of each program the lab runs: the only place where one is written as Python.
+"""The version of each program that the lab runs: the only place where one is written as Python.
 
 The go.mod files below `gomod/` and `requirements.txt` pin the same versions together with their hashes;
 a unit test compares them with this file. How to move to other versions: `gomod/README.md`.

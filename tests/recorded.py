@@ -1,4 +1,4 @@
-"""What the Go operator made of seven sessions (`tests/data/recorded`), ready to be compared with what we make of them.
+"""The Go operator's children of seven sessions (`tests/data/recorded`), ready to be compared with ours.
 
 `DIFFERENCES` lists every place where ours is meant to be otherwise. Used by tests/unit/build and tests/api.
 """
@@ -78,7 +78,7 @@ _NEEDED = [
 
 
 def _stored_probe(path: str, ours: object) -> object:
-    """Return what the API server makes of a probe, or of a member of one, for which it has defaults."""
+    """Return how the API server stores a probe, or a member of one, for which it has defaults."""
     if path == "startupProbe" and isinstance(ours, dict):
         asked = {"httpGet": {"scheme": "HTTP", **ours["httpGet"]}} if "httpGet" in ours else {}
         return {"timeoutSeconds": 1, "successThreshold": 1, **ours, **asked}
@@ -507,7 +507,7 @@ def by_path(found: Iterable[Found]) -> list[Found]:
 
 
 def _in_order(ours: list[str], theirs: list[str]) -> bool:
-    """Tell whether each label stands once in a list, and those that are in both stand in the same order."""
+    """Return whether each label stands once in a list, and those that are in both stand in the same order."""
     once = len({*ours}) == len(ours) and len({*theirs}) == len(theirs)
     return once and [label for label in ours if label in theirs] == [label for label in theirs if label in ours]
 

@@ -1,1 +1,1 @@
-"""What `make install`, `deploy`, `docker-build`, `chart-package` and `release` do; see the files below `make/`."""
+"""The actions of `make install`, `deploy`, `docker-build`, `chart-package`, `release`; see the files below `make/`."""

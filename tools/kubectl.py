@@ -43,7 +43,7 @@ class Kubectl:
         return found
 
     def serves(self, kind: str) -> bool:
-        """Tell whether the cluster has a kind, given as `plural.group`; other groups may be away meanwhile."""
+        """Return whether the cluster has a kind, given as `plural.group`; other groups may be away meanwhile."""
         plural, _, group = kind.partition(".")
         try:
             preferred = json.loads(self.run("get", "--raw", f"/apis/{group}"))["preferredVersion"]["groupVersion"]

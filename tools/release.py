@@ -26,7 +26,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "README.md": (rf"(?<=image: ){_IMAGE}\S+",),
     "docs/repositories.md": (rf"(?<=image: ){_IMAGE}\S+",),
 }
-"""Where the version stands: files, and what matches it there, or an image that ends in it."""
+"""The places of the version: files, and what matches it there, or an image that ends in it."""
 
 
 def set_version(version: str, root: Path = ROOT) -> list[Path]:

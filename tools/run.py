@@ -1,6 +1,6 @@
 """`make run`: the operator from the source tree against the current context, unless another operator acts there.
 
-Whoever holds a Lease of that name in any namespace acts on sessions, and two at once would undo each other's work.
+The holder of a Lease of that name in any namespace acts on sessions, and two at once would undo each other's work.
 """
 
 import os

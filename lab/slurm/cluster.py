@@ -1,4 +1,4 @@
-"""Starts a Slurm and ends it, with whatever a crash of an earlier one has left.
+"""Starts and stops a Slurm, and removes what a crash of an earlier one has left.
 
 Every daemon runs in the foreground as a program of the lab (`lab.process`), as root, with files, sockets and ports of
 its own, so that nothing of a Slurm that the machine may have is touched.
@@ -33,11 +33,11 @@ _LONGEST_SOCKET = 107
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SETTLES = 20.0
 _MARK = "AMALTHEA_LAB_SLURM"
-"""The variable that tells what was started here; SLURM_CONF may be set in anybody's shell."""
+"""The variable that marks what was started here; SLURM_CONF may be set in anybody's shell."""
 
 
 class SlurmError(Exception):
-    """A command of Slurm failed; the text is what it said."""
+    """A command of Slurm that failed; the text is what it said."""
 
 
 class Slurm:
@@ -79,7 +79,7 @@ class Slurm:
             shutil.rmtree(self.layout.folder)
 
     def start_daemon(self, name: str) -> None:
-        """Start one of the daemons, or start it anew; raise DaemonError."""
+        """Start or restart one of the daemons; raise DaemonError."""
         daemon, ready = self._programs()[name]
         self._daemons.start(daemon, ready)
 
@@ -129,7 +129,7 @@ class Slurm:
         self.command("sacctmgr", "--immediate", "add", "cluster", configuration.CLUSTER)
 
     def _programs(self) -> dict[str, tuple[Daemon, Callable[[], bool]]]:
-        """Return each daemon with what tells that it is ready."""
+        """Return each daemon with its readiness check."""
         layout, environment = self.layout, {**self.environment, "MYSQL_UNIX_PORT": str(self.layout.database_socket)}
         munged = (
             *("munged", "--foreground", f"--key-file={layout.munge_key}", f"--socket={layout.munge_socket}"),

@@ -1,4 +1,4 @@
-"""What Slurm's daemons are told, as texts: one node with made-up resources, three partitions, and accounting. Pure."""
+"""The configuration of Slurm's daemons, as texts: a node with made-up resources, three partitions, accounting. Pure."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 CLUSTER = "lab"
 NODE = "localhost"
 USER = "slurm"
-"""Who slurmctld and slurmdbd become: Debian's packages make this user. Jobs run as whoever submits them."""
+"""The user of slurmctld and slurmdbd: Debian's packages make it. Jobs run as their submitters."""
 CPUS = 8
 """More than the machine may have: the jobs of tests do little, and must not wait for each other."""
 MEMORY = 8000
@@ -28,7 +28,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies. A socket's path may have 107 characters, so the folder's should be short."""
+    """The paths of all files. A socket's path may have 107 characters, so the folder's should be short."""
 
     folder: Path
 
@@ -54,7 +54,7 @@ class Layout:
 
     @property
     def database_socket(self) -> Path:
-        """Whoever reaches it may do everything, so it lies where only slurmdbd's user gets in."""
+        """The path of the database's socket, which only slurmdbd's user can reach: it gives access to everything."""
         return self.memory / "database"
 
     @property
@@ -63,7 +63,7 @@ class Layout:
 
     @property
     def memory(self) -> Path:
-        """The folder of slurmctld and slurmdbd: what they have to know after a restart."""
+        """The folder of slurmctld and slurmdbd: their state across restarts."""
         return self.folder / "memory"
 
 
@@ -80,7 +80,7 @@ def slurm(layout: Layout, ports: Ports) -> str:
 
 
 def _daemons(layout: Layout, ports: Ports) -> dict[str, object]:
-    """Return who the daemons are, where they listen, and where they keep what they need."""
+    """Return the daemons' users, addresses and folders."""
     return {
         "ClusterName": CLUSTER,
         "SlurmctldHost": f"{NODE}(127.0.0.1)",
@@ -105,7 +105,7 @@ def _daemons(layout: Layout, ports: Ports) -> dict[str, object]:
 def _jobs() -> dict[str, object]:
     """Return how jobs are chosen, watched and ended.
 
-    They are watched without control groups, which belong to whoever runs the machine, so a job's memory is measured
+    They are watched without control groups, which belong to the machine's administrator, so a job's memory is measured
     each second.
     """
     return {

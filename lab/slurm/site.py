@@ -1,6 +1,6 @@
 """A computing site on this machine: a Slurm, and the FirecREST of `amalthea.testing` before it, which pods reach.
 
-For the demo of remote sessions and for tests on real pods. Its jobs run as root, so only who has the site's secret may
+For the demo of remote sessions and for tests on real pods. Its jobs run as root, so only holders of its secret may
 submit one; each site has one of its own.
 """
 
@@ -42,7 +42,7 @@ class Site:
 
     @property
     def scratch(self) -> Path:
-        """Where sessions have their folders."""
+        """The folder in which sessions have theirs."""
         return self.folder / "scratch"
 
     def up(self, progress: Progress) -> None:
@@ -58,7 +58,7 @@ class Site:
             self.start_firecrest()
 
     def start_firecrest(self) -> None:
-        """Start the interface, or start it anew; raise DaemonError."""
+        """Start or restart the interface; raise DaemonError."""
         argv = (sys.executable, "-m", "lab.slurm.site", str(self.folder), str(self.port))
         daemon = Daemon(FIRECREST, argv, {"PYTHONPATH": str(PROJECT)})
         self._daemons.start(daemon, lambda: _listens(self.port))
@@ -74,7 +74,7 @@ class Site:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def variables(self) -> dict[str, str]:
-        """Return what a session's secret (`remoteSecretRef`) has to say, so that its job runs here."""
+        """Return the content of a session's secret (`remoteSecretRef`) with which its job runs here."""
         url = f"http://{NODE_ADDRESS}:{self.port}"
         return {
             "RSC_FIRECREST_API_URL": f"{url}/v2",

@@ -19,14 +19,8 @@ from amalthea import __version__
 if TYPE_CHECKING:
     from amalthea.operator import instance
 
-IGNORED_FLAGS = (
-    "enable-http2",
-    "zap-devel",
-    "zap-encoder",
-    "zap-log-level",
-    "zap-stacktrace-level",
-    "zap-time-encoding",
-)
+_ZAP = ("devel", "encoder", "log-level", "stacktrace-level", "time-encoding")
+IGNORED_FLAGS = ("enable-http2", *(f"zap-{name}" for name in _ZAP))
 """Flags of the Go operator that have no meaning here: accepted with a warning, so that its charts start this one."""
 
 
@@ -82,32 +76,25 @@ def _operator_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="the session; all sessions of the namespace if none is named"
-    )
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the session; by default all sessions of the namespace")
     parser.add_argument("-n", "--namespace", default="", help="its namespace; that of the kubeconfig by default")
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use the cluster that this file names")
-    parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; the current one by default")
-    parser.add_argument(
-        "-o", "--output", choices=("text", "json"), default="text", help="text for people, json for programs"
-    )
+    _cluster_flags(parser)
+    output = parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    output.help = "text for people, json for programs"
     parser.add_argument("--no-color", action="store_true", help="no colours, even on a terminal")
 
 
 def _trial_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", required=True, help="any image with python3, such as the operator's")
-    parser.add_argument(
-        "-n", "--namespace", default="", help="namespace to run it in; that of the kubeconfig by default"
-    )
+    parser.add_argument("-n", "--namespace", default="", help="where to run it; the kubeconfig's by default")
+    _cluster_flags(parser)
+    limit = parser.add_argument("--timeout", type=float, default=180.0, metavar="SECONDS")
+    limit.help = "time limit for being ready, and for being deleted"
+
+
+def _cluster_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="use the cluster that this file names")
     parser.add_argument("--context", metavar="NAME", help="the kubeconfig's context; the current one by default")
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=180.0,
-        metavar="SECONDS",
-        help="time limit for being ready, and for being deleted",
-    )
 
 
 def _boolean(text: str) -> bool:
@@ -155,7 +142,7 @@ def _operator(arguments: argparse.Namespace) -> int:
 
 
 def _serves_securely(arguments: argparse.Namespace) -> bool:
-    """Tell whether metrics are served, and over TLS.
+    """Return whether metrics are served, and over TLS.
 
     Raises:
         SettingsError: it needs a certificate that nobody gave, and the package that makes one is not installed.

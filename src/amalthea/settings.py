@@ -16,18 +16,18 @@ T = TypeVar("T")
 
 
 class SettingsError(ValueError):
-    """A setting cannot be used. The message names the variable and the remedy; the operator stops."""
+    """A setting that cannot be used. The message names the variable and the remedy; the operator stops."""
 
 
 class RewriteRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Pull images whose name begins with `source_prefix` from `target_prefix` instead."""
+    """A rule to pull images whose name begins with `source_prefix` from `target_prefix` instead."""
 
     source_prefix: str
     target_prefix: str
 
 
 class ContainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What administrators set of the containers of one kind that the operator adds to sessions."""
+    """The administrators' settings for the containers of one kind that the operator adds to sessions."""
 
     resources: dict[str, dict[str, str | int | float]] | None = None
     """In place of what the operator would ask for."""
@@ -41,7 +41,7 @@ CONTAINERS = ("authproxy", "oauth2Proxy", "clone", "tunnel", "remoteController")
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """What the manifests of children depend on beside the session itself."""
+    """The settings that the manifests of children depend on, besides the session itself."""
 
     sidecars_image: str = "renku/sidecars:latest"
     """Image of authproxy, cloner, tunnel and remote session controller (SIDECARS_IMAGE)."""
@@ -62,7 +62,7 @@ class BuildSettings:
     clone_http_hosts: str = ""
     """Hosts whose repositories may get credentials without TLS, separated by commas (AMALTHEA_CLONE_HTTP_HOSTS)."""
     containers: Mapping[str, ContainerSettings] = field(default_factory=dict)
-    """What is set of the containers that the operator adds (AMALTHEA_SESSION_CONTAINERS, JSON by `CONTAINERS`)."""
+    """Settings of the containers that the operator adds (AMALTHEA_SESSION_CONTAINERS, JSON by `CONTAINERS`)."""
     restricted_pods: bool = False
     """Whether new pods meet the Pod Security Standard `restricted` (AMALTHEA_SESSION_POD_SECURITY=restricted)."""
     rewrite_rules: tuple[RewriteRule, ...] = ()
@@ -71,20 +71,20 @@ class BuildSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the operator can be told from outside, but for what `kube/auth/config.py` reads."""
+    """The operator's settings from outside, except those that `kube/auth/config.py` reads."""
 
     namespace: str | None = "default"
     """The namespace that is served (RELEASE_NAMESPACE); None serves all (CLUSTER_SCOPED=true)."""
     lease_namespace: str = "default"
-    """Where the leader election Lease lives (RELEASE_NAMESPACE)."""
+    """The namespace of the leader election Lease (RELEASE_NAMESPACE)."""
     identity: str = ""
-    """Who holds the Lease (POD_NAME, else the host's name): a restarted container takes its own back at once."""
+    """The holder of the Lease (POD_NAME, else the host's name): a restarted container takes its own back at once."""
     workers: int = 16
     """Sessions that are worked on at once, not counting those that take longer than a second (AMALTHEA_WORKERS)."""
     usage_interval: timedelta = timedelta(seconds=30)
     """Between two questions for what sessions use (AMALTHEA_USAGE_INTERVAL, such as 30s)."""
     stopping_lead: timedelta = timedelta(minutes=10)
-    """How long before a pause or a deletion the session says so, at most (AMALTHEA_STOPPING_LEAD, such as 10m)."""
+    """The longest time between announcement and pause or deletion (AMALTHEA_STOPPING_LEAD, such as 10m)."""
     ask_doors: bool = True
     """Whether the proxies of sessions are asked if somebody works, before a pause for idleness, and remote sessions how
     their jobs are (AMALTHEA_ASK_DOORS).

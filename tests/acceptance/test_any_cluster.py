@@ -1,4 +1,4 @@
-"""What any cluster can show that is named on the command line: `make test-e2e CONTEXT=name IMG=… SIDECARS_IMG=…`.
+"""Tests for any cluster that is named on the command line: `make test-e2e CONTEXT=name IMG=… SIDECARS_IMG=…`.
 
 The chart is installed into a namespace of its own, with images that the cluster can pull; all of it goes again.
 """

@@ -94,7 +94,7 @@ def install_crd(control_plane: ControlPlane) -> Callable[[str], None]:
 
 
 def _serves(control_plane: ControlPlane, spec: dict[str, Any]) -> bool:
-    """Tell whether the CRD is established under all its names, and its objects can be listed."""
+    """Return whether the CRD is established under all its names, and its objects can be listed."""
     group, plural = spec["group"], spec["names"]["plural"]
     crd = control_plane.api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{group}")
     conditions = {each["type"]: each["status"] for each in crd["status"].get("conditions") or []}

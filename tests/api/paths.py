@@ -1,4 +1,4 @@
-"""Where a real API server keeps the kinds that sessions have children of."""
+"""The API paths of the kinds that sessions have children of."""
 
 _COLLECTIONS = {
     "Ingress": ("/apis/networking.k8s.io/v1", "ingresses"),

@@ -71,7 +71,7 @@ def test_up_works_after_an_up_that_was_killed_and_down_leaves_nothing(lab: Lab) 
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that has ended stays listed until its parent has asked for it."""
+    """Return whether a process still runs; one that has ended stays listed until its parent has asked for it."""
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:

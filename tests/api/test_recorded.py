@@ -1,4 +1,4 @@
-"""What we make of the seven recorded sessions, as a real API server stores it, is what the Go operator made of them."""
+"""Our children of the seven recorded sessions, as a real API server stores them, are those of the Go operator."""
 
 from dataclasses import replace
 

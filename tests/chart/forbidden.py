@@ -1,4 +1,4 @@
-"""What the admission policy must refuse in a session, each with words of the answer."""
+"""The sessions that the admission policy must refuse, each with words of the answer."""
 
 import yaml
 

@@ -68,7 +68,7 @@ def manager_of(objects: Iterable[Object]) -> Object:
 
 
 def environment_of(container: Object) -> dict[str, str]:
-    """Return the environment of a container, without what only a running pod can tell."""
+    """Return the environment of a container, without what only a running pod has."""
     return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 

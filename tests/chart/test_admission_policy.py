@@ -172,7 +172,7 @@ def test_the_operators_own_account_cannot_be_listed() -> None:
 
 
 def test_no_session_is_too_large_to_be_judged_and_then_paused(guarded: World) -> None:
-    """What is beyond the budget of an expression is refused: a session that only its updates exceed would never end."""
+    """A session beyond the budget of an expression is refused: one that only its updates exceed would never end."""
     helper = {"image": "i", "ports": [{"containerPort": 1}], "securityContext": {"capabilities": {"drop": ["ALL"]}}}
     guarded.session(
         "large",

@@ -1,4 +1,4 @@
-"""What the chart renders, whole, in files that a person can read. The CRD is left out: it has a test of its own.
+"""The chart's whole output, in files that a person can read. The CRD is left out: it has a test of its own.
 
 After a change on purpose write them anew, and read the difference:  UPDATE_GOLDEN=1 pytest tests/chart/test_golden.py
 """

@@ -1,4 +1,4 @@
-"""What watches the operator must not be blind itself: rules and dashboard ask for metrics that there are, alerts fire
+"""The monitoring must not be blind itself: rules and dashboard ask for metrics that exist, alerts fire
 when they should, and each has a page that says what to do.
 """
 

@@ -1,4 +1,4 @@
-"""The chart's NetworkPolicy for sessions as Helm renders it: whom it is for, and whom it lets in.
+"""The chart's NetworkPolicy for sessions as Helm renders it: the pods that it selects, and the traffic that it admits.
 
 tests/e2e/test_network_policy.py shows its effect on real pods.
 """

@@ -1,5 +1,5 @@
-"""What the operator may do is exactly what it does: a full life of sessions under the rendered Role, on a real API
-server whose audit log tells each request that was made, and each that was refused.
+"""The operator's rights are exactly those that it uses: a full life of sessions under the rendered Role, on a real API
+server whose audit log has each request that was made, and each that was refused.
 """
 
 import json
@@ -169,7 +169,7 @@ def wait_until_asked(audit_log: Path, right: tuple[str, str, str], within: float
 def requests(audit_log: Path) -> tuple[set[tuple[str, str, str]], set[tuple[str, str, str]]]:
     """Return what was asked for and what was refused, as group, resource and verb.
 
-    What is refused only because the API server has not learned of a new CRD yet is no lack of a right.
+    A request that is refused only because the API server has not learned of a new CRD yet does not lack a right.
     """
     used, refused = set(), set()
     for line in audit_log.read_text().splitlines():
@@ -187,7 +187,7 @@ def requests(audit_log: Path) -> tuple[set[tuple[str, str, str]], set[tuple[str,
 
 
 def _leave_no_room(world: World) -> None:
-    """Let a quota refuse a session's pod: that is told by Events alone, which are asked for after a while."""
+    """Let a quota refuse a session's pod: only Events report that, which are asked for after a while."""
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
     world.create(quota)
     world.wait_for("ResourceQuota", "none", lambda quota: quota.get("status", {}).get("hard"))

@@ -1,4 +1,4 @@
-"""Who runs a namespace must be able to use its sessions, without asking a cluster's admin and without a right more."""
+"""Users of a namespace must be able to use its sessions, without asking a cluster's admin and without a right more."""
 
 import time
 from pathlib import Path

@@ -76,7 +76,7 @@ class Person:
         return response
 
     def is_asked(self) -> bool:
-        """Tell whether the issuer's form is open."""
+        """Return whether the issuer's form is open."""
         return self.page.title() == "Log in"
 
     def is_known_at(self, issuer: str) -> None:
@@ -95,7 +95,7 @@ class Person:
         self.page.context.clear_cookies(domain=urlsplit(issuer).hostname or "")
 
     def seen_by_the_session(self) -> dict[str, Any]:
-        """Return what the page tells, which is the probe's, of the request for it."""
+        """Return the page, which is the probe's, of the request for it."""
         told: dict[str, Any] = json.loads(self.page.inner_text("body"))
         return told
 

@@ -1,4 +1,4 @@
-"""What enforces NetworkPolicies on the lab's node while a test needs it: the firewall of kube-router, and nothing else.
+"""The enforcer of NetworkPolicies on the lab's node while a test needs it: kube-router's firewall, and nothing else.
 
 The lab has none of its own: no other test needs one, and each pod would start the later for it. kind's network has one.
 """

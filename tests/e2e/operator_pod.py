@@ -17,7 +17,7 @@ class Installation:
     world: World
 
     def pod(self) -> Object:
-        """Return the operator's one pod that is not on its way out."""
+        """Return the operator's one pod that is not being deleted."""
         pods = [
             pod
             for pod in self.world.all("Pod")
@@ -51,7 +51,7 @@ class Installation:
         return self.release.admin.kubectl("get", "--raw", f"{pod}:{port}/proxy{path}")
 
     def refused_requests(self) -> list[str]:
-        """Return the rows of its metrics that tell of requests which it may not make."""
+        """Return the rows of its metrics for requests that it may not make."""
         return re.findall(r'^amalthea_api_requests_total\{.*code="403".*$', self.ask(8080, "/metrics"), re.MULTILINE)
 
     def _kubectl(self, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""Session specs that several tests on real pods start from: the probe image, which does what it is told."""
+"""Session specs that several tests on real pods start from: the probe image, which does what its flags say."""
 
 from typing import Any
 

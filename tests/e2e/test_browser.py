@@ -1,4 +1,4 @@
-"""What a researcher does: opens the demo's JupyterLab with a key, writes a file, and finds it again after a pause.
+"""A researcher's day: opens the demo's JupyterLab with a key, writes a file, and finds it again after a pause.
 
 Who types is not paused, however little they type; who only leaves the tab open is.
 
@@ -109,7 +109,7 @@ def test_who_types_now_and_then_is_not_paused_and_who_only_leaves_the_tab_open_i
 
 
 def type_until(page: Page, world: World, holds: Callable[[Object], bool], within: float) -> Object:
-    """Type a key a second until something holds of the session; it is not told to be about to be paused meanwhile."""
+    """Type a key a second until something holds of the session; no pause of it is announced meanwhile."""
     deadline = time.monotonic() + within
     while not holds(session := world.wait_for("AmaltheaSession", "lab", lambda _: True)):
         assert time.monotonic() < deadline, session["status"]

@@ -141,7 +141,7 @@ def test_an_upgrade_of_two_replicas_restarts_no_session_and_tells_nothing_new(
 
 
 def operator_pods(world: World) -> set[str]:
-    """Return the names of the operator's pods that are not on their way out."""
+    """Return the names of the operator's pods that are not being deleted."""
     return {
         pod["metadata"]["name"]
         for pod in world.all("Pod")
@@ -151,7 +151,7 @@ def operator_pods(world: World) -> set[str]:
 
 
 def explained(cluster: Admin, world: World, name: str) -> Object:
-    """Return what `amalthea explain` tells of a session, but for when it was asked, and how often a thing was told.
+    """Return what `amalthea explain` says of a session, without the time of asking, and how often a thing was reported.
 
     The scheduler counts its own Events some seconds later.
     """

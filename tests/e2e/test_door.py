@@ -1,4 +1,4 @@
-"""The token door on real pods: strangers get no byte, early visitors are told to wait, and a spoilt secret is named."""
+"""The token door on real pods: strangers get no byte, early visitors are asked to wait, a spoilt secret is named."""
 
 import json
 import re

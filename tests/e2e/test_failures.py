@@ -1,4 +1,4 @@
-"""What goes wrong with real pods: the session says so in a sentence, says it once, and recovers by itself if it can."""
+"""Troubles of real pods: the session reports them in a sentence, once, and recovers by itself if it can."""
 
 import time
 from collections.abc import Iterator

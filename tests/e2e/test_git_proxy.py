@@ -34,7 +34,7 @@ def servers(cluster: Admin, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture
 def secret(servers: Servers, world: World, name: str) -> Iterator[str]:
-    """What the proxy alone gets: the session's token, and who vouches for the servers."""
+    """The secrets of the proxy alone: the session's token, and the CA of the servers."""
     tokens = {"access": RENKU_TOKEN, "refresh": "of-no-importance"}
     world.secret(f"{name}-proxy", **tokens, **{"ca.crt": servers.https.ca.read_text()})
     yield f"{name}-proxy"

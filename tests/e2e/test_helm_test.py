@@ -1,4 +1,4 @@
-"""`helm test` tells an admin whether sessions can be used: it runs one on real pods, and leaves nothing of it."""
+"""`helm test` shows an admin whether sessions can be used: it runs one on real pods, and leaves nothing of it."""
 
 from lab.admin import Admin
 from tests.e2e.operator_pod import Installation

@@ -42,7 +42,7 @@ def test_a_job_that_takes_too_long_is_failed_and_its_pod_goes(world: World, name
 
 
 def test_a_sidecar_counts_while_it_runs_and_does_not_keep_the_job_from_its_end(world: World, name: str) -> None:
-    """The git proxy of a job is such an init container: it runs beside the job, and is told to end after it."""
+    """The git proxy of a job is such an init container: it runs beside the job, and is stopped after it."""
     sidecar = {
         "name": "beside",
         "image": "docker.io/amalthea/probe:dev",

@@ -32,7 +32,7 @@ COUNTS_WITHIN = 20.0
 
 @pytest.fixture
 def policy(operator: Installation, cluster: Admin) -> Iterator[str]:
-    """What the chart renders for the operator's namespace; it goes with the test."""
+    """The policy that the chart renders for the operator's namespace; it goes with the test."""
     release = operator.release
     values = ("--set=networkPolicy.sessions.enabled=true", "--show-only=templates/networkpolicy.yaml")
     yield cluster.helm("template", release.name, str(CHART), f"--namespace={release.namespace}", *values)

@@ -64,7 +64,7 @@ def servers(cluster: Admin, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def page(remote: Remote, *before: str) -> tuple[str, ...]:
-    """Return a program that does something, and then serves a page that tells of its job."""
+    """Return a program that does something, and then serves a page on its job."""
     folder = shlex.quote(remote.path.strip("/"))
     makes = (f"mkdir -p {folder}", f'echo "{SAYS} $SLURM_JOB_ID" >{folder}/index.html')
     return ("/bin/sh", "-ec", "\n".join((*makes, *before, SERVES)))

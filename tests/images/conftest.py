@@ -30,5 +30,5 @@ def _contents(name: str) -> Contents:
 
 @pytest.fixture
 def contents(name: str) -> Contents:
-    """What the image `name` holds."""
+    """The content of the image `name`."""
     return _contents(name)

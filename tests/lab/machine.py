@@ -1,4 +1,4 @@
-"""What of a Kubernetes node can be seen on a machine: compared before `up` and after `down`."""
+"""The traces of a Kubernetes node on a machine: compared before `up` and after `down`."""
 
 import re
 import subprocess
@@ -46,7 +46,7 @@ def _rules(program: str) -> set[str]:
 
 
 def _processes(*places: str) -> set[str]:
-    """Return the processes that were told of the lab's folders, and those in pods."""
+    """Return the processes that were given the lab's folders, and those in pods."""
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the lab's own node offers to those who use it. One node serves all tests of this file."""
+"""The services of the lab's own node. One node serves all tests of this file."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What all tests of the programs beside a session need: this machine's servers and tools, and the image unpacked."""
+"""Fixtures of all sidecars' tests: this machine's servers and tools, and the image unpacked."""
 
 import platform
 from pathlib import Path

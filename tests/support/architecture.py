@@ -1,6 +1,6 @@
 """The list of modules in ARCHITECTURE.md: a line each, which is the first sentence of its docstring.
 
-`python -m tests.support.architecture` (`make architecture`) writes it anew; a test proves that it is up to date.
+`python -m tests.support.architecture` (`make architecture`) rewrites it; a test proves that it is up to date.
 """
 
 import ast

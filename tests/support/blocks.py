@@ -1,4 +1,4 @@
-"""How long the event loop was blocked at a time: in CPU seconds, so that a busy machine does not count."""
+"""The longest time for which the event loop was blocked: in CPU seconds, so that a busy machine does not count."""
 
 import asyncio
 import gc

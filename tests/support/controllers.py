@@ -1,4 +1,4 @@
-"""What the cluster's own controllers and kubelets do to objects of a fake API server, a second after each change.
+"""The cluster's own controllers and kubelets, played on a fake API server, a second after each change.
 
 Pods of StatefulSets and Jobs come and are ready at once, claims get volumes, and orphans are collected.
 """

@@ -24,7 +24,7 @@ class PlayedDoor:
         self.headers: dict[str, str] = {}
         self.says: Answer = lambda: nobody_works_since("2026-01-01T00:00:00Z")
         self.asked: list[datetime] = []
-        """When it was asked."""
+        """The time at which it was asked."""
 
 
 def nobody_works_since(time: str) -> bytes:

@@ -58,7 +58,7 @@ UNREADABLE = (msgspec.ValidationError,)
 
 @dataclass
 class Seen:
-    """What came of a look at a world."""
+    """The outcome of a look at a world."""
 
     plan: Plan
     told: Outcome
@@ -105,7 +105,7 @@ def caches_of(world: World) -> Caches:
 
 
 def look(world: World, caches: Caches) -> Seen:
-    """Do a pass, make what it wants, and do another one; tell what came of that."""
+    """Do a pass, make what it wants, and do another one; return what came of that."""
     first = planned(gathered(world, caches))
     created = [write.manifest for write in first.changes.writes if isinstance(write, Create)]
     for manifest in created:
@@ -178,12 +178,12 @@ def edited(world: World, seen: Seen) -> Iterator[tuple[str, Manifest]]:
 
 
 def scraped(caches: Caches) -> str:
-    """Return what Prometheus is told."""
+    """Return what Prometheus reads."""
     return "".join(exposition(list(gauges.rows(caches, FakeClock(NOW)))))
 
 
 def explained(world: World, observed: Observed) -> str:
-    """Return what a user is told who asks how the session is."""
+    """Return the answer to a user who asks for the session's state."""
     pods = _read(PodDetails, (body for kind, body in world.children if kind == "Pod"))
     claims = _read(ClaimDetails, (body for kind, body in world.children if kind == "PersistentVolumeClaim"))
     events = _read(EventView, world.events)

@@ -1,4 +1,4 @@
-"""Repositories for tests, made by the real git, undisturbed by the settings of whoever runs them."""
+"""Repositories for tests, made by the real git, independent of the settings of the user who runs them."""
 
 import os
 import subprocess

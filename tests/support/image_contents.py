@@ -26,7 +26,7 @@ class File:
 
     @property
     def gives_rights(self) -> bool:
-        """Whether who runs it may get rights that they do not have: setuid, setgid or file capabilities."""
+        """Return whether its user may gain rights that they do not have: setuid, setgid or file capabilities."""
         special = self.entry.mode & 0o6000 and not self.entry.isdir()
         return bool(special) or _CAPABILITIES in self.entry.pax_headers
 

@@ -1,4 +1,4 @@
-"""A provider of OpenID Connect for tests, in a thread of the test: whoever types a user's name is that user.
+"""A provider of OpenID Connect for tests, in a thread of the test: anybody who types a user's name is that user.
 
 Discovery, keys, authorization code with nonce, RS256: as much as oauth2-proxy asks of Keycloak, GitLab or Dex. It is
 as strict as those: a client or a redirect URI that it was not told of gets a page that says so, and no redirection.
@@ -56,7 +56,7 @@ class Issuer:
         return email
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -1,6 +1,6 @@
 """The operator's loop around one session, on a clock that a test moves: the real reconciler before a fake API server.
 
-Its caches know each change at once. The session is looked at when it is due or woken, never else, as in earnest.
+Its caches know each change at once. The session is looked at when it is due or woken, never else, as in production.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ async def nobody(_: str) -> bytes:
 
 
 class Loop:
-    """One operator and one session. `cpu` is what it uses, None if nobody tells; `ring` asks its door.
+    """One operator and one session. `cpu` is what it uses, None if unknown; `ring` asks its door.
 
     `ask_for_job` asks the controller of a remote session.
     """
@@ -114,7 +114,7 @@ class Loop:
         self._wake(self._session)
 
     def hear_nothing_of(self, *kinds: str) -> None:
-        """Say which watches bring nothing from now on; a kind that is heard of again is listed anew."""
+        """Silence the watches of these kinds from now on; a kind that is heard of again is listed again."""
         heard_again = self._silent_since.keys() - set(kinds)
         self._silent_since = {kind: self._silent_since.get(kind, self._clock.monotonic()) for kind in kinds}
         for kind in heard_again:
@@ -149,7 +149,7 @@ class Loop:
         return self._clock.monotonic() - self._silent_since[kind] if kind in self._silent_since else 0.0
 
     def _follow(self) -> None:
-        """Know what is there, and what changes from now on, as a watch would tell."""
+        """Take in what is there, and what changes from now on, as a watch would deliver it."""
         for kind in PATHS:
             self._list(kind)
         kinds = {path: kind for kind, path in PATHS.items()}

@@ -94,11 +94,11 @@ class OperatorProcess:
 
     @property
     def log(self) -> str:
-        """What it logged."""
+        """Its log."""
         return self._log.read_text()
 
     def metrics(self) -> str:
-        """What Prometheus would read."""
+        """The metrics that Prometheus would read."""
         return self._read(self.metrics_port, "/metrics")
 
     def _writes(self) -> int:

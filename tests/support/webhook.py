@@ -44,7 +44,7 @@ class Webhook:
         self._close()
 
     def be(self, mood: str | None) -> None:
-        """Change the mood; who waits for an answer gets one."""
+        """Change the mood; requests that wait for an answer get one."""
         self.mood = mood
         if mood == "is away":
             self._close()

@@ -28,7 +28,7 @@ BOOKMARKS = 60.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What becomes of a request instead of what it asks for."""
+    """The fate of a request instead of what it asks for."""
 
     code: int
     """The status; 0 for no answer."""

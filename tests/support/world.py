@@ -124,7 +124,7 @@ class World:
         raise AssertionError(f"{kind} {name} is still there after {within} s: {left}\n{self._explain(name)}")
 
     def belongings_of(self, session: str) -> list[str]:
-        """Return all that bears the session's label, as `Kind/name`."""
+        """Return all objects with the session's label, as `Kind/name`."""
         kinds = ("StatefulSet", "Job", "Pod", "Service", "Ingress", "PersistentVolumeClaim", "Secret")
         found = ((kind, item["metadata"]) for kind in kinds for item in self.all(kind))
         mine = "app.kubernetes.io/instance"
@@ -161,7 +161,7 @@ class World:
         return self.wait_for_state(name, "Running")
 
     def wait_for_events(self, session: Object, *expected: str, besides: str = "", within: float = WITHIN) -> None:
-        """Return as soon as the Events on a session are these; one that may be told or not does not count."""
+        """Return as soon as the Events on a session are these; one that may be reported or not does not count."""
         deadline = time.monotonic() + within
         while (told := [reason for reason in self._events_of(session) if reason != besides]) != list(expected):
             assert time.monotonic() < deadline, f"the Events are {told}, not {list(expected)}, after {within} s"

@@ -1,4 +1,4 @@
-"""How the Go operator's chart starts its manager: the same environment and flags must start ours."""
+"""The start of the manager by the Go operator's chart: the same environment and flags must start ours."""
 
 from functools import cache
 from pathlib import Path

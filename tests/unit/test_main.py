@@ -20,7 +20,7 @@ from tests.unit import old_chart
 
 
 class Started:
-    """What the operator was started with."""
+    """The settings that the operator was started with."""
 
     options: run.Options
     settings: Settings

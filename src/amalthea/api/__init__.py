@@ -1,1 +1,1 @@
-"""What a session is: fields, names and reasons. Imports nothing of the project."""
+"""The definition of a session: fields, names, reasons, and the operator's settings. Imports nothing of the project."""

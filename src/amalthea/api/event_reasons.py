@@ -1,10 +1,10 @@
-"""The words of the Events that the operator writes on sessions."""
+"""The reasons of the Events that the operator writes on sessions."""
 
 from enum import StrEnum
 
 
 class EventReason(StrEnum):
-    """What an Event on the session tells: one Event at each transition."""
+    """The reasons of the Events on a session: one Event at each transition."""
 
     STARTING = "Starting"
     """A run of the session begins."""

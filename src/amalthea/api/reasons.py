@@ -1,13 +1,13 @@
-"""Condition types, their reasons and the reasons of Events: stable words for programs, a sentence each.
+"""Condition types and their reasons: stable words for programs, each with a sentence that explains it.
 
-Clients may branch on these words, so one is never given a new meaning. Sentences for people stand in `model/`.
+Clients may branch on these words, so none ever gets a new meaning. Messages for people are written at their cause.
 """
 
 from enum import StrEnum
 
 
 class ConditionType(StrEnum):
-    """The aspects that a session's conditions tell of. All but the first two are there only while they have a tale."""
+    """The types of a session's conditions. All but the first two exist only while they have something to report."""
 
     READY = "Ready"
     """True while the session runs and all its containers are ready."""
@@ -36,7 +36,7 @@ class ConditionType(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a condition has its status."""
+    """The reasons for a condition's status."""
 
     SESSION_CREATED = "SessionCreated"
     """The session is new: nothing is known yet (and no Ingress is wanted, for RoutingReady)."""
@@ -95,13 +95,13 @@ class Reason(StrEnum):
     DECLARED_UNREADABLE = "DeclaredUnreadable"
     """Until when a program has declared the session busy cannot be read."""
     USAGE_UNKNOWN = "UsageUnknown"
-    """The metrics API does not tell what the session uses, or not yet."""
+    """The metrics API does not report what the session uses, or not yet."""
     JOB_COMPLETED = "JobCompleted"
     """The job of a session on another machine has ended by itself."""
     DOOR_SILENT = "DoorSilent"
-    """The proxy in front of the session does not tell the operator whether somebody works."""
+    """The proxy in front of the session does not report to the operator whether somebody works."""
     DOOR_TOO_OLD = "DoorTooOld"
-    """All others say that nobody works; the proxy in front of the session is too old to tell."""
+    """All others say that nobody works; the proxy in front of the session is too old to report it."""
     SHRINK_REFUSED = "ShrinkRefused"
     """A volume never shrinks: nothing is lost, and nothing changes."""
     CLASS_FIXED = "ClassFixed"
@@ -113,7 +113,7 @@ class Reason(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a session is paused or deleted."""
+    """The causes for which a session is paused or deleted."""
 
     IDLE = "Idle"
     """Nobody worked in it for its maxIdleDuration."""
@@ -138,7 +138,7 @@ class Cause(StrEnum):
 
 
 class Step(StrEnum):
-    """Where the start of a session is: the reasons of the condition Progressing, in their order."""
+    """The steps of a session's start, in their order: the reasons of the condition Progressing."""
 
     STORAGE = "PreparingStorage"
     """Its objects are made, and its volume."""
@@ -161,7 +161,7 @@ class Step(StrEnum):
 
 
 class Failure(StrEnum):
-    """What is wrong with a session, or delays it: the reason of the condition `Healthy`."""
+    """The problems that break or delay a session: the reasons of the condition `Healthy`."""
 
     IMAGE_NOT_FOUND = "ImageNotFound"
     """The registry has no image of that name and tag."""
@@ -194,7 +194,7 @@ class Failure(StrEnum):
     DEPENDENCY_MISSING = "DependencyMissing"
     """A secret or config map that the pod needs is not there yet."""
     DOOR_MISCONFIGURED = "DoorMisconfigured"
-    """What checks who may open the session cannot use its configuration."""
+    """The proxy that checks who may open the session cannot use its configuration."""
     DOOR_PORT_TAKEN = "DoorPortTaken"
     """Another program of the pod listens on a port of what checks who may open the session."""
     CLONE_FAILED = "CloneFailed"
@@ -202,7 +202,7 @@ class Failure(StrEnum):
     CLONE_INCOMPLETE = "CloneIncomplete"
     """A code repository is there, without a submodule or some large files of its own."""
     JOB_FAILED = "JobFailed"
-    """The job failed, and its pod does not tell why."""
+    """The job failed, and its pod does not show why."""
     JOB_TOO_LONG = "JobTooLong"
     """The job ran longer than it may."""
     CONTESTED = "Contested"
@@ -214,7 +214,7 @@ class Failure(StrEnum):
     REMOTE_JOB_LEFT = "RemoteJobLeft"
     """The job of a session on another machine could not be cancelled at the session's pause."""
     CLUSTER_SILENT = "ClusterSilent"
-    """The other machine does not tell how the session's job is."""
+    """The other machine does not report the state of the session's job."""
     QUOTA_EXCEEDED = "QuotaExceeded"
     """A quota of the namespace leaves no room for the pod."""
     POD_REFUSED = "PodRefused"

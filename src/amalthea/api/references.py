@@ -33,7 +33,7 @@ class Reference:
 
 
 def parse(image: str) -> Reference | None:
-    """Return the full reference: `node` is `docker.io/library/node:latest`. None if the text is none."""
+    """Return the full reference: `node` is `docker.io/library/node:latest`. None if the text is not a reference."""
     match = _REFERENCE.fullmatch(image)
     if match is None:
         return None

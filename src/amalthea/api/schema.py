@@ -1,4 +1,4 @@
-"""How a field of `types.py` says what the CRD must know beyond its Python type. `crd.py` reads it back."""
+"""Declares for a field of `types.py` what the CRD must know beyond its Python type. `crd.py` reads it back."""
 
 from typing import Annotated, Any
 

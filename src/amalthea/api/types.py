@@ -1,4 +1,4 @@
-"""The AmaltheaSession resource, amalthea.dev/v1alpha1: the truth from which `crd.py` writes the CRD.
+"""The AmaltheaSession resource, amalthea.dev/v1alpha1: the source from which `crd.py` writes the CRD.
 
 Each field carries its type, default, bounds and a sentence for `kubectl explain`. Reading is tolerant where
 objects of older releases lack fields: missing means local, Interactive, no run.
@@ -55,7 +55,7 @@ class Storage(ApiStruct, frozen=True, kw_only=True):
 
 
 class ReadinessProbe(ApiStruct, frozen=True, kw_only=True):
-    """How Kubernetes learns that the session answers."""
+    """The check by which Kubernetes learns that the session answers."""
 
     type: Annotated[
         Literal["none", "tcp", "http"],
@@ -110,7 +110,7 @@ class SessionContainer(ApiStruct, frozen=True, kw_only=True):
 
 
 class Ingress(ApiStruct, frozen=True, kw_only=True):
-    """How the session is reached from outside the cluster."""
+    """Settings for access to the session from outside the cluster."""
 
     host: Annotated[
         str,
@@ -129,7 +129,7 @@ class Ingress(ApiStruct, frozen=True, kw_only=True):
 
 
 class Authentication(ApiStruct, frozen=True, kw_only=True):
-    """Who may open the session."""
+    """Settings that decide who may open the session."""
 
     enabled: Annotated[bool, doc("Whether users must authenticate.")] = True
     type: Annotated[
@@ -190,7 +190,7 @@ class DataSource(ApiStruct, frozen=True, kw_only=True):
 
 
 class Culling(ApiStruct, frozen=True, kw_only=True):
-    """When the session is paused or deleted automatically. An absent or zero one sets no limit."""
+    """Limits after which the session is paused or deleted automatically. An absent or zero one sets no limit."""
 
     max_age: Annotated[Duration, doc("Pause it this long after it was started or resumed, such as 24h.")] | None = None
     max_idle_duration: Annotated[Duration, doc("Pause it after being idle for this long.")] | None = None
@@ -219,13 +219,13 @@ class TemplateMetadata(ApiStruct, frozen=True, kw_only=True):
 
 
 class Template(ApiStruct, frozen=True, kw_only=True):
-    """What the children of the session have in common."""
+    """Settings that all children of the session share."""
 
     metadata: Annotated[TemplateMetadata, doc("Labels and annotations of all objects of the session.")] | None = None
 
 
 class Spec(ApiStruct, frozen=True, kw_only=True):
-    """What the user wants: what runs, how it is reached, and when it pauses by itself."""
+    """The session that the user wants: what runs, how it is reached, and when it pauses automatically."""
 
     hibernated: Annotated[bool, required("Pause the session: its pod is deleted, its volume stays.")] = False
     session: Annotated[SessionContainer, doc("The container that the user works in.")]
@@ -297,7 +297,7 @@ RUNNING_STATES: tuple[State, ...] = ("Running", "RunningDegraded")
 
 
 class ContainerCounts(ApiStruct, frozen=True, kw_only=True):
-    """How many containers of the pod are ready."""
+    """The numbers of ready and of all containers of the pod."""
 
     ready: Annotated[int, understood("Containers that are ready, or completed successfully.")] = 0
     total: Annotated[int, understood("Containers of the pod.")] = 0
@@ -314,7 +314,7 @@ class Condition(ApiStruct, frozen=True, kw_only=True):
 
 
 class Status(ApiStruct, frozen=True, kw_only=True):
-    """How the session is: written by the operator, read by everybody."""
+    """The state of the session, written by the operator and read by everyone."""
 
     state: Annotated[
         State,

@@ -1,1 +1,1 @@
-"""What we want: pure functions from a session and the settings to manifests, a file per kind of child."""
+"""The desired state: pure functions from a session and the settings to manifests, one file per kind of child."""

@@ -1,4 +1,4 @@
-"""The claims for volumes: the user's files, and one for each data source."""
+"""The PVCs of a session: the user's files, and one for each data source."""
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest, Quantity

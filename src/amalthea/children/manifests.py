@@ -1,4 +1,4 @@
-"""All children of a session: the page to read first, for which kinds of session have which."""
+"""All children of a session, and which kinds of session have which: the module to read first."""
 
 from amalthea.api.schema import Manifest
 from amalthea.children import claims, ingress, job, secret, service, statefulset
@@ -22,7 +22,7 @@ def children(subject: Subject, material: Material) -> list[Manifest]:
 
 
 def manifests(observed: Observed, run_id: str | None, settings: BuildSettings, drawn: Material) -> list[Manifest]:
-    """Return the manifests of a session whose spec can be used, with the secrets that it has or, at first, `drawn`.
+    """Return the manifests of a session with a valid spec, with the secrets that it has or, at first, `drawn`.
 
     Raises:
         TooLargeError: as `children` does.

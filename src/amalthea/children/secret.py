@@ -27,9 +27,9 @@ class Material:
     """A session's random values, as text that goes into its secret. They never show in logs: the repr hides them."""
 
     tunnel_secret: str = field(repr=False)
-    """What a tunnel client must present: base64url, not padded."""
+    """The secret that a tunnel client must present: base64url, not padded."""
     cookie_secret: str = field(repr=False)
-    """What oauth2-proxy encrypts its cookies with: base64url, padded."""
+    """The key with which oauth2-proxy encrypts its cookies: base64url, padded."""
 
 
 def draw(random_bytes: Callable[[int], bytes]) -> Material:
@@ -92,7 +92,7 @@ def _of_the_job(spec: Spec) -> dict[str, str]:
 
 
 def _decoded(value: str | None) -> str:
-    """Return the text of a stored value; empty if it is none."""
+    """Return the text of a stored value; empty if it cannot be decoded."""
     try:
         return b64decode(value or "", validate=True).decode()
     except ValueError:

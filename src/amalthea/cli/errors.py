@@ -1,4 +1,4 @@
-"""Why nothing can be explained: what went wrong, in a sentence or two with the remedy."""
+"""Errors of `amalthea explain`: what went wrong, in a sentence or two with the remedy."""
 
 import difflib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _NOT_INSTALLED = (
 
 
 class _Named(View, frozen=True, kw_only=True):
-    """Any object, as far as its name goes."""
+    """Any object, of which only the name is read."""
 
     metadata: Metadata = Metadata()
 

@@ -1,6 +1,7 @@
-"""`amalthea explain`: tells of a session, from the API server alone, with the reader's own rights.
+"""`amalthea explain`: explains a session, from the API server alone, with the reader's own rights.
 
-It reads (`read/reading.py`), thinks it over (`compose/compose.py`) and shows it (`text.py`, or as JSON).
+It reads the session (`read/reading.py`), composes the explanation (`compose/compose.py`) and shows it (`text.py`, or as
+JSON).
 """
 
 import shlex
@@ -26,12 +27,12 @@ from amalthea.operator.kinds import SESSIONS
 
 @dataclass(frozen=True)
 class Request:
-    """What the reader wants to know, and how to show it."""
+    """The reader's question, and the form of the answer."""
 
     name: str | None = None
     """The session; None for all of the namespace."""
     namespace: str = ""
-    """Where it is; empty for that of the kubeconfig."""
+    """Its namespace; empty for that of the kubeconfig."""
     kubeconfig: Path | None = None
     context: str | None = None
     as_json: bool = False
@@ -74,7 +75,7 @@ def _as_json(told: Part) -> str:
 
 
 def _kubectl(namespace: str, request: Request) -> str:
-    """Return the kubectl command that leads to where the reader looks."""
+    """Return the kubectl command with the flags for the reader's cluster and namespace."""
     named = {"--kubeconfig": request.kubeconfig, "--context": request.context}
     flags = [f"{flag} {shlex.quote(str(value))}" for flag, value in named.items() if value is not None]
     return " ".join(["kubectl", *flags, "-n", namespace])

@@ -1,4 +1,4 @@
-"""What `amalthea explain` has to say of a session, as data: `text.py` shows it, `-o json` prints it as it is.
+"""The explanation of a session, as data: `text.py` shows it, `-o json` prints it as it is.
 
 Programs read these fields, so their names stay. Times are absolute, in UTC; how long ago is for readers only.
 """
@@ -13,7 +13,7 @@ class Part(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Fact(Part, frozen=True, kw_only=True):
-    """Something that is so."""
+    """A fact about the session."""
 
     label: str
     text: str
@@ -25,11 +25,11 @@ class Run(Part, frozen=True, kw_only=True):
     id: str | None
     started_at: datetime | None
     ended_at: datetime | None
-    """When a job ended; None while it runs, and for what has no end of its own."""
+    """The end of a job; None while it runs, and for what has no end of its own."""
 
 
 class Container(Part, frozen=True, kw_only=True):
-    """How a container is."""
+    """The state of a container."""
 
     name: str
     image: str
@@ -37,11 +37,11 @@ class Container(Part, frozen=True, kw_only=True):
     ready: bool
     restarts: int
     says: str
-    """What it does: `running`, `waits: …`, `ended with exit code 1`."""
+    """Its state: `running`, `waits: …`, `ended with exit code 1`."""
     since: datetime | None
     """Since when it runs, or when it ended."""
     ended_before: str
-    """How its last attempt ended; empty if this is its first."""
+    """The end of its last attempt; empty if this is its first."""
 
 
 class Notice(Part, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class Happening(Part, frozen=True, kw_only=True):
     """Something that happened."""
 
     at: datetime
-    """When it happened last."""
+    """Return when it happened last."""
     about: str
     """Kind and name of the object that it happened to, such as `Pod/demo-0`."""
     reason: str
@@ -71,9 +71,9 @@ class Coming(Part, frozen=True, kw_only=True):
     """A limit of the session, and what it means now."""
 
     at: datetime | None
-    """When it comes; None while it does not count."""
+    """Its time; None while it does not count."""
     action: str
-    """What happens then: `pause`, `delete`, `stop` (of a job) or `fail`."""
+    """The action at that time: `pause`, `delete`, `stop` (of a job) or `fail`."""
     limit: str
     """The field of `spec.culling` that it comes from; empty if it comes from none."""
     value: str
@@ -82,25 +82,25 @@ class Coming(Part, frozen=True, kw_only=True):
 
 
 class Advice(Part, frozen=True, kw_only=True):
-    """What the reader can do."""
+    """An action that the reader can take."""
 
     text: str
     command: str | None = None
 
 
 class Explanation(Part, frozen=True, kw_only=True):
-    """All that there is to say of a session at one moment."""
+    """The whole explanation of a session at one moment."""
 
     name: str
     namespace: str
     state: str
     """`status.state`: a word for programs."""
     headline: str
-    """How the session is, as the second half of a sentence that its name begins."""
+    """The state of the session, as the rest of a sentence that begins with its name."""
     reason: str
-    """Why it is so, as the stable word of the condition that tells: for programs."""
+    """The stable word for that state, of the condition that explains it: for programs."""
     cause: str
-    """Why it is so, where that is known; else empty."""
+    """The cause of that state, where it is known; else empty."""
     since: datetime | None
     url: str | None
     run: Run
@@ -113,5 +113,5 @@ class Explanation(Part, frozen=True, kw_only=True):
     """The next first; what has no time last."""
     advice: tuple[Advice, ...]
     unread: tuple[str, ...]
-    """What could not be read, a sentence each: nothing is known of it."""
+    """The objects that could not be read, a sentence each: nothing is known of them."""
     explained_at: datetime

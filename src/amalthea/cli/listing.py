@@ -1,4 +1,4 @@
-"""The sessions of a namespace, a line each: how each is, and what comes next. Those in trouble come first, with why."""
+"""The sessions of a namespace, one line each: state and what comes next. Those in trouble come first, with why."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -32,7 +32,7 @@ class Line(Part, frozen=True, kw_only=True):
     reason: str
     cause: str
     error: str
-    """What is wrong, in full; empty if nothing is."""
+    """The error, in full; empty if there is none."""
     since: datetime | None
     next: Coming | None
 
@@ -98,7 +98,7 @@ def _next(coming: Coming, now: datetime) -> str:
 
 
 def _why(line: Line) -> str:
-    """Return the first sentence of what is wrong with a session; the explanation of that session tells all of it."""
+    """Return the first sentence of what is wrong with a session; the explanation of that session has all of it."""
     told = line.error or (line.cause if line.headline in _TROUBLED else "")
     first, more, _ = told.partition(". ")
     return f"{first}{more.strip()}"

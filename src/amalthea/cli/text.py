@@ -27,7 +27,7 @@ _LABEL = 11
 
 @dataclass(frozen=True)
 class Terminal:
-    """What the text is written on."""
+    """The properties of the terminal that the text is written for."""
 
     width: int = 80
     colour: bool = False
@@ -77,7 +77,7 @@ def _opening(told: Explanation, paper: Terminal) -> Iterator[str]:
 
 
 def _dated(told: Explanation, paper: Terminal) -> str:
-    """Return the headline with the time since when it is so."""
+    """Return the headline with the time since which it holds."""
     now, zone = told.explained_at, paper.zone
     if told.since is None or told.headline not in DATED:
         return told.headline
@@ -90,7 +90,7 @@ def _dated(told: Explanation, paper: Terminal) -> str:
 
 
 def _local(text: str, told: Explanation, paper: Terminal) -> str:
-    """Return what somebody wrote, with its times as all others on the page."""
+    """Return what somebody wrote, with its times in the form of all others in the text."""
     return time_format.localized(text, told.explained_at, paper.zone)
 
 
@@ -147,7 +147,7 @@ def _happened(told: Explanation, paper: Terminal) -> Iterator[str]:
 
 
 def _thing(each: Happening, told: Explanation, paper: Terminal) -> Iterator[str]:
-    """Yield one thing that happened; the cause of how the session is stands above already."""
+    """Yield the lines for one thing that happened; the cause of the session's state is not repeated."""
     time = f"{time_format.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
     if told.cause:

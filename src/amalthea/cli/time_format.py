@@ -1,4 +1,4 @@
-"""Times and durations as a reader likes them: in one time zone, and no more exact than is of use."""
+"""Times and durations for readers: in one time zone, and only as exact as is useful."""
 
 import re
 from datetime import datetime, timedelta, tzinfo
@@ -25,7 +25,7 @@ def span(duration: timedelta) -> str:
 
 
 def in_zone(at: datetime, zone: tzinfo | None) -> datetime:
-    """Return a time as a zone has it (None: this machine's); one at the end of all years stays as it is."""
+    """Return a time in a zone (None: this machine's); unchanged if it would fall outside the years 1 to 9999."""
     try:
         return at.astimezone(zone)
     except OverflowError:
@@ -56,7 +56,7 @@ def localized(text: str, now: datetime, zone: tzinfo | None) -> str:
 
 
 def zone_name(now: datetime, zone: tzinfo | None) -> str:
-    """Return what a zone is called, and how far it is from UTC: `UTC`, `CET, UTC+01:00`."""
+    """Return the name of a zone, and its offset from UTC: `UTC`, `CET, UTC+01:00`."""
     local = now.astimezone(zone)
     name, offset = f"{local:%Z}", f"{local:%z}"
     return name if name.startswith("UTC") else f"{name}, UTC{offset[:3]}:{offset[3:5]}"

@@ -26,7 +26,7 @@ POLL = 1.0
 
 
 class TrialError(Exception):
-    """The session did not get as far as it must; the text says how far it came, and why as far as that is known."""
+    """The session did not get as far as it must; the text says how far it got and, as far as that is known, why."""
 
 
 class _Condition(Struct):
@@ -47,7 +47,7 @@ class _Session(Struct):
 
 @dataclass(frozen=True)
 class Trial:
-    """What to run, where (empty: the kubeconfig's namespace), and how many seconds it may take to be ready, or gone."""
+    """The image to run, the namespace (empty: the kubeconfig's), and the seconds allowed to become ready, or gone."""
 
     image: str
     namespace: str = ""
@@ -75,7 +75,7 @@ def manifest(name: str, image: str) -> dict[str, Any]:
 
 
 async def run(config: Config, trial: Trial, clock: Clock, say: Callable[[str], None]) -> None:
-    """Create a session, wait until it is ready, delete it and wait until it is gone. It goes in any case.
+    """Create a session, wait until it is ready, delete it and wait until it is gone. It is deleted in any case.
 
     Raises:
         TrialError: it was not ready, or not gone, in time, or the API server refused a request.
@@ -119,7 +119,7 @@ async def _gone(client: Client, key: tuple[str, str], deadline: float, clock: Cl
 
 
 def _why(status: _Status | UnsetType) -> str:
-    """Return what the session tells of itself. Without a condition no operator has seen it."""
+    """Return what the session's status reports. Without a condition no operator has seen it."""
     if not isinstance(status, _Status) or not (status.conditions or status.error):
         return "No operator has reported on it: check that one runs, and that it serves this namespace."
     told = [f"{each.type}: {each.message}" for each in status.conditions if each.status == "False" and each.message]

@@ -1,4 +1,4 @@
-"""How long to wait after the n-th failure in a row: exponentially longer, never in step with others."""
+"""Backoff after the n-th failure in a row: exponentially longer, and never in step with others."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ KNOCK = 1.5
 class Backoff:
     """Exponential backoff with jitter: ``base`` seconds, ``factor`` times more per failure up to ``cap``.
 
-    All times 0.75 to 1.25. As they are, the numbers let no minute have more than four attempts after the first.
+    Each delay is multiplied by 0.75 to 1.25. The defaults allow at most four attempts a minute after the first.
     """
 
     random: Randomness
@@ -25,16 +25,16 @@ class Backoff:
     cap: float = 30.0
 
     def delay(self, failures: int, at_least: float | None = None) -> float:
-        """Return seconds to wait after ``failures`` (1 or more) in a row, ``at_least`` what the server asked for.
+        """Return the seconds to wait after ``failures`` (1 or more) in a row, ``at_least`` what the server asked for.
 
-        No more than LONGEST_ASKED: a proxy's page of a maintenance may ask for a day.
+        At most LONGEST_ASKED: a proxy's maintenance page may ask for a day.
         """
         # The exponent is bounded because a float overflows after a thousand failures, which takes one bad night.
         exponential = min(self.cap, self.base * self.factor ** min(failures - 1, 32))
         return max(min(at_least or 0.0, LONGEST_ASKED), self._jittered(exponential))
 
     def knock(self) -> float:
-        """Return seconds to wait while nobody takes the connection, however often that was tried."""
+        """Return the seconds to wait while connections are refused, however often that was tried."""
         return self._jittered(KNOCK)
 
     def _jittered(self, seconds: float) -> float:

@@ -44,7 +44,7 @@ class Limit:
         self._alarm = self._clock.call_at(self._clock.monotonic() + seconds, lambda: self._limit.reschedule(0))
 
     def stop(self) -> None:
-        """Limit nothing any more."""
+        """End the limit."""
         if self._alarm is not None:
             self._alarm.cancel()
 

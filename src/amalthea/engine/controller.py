@@ -1,6 +1,6 @@
-"""Works through the queue: so many keys at a time, never one key twice at once, none waiting long for another.
+"""Works through the queue: a fixed number of keys at a time, no key twice at once, none waiting long for another.
 
-Between ``queue.py`` and a reconcile function that looks at one key as a whole. What it raises decides when the key
+It calls a reconcile function, which looks at one key as a whole. The exception that this raises decides when the key
 comes again: ``Stale`` at once, anything else with backoff, ``Unavailable`` not before the server asked.
 """
 
@@ -22,7 +22,7 @@ SHORTEST_WAIT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a successful look at a key asks for: to look again at ``wake_at``, or only when something changes."""
+    """The result of a successful pass over a key: look again at ``wake_at``, or only when something changes."""
 
     wake_at: datetime | None = None
 
@@ -31,7 +31,7 @@ Reconcile: TypeAlias = Callable[[Key], Awaitable[Result]]
 
 
 class ControllerObserver(Protocol):
-    """Told how each piece of work ended and how many seconds it took, for logs and metrics."""
+    """Notified of the outcome and the seconds of each piece of work, for logs and metrics."""
 
     def reconciled(self, key: Key, seconds: float) -> None: ...
 
@@ -43,7 +43,7 @@ class ControllerObserver(Protocol):
 
 
 class Controller:
-    """Runs ``reconcile`` on the queue's keys, so many at a time as there are ``slots``, not counting what takes long.
+    """Runs ``reconcile`` on the queue's keys, as many at a time as there are ``slots``, not counting what takes long.
 
     The queue bounds those that are known to take long, and ``amalthea.kube.crowd`` the requests of all.
     """

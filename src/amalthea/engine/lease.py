@@ -1,4 +1,4 @@
-"""Leader election on a Lease: of many operators one acts, and it stops before another may begin.
+"""Leader election on a Lease: one of many operators acts, and it stops before another may start.
 
 Works on the small port of ``lease_store.py``, which ``amalthea.kube.lease`` implements. Nobody's wall clock is trusted:
 the leader counts from the moment it *sent* its last successful renewal, the others from the moment they *saw* the
@@ -24,12 +24,12 @@ LONGEST_DURATION = 300.0
 """Seconds after which a lease that nobody renews may be taken, whatever duration is written there."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
-"""What the leader does; ends promptly when cancelled."""
+"""The leader's work; ends promptly when cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who stands for election, and the times in seconds.
+    """A candidate for leader election, and its times in seconds.
 
     Another candidate waits ``duration`` before it takes a lease that nobody renews; the leader stops acting after
     ``renew_deadline`` without a renewal; both try every ``retry`` seconds. A process that is started again under the
@@ -49,7 +49,7 @@ class Candidate:
 
 
 class LeaseObserver(LeaseWatchObserver, Protocol):
-    """Told how the election goes, for logs and metrics."""
+    """Notified of the progress of the election, for logs and metrics."""
 
     def leading(self, leads: bool) -> None:
         """Leadership began or ended."""
@@ -79,11 +79,11 @@ class Elector:
         self._others: LeaseRecord | None = None
         self._resigned = False
         self.led_until: datetime | None = None
-        """When the lease that was taken last had been renewed before, by whoever held it; None if nobody did."""
+        """The last renewal, by its former holder, of the lease that was taken last; None if there was none."""
 
     @property
     def leading(self) -> bool:
-        """Whether this process may act now; false by its own clock, also when nothing can be reached."""
+        """Return whether this process may act now; by its own clock, so also when nothing can be reached."""
         return self._remaining() > 0
 
     async def run(self, work: Work) -> None:
@@ -99,7 +99,7 @@ class Elector:
             await self._release()
 
     def resign(self) -> None:
-        """Stand no more: the present term goes on, until its work ends or the lease is lost."""
+        """Stop standing for election: the present term goes on until its work ends or the lease is lost."""
         self._resigned = True
 
     async def _term(self, work: Work) -> bool:
@@ -195,7 +195,7 @@ class Elector:
         return replace(mine, transitions=found.transitions + 1, version=found.version)
 
     async def _release(self) -> None:
-        """Let the next candidate in at once."""
+        """Release the lease, so that the next candidate can take it at once."""
         if self._held is not None:
             self._leads_until = 0.0
             await self._attempt(self._give_up)
@@ -211,7 +211,7 @@ class Elector:
         return max(0.0, self._leads_until - self._clock.monotonic())
 
     async def _pause(self) -> None:
-        """Wait until the record is worth a look: a watch tells at once, and where there is none, time does."""
+        """Wait until the record is worth a look: a watch shows that at once; without a watch, wait for a time."""
         pause = self._candidate.retry * (1.0 + 0.2 * self._random.random())
         if self._others is None:
             await self._clock.sleep(pause)

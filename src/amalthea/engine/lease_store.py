@@ -1,4 +1,4 @@
-"""What a leader election is kept in: one record that anybody may read, and change if it did not change meanwhile.
+"""The storage of a leader election: one record that anybody may read, and change if it has not changed meanwhile.
 
 Used by ``lease.py``; implemented by ``amalthea.kube.lease``.
 """
@@ -23,7 +23,7 @@ class LeaseRecord:
 
 
 class LeaseStore(Protocol):
-    """Where the record is kept. Writes return the record with its new version."""
+    """The storage of the record. Writes return the record with its new version."""
 
     async def get(self) -> LeaseRecord | None: ...
 

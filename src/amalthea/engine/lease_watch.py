@@ -1,4 +1,4 @@
-"""Follows the Lease that somebody else holds, so that a release is seen at once: `lease.py` stands by with it.
+"""Follows the Lease that somebody else holds, so that `lease.py`, standing by, sees a release at once.
 
 It only saves time. A watch that fails, ends or falls silent harms nothing: `lease.py` looks at the record then.
 """
@@ -19,7 +19,7 @@ WATCH_SPACING = 1.0
 
 
 class LeaseWatchObserver(Protocol):
-    """Told what becomes of the watch, for logs."""
+    """Notified of failures of the watch, for logs."""
 
     def unwatched(self, error: Exception, retry_in: float) -> None:
         """The record could not be watched; that is tried again in ``retry_in`` seconds."""

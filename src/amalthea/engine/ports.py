@@ -1,7 +1,7 @@
-"""What the engine asks of the world: where objects come from, what time it is, what is left to chance.
+"""The ports of the engine: where objects come from, what time it is, and what is random.
 
 ``amalthea.kube`` implements ``Source`` over HTTP, ``clock.py`` implements ``Clock``, ``amalthea.testing`` fakes them.
-The four exceptions are all that the engine tells apart; ``amalthea.kube.errors`` derives its own from them.
+The engine distinguishes these four exceptions only; ``amalthea.kube.errors`` derives its own from them.
 """
 # ruff: noqa: N818 an exception is named by what happened
 
@@ -111,7 +111,7 @@ class Unavailable(Exception):
 
 
 class Refused(Unavailable):
-    """Nobody took the connection: another attempt costs the server nothing."""
+    """The connection was refused: another attempt costs the server nothing."""
 
 
 class Stale(Exception):
@@ -133,7 +133,7 @@ class Clock(Protocol):
 
     @property
     def trusted(self) -> bool:
-        """Whether `now()` is sure enough to end something by it."""
+        """Return whether `now()` is certain enough to end something by it."""
         ...
 
     def monotonic(self) -> float:

@@ -1,14 +1,14 @@
-"""The keys that somebody should look at, each once, in an order that is fair.
+"""The work queue: keys to look at, each once, in a fair order.
 
 Filled by the stores' listeners and by timers, emptied by ``controller.py``. A key says *that* something may have
-changed, never what: whoever gets it looks at the whole.
+changed, never what: the worker that gets it looks at the whole.
 
 Every other key that is handed out is of the most urgent class. The one after goes to the namespace whose turn it is:
 its news and its background by turns, and its users' wishes where nothing else of it waits. So a namespace that waits
 gets half of an equal share at least, no class starves, news do not wait until a crowd of wishes is through, and a
 user's wish waits for one key of others at most.
 
-What takes long needs room, and what hangs must leave some: ``room.py``.
+``room.py`` bounds the keys that take long or hang.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from amalthea.engine.turns import Flow, Turns
 
 
 class Priority(enum.IntEnum):
-    """Who waits, the most urgent first."""
+    """The classes of waiting keys, the most urgent first."""
 
     USER = 0
     """A user has just changed what they want."""
@@ -86,7 +86,7 @@ class WorkQueue:
             self._move(key, priority)
 
     def drop(self, key: Key) -> None:
-        """Forget a key that is not in work: what it stood for is gone, and nobody has to look."""
+        """Forget a key that is not in work: its object is gone, and needs no look."""
         if key in self._ready:
             self._leave(key)
         self._timers.cancel(key)
@@ -96,7 +96,7 @@ class WorkQueue:
             self._resting.set()
 
     def demote(self) -> None:
-        """Count all that waits as BACKGROUND: it was added while nobody worked, and who waited for it has waited."""
+        """Count all waiting keys as BACKGROUND: they were added while nobody worked, and none is urgent any more."""
         for key in self._ready:
             self._move(key, Priority.BACKGROUND)
 
@@ -153,7 +153,7 @@ class WorkQueue:
         return next((key for each in turns if (key := each.next(self._room.may)) is not None), None)
 
     def done(self, key: Key) -> None:
-        """Say that the work on ``key`` has ended, well or not."""
+        """Record that the work on ``key`` has ended, well or not."""
         since = self._in_work.pop(key).since
         self._room.leave(key)
         if self._clock.monotonic() - since < PATIENCE:
@@ -168,7 +168,7 @@ class WorkQueue:
 
     @property
     def resting(self) -> bool:
-        """Whether no key waits for a worker or is in work."""
+        """Return whether no key waits for a worker or is in work."""
         return self._resting.is_set()
 
     async def at_rest(self) -> None:
@@ -176,7 +176,7 @@ class WorkQueue:
         await self._resting.wait()
 
     def retry(self, key: Key, at_least: float | None = None) -> float:
-        """After a failure: add ``key`` again, later with each failure in a row, and behind fresh wishes of users.
+        """Requeue ``key`` after a failure: later with each failure in a row, and behind new changes of users.
 
         Return the seconds until then, no fewer than ``at_least``.
         """
@@ -186,7 +186,7 @@ class WorkQueue:
         return delay
 
     def retry_now(self, key: Key) -> float:
-        """After a conflict: add ``key`` at once; from the second in a row on, as ``retry`` does."""
+        """Requeue ``key`` after a conflict: at once, from the second in a row on as ``retry`` does."""
         if key in self._failures:
             return self.retry(key)
         self._failures[key] = 1
@@ -194,13 +194,13 @@ class WorkQueue:
         return 0.0
 
     def hasten(self) -> None:
-        """Try again now whatever failed, since what it failed on is well: the next failures are the first again."""
+        """Retry all failed keys now, since the cause is gone: their next failures count as the first again."""
         failed, self._failures = self._failures, {}
         for key in failed:
             self.add(key, Priority.NEWS)
 
     def forget(self, key: Key) -> None:
-        """After a success: the next failure is the first again."""
+        """Forget the failures after a success: the next one counts as the first again."""
         if key in self._in_work:
             self._room.ended_well(key[0], self._clock.monotonic() - self._in_work[key].since)
         self._failures.pop(key, None)

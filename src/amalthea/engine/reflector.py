@@ -1,7 +1,7 @@
 """Keeps a store equal to the server: list, then watch, for as long as the operator lives.
 
-Between ``ports.Source`` (where objects come from) and ``store.Store`` (where they go). Whatever fails, it goes on: from
-the last version it saw where the server still knows it, by a new list and the difference to it where not.
+It takes objects from a ``ports.Source`` to a ``store.Store``. Whatever fails, it goes on: from the last version it saw
+where the server still knows it, by a new list and the difference to it where not.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ happens. That a watch begins says nothing: what is between us and the server may
 
 
 class ReflectorObserver(Protocol):
-    """Told what a reflector lives through, for logs and metrics."""
+    """Notified of the lists, watches and failures of a reflector, for logs and metrics."""
 
     def listed(self, name: str, count: int) -> None:
         """All objects of ``name`` were listed."""
@@ -36,7 +36,7 @@ class ReflectorObserver(Protocol):
     def failed(self, name: str, error: Exception, retry_in: float) -> None:
         """A list or a watch failed; the next one starts in ``retry_in`` seconds.
 
-        Of connections that nobody takes, one after the other, only the first is told.
+        Of connections refused in a row, only the first is reported.
         """
         ...
 
@@ -67,7 +67,7 @@ class Reflector(Generic[T]):
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the server last listed or sent anything, a bookmark included: so old may the store be."""
+        """Seconds since the server last listed or sent anything, a bookmark included: the store may be that old."""
         return self._clock.monotonic() - self._heard_at if self._heard_at is not None else math.inf
 
     async def run(self) -> NoReturn:
@@ -85,13 +85,13 @@ class Reflector(Generic[T]):
 
     @property
     def live(self) -> bool:
-        """Whether a watch is open."""
+        """Return whether a watch is open."""
         return self._open
 
     def renew(self) -> None:
-        """Open a new watch, from where the present one is: that may have died without a word.
+        """Open a new watch from where the present one is, which may have died silently.
 
-        Such a one tells nothing for a minute and more.
+        A dead watch may go unnoticed for a minute and more.
         """
         if self._end is not None and self._open:
             self._open = False

@@ -1,8 +1,8 @@
-"""How many keys may be in work at once, those included that take long. Part of ``queue.py``.
+"""Bounds on the keys in work at once, including those that take long. Part of ``queue.py``.
 
 A namespace is handed another key only while it has fewer in work than there is room left (a dynamic threshold, as in
 network switches): alone it takes half of the room, and however many namespaces hang, they leave some for the others.
-What hangs takes no room after a while. What is slow and comes to a good end keeps its room: of that, more at once would
+A key that hangs takes no room after a while. One that is slow but succeeds keeps its room: more of those at once would
 only be slower.
 """
 
@@ -20,7 +20,7 @@ HANGS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How many keys may be in work at once."""
+    """The numbers of keys that may be in work at once."""
 
     first: float = math.inf
     """Those of which nothing is known, until they hang."""
@@ -59,7 +59,7 @@ class Room:
         self._well: dict[str, float] = {}  # when long work in a namespace last came to a good end
 
     def may(self, flow: Flow) -> bool:
-        """Tell whether another key of a flow may be in work."""
+        """Return whether another key of a flow may be in work."""
         return (self._again if flow.slow else self._first).may(flow.namespace)
 
     def enter(self, key: Key, flow: Flow) -> None:
@@ -67,17 +67,17 @@ class Room:
         (self._again if flow.slow else self._first).enter(key, self._clock.monotonic())
 
     def leave(self, key: Key) -> None:
-        """Note that a key is in work no more."""
+        """Note that a key is no longer in work."""
         self._first.leave(key)
         self._again.leave(key)
 
     def ended_well(self, namespace: str, seconds: float) -> None:
-        """Note work that took so long and came to a good end."""
+        """Note work that took that long and succeeded."""
         if seconds >= PATIENCE:
             self._well[namespace] = self._clock.monotonic()
 
     def clear(self) -> None:
-        """Let what hangs take no room any more."""
+        """Let keys that hang take no room any more."""
         now = self._clock.monotonic()
         for key in list(itertools.takewhile(lambda key: now - self._first.since[key] >= HANGS, self._first.since)):
             if now - self._well.get(key[0], -math.inf) >= HANGS:

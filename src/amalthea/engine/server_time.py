@@ -1,7 +1,7 @@
 """The API server's time, from the `Date` of its answers: one clock for all operators, whatever their nodes' clocks say.
 
-An answer tells the second in which it was made, some moment between its request and its arrival. Between answers the
-monotonic clock counts, so a node's clock that is set changes nothing. Nothing is asked for the sake of this.
+An answer holds the second in which it was made, some moment between its request and its arrival. Between answers the
+monotonic clock counts, so setting a node's clock changes nothing. No request is made for the sake of this.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _DATE = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """When an answer was made by the server's clock, and when it was asked for and came by our monotonic one."""
+    """The time of an answer by the server's clock, and of its request and arrival by our monotonic clock."""
 
     date: datetime
     sent: float
@@ -64,7 +64,7 @@ def bounds(known: Bounds | None, answer: Answer) -> Bounds:
 
 
 class SkewObserver(Protocol):
-    """Told how this node's clock and the API server's go together, for the log."""
+    """Notified of a skew between this node's clock and the API server's, for the log."""
 
     def clocks_differ(self, skew: timedelta) -> None:
         """The node's clock is so far ahead of the server's (behind, if negative), and too far."""
@@ -102,7 +102,7 @@ class ServerClock:
 
     @property
     def skew(self) -> timedelta:
-        """How far the node's clock is ahead of the server's, as far as that is certain; negative if it is behind."""
+        """Return how far the node's clock is certainly ahead of the server's; negative if it is behind."""
         known = self._known()
         return known.beyond(self._machine.now()) if known is not None else timedelta(0)
 

@@ -1,4 +1,4 @@
-"""Long work on the one event loop, in slices: whatever else is to be done gets its turn in between."""
+"""Long work on the one event loop, in slices: other work gets its turn in between."""
 
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar

@@ -1,8 +1,8 @@
-"""So many at a time, and none holds up the others for long: what takes too long gives its place away and goes on.
+"""Slots for a limited number of tasks: one that takes too long gives its slot away and goes on, so it blocks no other.
 
 Used for passes over sessions (``controller.py``) and for requests (``amalthea.kube.transport``): a webhook that hangs
 for half a minute must not leave the others without a worker or a connection. ``amalthea.kube.crowd`` bounds how many
-go on, and tells whether all are slow.
+go on, and decides whether all are slow.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ PATIENCE = 1.0
 """Seconds after which a pass gives its place away. One with all its writes takes a tenth of that where all is well."""
 
 AllSlow: TypeAlias = Callable[[], bool]
-"""Tells whether everything takes long, not this alone: then more at a time would only make it slower."""
+"""Returns whether everything takes long, not this alone: then more at a time would only make it slower."""
 
 
 class Slot:
@@ -31,7 +31,7 @@ class Slot:
         self._alarm: Cancellable | None = None
 
     def begin(self) -> None:
-        """Begin what the place is for: its time runs."""
+        """Start the time after which the place is given away."""
         self._alarm = self._clock.call_at(self._clock.monotonic() + self._patience, self._give_away)
 
     def _give_away(self) -> None:
@@ -41,7 +41,7 @@ class Slot:
             self.give_back()
 
     def give_back(self) -> None:
-        """Give the place back, unless that has been done."""
+        """Give the place back, unless it was given back before."""
         if self._alarm is not None:
             self._alarm.cancel()
         if self._held:
@@ -50,7 +50,7 @@ class Slot:
 
 
 class Slots:
-    """So many places, each for ``patience`` seconds at most, and for longer while everything is slow."""
+    """A fixed number of places, each for ``patience`` seconds at most, and for longer while everything is slow."""
 
     def __init__(self, count: int, clock: Clock, patience: float, all_slow: AllSlow) -> None:
         self._free = asyncio.Semaphore(count)

@@ -1,6 +1,6 @@
 """The engine's memory of one kind of object: what the server said last, and what our own writes returned since.
 
-Fed by ``reflector.py``; read by whoever decides. A write is read back at once through ``observe``, without waiting for
+Fed by ``reflector.py``; read by all that decides. A write is read back at once through ``observe``, without waiting for
 the watch to say it: else the next decision would be made on an object that we know to be outdated.
 
 Two numbers keep the order. Each object has its resource version. The store has ``known``, the version up to which the
@@ -21,14 +21,14 @@ Listener: TypeAlias = Callable[[T | None, T | None], None]
 
 
 class Change(NamedTuple, Generic[T]):
-    """What became of one object; None is absence."""
+    """The change of one object; None is absence."""
 
     old: T | None
     new: T | None
 
 
 class Store(Generic[T]):
-    """Objects by key and by index. Each change is told to the listeners, in order, once."""
+    """Objects by key and by index. The listeners are notified of each change, in order, once."""
 
     def __init__(self, indexes: Mapping[str, Index[T]] | None = None) -> None:
         self._objects: dict[Key, T] = {}
@@ -53,7 +53,7 @@ class Store(Generic[T]):
         return tuple(self._objects[key] for key in self._found[index].get(value, ()))
 
     def on_change(self, listener: Listener[T]) -> None:
-        """Tell ``listener`` of every change from now on."""
+        """Notify ``listener`` of every change from now on."""
         self._listeners.append(listener)
 
     def apply(self, event: WatchEvent[T]) -> Change[T] | None:
@@ -91,7 +91,7 @@ class Store(Generic[T]):
         return self._remove(key)
 
     def replace(self, listed: Listed[T]) -> list[Change[T]]:
-        """Take in a complete list: return, and tell, what came, changed and went since the last news.
+        """Take in a complete list: return, and announce, what was added, changed and removed since the last news.
 
         What our writes returned after the list was made stays. A list that is older than what the server told before
         means that its data was restored from a backup: then the list is all there is.

@@ -1,4 +1,4 @@
-"""Keeps work alive that runs beside the controller: what it raises is told, and it is begun again after a while.
+"""Restarts work that runs beside the controller: what it raises is reported, and it starts again with backoff.
 
 For work that nobody else depends on. Without this, one bad answer in it would end the operator for every session.
 """
@@ -13,7 +13,7 @@ SOUND_AFTER = 60.0
 """Seconds that work must last for its earlier failures to be forgotten."""
 
 Failed: TypeAlias = Callable[[str, Exception, float], None]
-"""Told the name of the work, what it raised, and in how many seconds it is begun again."""
+"""Called with the name of the work, what it raised, and the seconds until it starts again."""
 
 
 class Supervisor:
@@ -25,7 +25,7 @@ class Supervisor:
         self._failed = failed
 
     async def run(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Return when `work` returns. Whatever it raises, begin it again, with backoff."""
+        """Run `work` until it returns. Whatever it raises, start it again, with backoff."""
         failures = 0
         while True:
             began = self._clock.monotonic()

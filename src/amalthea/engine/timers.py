@@ -1,4 +1,4 @@
-"""When a key is due again: at most one pending call per key, the earliest that was asked for.
+"""Timers of keys: at most one pending call per key, the earliest that was asked for.
 
 Part of ``queue.py``. A deadline of the wall clock is honoured even when that clock is set or the machine sleeps.
 """

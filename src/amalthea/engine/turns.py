@@ -8,7 +8,7 @@ from amalthea.engine.ports import Key
 
 
 class Flow(NamedTuple):
-    """Those who wait for each other: the keys of a namespace and a class."""
+    """Keys that wait for each other: those of a namespace and a class."""
 
     namespace: str
     slow: bool

@@ -1,4 +1,4 @@
-"""How we talk to a Kubernetes API server: configuration, a thin client, watches, errors.
+"""The client of the Kubernetes API server: configuration, requests, watches, errors.
 
 Knows nothing of sessions: it moves plain dicts and whatever projections it is given.
 """

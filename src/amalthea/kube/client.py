@@ -1,6 +1,6 @@
 """The API server's verbs on plain dicts: a thin client, no cache, no retries.
 
-``transport.py`` sends; ``watch.py`` follows changes. Each call is told the type of what it returns: a msgspec Struct
+``transport.py`` sends; ``watch.py`` follows changes. Each call is given the type of what it returns: a msgspec Struct
 with the fields that are read (cheapest), ``dict``, or ``msgspec.Raw`` for the bytes as they came.
 """
 
@@ -38,7 +38,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """How to delete: only this very object (``uid``, ``resource_version``), and what becomes of its children."""
+    """The options of a deletion: only this object (``uid``, ``resource_version``), and the fate of its children."""
 
     uid: str = ""
     resource_version: str = ""
@@ -73,7 +73,7 @@ class RawList(msgspec.Struct, frozen=True):
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """What tells an object, or a Status, from a page of a proxy."""
+    """The fields by which an object, or a Status, differs from a page of a proxy."""
 
     kind: str = ""
     metadata: ListMeta = ListMeta()
@@ -112,7 +112,7 @@ class Client:
         await self.transport.__aexit__()
 
     async def read(self, path: str, into: type[T]) -> T:
-        """Return what the server has at a path that is no object: ``/version``, ``/apis``."""
+        """Return what the server has at a path that is not an object's: ``/version``, ``/apis``."""
         request = Request("get", path, "GET", path)
         body = await self.transport.send(request)
         with _readable(request):

@@ -1,4 +1,4 @@
-"""The requests that are under way: so many at a time, those that hang in nobody's way, and all of them within memory.
+"""Bounds the requests under way: a fixed number at a time, beside those that hang, and all of them within memory.
 
 Part of ``transport.py``. Where all answers are slow, more requests at once would make them slower still: then none
 gives its place away before it is answered, and passes keep theirs, too (``amalthea.engine.controller``).
@@ -37,7 +37,7 @@ class Crowd:
         self._recent: deque[float] = deque(maxlen=_RECENT)
 
     def slow(self) -> bool:
-        """Tell whether the server is slow to everybody. What a webhook keeps waiting is not everybody."""
+        """Return whether the server is slow for all requests, not only for those that a webhook keeps waiting."""
         return len(self._recent) >= _ENOUGH and sorted(self._recent)[len(self._recent) // 10] > SLOW
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What can go wrong when talking to the API server, and what to do about each.
+"""The errors of requests to the API server, and what to do about each.
 
     ApiError
     ├── NotFound         404  it is not there: an answer, often the one hoped for
@@ -28,7 +28,7 @@ import msgspec
 from amalthea.engine.ports import Expired, Refused, Stale, Unavailable
 
 _LONGEST_TEXT = 300
-"""Characters of an answer that is no Status (a proxy's page) that go into a message."""
+"""Characters of an answer that is not a Status (a proxy's page) that go into a message."""
 
 _LONGEST_MESSAGE = 2000
 """Characters that are read of what a Status says: a webhook's denial may be longer than a session's status may be."""
@@ -69,7 +69,7 @@ class Status(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """What is known of a request that failed; ``status`` is 0 where there was no answer."""
+    """The details of a failed request; ``status`` is 0 where there was no answer."""
 
     status: int
     reason: str
@@ -119,17 +119,17 @@ class Forbidden(ApiError):
 
     @property
     def quota_exceeded(self) -> bool:
-        """Whether a resource quota is used up."""
+        """Return whether a resource quota is used up."""
         return "exceeded quota" in self.message
 
     @property
     def kind_unknown(self) -> bool:
-        """Whether the server has not yet learned of an owner's kind: a new CRD takes it up to half a minute."""
+        """Return whether the server does not know an owner's kind yet: with a new CRD for up to half a minute."""
         return "no matches for kind" in self.message
 
 
 class Unauthorized(ApiError):
-    """The server does not know who we are."""
+    """The server does not accept our credentials."""
 
 
 class Gone(ApiError, Expired):

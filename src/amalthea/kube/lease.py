@@ -94,7 +94,7 @@ async def _records(events: AsyncIterator[WatchEvent[_Lease]]) -> AsyncGenerator[
 
 
 def _unreadable(_kind: str, _key: Key, error: Exception) -> None:
-    """Raise: a look at the record meets the same fault, and tells it."""
+    """Raise the error: reading the record fails the same way, and reports it."""
     raise error
 
 

@@ -1,6 +1,6 @@
 """Reads JSON however deeply it is nested: the API server takes 10,000 levels, msgspec as many as Python does.
 
-Nothing that we read lies deeper than DEEPEST. But whoever may write an object may nest its managed fields, and one such
+Nothing that we read lies deeper than DEEPEST. But anybody who may write an object can nest its managed fields: one such
 object would keep a whole list or watch from being read.
 """
 

@@ -1,4 +1,4 @@
-"""Where a kind of object lives at the API server, and which of them are meant."""
+"""The API path of a kind of object, and selections of its objects."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -25,7 +25,7 @@ class Resource:
 
     @property
     def qualified(self) -> str:
-        """The name that is no other resource's, as kubectl takes it: ``pods``, ``pods.metrics.k8s.io``."""
+        """The unambiguous name, as kubectl takes it: ``pods``, ``pods.metrics.k8s.io``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def collection(self, namespace: str | None) -> str:

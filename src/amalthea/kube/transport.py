@@ -50,7 +50,7 @@ class Call:
 CallObserver: TypeAlias = Callable[[Call], None]
 
 DateObserver: TypeAlias = Callable[[Answer], None]
-"""Told when each good answer was made, by the server's own clock, as soon as it begins to come."""
+"""Called with the time of each good answer, by the server's own clock, as soon as it begins to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Request:
 
 
 class Transport:
-    """Connections to one API server: so many for requests, not counting those that hang, and one for each stream."""
+    """Connections to one API server: a fixed number for requests, beside those that hang, and one for each stream."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Transport:
         await self._streams.close()
 
     def slow(self) -> bool:
-        """Tell whether the server is slow to everybody."""
+        """Return whether the server is slow for all requests."""
         return self._crowd.slow()
 
     async def send(self, request: Request) -> bytes:
@@ -207,13 +207,13 @@ def _date(text: str) -> datetime | None:
 
 
 def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """Break a connection off: TLS would wait for a goodbye, which a half-open peer never says."""
+    """Abort a connection: a TLS shutdown would wait for an answer that a half-open peer never sends."""
     if response.connection is not None and response.connection.transport is not None:
         response.connection.transport.abort()
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Make a socket that notices when the other machine is gone without a word."""
+    """Make a socket that notices when the other machine vanished silently."""
     made = socket.socket(address[0], address[1], address[2])
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux

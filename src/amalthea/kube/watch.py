@@ -37,7 +37,7 @@ Decode: TypeAlias = Callable[[msgspec.Raw], T]
 """Makes a projection of an object's JSON; raises if it cannot, mostly msgspec.ValidationError."""
 
 Unreadable: TypeAlias = Callable[[str, Key, Exception], None]
-"""Told the kind, the key and the reason when an object cannot be decoded: it stays as it was."""
+"""Called with the kind, the key and the reason when an object cannot be decoded: it stays as it was."""
 
 
 class KubeSource(Generic[T]):

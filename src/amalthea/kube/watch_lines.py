@@ -21,7 +21,7 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def ends_initial_events(self) -> bool:
-        """Whether this bookmark says that a streamed list is complete."""
+        """Return whether this bookmark says that a streamed list is complete."""
         return (self.annotations or {}).get("k8s.io/initial-events-end") == "true"
 
 

@@ -1,1 +1,1 @@
-"""What we think: pure functions of what was observed, the time and the settings. No clock, no network, no chance."""
+"""The decisions: pure functions of what was observed, the time and the settings. No clock, network or randomness."""

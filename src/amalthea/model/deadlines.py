@@ -1,4 +1,4 @@
-"""When a session is paused or deleted by itself, and for which cause: pure functions of what its new status says.
+"""The times of automatic pauses and deletions, and their causes: pure functions of a session's new status.
 
 Deadlines are exact: the operator looks again at the very moment, and asks nobody in between. Whatever cannot be
 known never ends a session.
@@ -24,12 +24,12 @@ DELETIONS = (Cause.HIBERNATED_TOO_LONG, Cause.ENDED_LONG_AGO, Cause.FAILED_LONG_
 
 
 _CANCELS_WITHIN = timedelta(seconds=90)
-"""How long a remote session that is being deleted waits for its pod, which has a minute to cancel the job."""
+"""The time that a remote session that is being deleted waits for its pod, which has a minute to cancel the job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When something happens by itself, and why."""
+    """The time and the cause of an automatic pause or deletion."""
 
     at: datetime
     cause: Cause
@@ -37,7 +37,7 @@ class Deadline:
     """The limit that it comes from."""
 
     def announced_from(self, lead: timedelta) -> datetime:
-        """Return from when on people are told: `lead` before, or a tenth of the limit if that is shorter."""
+        """Return when the announcement begins: `lead` before, or a tenth of the limit if that is shorter."""
         return self.at - min(lead, self.span / 10)
 
 
@@ -53,7 +53,7 @@ class End:
 
 
 def due(pause: Deadline | None, deletion: Deadline | None, now: datetime) -> End | None:
-    """Return what happens to a session now; None if nothing is due. Where both are due, it is deleted."""
+    """Return the end of a session that is due; None if none is. Where both are due, it is deleted."""
     if deletion is not None and deletion.at <= now:
         return End(True, deletion.cause, deletion.span)
     if pause is not None and pause.at <= now:
@@ -62,7 +62,7 @@ def due(pause: Deadline | None, deletion: Deadline | None, now: datetime) -> End
 
 
 def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, Deadline]:
-    """Return all that the limits of a session whose new status is this lead to, as far as they count already."""
+    """Return the deadlines that the limits of a session with this new status lead to, as far as they already count."""
     culling = _culling(observed)
     if culling is None or observed.deleting:
         return {}
@@ -84,10 +84,10 @@ def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, 
 
 
 def pause(observed: Observed, status: Status, now: datetime) -> Deadline | None:
-    """Return when a session whose new status is this will be paused; None for never.
+    """Return when a session with this new status will be paused; None for never.
 
-    One whose workload cannot be made or woken has limits, too: whatever else it has is freed. Where a pause would
-    delete the user's files for good, there is none.
+    A session without a usable workload has limits, too: its other resources are freed. Where a pause would delete the
+    user's files for good, there is none.
     """
     if observed.hibernated or observed.files_at_risk:
         return None
@@ -95,12 +95,12 @@ def pause(observed: Observed, status: Status, now: datetime) -> Deadline | None:
 
 
 def deletion(observed: Observed, status: Status, now: datetime) -> Deadline | None:
-    """Return when a session whose new status is this will be deleted, files included; None for never."""
+    """Return when a session with this new status will be deleted, files included; None for never."""
     return _earliest(deadlines(observed, status, now), DELETIONS)
 
 
 def withheld(observed: Observed) -> str | None:
-    """Return why nothing may end the session by itself now, as the second half of a sentence; None if that may be."""
+    """Return why nothing may end the session automatically now, as the second half of a sentence; None if it may."""
     if observed.clocks_differ:
         return "the clocks of the operator's node and of the API server differ by more than a minute"
     if observed.blind:
@@ -121,7 +121,7 @@ def stays_until(observed: Observed) -> datetime | None:
 
 
 def last_word(culling: Culling, now: datetime) -> datetime | None:
-    """Return when somebody last said that they are at work, if that counts.
+    """Return when somebody last reported being at work, if that counts.
 
     Clocks differ, so it may be in the future; but not by more than the idle limit, which it would suspend for as long.
     """
@@ -130,7 +130,7 @@ def last_word(culling: Culling, now: datetime) -> datetime | None:
 
 
 def limit(observed: Observed, cause: Cause) -> timedelta | None:
-    """Return the limit that something happens for that cause by, if there is one."""
+    """Return the limit that belongs to a cause, if there is one."""
     culling = _culling(observed)
     if culling is None:
         return None
@@ -148,7 +148,7 @@ def limit(observed: Observed, cause: Cause) -> timedelta | None:
 
 
 def started_at(observed: Observed, status: Status) -> datetime | None:
-    """Return when the present run was started: its id's own time, or its pod's where an older release gave it none."""
+    """Return when the present run was started: the time of its id, or its pod's where an older release gave it none."""
     if (began_at := began(status.run_id)) is not None:
         return began_at
     pod = observed.pod
@@ -156,7 +156,7 @@ def started_at(observed: Observed, status: Status) -> datetime | None:
 
 
 def has_started(observed: Observed, status: Status) -> bool:
-    """Tell whether the present run was ready before: what is not ready then is degraded or failing, never starting."""
+    """Return whether the present run was ready before: if it is not ready now, it is degraded or failing."""
     former = observed.session.status
     same_run = former.run_id == status.run_id
     told = former.condition(ConditionType.PROGRESSING)
@@ -170,30 +170,30 @@ def has_started(observed: Observed, status: Status) -> bool:
 
 
 def starts(observed: Observed, status: Status) -> bool:
-    """Tell whether the present run is on its way to be ready for the first time."""
+    """Return whether the present run is starting, and was never ready before."""
     on_its_way = status.state == "NotReady" and not observed.hibernated and not observed.deleting
     return on_its_way and not has_started(observed, status)
 
 
 def ended_at(observed: Observed, status: Status) -> datetime | None:
-    """Return when a job ended whose new status is this; None for one that has not, and for any other session."""
+    """Return when a job with this new status ended; None for one that has not, and for any other session."""
     if not observed.ended or status.state not in ("Succeeded", "Failed"):
         return None
     return spans.moment(status.idle_since) or spans.moment(status.failing_since)
 
 
 def _failed_without_end(observed: Observed, status: Status) -> datetime | None:
-    """Return since when a job is failed that has not ended: for want of an image or of room, it may never do so."""
+    """Return since when a job has been failed without an end: without an image or resources, it may never end."""
     if observed.interactive or observed.ended or status.state != "Failed" or remote_job.over(observed):
         return None
     return spans.moment(status.failing_since)
 
 
 def _unless_at_work(observed: Observed, since: datetime | None) -> datetime | None:
-    """Return since when an interactive session starts, or is failed; None if it is not known that nobody works in it.
+    """Return since when an interactive session starts or fails; None unless it is known that nobody works in it.
 
-    Where only a controller's word says so, its door is heard, too: what it saw is work, and its silence may hide some.
-    Of batch jobs, those alone count whose controller says that they have failed: nobody works in them.
+    Where only a controller reports that, its door counts, too: what it saw is work, and its silence may hide some. Of
+    batch jobs, those alone count whose controller says that they have failed: nobody works in them.
     """
     look = observed.door.look if observed.door is not None else None
     if not observed.interactive:
@@ -206,7 +206,7 @@ def _unless_at_work(observed: Observed, since: datetime | None) -> datetime | No
 
 
 def _quiet_since(status: Status, culling: Culling, now: datetime) -> datetime | None:
-    """Return since when nobody works: the user's word that they do counts from when it was given."""
+    """Return since when nobody has worked: the user's report of work counts from when it was given."""
     idle, said = spans.moment(status.idle_since), last_word(culling, now)
     if idle is None or not status.idle:
         return None
@@ -218,7 +218,7 @@ def _culling(observed: Observed) -> Culling | None:
 
 
 def _of_this(observed: Observed, since: datetime | None, now: datetime) -> datetime | None:
-    """Return since when something holds, not before the session was made: one from a backup may bring an old status."""
+    """Return since when something has held, not before the session was created: a backup may bring an old status."""
     made = observed.session.metadata.creation_timestamp
     return max(since, made) if since is not None and made is not None and made <= now else since
 

@@ -1,4 +1,4 @@
-"""What came up while a session's children were compared and written: the material of its problem conditions."""
+"""Findings while a session's children were compared and written: the material of its problem conditions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,5 +21,5 @@ class Finding:
 
 
 def of(findings: Iterable[Finding], condition: ConditionType) -> tuple[Finding, ...]:
-    """Return the findings that one condition tells of."""
+    """Return the findings that one condition reports."""
     return tuple(finding for finding in findings if finding.condition is condition)

@@ -1,8 +1,8 @@
-"""The limits of a session on which the operator itself fails: those that rest on nothing that has to be thought over.
+"""The limits of a session on which the operator itself fails: only those that depend on no further decision.
 
-Its status tells how it was when the operator last understood it, and people may have come back since. So neither its
+Its status shows how it was when the operator last understood it, and people may have come back since. So neither its
 idleness nor its failure counts, and the two limits that are left need a second witness beside the status. Both act
-late, since nobody is told before.
+late, since nobody is notified before.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class _Spec(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Known:
-    """A session, and what there is of it."""
+    """A session, and those of its objects that exist."""
 
     session: SessionView
     pods: tuple[PodView, ...]
@@ -42,7 +42,7 @@ class Known:
 def pause(known: Known) -> Deadline | None:
     """Return when a session is paused for its age; None for never.
 
-    It counts from the run's id in the status, or from a pod's creation if that is later: a resume may be untold. There
+    It counts from the run's id in the status, or from a pod's creation if that is later: a resume may be missing. There
     is not a pause by which files would be lost.
     """
     session, pods = known.session, known.pods
@@ -57,9 +57,9 @@ def pause(known: Known) -> Deadline | None:
 
 
 def deletion(known: Known) -> Deadline | None:
-    """Return when a session is deleted since it is paused for too long; None for never.
+    """Return when a session is deleted because it was paused for too long; None for never.
 
-    It counts from the time in the status, or from the time of the wish in the managed fields if that is later.
+    It counts from the time in the status, or from that of the request in the managed fields if that is later.
     """
     session = known.session
     if not decoding.wants_hibernation(session) or session.status.state != "Hibernated" or session.paused is None:

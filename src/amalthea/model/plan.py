@@ -1,7 +1,7 @@
-"""What is to be done for a session: a pure function of what was observed, and of what chance hands in.
+"""The plan for a session: a pure function of what was observed, and of random values that are handed in.
 
 The plan says which children are wanted and which may change; `children/` makes the manifests and compares
-them with what is there, `operator/writers/children.py` writes, `report.py` tells.
+them with what is there, `operator/writers/children.py` writes, `report.py` reports.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from amalthea.model.views.observed import Observed
 
 @dataclass(frozen=True)
 class Fresh:
-    """What is left to chance, handed in."""
+    """Sources of random values, handed in."""
 
     run_id: Callable[[], str]
     """Draws a new ULID."""
 
 
 class Course(Enum):
-    """What the session is in for."""
+    """The course of action for the session."""
 
     RUN = "run"
     """Its children are to be there, and its pod is to run."""
@@ -36,7 +36,7 @@ class Course(Enum):
 
 
 class TemplateChange(Enum):
-    """When a changed pod template may be written to the workload."""
+    """The times at which a changed pod template may be written to the workload."""
 
     NOW = "now"
     """Nothing runs that it could hurt: at a start, or after a failure."""
@@ -48,7 +48,7 @@ class TemplateChange(Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done for a session."""
+    """The plan for a session."""
 
     course: Course
     run_id: str | None = None
@@ -114,7 +114,7 @@ def _awaited_pod(observed: Observed) -> str | None:
 
 
 def _failed(observed: Observed) -> bool:
-    """Tell whether the session is failed, or was so a moment ago and is not ready yet: then it may still linger."""
+    """Return whether the session is failed, or was so a moment ago and is not ready yet: then it may still linger."""
     if observed.blind:
         return False  # it may have recovered, and be in use
     state = judge(observed).state
@@ -136,8 +136,8 @@ def _strategy(observed: Observed) -> str:
 def _run_id(observed: Observed, fresh: Fresh) -> str | None:
     """Return the run's id: a new one at each start and resume, else the known one; also if the start has to wait.
 
-    It is drawn once: what was told already, and is not the run that sleeps, is kept until it has started. A workload
-    that an older release left running has none, and gets none before its next start: its pod lacks it too.
+    It is generated once: a recorded id that is not the paused run's is kept until the run has started. A workload that
+    an older release left running has none, and gets none before its next start: its pod lacks it too.
     """
     workload = observed.own_workload
     if observed.ended or observed.held_down or (workload is not None and workload.awake):
@@ -147,7 +147,7 @@ def _run_id(observed: Observed, fresh: Fresh) -> str | None:
 
 
 def _known_run_id(observed: Observed) -> str | None:
-    """Return the id that the running workload was started with or, where it has none, the one that was told."""
+    """Return the id that the running workload was started with or, where it has none, the recorded one."""
     workload = observed.own_workload
     started_with = workload.run_id if workload is not None and (workload.awake or observed.held_down) else None
     return started_with or observed.session.status.run_id
@@ -164,7 +164,7 @@ def _template_change(observed: Observed, *, failed: bool) -> TemplateChange:
 
 
 def _job_failed(observed: Observed) -> bool:
-    """Tell whether it is a job on another machine that failed: a new pod would submit another one, unasked."""
+    """Return whether it is a job on another machine that failed: a new pod would submit another one, unasked."""
     word = remote_job.known(observed)
     return word is not None and word.phase == "Failed"
 

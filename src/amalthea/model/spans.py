@@ -1,6 +1,6 @@
 """Moments and spans of time as specs and statuses hold them, read without ever failing.
 
-A span that cannot be used never ends anything: `validation.py` has told the user already.
+A span that cannot be used never ends anything: `validation.py` has reported it to the user.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def positive(text: str | None) -> timedelta | None:
-    """Return a duration, or None for one that is absent, zero, negative or none at all: it never ends."""
+    """Return a duration, or None for one that is absent, zero, negative or invalid: it never ends."""
     if not text:
         return None
     try:
@@ -22,7 +22,7 @@ def positive(text: str | None) -> timedelta | None:
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return a time in UTC, or None for one that is absent, or none at all, has no zone, or is past the year 9999."""
+    """Return a time in UTC, or None for one that is absent or invalid, has no zone, or is past the year 9999."""
     if not text:
         return None
     try:
@@ -33,7 +33,7 @@ def moment(text: str | None) -> datetime | None:
 
 
 def end(start: datetime | None, span: timedelta | None) -> datetime | None:
-    """Return when a span ends, in whole seconds as it is told, rounded up; None if it has no start or no end."""
+    """Return when a span ends, in whole seconds as it is reported, rounded up; None if it has no start or no end."""
     if start is None or span is None:
         return None
     try:

@@ -15,18 +15,21 @@ _NONE = ContainerCounts()
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the session is, and what the user should know about it."""
+    """The state of the session, and what the user should know about it."""
 
     state: State
     error: str | None = None
     containers: ContainerCounts = _NONE
     init_containers: ContainerCounts = _NONE
     trouble: Diagnosis | None = None
-    """What is wrong, be it a failure or a warning: the material of the condition `Healthy`."""
+    """The failure or warning, if any: the material of the condition `Healthy`."""
 
 
 def judge(observed: Observed) -> Verdict:
-    """Tell how a session is whose spec can be used, by what is there. What time alone changes: `status/timeouts.py`."""
+    """Derive the state of a session with a valid spec from the objects that exist.
+
+    Changes by time: `status/timeouts.py`.
+    """
     if observed.deleting:
         return _stopping(observed)
     if _end_is_told(observed):
@@ -39,7 +42,7 @@ def judge(observed: Observed) -> Verdict:
 
 
 def _hibernated(observed: Observed) -> Verdict:
-    """Return the verdict on a paused session; what its pod could not undo at its end stays told."""
+    """Return the verdict on a paused session; what its pod could not undo at its end is still reported."""
     told = troubles.told(observed.session.status)
     trouble = told if told is not None and told.code is Failure.REMOTE_JOB_LEFT else None
     trouble = remote_jobs.left(observed.former_pod) or trouble
@@ -47,13 +50,13 @@ def _hibernated(observed: Observed) -> Verdict:
 
 
 def _asleep(observed: Observed) -> bool:
-    """Tell whether a session that is to be paused has no pod any more, by all that is known of it."""
+    """Return whether a session that is to be paused has no pod any more, by all that is known of it."""
     workload = observed.own_workload
     return not observed.pods and not observed.pod_unseen and (workload is None or not workload.awake)
 
 
 def _end_is_told(observed: Observed) -> bool:
-    """Tell whether a job's end was told, and neither the Job nor its pod is there any more to tell it better.
+    """Return whether a job's end was recorded, and neither the Job nor its pod is there any more to show it better.
 
     Of work on another machine they do not tell: its maxAge, or a drain, ends a pod that has nothing left to do.
     """
@@ -85,7 +88,7 @@ def _judge_run(observed: Observed) -> Verdict:
 def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
     """Return the counts of containers and init containers: the workload's own while it has a pod that is not seen.
 
-    So a start or a pause that nothing delays is told in two writes of the status, its begin and its end.
+    So a start or a pause that nothing delays is reported in two writes of the status, at its start and its end.
     """
     workload, pod = observed.own_workload, observed.pod
     if pod is None and workload is not None and not workload.finished and (workload.awake or observed.pod_unseen):
@@ -94,9 +97,9 @@ def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
 
 
 def words(trouble: Diagnosis, told: Status) -> str:
-    """Return cause and remedy with the runtime's words: those that were told first, as long as the cause is the same.
+    """Return cause and remedy with the runtime's words: those reported first, as long as the cause is the same.
 
-    The runtime's words hold counters, ports and times: told anew each time, they would be a status write per attempt.
+    The runtime's words hold counters, ports and times: reported anew each time, they would cause a write per attempt.
     """
     if trouble.said and told.error and f"{told.error} ".startswith(f"{trouble.message} "):
         return told.error
@@ -104,7 +107,7 @@ def words(trouble: Diagnosis, told: Status) -> str:
 
 
 def _running(observed: Observed) -> bool:
-    """Tell whether the pod is ready. What the workload's status says of it comes later, and says no more."""
+    """Return whether the pod is ready. The workload's status reports the same later, and no more."""
     workload, pod = observed.own_workload, observed.pod
     return workload is not None and workload.awake and pod is not None and pod.ready and not pod.leaving
 

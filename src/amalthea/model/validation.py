@@ -1,4 +1,4 @@
-"""What a spec can ask for that cannot be, and that the CRD lets through. Checked before any child is made.
+"""Validation of a spec beyond the CRD: what it can ask for but cannot get. Done before any child is created.
 
 Each problem names the field and the remedy: it is shown as it is, in the condition `Accepted`.
 """
@@ -21,7 +21,7 @@ _MAX_LABEL = 63
 _DEFAULT_ACCOUNT = "default"
 """The service account of a pod that names none."""
 _LARGEST_SPEC = 512 << 10
-"""Bytes of JSON. All that one session makes is built anew in each pass, beside all others'."""
+"""Bytes of JSON. All that one session makes is rebuilt in each pass, beside all others'."""
 _MOST_VALUES = 20_000
 """Values in a spec: the time that a pass takes goes by them."""
 _MOST_RESOURCES = 100
@@ -195,7 +195,7 @@ def _data_sources(spec: Spec) -> Iterator[InvalidField]:
 
 
 def _repositories(spec: Spec) -> Iterator[InvalidField]:
-    """Refuse two repositories in one folder: the second would be left out. One that is listed twice is no problem."""
+    """Refuse two repositories in one folder: the second would be left out. One that is listed twice is allowed."""
     first: dict[str, tuple[int, str]] = {}
     for index, repository in enumerate(spec.code_repositories or ()):
         remote = repository.remote.strip().rstrip("/").removesuffix(".git")

@@ -1,1 +1,1 @@
-"""The operator: what holds the layers together. Gather, decide, build, apply, report."""
+"""The operator, which holds the layers together: gather, decide, build, apply, report."""

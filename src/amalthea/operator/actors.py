@@ -1,4 +1,4 @@
-"""What the reconciler acts with: all that writes, asks and remembers, and what is left to chance."""
+"""The reconciler's collaborators: all that writes, asks and remembers, and the sources of random values."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from amalthea.operator.writers.status_writer import StatusWriter
 
 @dataclass(frozen=True)
 class Generators:
-    """What is drawn by chance: run ids and secrets."""
+    """Sources of random values: run ids and secrets."""
 
     fresh: Fresh
     material: Callable[[], Material]
@@ -27,7 +27,7 @@ class Generators:
 
 @dataclass(frozen=True)
 class Actors:
-    """What acts on the cluster."""
+    """The collaborators that act on the cluster."""
 
     child_writer: ChildWriter
     refusals: Refusals

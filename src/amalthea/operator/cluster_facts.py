@@ -33,7 +33,7 @@ class _Groups(msgspec.Struct):
 
 
 async def complete(client: Client, settings: Settings) -> Settings:
-    """Return the settings with what only the cluster can tell.
+    """Return the settings, completed by facts that only the cluster knows.
 
     Raises:
         ApiError: the API server does not answer.
@@ -48,6 +48,6 @@ async def complete(client: Client, settings: Settings) -> Settings:
 
 
 def has_native_sidecars(version: Version) -> bool:
-    """Tell whether a cluster has native sidecars. A version that cannot be read counts as an old one."""
+    """Return whether a cluster has native sidecars. A version that cannot be read counts as an old one."""
     major, minor = (re.match(r"\d+", text) for text in (version.major, version.minor))
     return major is not None and minor is not None and (int(major[0]), int(minor[0])) >= NATIVE_SIDECARS_SINCE

@@ -6,13 +6,13 @@ from pathlib import PurePath
 
 
 class DefectError(Exception):
-    """One session brings out a defect. The others are not concerned; `__cause__` is what went wrong."""
+    """A defect that one session triggers. The others are not affected; `__cause__` is what went wrong."""
 
 
 def identify(error: BaseException) -> str:
     """Return eight hexadecimal digits that are the same whenever the same kind of error comes from the same place.
 
-    Neither its message nor any value goes into it: a session that fails over and over is told of it once. A group of
+    Neither its message nor any value goes into it: a session that fails over and over is reported once. A group of
     errors has the id of its first.
     """
     while isinstance(error, BaseExceptionGroup):

@@ -1,4 +1,4 @@
-"""The results of a pass's steps, which its end is decided by. Pure."""
+"""The results of a pass's steps, which decide when to look again. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from amalthea.operator.writers.refusals import Refusal
 
 @dataclass(frozen=True)
 class Done:
-    """What the steps of a pass came to."""
+    """The outcome of the steps of a pass."""
 
     failed: tuple[Refusal, ...] = ()
     """The writes that failed: none hinders another."""
     findings: tuple[Finding, ...] = ()
     due: tuple[datetime | None, ...] = ()
-    """When to look again."""
+    """The times to look again."""
 
     def __add__(self, other: "Done") -> "Done":
         return Done(self.failed + other.failed, self.findings + other.findings, self.due + other.due)
 
 
 def next_look(done: Done) -> Result:
-    """Return when to look again: at what is due, and for what no watch will report."""
+    """Return when to look again: when something is due, or may change without a watch event."""
     moments = (*done.due, *(refusal.until for refusal in done.failed))
     return Result(wake_at=min((moment for moment in moments if moment is not None), default=None))
 

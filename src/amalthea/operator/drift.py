@@ -1,7 +1,7 @@
-"""In each term, once, beside the work: finds the children that were edited while nobody looked.
+"""Drift detection: on becoming leader, finds children that were edited while no operator was running.
 
-Lists each kind in full, page by page, compares it with the manifests of today, and keeps nothing but the verdicts. A
-child that a newer operator would render differently is not looked at: its record says so already.
+It lists each kind in full, page by page, compares it with the manifests of today, and keeps only the verdicts. A child
+that a newer operator would render differently is not looked at: its record says so already.
 
 Passes go on meanwhile. So a verdict counts only for a child that is in the cache just as it was listed: what was
 written since is ours, or is seen by its fingerprint.
@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 
 
 class DriftSearch:
-    """Compares what is there with what would be written."""
+    """Compares the existing children with what would be written."""
 
     def __init__(self, client: Client, caches: Caches, settings: Settings, clock: Clock, backoff: Backoff) -> None:
         self._client = client
@@ -57,7 +57,7 @@ class DriftSearch:
     async def run(self) -> None:
         """Distrust every child that was edited, which wakes its session.
 
-        A page that cannot be had is asked for again, after those of the other kinds.
+        A page that cannot be read is asked for again, after those of the other kinds.
         """
         left, failures = deque((kind, "") for kind in CHILD_KINDS), 0
         while left:

@@ -1,4 +1,4 @@
-"""One operator: caches that are kept up to date, and the work on sessions, under the Lease, until it shall stop."""
+"""One operator: caches that are kept up to date, and the work on sessions, under the Lease, until it is stopped."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ AGAIN = MOST // 6
 RECENT = 1.0
 """Seconds: a watch that brought something so lately is alive."""
 RENEWED_WITHIN = 15.0
-"""Seconds for all watches to be open anew when a term begins; after that what is known has to do."""
+"""Seconds for all watches to be open again when a term begins; after that, what is known has to do."""
 MISSED_WITHIN = 2.0
 """Seconds from then on for what had been missed to come, which a server sends as soon as a watch is open."""
 QUIET = 0.25
@@ -126,7 +126,7 @@ class Operator:
         )
 
     def _wake(self, key: Key, priority: Priority) -> None:
-        """Have a session looked at. One that goes while another leads is forgotten: its key would wait for ever."""
+        """Queue a session. One that is deleted while another replica leads is forgotten: its key would wait forever."""
         if self._at_work or self.caches.session(key) is not None:
             self.queue.add(key, priority)
         else:
@@ -158,7 +158,7 @@ class Operator:
                 task.cancel()
 
     async def _until(self, stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-        """Do all the work; one that has not begun when `stop` comes, since another leads, ends at once."""
+        """Do all the work; if it has not begun when `stop` comes, since another replica leads, it ends at once."""
         working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -193,7 +193,7 @@ class Operator:
         await self._recorder.flush(FLUSH_GRACE)
 
     async def _renew_watches(self) -> None:
-        """Begin a term with watches that live: whoever led until now may have written what a dead one did not tell."""
+        """Start a term with live watches: the last leader may have written what a dead watch did not deliver."""
         doubtful = [reflector for reflector in self._reflectors if reflector.silent_for > RECENT]
         if not doubtful:
             return

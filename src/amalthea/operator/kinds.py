@@ -1,4 +1,4 @@
-"""The kinds of object that the operator talks about, and how each is read."""
+"""The kinds of object that the operator works with, and how each is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The loop, on one page: look, decide, write, look again, report, follow up.
+"""The reconcile loop: look, decide, write, look again, report, follow up.
 
 Level-triggered: a call says that something about a session may have changed, never what. Whatever state it was left in,
 by a crash at any moment too, one pass after the other brings it to what its spec asks for.
@@ -37,7 +37,7 @@ from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal
 from amalthea.settings import Settings
 
 FINALIZER, STATUS, END = "finalizer", "status", "pause or deletion"
-"""The writes of a session itself, as they are told of."""
+"""The writes of a session itself, as they are named in reports."""
 
 
 class Reconciler:
@@ -55,10 +55,10 @@ class Reconciler:
         self._clock = clock
         self._chance = chance
         self._untold: dict[Key, tuple[str, Status]] = {}
-        """Sessions whose status cannot be written, as it should be: limits count from what it should tell."""
+        """Sessions whose status cannot be written, with the one that it should be: limits count from that."""
 
     def begin_term(self, watched_until: datetime | None = None) -> None:
-        """Begin with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
+        """Start with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
 
         `watched_until` is when the last leader was known to be at work, None if that is not known.
         """
@@ -75,7 +75,7 @@ class Reconciler:
         Raises:
             Stale: something was not as it was thought to be; look again at once.
             ApiError: back off and try again.
-            DefectError: the operator itself fails on this session: that was told; back off and try again.
+            DefectError: the operator itself fails on this session: that was reported; back off and try again.
         """
         try:
             return await self._pass(key)
@@ -133,7 +133,7 @@ class Reconciler:
     async def _report(self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]) -> Done:
         """Look again, write the status, and follow up.
 
-        A user who asked for something else in the meantime has woken the session: the next pass reports.
+        A user who changed the session in the meantime has woken it: the next pass reports.
         """
         after = self._look(key)
         if after is None or not decoding.asks_the_same(before.session, after.session):
@@ -197,7 +197,7 @@ class Reconciler:
         return next_look(Done(failed))
 
     def _as_untold(self, key: Key, observed: Observed) -> Observed:
-        """Return a session as if all had been told that should have been."""
+        """Return a session as if its last report had been written, also if that failed."""
         uid, status = self._untold.get(key, ("", observed.session.status))
         if uid != observed.session.metadata.uid:
             return observed

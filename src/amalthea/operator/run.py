@@ -25,7 +25,7 @@ from amalthea.settings import Settings
 
 @dataclass(frozen=True)
 class Options:
-    """What the flags say."""
+    """The values of the flags."""
 
     metrics_address: str = "0"
     probe_address: str = ":8081"

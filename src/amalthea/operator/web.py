@@ -1,4 +1,4 @@
-"""The operator's own little web servers: probes for the kubelet, metrics for Prometheus."""
+"""The operator's own small web servers: probes for the kubelet, metrics for Prometheus."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ SCRAPE_LIMIT = 30.0
 
 
 class BindError(RuntimeError):
-    """An address cannot be listened on. The message names the flag's value and the reason; the operator stops."""
+    """An address that cannot be listened on. The message names the flag's value and the reason; the operator stops."""
 
 
 def probes(ready: Callable[[], str]) -> web.Application:

@@ -1,4 +1,4 @@
-"""Where a job finds the tunnel's entry: at the session's own address. Pure."""
+"""The address at which a job finds the tunnel's entry: the session's own. Pure."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to another machine. Each message is for the session's user and holds no secret.
+"""The errors of requests to another machine. Each message is for the session's user and holds no secret.
 
 RemoteError
 ├── Unavailable     nobody could be asked, or the answer cannot be read: the same question later
@@ -10,20 +10,20 @@ RemoteError
 
 
 class RemoteError(Exception):
-    """There is no answer that helps."""
+    """A request without a useful answer."""
 
 
 class Unavailable(RemoteError):
-    """Nobody could be asked now. That says nothing about the job."""
+    """The service could not be asked now. That says nothing about the job."""
 
 
 class Refused(RemoteError):
-    """The answer is no, and the same question will have the same answer."""
+    """A refusal: the same request will have the same answer."""
 
 
 class NotFound(Refused):
-    """What was asked for is not there."""
+    """The thing that was asked for is not there."""
 
 
 class Doubtful(Refused):
-    """The answer is no, but the failure may have come after what was asked for was done."""
+    """A refusal that may have come after what was asked for was done."""

@@ -1,4 +1,4 @@
-"""The kinds of remote backends, and which one the settings mean."""
+"""The kinds of remote backends, and the choice of one by the settings."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

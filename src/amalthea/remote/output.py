@@ -26,7 +26,7 @@ class ContractFormatter(logs.JsonFormatter):
 
 
 class Printer:
-    """Prints lines of the job's output, in a thread: whoever reads them may be slow."""
+    """Prints lines of the job's output, in a thread: the reader may be slow."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out

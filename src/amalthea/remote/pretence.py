@@ -1,4 +1,4 @@
-"""A remote backend that does not exist (`--fake-start`): nothing is submitted, and the session is said to run."""
+"""A fake remote backend (`--fake-start`): nothing is submitted, and the session is reported to run."""
 
 import logging
 

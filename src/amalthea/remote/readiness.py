@@ -1,4 +1,4 @@
-"""Whether the session's front end can be reached, through the tunnel: what `/ready` answers by."""
+"""Checks whether the session's front end can be reached, through the tunnel: the answer of `/ready`."""
 
 import asyncio
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""The remote session controller: put together, and run until the pod is stopped."""
+"""Assembles the remote session controller, and runs it until the pod is stopped."""
 
 import asyncio
 import logging
@@ -84,7 +84,7 @@ async def _run(options: Options, common: Settings, kind: Kind, believed: ssl.SSL
 
 
 def _stop(stopped: asyncio.Event) -> None:
-    """End in good order at the first signal, and at once at the second (as process 1, which has no default action)."""
+    """End gracefully at the first signal, and at once at the second (as process 1, which has no default action)."""
     if stopped.is_set():
         os._exit(_AT_ONCE)
     stopped.set()

@@ -1,4 +1,4 @@
-"""What the kubelet, whoever is in the pod, and the operator may ask the controller over HTTP."""
+"""The controller's HTTP server, for the kubelet, programs in the pod, and the operator."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ log = logging.getLogger("remote.server")
 
 
 class Server:
-    """Serves from before the job is submitted until the program ends; `standing` tells how the session is."""
+    """Serves from before the job is submitted until the program ends; `standing` returns the session's state."""
 
     def __init__(self, settings: Settings, standing: Callable[[], Standing], clock: Clock) -> None:
         self._settings = settings
@@ -55,7 +55,7 @@ class Server:
         await web.TCPSite(runner, _ANYWHERE, port).start()
 
     async def _serve_if_free(self, routes: Mapping[str, Handler], port: int) -> None:
-        """Serve also there; a job does not depend on what is only told of it."""
+        """Serve there too, if the port is free; a job does not depend on reports about it."""
         try:
             await self._serve(routes, port)
         except OSError as error:

@@ -44,13 +44,13 @@ AMOUNTS = ("RSC_SESSION_CPU", "RSC_SESSION_MEMORY", "RSC_SESSION_GPUS")
 """What the session asks for: whole cores, MiB, GPUs. Empty where it asks for none."""
 PROBES = ("none", "tcp", "http")
 _BARE: Mapping[str, Any] = {"nargs": "?", "const": "true"}
-"""How a flag is declared that may stand without a value."""
+"""The declaration of a flag that may come without a value."""
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")
 
 
 class SettingsError(ValueError):
-    """A setting cannot be used. The message names it and the remedy, and holds no value that may be secret."""
+    """A setting that cannot be used. The message names it and the remedy, and holds no value that may be secret."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Settings:
-    """What does not depend on the kind of remote backend."""
+    """The settings that do not depend on the kind of remote backend."""
 
     server_port: int = 65532
     status_port: int = 0
-    """Where the operator asks how the job is, in a pod without a door; 0 for nowhere: a door passes its question on."""
+    """The operator's port for the job's state, in a pod without a door; 0 for none: a door passes its question on."""
     session_port: int = 0
-    """Where the tunnel brings the session's front end out, in this pod."""
+    """The port in this pod at which the tunnel brings out the session's front end."""
     url_path: str = "/"
     probe: str = "none"
     fake_start: bool = False

@@ -1,7 +1,7 @@
-"""`sidecars remote-session-controller run`: its first step, before anything that takes time to be read.
+"""`sidecars remote-session-controller run`: its first step, before anything that takes time to load.
 
-Process 1 of a container ignores SIGTERM until somebody listens to it. Who stops the pod at that moment has to be heard,
-or a job would be submitted that nobody cancels.
+Process 1 of a container ignores SIGTERM until it listens to it. A stop of the pod at that moment has to be heard, or a
+job would be submitted that nobody cancels.
 """
 
 import signal

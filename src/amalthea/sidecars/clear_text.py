@@ -1,4 +1,4 @@
-"""Which hosts may get a secret without TLS: those that the administrators list, and nobody else."""
+"""The hosts that may get a secret without TLS: those that the administrators list, and no others."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ class ClearText:
     hosts: frozenset[str] = frozenset()
 
     def allows(self, address: str) -> bool:
-        """Tell whether a secret may go to this address: it is https, or http to a listed host."""
+        """Return whether a secret may go to this address: it is https, or http to a listed host."""
         try:
             url = urlsplit(address)
             port = 80 if url.port is None else url.port

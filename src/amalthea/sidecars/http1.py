@@ -1,4 +1,4 @@
-"""The heads of HTTP/1.1 messages, read strictly: two programs that read one message differently can be played upon.
+"""The heads of HTTP/1.1 messages, read strictly: two programs that read one message differently can be exploited.
 
 Pure: bytes in, values out. RFC 9110 (fields), RFC 9112 (messages and their lengths).
 """
@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
 Framing: TypeAlias = int | Literal["chunked", "until close"]
-"""How long a body is: so many bytes, in chunks, or all until the connection closes."""
+"""The length of a body: so many bytes, in chunks, or all until the connection closes."""
 
 MAX_HEAD = 64 * 1024
 END = b"\r\n\r\n"
@@ -23,7 +23,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t -~\x80-\xff]*)?\r\n")
 
 
 class BadMessage(Exception):  # noqa: N818  (named by what happened)
-    """What came is no message that can be passed on. `status` is the answer to give if it was a request."""
+    """A message that cannot be passed on. `status` is the answer to give if it was a request."""
 
     def __init__(self, text: str, status: int = 400) -> None:
         super().__init__(text)
@@ -32,7 +32,7 @@ class BadMessage(Exception):  # noqa: N818  (named by what happened)
 
 @dataclass(frozen=True)
 class Head:
-    """What requests and responses have in common. Text is Latin-1, so that every byte survives."""
+    """The common part of requests and responses. Text is Latin-1, so that every byte survives."""
 
     start: str
     minor: int
@@ -44,16 +44,16 @@ class Head:
         return [value for key, value in self.fields if key.lower() == name]
 
     def has_token(self, name: str, token: str) -> bool:
-        """Tell whether a comma-separated field names a token; both in small letters."""
+        """Return whether a comma-separated field names a token; both in small letters."""
         return any(token == part.strip().lower() for value in self.values(name) for part in value.split(","))
 
     @property
     def persists(self) -> bool:
-        """Whether its sender will go on with the same connection."""
+        """Return whether its sender will go on with the same connection."""
         return self.minor == 1 and not self.has_token("connection", "close")
 
     def encode(self) -> bytes:
-        """Return it as it goes over the wire."""
+        """Return its bytes on the wire."""
         lines = [self.start, *(f"{name}: {value}" for name, value in self.fields)]
         return "\r\n".join(lines).encode("latin-1") + END
 
@@ -88,13 +88,13 @@ class Response(Head):
     framing: Framing
 
     def closing(self) -> "Response":
-        """Return it with the word that the connection ends with it."""
+        """Return it with a field that closes the connection after it."""
         kept = tuple(field for field in self.fields if field[0].lower() not in ("connection", "keep-alive"))
         return replace(self, fields=(*kept, ("Connection", "close")))
 
 
 def read_request(data: bytes) -> Request:
-    """Read a request's head, its empty line included; raise BadMessage if it is none, or can be misunderstood."""
+    """Read a request's head, its empty line included; raise BadMessage if it is malformed or ambiguous."""
     start, fields = _split(data)
     line = _REQUEST_LINE.fullmatch(start)
     if line is None:
@@ -120,7 +120,7 @@ def read_response(data: bytes, method: str) -> Response:
 
 
 def known_as(name: str) -> str:
-    """Return the field that some servers take a field for: CGI makes no difference between `-`, `_` and the like."""
+    """Return the name that some servers read a field as: CGI makes no difference between `-`, `_` and the like."""
     return _SEPARATOR.sub("-", name.lower())
 
 

@@ -1,4 +1,4 @@
-"""A container's last words: a sentence that Kubernetes keeps, and that so comes into the session's status."""
+"""A container's last words: a sentence that Kubernetes keeps, and that so reaches the session's status."""
 
 import contextlib
 import sys
@@ -9,14 +9,14 @@ PATH = Path("/dev/termination-log")
 
 
 def leave(message: str) -> None:
-    """Leave `message`, in place of what was there."""
+    """Write `message`, in place of what was there."""
     with contextlib.suppress(OSError), PATH.open("r+", encoding="utf-8") as file:
         file.write(message)
         file.truncate()
 
 
 def end(message: str, code: int) -> int:
-    """Say in the log, and leave, why a program ends; return its exit code."""
+    """Log, and leave as last words, why a program ends; return its exit code."""
     sys.stderr.write(f"{message}\n")
     leave(message)
     return code

@@ -1,10 +1,10 @@
-"""Sockets that listen, for the programs here that anybody may connect to."""
+"""Listening sockets, for the programs here that anybody may connect to."""
 
 import errno
 import socket
 
 AT_ONCE = 8
-"""How many connections asyncio accepts before those that are there already get their turn."""
+"""The number of connections that asyncio accepts before the open ones get their turn."""
 _WAITING = 1024
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 

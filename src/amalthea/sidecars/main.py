@@ -18,7 +18,7 @@ PROGRAMS: dict[tuple[str, str], str] = {
     ("rsc", "run"): "amalthea.remote.start",
     ("tunnel", "listen"): "amalthea.sidecars.tunnel.run",
 }
-"""Where each program's `main(arguments) -> exit code` lives."""
+"""The module of each program's `main(arguments) -> exit code`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
-"""One rule for all programs here that send a secret: redirects are followed within one origin, and refused elsewhere.
+"""The redirect rule of all programs here that send a secret: followed within one origin, and refused elsewhere.
 
-Dropping the secret and going on would be safe, too, but of no use: the answer depends on the secret. Pure.
+Dropping the secret and following would be safe, too, but useless: the answer depends on the secret. Pure.
 """
 
 import re
@@ -11,7 +11,7 @@ _PLAIN_AUTHORITY = re.compile(r"[A-Za-z0-9._~\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+
 
 
 def same_origin(one: str, other: str) -> bool:
-    """Tell whether two URLs have the same scheme, host and port (RFC 6454). False if either has no plain one."""
+    """Return whether two URLs have the same scheme, host and port (RFC 6454). False if either has no plain one."""
     first = _origin(one)
     return first is not None and first == _origin(other)
 

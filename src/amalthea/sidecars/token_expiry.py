@@ -1,6 +1,6 @@
-"""How long tokens are good for, as far as they or their givers say. Pure: the time is handed in, in seconds since 1970.
+"""Lifetimes of tokens, as far as they or their issuers state them. Pure: the time is handed in, in seconds since 1970.
 
-A token that does not say so is used until somebody refuses it. Signatures are none of our business.
+A token that does not state one is used until it is refused. Signatures are not checked.
 """
 
 import base64
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 
 def end_of_jwt(token: str) -> float | None:
-    """Return when a JSON web token expires (its `exp`, RFC 7519); None if it is none or does not say."""
+    """Return when a JSON web token expires (its `exp`, RFC 7519); None if it is not one or does not say."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -34,12 +34,12 @@ def end_as_told(told: float | str | None) -> float | None:
 
 
 def ends_within(ends: float | None, seconds: float, now: float) -> bool:
-    """Tell whether a token ends so soon. What nobody knows is not soon."""
+    """Return whether a token ends within so many seconds; False if its end is not known."""
     return ends is not None and ends - now <= seconds
 
 
 def is_plain(token: str) -> bool:
-    """Tell whether a token can stand in a header field: nothing but visible ASCII, and something of it."""
+    """Return whether a token can be in a header field: visible ASCII only, and not empty."""
     return token.isascii() and token.isprintable() and " " not in token and token != ""
 
 

@@ -1,4 +1,4 @@
-"""Whom servers' certificates are vouched for by, for all programs here: the system's authorities and mounted ones."""
+"""The CA certificates that all sidecars trust: the system's, plus any mounted ones."""
 
 import ssl
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
 def context(env: Mapping[str, str]) -> ssl.SSLContext:
-    """Return what servers' certificates are checked by: the system's authorities, and those of the two variables.
+    """Return the TLS context that checks servers' certificates: the system's CAs, and those of the two variables.
 
     Raises:
         ValueError: a variable names a file with it contains no certificates; which one, and the remedy.

@@ -1,1 +1,1 @@
-"""What the operator tells about itself: logs and metrics, their forms and names in one place."""
+"""Logs and metrics of the operator, their forms and names in one place."""

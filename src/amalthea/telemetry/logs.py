@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, a constant message with key-value pairs. No secret ever is a value of one."""
+"""Logs: one JSON object per line, a constant message with key-value pairs. No value is ever a secret."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def set_up(level: str = "info", formatter: logging.Formatter | None = None, stream: TextIO | None = None) -> None:
-    """Write all logs of the process from this level on: as JSON to its standard error, if not told otherwise.
+    """Write all logs of the process from this level on: as JSON to its standard error by default.
 
     Raises:
         ValueError: there is no such level; the message names those that there are.

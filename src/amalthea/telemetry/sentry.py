@@ -1,6 +1,6 @@
-"""Errors to Sentry, where a DSN is given: never with bodies, local variables or anything of a person.
+"""Reports errors to Sentry, where a DSN is given: never with bodies, local variables or personal data.
 
-Only what is named here is reported: Sentry's own choice would tell our arguments too, the DSN among them, and add its
+Only what is named here is reported: Sentry's own choice would report our arguments too, the DSN among them, and add its
 headers to the requests that we make.
 """
 
@@ -18,7 +18,7 @@ from sentry_sdk.scrubber import DEFAULT_DENYLIST, EventScrubber
 from amalthea import __version__
 
 _SECRET = [name for name in DEFAULT_DENYLIST if name != "session"]
-"""Names whose values are left out. What we call a session is no cookie."""
+"""Names whose values are left out. A session in our sense is not a cookie."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

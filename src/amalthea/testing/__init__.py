@@ -1,1 +1,1 @@
-"""Fakes and builders for tests, ours and those of whoever builds on Amalthea. Imported by tests only."""
+"""Fakes and builders for tests, ours and those of projects that build on Amalthea. Imported by tests only."""

@@ -1,7 +1,7 @@
-"""An API server in the test's own process, for what a real one does not do on command: fail.
+"""An API server in the test's own process, which fails on command, as a real one does not.
 
 It knows no kinds and checks no schema: any path is a kind. ``objects.py`` holds its state, ``verbs.py`` does what
-requests ask for, ``faults.py`` has its moods. Use: ``async with FakeApi() as api: ... Client(api.config)``.
+requests ask for, ``faults.py`` makes it fail. Use: ``async with FakeApi() as api: ... Client(api.config)``.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class _Watcher:
 
 
 class FakeApi:
-    """A server on a port of its own; ``objects`` can be changed behind its back, ``asked`` is what it was asked."""
+    """A server on a port of its own; ``objects`` can be changed directly, ``asked`` holds the requests that it got."""
 
     def __init__(self) -> None:
         self.objects = Objects()
@@ -62,7 +62,7 @@ class FakeApi:
 
     @property
     def config(self) -> Config:
-        """How to reach it."""
+        """Return the client configuration for it."""
         return Config(server=f"http://127.0.0.1:{self.port}")
 
     @property
@@ -79,7 +79,7 @@ class FakeApi:
         self._faults[verb] = _Pending(fault, times)
 
     def heal(self) -> None:
-        """Let there be no more faults."""
+        """Remove all faults."""
         self._faults.clear()
 
     def bookmark(self) -> None:
@@ -88,7 +88,7 @@ class FakeApi:
             watcher.lines.put_nowait(line("BOOKMARK", {"metadata": {"resourceVersion": str(self.objects.version)}}))
 
     def deaden(self, resource: str) -> None:
-        """Let the watches of a resource that are open now tell nothing any more, as if their packets were dropped."""
+        """Silence the watches of a resource that are open now, as if their packets were dropped."""
         for watcher in self._watchers:
             watcher.dead |= watcher.request.kind.endswith(f"/{resource}")
 

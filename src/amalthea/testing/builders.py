@@ -1,6 +1,6 @@
-"""Sessions for tests, put together word by word: `session("demo").with_token().with_ingress().subject()`.
+"""Sessions for tests, built step by step: `session("demo").with_token().with_ingress().subject()`.
 
-Each step returns a new builder, so that a test can keep a common beginning and go on from it in several directions.
+Each step returns a new builder, so that a test can keep a common base and go on from it in several directions.
 """
 
 from copy import deepcopy
@@ -26,7 +26,7 @@ def session(name: str = "demo") -> "SessionBuilder":
 
 @dataclass(frozen=True)
 class SessionBuilder:
-    """A session in the making. Fields are spelled as in the API; a field that is None is taken away."""
+    """A session to build. Fields are spelled as in the API; a field that is None is removed."""
 
     name: str
     namespace: str = "team"
@@ -59,15 +59,15 @@ class SessionBuilder:
         return self.with_session(env=[{"name": name, "value": value} for name, value in variables])
 
     def with_token(self, secret: str = "door", key: str = "auth") -> "SessionBuilder":  # noqa: S107  (names)
-        """Let in who knows a token."""
+        """Admit users who know a token."""
         return self.with_spec(authentication={"type": "token", "secretRef": {"name": secret, "key": key}})
 
     def with_oauth2_proxy(self, secret: str = "door", key: str = "auth") -> "SessionBuilder":  # noqa: S107  (names)
-        """Let in whom a given configuration of oauth2-proxy lets in."""
+        """Admit users whom a given configuration of oauth2-proxy admits."""
         return self.with_spec(authentication={"type": "oauth2proxy", "secretRef": {"name": secret, "key": key}})
 
     def with_oidc(self, secret: str = "door") -> "SessionBuilder":  # noqa: S107  (a name)
-        """Let in whom an OpenID provider vouches for."""
+        """Admit users whom an OpenID provider authenticates."""
         return self.with_spec(authentication={"type": "oidc", "secretRef": {"name": secret}})
 
     def with_ingress(self, host: str = "lab.example.org", **fields: Any) -> "SessionBuilder":  # noqa: ANN401
@@ -119,7 +119,7 @@ class SessionBuilder:
         return {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": self.spec()}
 
     def subject(self) -> Subject:
-        """Return what the builders of children are given. Raises msgspec.ValidationError as the API server would."""
+        """Return the input of the builders of children. Raises msgspec.ValidationError as the API server would."""
         return Subject(
             namespace=self.namespace,
             name=self.name,

@@ -23,10 +23,10 @@ class _Call:
 
 
 class FakeClock:
-    """Implements the engine's ``Clock``; stands still but for ``advance``."""
+    """Implements the engine's ``Clock``; stands still except for ``advance``."""
 
     def __init__(self, start: datetime = START, settle: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Stand at `start`; `settle` returns when what was woken has come to rest, after a while if None."""
+        """Stand at `start`; `settle` returns when all that was woken is idle, after a while if None."""
         self._start = start
         self.trusted = True
         self._settle = settle or _settle
@@ -58,7 +58,7 @@ class FakeClock:
 
     @property
     def next_due(self) -> float | None:
-        """Seconds until the next call or the end of the next sleep; None if nobody waits."""
+        """Seconds until the next call or the end of the next sleep; None if nothing waits."""
         while self._calls and self._calls[0][2].callback is None:
             heapq.heappop(self._calls)
         return self._calls[0][0] - self._elapsed if self._calls else None

@@ -1,4 +1,4 @@
-"""A cluster in the test's own process: files and a queue of jobs, for `firecrest.py`, that do what a test tells them.
+"""A cluster in the test's own process: files and a queue of jobs, for `firecrest.py`, that a test controls.
 
 `Files` and `Scheduler` are what a FirecREST needs of a cluster; a real Slurm can stand behind the same two.
 """
@@ -11,11 +11,11 @@ from typing import Protocol
 
 
 class ClusterError(Exception):
-    """A command on the cluster failed; the message is what it wrote to its standard error."""
+    """A command on the cluster that failed; the message is what it wrote to its standard error."""
 
 
 class SlowClusterError(ClusterError):
-    """A command on the cluster did not end in time."""
+    """A command on the cluster that did not end in time."""
 
 
 class Files(Protocol):
@@ -56,7 +56,7 @@ class SlurmJob:
 
     @property
     def ended(self) -> bool:
-        """Whether it does nothing any more."""
+        """Return whether it has ended."""
         return self.state.split()[0] not in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED")
 
 

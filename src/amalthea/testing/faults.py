@@ -1,4 +1,4 @@
-"""What an API server, or a proxy before it, does when it does not do well. Given to ``FakeApi.fail``.
+"""Faults of an API server, or of a proxy in front of it. Given to ``FakeApi.fail``.
 
 A fault answers a request instead of the server; one that returns None lets the server answer after all.
 """
@@ -24,7 +24,7 @@ def refuse(code: int, reason: str = "", *, retry_after: int | None = None) -> Fa
 
 
 def error_in_stream(code: int, reason: str = "") -> Fault:
-    """Begin a watch well, and send an ERROR."""
+    """Start a watch normally, and send an ERROR."""
 
     async def fault(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -37,7 +37,7 @@ def error_in_stream(code: int, reason: str = "") -> Fault:
 
 
 def close_at_once() -> Fault:
-    """Begin a watch well, and end it cleanly."""
+    """Start a watch normally, and end it cleanly."""
 
     async def fault(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -71,7 +71,7 @@ def reset() -> Fault:
 
 
 def no_streamed_lists() -> Fault:
-    """Refuse lists as a stream, as servers do that do not know them."""
+    """Refuse streamed lists, as servers do that do not support them."""
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
         if "sendInitialEvents" not in request.query:
@@ -82,7 +82,7 @@ def no_streamed_lists() -> Fault:
 
 
 def wait_for(gate: asyncio.Event) -> Fault:
-    """Answer well, but not before ``gate`` is set: a slow server."""
+    """Answer normally, but not before ``gate`` is set: a slow server."""
 
     async def fault(_: web.Request) -> None:
         await gate.wait()

@@ -57,7 +57,7 @@ class FakeFirecrest:
     user: str = "alice"
     scratch: str = "/scratch"
     base: str = "/v2"
-    """What stands before each path."""
+    """The prefix of each path."""
     filters_names: bool = True
     """Whether it is 2.5.7 or later, which looks for jobs by their name."""
     asked: list[tuple[str, str]] = field(default_factory=list)

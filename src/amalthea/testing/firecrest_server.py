@@ -1,4 +1,4 @@
-"""The fake FirecREST, and whoever gives tokens, over HTTP: for programs that run by themselves."""
+"""The fake FirecREST and token issuer over HTTP: for programs that run by themselves."""
 
 from collections.abc import Mapping
 from typing import Self

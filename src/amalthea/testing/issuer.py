@@ -1,4 +1,4 @@
-"""Whoever gives tokens, in the test's own process: Renku's pair, which rotates, and the cluster's for it or a client.
+"""The token issuer in the test's own process: of Renku's pair, which rotates, and of the cluster's tokens.
 
 It implements `remote.exchange.Exchange` for the two addresses below.
 """
@@ -14,9 +14,9 @@ import msgspec
 from amalthea.remote.requests.exchange import Answer, Question
 
 RENKU = "https://renku.example.org/renew"
-"""Where Renku's pair is renewed."""
+"""The address at which Renku's pair is renewed."""
 CLUSTER = "https://renku.example.org/token"
-"""Where the cluster's token is had, for a pair or for a client."""
+"""The address that issues the cluster's token, for a pair or for a client."""
 
 
 def jwt(ends: float, name: str) -> str:
@@ -28,14 +28,14 @@ def jwt(ends: float, name: str) -> str:
 
 @dataclass
 class FakeIssuer:
-    """Gives tokens. `now` returns seconds since 1970; lives are in seconds."""
+    """Issues tokens. `now` returns seconds since 1970; lives are in seconds."""
 
     now: Callable[[], float]
     access_life: float = 900.0
     refresh_life: float = 3600.0
     cluster_life: float = 300.0
     opaque: bool = False
-    """Whether the cluster's tokens are no JWTs, so that only `expires_in` tells when they end."""
+    """Whether the cluster's tokens are not JWTs, so that only `expires_in` says when they end."""
     access: str = ""
     refresh: str = ""
     cluster: dict[str, float] = field(default_factory=dict)
@@ -43,9 +43,9 @@ class FakeIssuer:
     renewals: int = 0
     given: int = 0
     client_secret: str = field(default="client's secret", repr=False)
-    """What shows that somebody is the client `client`."""
+    """The secret of the client `client`."""
     away: Answer | None = None
-    """What it answers instead."""
+    """Its answer instead."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def begin(self) -> tuple[str, str]:

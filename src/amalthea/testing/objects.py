@@ -1,4 +1,4 @@
-"""The objects of a fake API server: versions, conflicts, finalizers and what was changed when.
+"""The objects of a fake API server: versions, conflicts, finalizers and the history of changes.
 
 The state behind ``api.py``, without HTTP. A kind is named by its path: ``apps/v1/statefulsets``.
 """
@@ -17,7 +17,7 @@ Manifest: TypeAlias = dict[str, Any]
 
 
 class Refusal(Exception):  # noqa: N818 it is an answer
-    """The server's answer to a request that it does not fulfil."""
+    """The server's answer to a request that it refuses."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which objects a list or a watch is about."""
+    """The selection of objects for a list or a watch."""
 
     kind: str
     namespace: str | None = None
@@ -45,7 +45,7 @@ class Choice:
     fields: str = ""
 
     def takes(self, obj: Manifest) -> bool:
-        """Say whether an object is one of them (selectors: ``name``, ``name=value`` and ``name!=value``, by commas)."""
+        """Return whether an object is selected (selectors: ``name``, ``name=value`` and ``name!=value``, by commas)."""
         metadata = obj["metadata"]
         if self.namespace is not None and metadata.get("namespace", "") != self.namespace:
             return False
@@ -57,7 +57,7 @@ class Objects:
     """All objects of a server, and the history of their changes."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Begin empty; `now` stamps what is created and deleted."""
+        """Start empty; `now` stamps what is created and deleted."""
         self._now = now
         self.version = 1000
         self.history: list[Happened] = []

@@ -1,6 +1,6 @@
-"""What the operator may find of a session, for tests: pods and children as the API server writes them, and `observed`.
+"""Observations of a session, for tests: pods and children as the API server writes them, and `observed`.
 
-Objects are plain dicts in the API's own words, and reach the model through its own decoders, as they do in earnest.
+Objects are plain dicts in the API's own words, and reach the model through its own decoders, as in production.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ POD_UID = "90d0000"
 CLAIM_UID = "c1a1000"
 STARTED = "2026-11-22T13:00:01Z"
 READY_AT = "2026-11-22T13:00:40Z"
-"""When a container of ours starts, and when its pod turns ready, where nothing else is said."""
+"""The time at which our containers start, and pods turn ready, where nothing else is said."""
 
 
 def running(since: str = STARTED) -> Manifest:

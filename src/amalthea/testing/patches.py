@@ -1,11 +1,11 @@
-"""What the API server does with a patch, for ``objects.py``: merge patches and JSON patches on plain dicts."""
+"""Patches as the API server applies them, for ``objects.py``: merge patches and JSON patches on plain dicts."""
 
 from copy import deepcopy
 from typing import Any
 
 
 class PatchError(Exception):
-    """A JSON patch does not fit: a failed test, or a path that is not there."""
+    """A JSON patch that does not fit: a failed test, or a path that is not there."""
 
 
 def merge(target: Any, patch: Any) -> Any:  # noqa: ANN401 any JSON value

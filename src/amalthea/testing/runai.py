@@ -36,7 +36,7 @@ class FakeRunai:
     workspaces: dict[str, Workspace] = field(default_factory=dict)
     lost: int = 0
     fault: Callable[[Question], Answer | None] = lambda _: None
-    """What is answered in its place, by whatever stands before it."""
+    """The answer in its place, by a proxy in front of it."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 

@@ -1,6 +1,6 @@
-"""A real Slurm behind `firecrest.py`: jobs go to sbatch, and what is told of them comes from its accounting.
+"""A real Slurm behind `firecrest.py`: jobs go to sbatch, and reports on them come from its accounting.
 
-It calls the same commands as a real FirecREST, as the user that runs it. Who starts that Slurm is another matter.
+It calls the same commands as a real FirecREST, as the user that runs it. That Slurm is started elsewhere.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""What requests do to the objects of a fake API server: ``api.py`` without HTTP."""
+"""The effect of requests on the objects of a fake API server: ``api.py`` without HTTP."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Wanted:
 
     @property
     def choice(self) -> Choice:
-        """Which objects a list or a watch is about."""
+        """The selection of objects for a list or a watch."""
         query = self.query
         return Choice(self.kind, self.namespace, query.get("labelSelector", ""), query.get("fieldSelector", ""))
 
@@ -56,7 +56,7 @@ def do(objects: Objects, request: Wanted, body: bytes) -> Manifest:
     """Do what a request asks for, other than a watch, and return the answer's body.
 
     Raises:
-        Refusal: the server does not do that.
+        Refusal: the server refuses that.
     """
     sent: Any = msgspec.json.decode(body) if body else {}
     match request.verb:
@@ -86,7 +86,7 @@ def line(type_: str, obj: Manifest) -> bytes:
 
 
 def initial(objects: Objects, request: Wanted) -> list[bytes]:
-    """Return what a watch begins with: what is there, as a streamed list, or what happened since the named version."""
+    """Return the start of a watch: what is there, as a streamed list, or what happened since the named version."""
     if "sendInitialEvents" not in request.query:
         since = objects.since(int(request.query["resourceVersion"]))
         return [line(each.type, each.object) for each in since if concerns(request, each.kind, each.object)]
@@ -96,7 +96,7 @@ def initial(objects: Objects, request: Wanted) -> list[bytes]:
 
 
 def concerns(request: Wanted, kind: str, obj: Manifest) -> bool:
-    """Tell whether a watch is about an object."""
+    """Return whether a watch is about an object."""
     return kind == request.kind and request.choice.takes(obj)
 
 

@@ -18,7 +18,7 @@ EVERYTHING = ["pods", "events", "persistentvolumeclaims", "statefulsets", "jobs"
 
 @dataclass(frozen=True)
 class Told:
-    """What the command said."""
+    """The output of the command."""
 
     code: int
     out: str

@@ -1,4 +1,4 @@
-"""A user is told all that they may see; what they may not is named, and never ends the tale or shows a trace."""
+"""A user sees all that they may see; what they may not is named, and never ends the explanation or shows a trace."""
 
 import json
 import re

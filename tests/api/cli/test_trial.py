@@ -1,4 +1,4 @@
-"""A trial tells whether sessions can be used here: it must not pass where nothing runs, and never leave its session."""
+"""A trial shows whether sessions can be used here: it must not pass where nothing runs, and never leave its session."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""How sessions end by themselves, as it is seen from outside, and the measurements by which they do."""
+"""The automatic end of sessions, as seen from outside, and the measurements by which they end."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ def paused(world: World, name: str = "one") -> Object:
 
 
 def stopped(world: World, name: str = "one") -> tuple[str, str]:
-    """Return reason and message of what stopped a session, as soon as they are told."""
+    """Return reason and message of what stopped a session, as soon as they are reported."""
     session = world.wait_for("AmaltheaSession", name, lambda s: condition(s, "Stopped"))
     found = condition(session, "Stopped")
     assert found is not None

@@ -1,4 +1,4 @@
-"""Sessions end in time, for the cause that is told, and never while somebody works or nobody knows.
+"""Sessions end in time, for the reported cause, and never while somebody works or nobody knows.
 
 The metrics API is played by a custom resource of its name: real lists by label, and measurements that a test writes.
 """

@@ -1,4 +1,4 @@
-"""Data sources at a real API server: claims come, go and are made anew, and never under a pod that mounts them."""
+"""Data sources at a real API server: claims come, go and are recreated, and never under a pod that mounts them."""
 
 import pytest
 

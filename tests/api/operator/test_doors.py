@@ -1,4 +1,4 @@
-"""Who works in a browser is not paused though no CPU is used; whom nobody can ask about is not paused either.
+"""Users who work in a browser are not paused though no CPU is used; nor are those about whom nobody can be asked.
 
 The doors are small servers at the addresses of the pods; the metrics API is played as in test_culling.py.
 """
@@ -54,7 +54,7 @@ def reason(session: Object) -> str:
 
 
 def moved(world: World, promised: float, name: str = "one") -> Object:
-    """Return the session as soon as it is to be paused later than was told."""
+    """Return the session as soon as it is to be paused later than was announced."""
     return world.wait_for("AmaltheaSession", name, lambda s: due(s) > promised, SPAN * 3)
 
 

@@ -1,4 +1,4 @@
-"""What Events alone tell: a pod that is not accepted, by a real quota, and a node that is coming."""
+"""Troubles that only Events report: a pod that is not accepted, by a real quota, and a node that is coming."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def leave_without_a_node(world: World, pod: Object, since: str) -> None:
 
 
 def scale_up(world: World, pod: Object) -> None:
-    """Tell what the Cluster Autoscaler tells when it makes a node for a pod."""
+    """Report what the Cluster Autoscaler reports when it makes a node for a pod."""
     about = {name: pod["metadata"][name] for name in ("name", "namespace", "uid")}
     event = {"apiVersion": "v1", "kind": "Event", "metadata": {"generateName": f"{about['name']}."}}
     said = {"reason": "TriggeredScaleUp", "message": "pod triggered scale-up", "type": "Normal", "lastTimestamp": now()}

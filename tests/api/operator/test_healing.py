@@ -1,4 +1,4 @@
-"""What others do to a session's children: deleted ones come back, edits are undone, strangers are left alone."""
+"""Changes by others to a session's children: deleted ones come back, edits are undone, strangers are left alone."""
 
 import pytest
 

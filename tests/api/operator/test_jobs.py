@@ -1,4 +1,4 @@
-"""Batch sessions: a Job that runs once, is made anew after a pause, and is never run again after its end."""
+"""Batch sessions: a Job that runs once, is recreated after a pause, and is never run again after its end."""
 
 import time
 from collections.abc import Callable

@@ -74,7 +74,7 @@ def test_objects_that_are_nested_without_end_hide_no_other_in_a_watch(
 
 
 def runs(control_plane: ControlPlane, world: World, name: str) -> None:
-    """Check that a session is told to run; Python cannot read the rest of it."""
+    """Check that a session is reported to run; Python cannot read the rest of it."""
     path = "--output=jsonpath={.status.state}"
     told = control_plane.kubectl("get", "amaltheasessions", name, "--namespace", world.namespace, path)
     assert told == "Running"

@@ -1,4 +1,4 @@
-"""A session that runs as the operator could read every secret: it is refused, and one that runs already is told."""
+"""A session that runs as the operator could read every secret: it is refused, and one that runs already reports it."""
 
 from collections.abc import Iterator
 from pathlib import Path

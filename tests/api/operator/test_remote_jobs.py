@@ -1,4 +1,4 @@
-"""What the controller of a remote session says reaches its user; whatever answers in its place harms nobody else.
+"""The reports of a remote session's controller reach its user; an impostor in its place harms nobody else.
 
 The controllers are small servers at the addresses of the pods.
 """

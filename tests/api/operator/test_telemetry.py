@@ -1,4 +1,4 @@
-"""What admins see of a session's life: a line for each decision and figures that add up; of a rest, nothing."""
+"""Admins see a line for each decision of a session's life, and figures that add up; nothing of a session at rest."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def told(operator: OperatorProcess) -> list[dict[str, Any]]:
 def told_at_last(operator: OperatorProcess, reasons: list[str]) -> list[dict[str, Any]]:
     """Return the lines of decisions as soon as those on changes of the session have these reasons, in this order.
 
-    A line follows what it tells of, so it may come a moment later. The pod may go too fast for "Stopping".
+    A line follows what it reports, so it may come a moment later. The pod may go too fast for "Stopping".
     """
     deadline = time.monotonic() + WITHIN
     while time.monotonic() < deadline:

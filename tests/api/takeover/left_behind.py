@@ -1,4 +1,4 @@
-"""What the Go operator left in a cluster: the recorded sessions, loaded into a real API server as it wrote them.
+"""The remains of the Go operator in a cluster: the recorded sessions, loaded into a real API server as it wrote them.
 
 Objects are posted by its field manager, in the order in which it made them; controllers make the pods, which then run.
 """
@@ -41,12 +41,12 @@ class Left:
 
     @property
     def waits(self) -> bool:
-        """Whether it is told that an update waits: it runs, and is not to be kept as it is for good."""
+        """Return whether its status reports a waiting update: it runs, and is not to stay as it is for good."""
         return self.awake and self.session["spec"]["reconcileStrategy"] != "never"
 
     @property
     def awake(self) -> bool:
-        """Whether it has a pod that runs."""
+        """Return whether it has a pod that runs."""
         return bool(self.session["status"]["state"] == "Running")
 
 
@@ -131,7 +131,7 @@ def _load(world: World, theirs: Recorded) -> Left:
 
 
 def _as_of_now(status: Manifest) -> Manifest:
-    """Return a status whose times have just begun: an ended job is deleted after some."""
+    """Return a status whose times have just started: an ended job is deleted after some."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return {key: now if key.endswith("Since") else value for key, value in status.items()}
 

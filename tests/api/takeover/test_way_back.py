@@ -202,7 +202,7 @@ def environment(workload: Object) -> dict[str, object]:
 
 
 def written_last(world: World, name: str) -> bool:
-    """Tell whether our record on the workload says that nobody else has changed it since."""
+    """Return whether our record on the workload says that nobody else has changed it since."""
     metadata = world.wait_for("StatefulSet", name, bool)["metadata"]
     record = json.loads(metadata["annotations"][names.ANNOTATION_APPLIED])
     return bool(record["generation"] == metadata["generation"])

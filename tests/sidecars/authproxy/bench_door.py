@@ -1,4 +1,4 @@
-"""What the door costs within its 16 MiB, and against a proxy in Python: `make bench-authproxy`.
+"""The cost of the door within its 16 MiB, and against a proxy in Python: `make bench-authproxy`.
 
 Not a test of every run: what it measures is time, and that depends on what else the machine does. Needs root.
 """

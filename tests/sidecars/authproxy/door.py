@@ -28,7 +28,7 @@ SECONDS = 15.0
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The answer."""
 
     status: int
     head: bytes
@@ -145,7 +145,7 @@ class Door:
         return told
 
     async def tells(self, name: str, wanted: Callable[[Any], bool]) -> None:
-        """Wait until the statistics tell what is wanted. HAProxy counts bytes every 5 s, the door looks every 15 s."""
+        """Wait until the statistics show what is wanted. HAProxy counts bytes every 5 s, the door looks every 15 s."""
         async with asyncio.timeout(30):
             while not wanted((await self.statistics())[name]):  # noqa: ASYNC110  (it tells when it is asked)
                 await asyncio.sleep(0.2)

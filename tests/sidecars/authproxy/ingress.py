@@ -42,7 +42,7 @@ async def traefik(folder: Path, doors: Mapping[str, Door]) -> AsyncIterator[int]
 
 
 async def _leads_to(door: Door, port: int, prefix: str) -> bool:
-    """Tell whether the door refuses a request at the ingress, which knows no path at first."""
+    """Return whether the door refuses a request at the ingress, which knows no path at first."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         return (await (await door.connect(port)).ask(prefix)).status == 400
     return False

@@ -52,7 +52,7 @@ class Limited:
 
     @property
     def kills(self) -> int:
-        """Return how many programs were ended for want of memory."""
+        """Return how many programs were ended for lack of memory."""
         names = ("memory.events", "memory.oom_control")
         text = next(file for name in names if (file := self.folder / name).exists()).read_text()
         return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill ")), 0)

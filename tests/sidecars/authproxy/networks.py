@@ -30,7 +30,7 @@ def connect(source: str, port: int) -> socket.socket:
 
 
 def answers(source: str, port: int) -> bool:
-    """Tell whether the port answers a request from an address."""
+    """Return whether the port answers a request from an address."""
     with contextlib.suppress(OSError), connect(source, port) as made:
         made.sendall(f"GET {PATHS[port]} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
         return made.recv(4096).startswith(b"HTTP/1.1 200 ")

@@ -21,7 +21,7 @@ def field_of(head: bytes, name: str) -> str | None:
 
 @dataclass
 class Session:
-    """What listens on the session's port."""
+    """The server on the session's port."""
 
     heads: list[bytes] = field(default_factory=list)
     """The requests that came, as they came."""
@@ -40,7 +40,7 @@ class Session:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Take no more connections, and break those there are."""
+        """Accept no more connections, and break those there are."""
         if self._server is not None:
             self._server.close()
         for writer in self._writers:

@@ -1,4 +1,4 @@
-"""Who has no key must not get a byte of the session, and the session must not get the key."""
+"""Clients without a key must not get a byte of the session, and the session must not get the key."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How a remote session's job is only the operator may ask, and a controller that hangs must not hold anybody up."""
+"""Only the operator may ask for a remote session's job, and a controller that hangs must not hold anybody up."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ TOLD = b'{"version": 1, "status": "Running"}'
 
 @dataclass
 class Controller:
-    """What listens on the controller's port."""
+    """The server on the controller's port."""
 
     body: bytes = TOLD
     hangs: bool = False

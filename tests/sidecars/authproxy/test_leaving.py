@@ -1,4 +1,4 @@
-"""Who closes a tab must not hold its connections: they would count as open, and in the end shut out everybody else."""
+"""A closed tab must not keep its connections: they would count as open, and in the end shut out everybody else."""
 
 import pytest
 

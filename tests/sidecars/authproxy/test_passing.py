@@ -1,4 +1,4 @@
-"""What goes through the door must arrive as it was sent: paths, bodies, streams, WebSockets of any length."""
+"""All that passes the door must arrive as it was sent: paths, bodies, streams, WebSockets of any length."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""Who holds the key but no cookie shows it in a form: it must open this session only, and lead nobody elsewhere."""
+"""Users with the key but no cookie enter it in a form: it must open this session only, and lead nobody elsewhere."""
 
 import asyncio
 from hashlib import sha256

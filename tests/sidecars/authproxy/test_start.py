@@ -1,4 +1,4 @@
-"""The door starts whole or not at all, and tells in one line what to do."""
+"""The door starts whole or not at all, and says in one line what to do."""
 
 import os
 import signal

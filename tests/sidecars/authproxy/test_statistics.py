@@ -1,4 +1,4 @@
-"""Who works must be seen, or the session is paused under their hands; a tab left open must not be work for ever."""
+"""Work must be seen, or the session is paused under its user's hands; a tab left open must not be work forever."""
 
 import asyncio
 from datetime import UTC, datetime

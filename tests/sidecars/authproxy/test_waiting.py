@@ -89,7 +89,7 @@ async def test_the_key_is_asked_for_first(door: Door, session: Session) -> None:
 
 
 async def as_a_browser(door: Door, kept: Browser, path: str) -> Answer:
-    """Ask on a kept connection; where that is closed without an answer, ask anew, as browsers and ingresses do."""
+    """Ask on a kept connection; where that is closed without an answer, ask again, as browsers and ingresses do."""
     try:
         return await kept.ask(path, BEARER)
     except (asyncio.IncompleteReadError, ConnectionError):

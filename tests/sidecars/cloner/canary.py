@@ -31,7 +31,7 @@ class Canaries:
         return text
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop looking."""
         self._over.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""What hostile repositories are made of: an attack is a function of `World` that returns the files of a commit."""
+"""The parts of hostile repositories: an attack is a function of `World` that returns the files of a commit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tests.sidecars.cloner.objects import Bare, Entries, Files, Script
 
 @dataclass(frozen=True)
 class World:
-    """What an attack can aim at."""
+    """The targets of an attack."""
 
     run: str
     """A command that shows that it ran."""

@@ -1,4 +1,4 @@
-"""What the tests of the cloner do on this machine: run it as its container does, and end it."""
+"""The cloner on this machine, for its tests: they run it as its container does, and end it."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from tests.support import sidecars
 
 @dataclass
 class Ended:
-    """How the cloner ended."""
+    """The end of the cloner."""
 
     code: int
     log: str
@@ -86,7 +86,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def all_gone(pids: list[int], within: float = 10.0) -> bool:
-    """Tell whether these processes have ended, or do so soon. Whether anybody has collected them is no matter."""
+    """Return whether these processes have ended, or end soon, collected by their parents or not."""
     deadline = time.monotonic() + within
     while any(_is_alive(pid) for pid in pids):
         if time.monotonic() > deadline:

@@ -29,7 +29,7 @@ PASSWORD = "glpat-of-the-victim"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one attack went."""
+    """The outcome of one attack."""
 
     ended: Ended
     seconds: float

@@ -1,4 +1,4 @@
-"""`cloner clone` that breaks off, is killed or is stopped: a whole clone stands in its place, or nothing."""
+"""`cloner clone` that breaks off, is killed or is stopped: a whole clone is in its place, or nothing."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A repository is cloned whatever its submodules and large files do; what is missing is told, and why."""
+"""A repository is cloned whatever its submodules and large files do; what is missing is reported, and why."""
 
 import json
 from collections.abc import Callable

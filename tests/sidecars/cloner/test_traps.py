@@ -1,4 +1,4 @@
-"""What a user, or a repository, may leave in a clone's place: the cloner neither waits for it nor goes by it."""
+"""Traps that a user, or a repository, may leave in a clone's place: the cloner neither waits for nor follows them."""
 
 import os
 from pathlib import Path

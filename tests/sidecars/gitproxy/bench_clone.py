@@ -1,4 +1,4 @@
-"""How long a large clone takes by way of the proxy, and without it: `make bench-gitproxy`.
+"""The time of a large clone through the proxy, and without it: `make bench-gitproxy`.
 
 Not a test of every run: what it measures is time, and that depends on what else the machine does.
 """

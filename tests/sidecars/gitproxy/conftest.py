@@ -22,7 +22,7 @@ from tests.support.processes import free_port
 
 @dataclass
 class Run:
-    """How a git command ended."""
+    """The end of a git command."""
 
     code: int
     output: str

@@ -63,12 +63,12 @@ class Forge:
 
     @property
     def url(self) -> str:
-        """Where the repositories are."""
+        """The address of the repositories."""
         return f"https://{HOST}:{self.port}"
 
     @property
     def renku(self) -> str:
-        """Where tokens are."""
+        """The address of the tokens."""
         return f"http://localhost:{self.renku_port}"
 
     async def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Whoever floods a port must neither fill the memory nor keep the kubelet, or git, without an answer."""
+"""A flood of a port must neither fill the memory nor keep the kubelet, or git, without an answer."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Where servers are out of reach but through the network's own proxy, git and its tokens take that way."""
+"""Git and its tokens use the network's own proxy where servers cannot be reached otherwise."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

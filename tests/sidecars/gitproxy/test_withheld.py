@@ -1,4 +1,4 @@
-"""What may be sent back, led elsewhere or read on the way gets no token, and passes all the same."""
+"""Requests that may be sent back, redirected or read on the way get no token, and pass all the same."""
 
 import asyncio
 from functools import partial

@@ -1,4 +1,4 @@
-"""An issuer, a session that tells what reaches it, and doors that are closed again after each test."""
+"""An issuer, a session that shows what reaches it, and doors that are closed again after each test."""
 
 import json
 import threading
@@ -38,7 +38,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def provider(issuer: Issuer) -> dict[str, str]:
-    """The user's secret: Ada may come in, and whoever says so without proof may not."""
+    """The user's secret: Ada may come in, and somebody who says so without proof may not."""
     return {
         "OIDC_CLIENT_ID": "amalthea",
         "OIDC_CLIENT_SECRET": "of no importance",

@@ -83,7 +83,7 @@ def start(subject: Subject, users_secret: Mapping[str, str], upstream_port: int,
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered; status 0 if nobody did."""
+    """The answer; status 0 if there was none."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -145,6 +145,6 @@ class Visitor:
 
 
 def shown(answer: Answer) -> dict[str, object]:
-    """Return what the session tells of the request that reached it."""
+    """Return what the session shows of the request that reached it."""
     told: dict[str, object] = json.loads(answer.body)
     return told

@@ -1,4 +1,4 @@
-"""Who is let in by an issuer's word, and who is not: no byte of the session reaches those."""
+"""Users whom an issuer vouches for are let in; no byte of the session reaches others."""
 
 import http
 from collections.abc import Callable, Mapping

@@ -63,7 +63,7 @@ class BashScheduler(MemoryScheduler):
             os.killpg(self._processes[job_id].pid, number)
 
     def left(self, job_id: str) -> bool:
-        """Tell whether any process of a job is still there."""
+        """Return whether any process of a job is still there."""
         self._processes[job_id].poll()
         try:
             os.killpg(self._processes[job_id].pid, 0)

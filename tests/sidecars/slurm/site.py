@@ -42,7 +42,7 @@ class Site:
         return await self.pod.start(**{**self._given(command), **env})
 
     async def ends(self, *command: str, meanwhile: Callable[[], object] | None = None, **env: str) -> Report:
-        """Submit the job of a session, do something once it runs, and return what is told of its end.
+        """Submit the job of a session, do something once it runs, and return the report of its end.
 
         No controller asks here, which would ask once a minute.
         """
@@ -68,7 +68,7 @@ class Site:
             return await asked(question)
 
         async def print_lines(_: list[str]) -> None:
-            """The end of the output is in what is told of the job."""
+            """The end of the output is in the report on the job."""
 
         known = self.pod.env | self._given(command) | env
         journal = FileJournal(self.pod.folder / ".rsc")
@@ -77,7 +77,7 @@ class Site:
         return await kinds.choose(options).make(options, around)
 
     def _has_begun(self) -> bool:
-        """Tell whether the program runs: its step is there besides that of the script."""
+        """Return whether the program runs: its step is there besides that of the script."""
         return ".0|RUNNING" in self.slurm.command("sacct", "--jobs", self.job().id, *_STEPS)
 
     def _given(self, command: tuple[str, ...]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A session's job under a real Slurm: what it gets, how it ends, and what its user is told of that.
+"""A session's job under a real Slurm: what it gets, how it ends, and what its user learns of that.
 
 The page is `python -m http.server`, which the plain host has. `sbatch` is called as FirecREST calls it.
 """

@@ -1,4 +1,4 @@
-"""What the tunnel costs beside a plain relay, within its 64 MiB: `make bench-tunnel`.
+"""The cost of the tunnel beside a plain relay, within its 64 MiB: `make bench-tunnel`.
 
 Not a test of every run: what it measures is time, and that depends on what else the machine does. Needs root.
 """

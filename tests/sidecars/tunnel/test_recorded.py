@@ -1,4 +1,4 @@
-"""Clients that are out there stay welcome: the server is told what real ones sent (tests/data/wstunnel)."""
+"""Clients that are in use stay welcome: the server gets what real ones sent (tests/data/wstunnel)."""
 
 import asyncio
 import contextlib

@@ -19,7 +19,7 @@ CPU_PER_GIBIBYTE = 4.0
 
 @dataclass
 class Traffic:
-    """Where each way begins: a tunnel's, a plain relay's, and without either."""
+    """The start of each way: a tunnel's, a plain relay's, and without either."""
 
     server: Server
     client: End

@@ -1,4 +1,4 @@
-"""What the chaos says of pods must read as a kubelet says it, or the operator is not asked what it has to answer."""
+"""The chaos must report on pods as a kubelet does, or the operator is not asked what it has to answer."""
 
 import pytest
 

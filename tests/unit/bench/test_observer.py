@@ -1,4 +1,4 @@
-"""What the benchmark sees is what a client sees: first moments, and each transition once."""
+"""The benchmark sees what a client sees: first moments, and each transition once."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from bench.observer import (
 
 
 class Clock:
-    """Tells one second more each time that it is asked."""
+    """Shows one second more each time that it is asked."""
 
     def __init__(self) -> None:
         self.time = 0.0

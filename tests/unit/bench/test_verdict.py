@@ -1,4 +1,4 @@
-"""No harm that chaos can do goes unseen: each is found, and told of in a sentence."""
+"""No harm that chaos can do goes unseen: each is found and reported in a sentence."""
 
 from collections.abc import Callable
 

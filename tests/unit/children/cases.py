@@ -1,4 +1,4 @@
-"""The sessions whose children stand in `golden/`, one per file, each for what its sentence says."""
+"""The sessions whose children are in `golden/`, one per file, each for what its sentence says."""
 
 from dataclasses import dataclass
 

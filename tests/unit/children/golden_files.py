@@ -1,4 +1,4 @@
-"""How the manifests of a session are written into a golden file, for a reader: in order, in clear, with a heading."""
+"""Golden files of a session's manifests, for a reader: in order, in clear, with a heading."""
 
 from base64 import b64decode
 from collections.abc import Iterable

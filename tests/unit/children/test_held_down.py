@@ -1,4 +1,4 @@
-"""Who suspends a Job or scales a StatefulSet down, a queue for example, must not be fought, and no run may be lost."""
+"""A queue, for example, that suspends a Job or scales a StatefulSet down must not be fought, and no run may be lost."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which children a session has, and in which order they are made."""
+"""The children of a session, and the order in which they are made."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""What we make of the seven recorded sessions is what the Go operator made of them.
+"""Our children of the seven recorded sessions are those of the Go operator.
 
 Without an API server its defaults are a table here; tests/api/test_recorded.py asks a real one.
 """
@@ -56,7 +56,7 @@ def test_no_session_of_the_go_operator_would_look_different(name: str) -> None:
 
 
 def _filled_in(path: str, ours: object, theirs: object) -> bool:
-    """Tell whether only the API server is behind a difference: a default, or an empty value that it leaves out."""
+    """Return whether only the API server is behind a difference: a default, or an empty value that it leaves out."""
     return (ours == recorded.ABSENT and theirs in _DEFAULTS.get(path.rpartition(".")[2], ())) or (
         ours == "" and theirs == recorded.ABSENT
     )

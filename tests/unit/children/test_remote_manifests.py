@@ -1,4 +1,4 @@
-"""What the controller of a remote session is told: another value asks for another job, or restarts a session."""
+"""The settings of a remote session's controller: another value asks for another job, or restarts a session."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ FAR = session().remote()
 
 
 def told(builder: SessionBuilder) -> dict[str, str]:
-    """Return the controller's variables that stand in the manifest."""
+    """Return the controller's variables in the manifest."""
     return {each["name"]: each["value"] for each in remote.container(builder.subject())["env"] if "value" in each}
 
 

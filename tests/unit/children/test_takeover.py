@@ -189,7 +189,7 @@ def test_a_workload_of_an_older_release_that_sleeps_under_never_keeps_both_marks
 
 @pytest.mark.parametrize("name", INTERACTIVE)
 def test_stale_keys_of_the_go_operator_are_not_fought_over(name: str) -> None:
-    """What it wrote and we do not is left where it is: nobody knows whose it is."""
+    """Keys that it wrote and we do not are left where they are: nobody knows whose they are."""
     world = World.recorded(name)
     for body in world.objects.values():
         body["metadata"]["labels"] = {**body["metadata"]["labels"], "its.own/label": "x"}

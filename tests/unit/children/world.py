@@ -142,7 +142,7 @@ class World:
         return changes
 
     def settle(self) -> None:
-        """Do passes until there is nothing to write: soon, or something writes for ever."""
+        """Do passes until there is nothing to write: soon, or something writes forever."""
         for _ in range(3):
             if not self.step().writes:
                 return
@@ -189,7 +189,7 @@ def kinds(changes: Changes) -> list[tuple[str, str]]:
 
 
 def touches_template(changes: Changes) -> bool:
-    """Tell whether a pod template is written: whatever runs of it would restart."""
+    """Return whether a pod template is written: whatever runs of it would restart."""
     return any(
         str(operation["path"]).startswith("/spec/template")
         for write in changes.writes

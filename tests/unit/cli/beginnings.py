@@ -1,4 +1,4 @@
-"""How lives of sessions begin, as `scenarios.py` and `troubled.py` go on with them."""
+"""The first steps of sessions, which `scenarios.py` and `troubled.py` continue."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What readers see, in golden files.
+"""The readers' view, in golden files.
 
 After a change on purpose write them anew, and read the diff:  UPDATE_GOLDEN=1 pytest tests/unit/cli
 """
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent / "golden"
 
 
 def check(name: str, text: str) -> None:
-    """Compare a text with its golden file, or write that anew."""
+    """Compare a text with its golden file, or rewrite that."""
     file = FOLDER / name
     if os.environ.get("UPDATE_GOLDEN"):
         file.write_text(text)

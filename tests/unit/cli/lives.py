@@ -1,4 +1,4 @@
-"""Lives of sessions, told by the operator itself: each look at what there is goes through its own decide and report.
+"""Lives of sessions, reported by the operator itself: each look at them goes through its own decide and report.
 
 So no test rests on a status that no operator would write. `known` is what `amalthea explain` then finds.
 """
@@ -74,7 +74,7 @@ class Life:
         job: Word | None = None,
         findings: Iterable[Finding] = (),
     ) -> "Life":
-        """Let the operator look at what there is, and tell it."""
+        """Let the operator look at what there is, and report it."""
         behind = any(each["name"] == "authproxy" for pod in self.pods for each in pod["spec"]["containers"])
         seen = replace(
             self.observed(),

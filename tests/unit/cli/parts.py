@@ -1,4 +1,4 @@
-"""What tests of `amalthea explain` put sessions together from: a description, statuses by hand, Events."""
+"""The parts of sessions for tests of `amalthea explain`: a description, statuses by hand, Events."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

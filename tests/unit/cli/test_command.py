@@ -1,4 +1,4 @@
-"""What the reader asks for reaches the command, and what cannot be explained is one sentence and an exit code."""
+"""The reader's flags reach the command, and what cannot be explained is one sentence and an exit code."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What others wrote must not steer the reader's terminal, and lines must fit it."""
+"""Texts of others must not steer the reader's terminal, and lines must fit it."""
 
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone

@@ -1,4 +1,4 @@
-"""What the tests of leader election share."""
+"""Helpers of the tests of leader election."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -20,7 +20,7 @@ A, B, C = ("ns", "a"), ("ns", "b"), ("ns", "c")
 
 @dataclass
 class Bench:
-    """A controller whose work is done by `work`, told by a test."""
+    """A controller whose work is done by `work`, which a test controls."""
 
     work: Callable[[Key], Awaitable[Result]]
     workers: int = 2

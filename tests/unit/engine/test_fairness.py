@@ -1,4 +1,4 @@
-"""Whoever shares the operator with a crowd, or with a webhook that hangs, must not wait for them."""
+"""Users who share the operator with a crowd, or with a webhook that hangs, must not wait for them."""
 
 import asyncio
 import random
@@ -217,7 +217,7 @@ class TimedOut(Unavailable):
 
 @dataclass
 class World:
-    """A controller as in earnest, some of whose sessions hang for 30 s in each pass and fail then."""
+    """A controller as in production, some of whose sessions hang for 30 s in each pass and fail then."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     looked_at: dict[Key, float] = field(default_factory=dict)

@@ -39,7 +39,7 @@ class Node:
         self.clock.learn(Answer(made.replace(microsecond=0), sent, self.true.monotonic()))
 
     async def works(self, hours: float, interval: float = 2.1) -> None:
-        """Ask again and again, as whoever holds a Lease does."""
+        """Ask again and again, as the holder of a Lease does."""
         for _ in range(int(hours * 3600 / interval)):
             await self.true.advance(interval)
             await self.asks()

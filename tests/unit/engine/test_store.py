@@ -9,7 +9,7 @@ from tests.unit.engine.things import Thing, changed, deleted, listed, thing
 
 @pytest.fixture
 def store() -> Store[Thing]:
-    """A store that was told of everything up to version 10: `a` and `b`."""
+    """A store that has everything up to version 10: `a` and `b`."""
     made: Store[Thing] = Store({"colour": lambda held: [held.colour] if held.colour else []})
     made.replace(listed(10, thing("a", 5, colour="red"), thing("b", 6, colour="red")))
     return made

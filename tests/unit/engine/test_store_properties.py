@@ -12,7 +12,7 @@ NAMES = st.sampled_from("abc")
 
 
 class ServerAndStore(RuleBasedStateMachine):
-    """A server whose every write may be ours, a watch that lags, and a store that is told of both."""
+    """A server whose every write may be ours, a watch that lags, and a store that gets both."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The smallest objects that the engine can keep, and observers that remember what they were told."""
+"""The smallest objects that the engine can keep, and observers that remember what was reported to them."""
 
 from dataclasses import dataclass, field
 

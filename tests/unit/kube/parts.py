@@ -1,4 +1,4 @@
-"""What the tests of the client share: a projection, a kind, and a reflector that follows a fake server."""
+"""Helpers of the tests of the client: a projection, a kind, and a reflector that follows a fake server."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ class Following:
 
     @property
     def equal(self) -> bool:
-        """Whether the store holds what the server does."""
+        """Return whether the store holds what the server does."""
         there = {obj["metadata"]["name"]: obj for obj in self.api.objects.select(Choice(KIND))}
         held = {obj.metadata.name: obj for obj in self.store.values()}
         return there.keys() == held.keys() and all(

@@ -1,4 +1,4 @@
-"""What the client makes of the server's answers, and what it must never do: repeat a write, or show a secret."""
+"""The client's reading of the server's answers, and what it must never do: repeat a write, or show a secret."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What the API server says goes into logs and statuses: without the values that it quotes, and at no great cost."""
+"""The API server's words go into logs and statuses: without the values that it quotes, and at no great cost."""
 
 import time
 

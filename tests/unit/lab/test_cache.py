@@ -1,4 +1,4 @@
-"""What takes minutes to build is built once, and never used half built or damaged."""
+"""An artefact that takes minutes to build is built once, and never used half built or damaged."""
 
 import io
 import os

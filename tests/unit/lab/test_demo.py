@@ -1,4 +1,4 @@
-"""Whoever runs the demo is told what happens, in the session's own words, and can copy what comes next."""
+"""Users of the demo see what happens, in the session's own words, and can copy what comes next."""
 
 import base64
 import json

@@ -50,7 +50,7 @@ def test_only_a_scale_run_lifts_the_limits() -> None:
 
 
 def test_two_control_planes_never_meet_on_a_default_port() -> None:
-    """Every program listens only where it is told to."""
+    """Every program listens only at its configured address."""
     settings = Settings()
     assert api_server(settings)["secure-port"] == "1"
     assert flags.controller_manager(settings, PORTS, CREDENTIALS, KUBECONFIG)["secure-port"] == "4"

@@ -1,4 +1,4 @@
-"""kwok is told what to play in files that it understands."""
+"""kwok gets what to simulate in files that it understands."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def test_each_stage_is_known_by_its_name() -> None:
 
 
 def test_no_stage_of_a_living_pod_takes_one_that_is_being_deleted() -> None:
-    """Else a pod would be brought back to life for ever."""
+    """Else a pod would be brought back to life forever."""
     for stage in stages():
         if stage["spec"]["resourceRef"]["kind"] == "Pod":
             deletes = stage["spec"]["next"].get("delete", False)

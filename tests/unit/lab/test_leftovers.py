@@ -1,4 +1,4 @@
-"""What a stopped node leaves is told from what belongs to others, by the lab's own folders."""
+"""Leftovers of a stopped node are recognised by the lab's own folders, so that nothing of others is removed."""
 
 from pathlib import Path
 

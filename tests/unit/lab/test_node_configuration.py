@@ -1,4 +1,4 @@
-"""What the node's programs are told: settings whose loss would show as pods that do not start, or as leftovers."""
+"""The settings of the node's programs: their loss would show as pods that do not start, or as leftovers."""
 
 import base64
 import json

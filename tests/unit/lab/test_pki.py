@@ -1,4 +1,4 @@
-"""Certificates name whom they should, and keys are for their owner's eyes only."""
+"""Certificates name their holders, and keys are for their owner's eyes only."""
 
 import base64
 import json

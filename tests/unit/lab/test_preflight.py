@@ -1,4 +1,4 @@
-"""A machine that cannot run the node says so in a sentence that tells what to do."""
+"""A machine that cannot run the node is reported in a sentence that says what to do."""
 
 import contextlib
 import socket

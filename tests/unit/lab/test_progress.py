@@ -10,7 +10,7 @@ from lab.progress import Progress, duration
 
 
 class Watched(io.StringIO):
-    """A stream that tells when a certain text has been written."""
+    """A stream that signals when a certain text has been written."""
 
     def __init__(self, awaited: str, *, terminal: bool = False) -> None:
         super().__init__()

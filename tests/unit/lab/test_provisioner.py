@@ -12,7 +12,7 @@ from lab.provisioner import Provisioner
 
 
 class FakeApi:
-    """Keeps what is written; refuses what a test tells it to."""
+    """Keeps what is written; refuses what a test wants refused."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, str, dict[str, Any] | None]] = []
@@ -131,7 +131,7 @@ def test_a_volume_in_use_and_those_of_others_are_kept(
 
 
 class EndedError(Exception):
-    """Ends what would go on for ever."""
+    """Ends what would go on forever."""
 
 
 class OneEvent:

@@ -15,7 +15,7 @@ NEWEST = images.IMAGES["operator"].key()
 
 @dataclass(frozen=True)
 class FakeAdmin(Admin):
-    """A cluster with a Deployment that bears these annotations."""
+    """A cluster with a Deployment that has these annotations."""
 
     annotations: dict[str, str]
     commands: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What is pinned in one place is what is built: by version, by hash, and from nowhere in particular."""
+"""The versions that are pinned in one place are built: by version, by hash, and from nowhere in particular."""
 
 import re
 from pathlib import Path

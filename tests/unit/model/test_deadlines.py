@@ -1,4 +1,4 @@
-"""A deadline that is wrong stops people at work, or lets sessions run for ever."""
+"""A deadline that is wrong stops people at work, or lets sessions run forever."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A session on which the operator fails must not live for ever, nor be ended on a word that may be out of date."""
+"""A session on which the operator fails must not live forever, nor be ended by a report that may be out of date."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Every situation of a session, and what is told of it: a line each. To be read as documentation.
+"""Every situation of a session, and what is reported of it: a line each. To be read as documentation.
 
 The judgement that clients see: state, code of what is wrong, and whether the message speaks to a researcher.
 """

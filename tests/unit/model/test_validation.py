@@ -1,4 +1,4 @@
-"""A spec that cannot be must neither crash the operator nor be tried for ever: it is told, with field and remedy."""
+"""An impossible spec must neither crash the operator nor be retried forever: it is reported, with field and remedy."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -1,4 +1,4 @@
-"""What registries, kubelets and programs say is searched for known words: a page of it must cost no time."""
+"""Messages of registries, kubelets and programs are searched for known words: a page of them must cost no time."""
 
 from collections.abc import Callable
 

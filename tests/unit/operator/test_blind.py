@@ -147,7 +147,7 @@ async def test_a_session_is_deleted_only_when_pods_are_seen_again(api: FakeApi) 
 
 
 def told(state: State, *, hibernated: bool = False, crashed: bool = False) -> State:
-    """Return what is told of a session that was in a state, while nothing is heard of pods."""
+    """Return what is reported of a session that was in a state, while nothing is heard of pods."""
     builder = session("demo").hibernated() if hibernated else session("demo")
     crash = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=found.terminated(1)))
     workload = None if hibernated else found.statefulset()

@@ -1,4 +1,4 @@
-"""A user who changes their mind while the operator still does what they asked for before is told nothing untrue."""
+"""A user who changes their mind while the operator still does what they asked for before sees nothing untrue."""
 
 from datetime import UTC, datetime
 from itertools import pairwise

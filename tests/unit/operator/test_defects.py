@@ -1,4 +1,4 @@
-"""One session that the operator fails on must be told so, and must not take the others with it."""
+"""One session that the operator fails on must report it, and must not take the others with it."""
 
 import random
 from collections.abc import AsyncIterator

@@ -1,6 +1,6 @@
 """Whatever the API server answers to whatever the operator asks, no session may be harmed by it, or go untold.
 
-What each session tells is in docs/design/answers.md, written by `make golden`.
+The reports of each session are in docs/design/answers.md, written by `make golden`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What could cost a user's files must be told in time, and nothing may be stopped by itself until then."""
+"""Dangers to a user's files must be reported in time, and nothing may be stopped automatically until then."""
 
 from collections.abc import AsyncIterator
 

@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Life:
-    """A session that uses no CPU since START, behind a door that tells what a test wants."""
+    """A session that has used no CPU since START, behind a door that answers as a test wants."""
 
     def __init__(self, api: FakeApi, client: Client) -> None:
         self._api = api

@@ -1,4 +1,4 @@
-"""Who says at the very last moment that they are at work is not paused, however late the operator is."""
+"""A user who reports work at the very last moment is not paused, however late the operator is."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ async def _nobody_asks(address: str) -> bytes:
 
 
 class Life:
-    """An idle session whose deadline has passed while the operator was asleep: it tells and pauses in one pass."""
+    """An idle session whose deadline has passed while the operator was asleep: one pass announces and pauses it."""
 
     def __init__(self, api: FakeApi, client: Client) -> None:
         self.clock = FakeClock(START)

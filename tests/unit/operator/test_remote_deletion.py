@@ -1,4 +1,4 @@
-"""A remote session must not go before its job: with it go the tokens that cancel the job. Nor may it stay for ever."""
+"""A remote session must not go before its job: with it go the tokens that cancel the job. Nor may it stay forever."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Who takes over after another has led, be it a replica or the Go operator, must restart nobody and accuse nobody."""
+"""A leader that takes over, from a replica or from the Go operator, must restart nobody and accuse nobody."""
 
 from collections.abc import AsyncIterator
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""Who takes over with ten thousand sessions must not make one user wait for what concerns all the others."""
+"""A leader that takes over ten thousand sessions must not make one user wait for what concerns all the others."""
 
 import asyncio
 from collections.abc import AsyncIterator

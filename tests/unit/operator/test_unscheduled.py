@@ -1,4 +1,4 @@
-"""Events explain, the pod's own status decides: a session that no node takes must not wait for Events for ever."""
+"""Events explain, the pod's own status decides: a session that no node takes must not wait for Events forever."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A session whose status cannot be written keeps its limits: they count from what it should tell."""
+"""A session whose status cannot be written keeps its limits: they count from what it should report."""
 
 from amalthea.api import names
 from amalthea.kube.client import Client

@@ -1,4 +1,4 @@
-"""What deletes a user's files must not rest on one word that may be old, wrong, or from the end of time."""
+"""A deletion of a user's files must not rest on one report that may be old, wrong, or from the end of time."""
 
 from collections.abc import AsyncIterator
 from copy import deepcopy

@@ -83,7 +83,7 @@ class MemoryJournal:
 
 
 class Volume:
-    """What is in `.rsc/`."""
+    """The content of `.rsc/`."""
 
     def __init__(self) -> None:
         self.state, self.pair = State(), Pair()

@@ -1,4 +1,4 @@
-"""What the controller decides without asking anybody: states, times, what `/status` tells."""
+"""The controller's pure decisions: states, times, what `/status` reports."""
 
 import pytest
 

@@ -151,7 +151,7 @@ async def test_a_job_that_the_cluster_refuses_is_told_and_not_tried_every_few_se
 
 @dataclass(frozen=True)
 class End:
-    """How a job ends, and what is said then."""
+    """The end of a job, and what is reported then."""
 
     state: str
     phase: Phase

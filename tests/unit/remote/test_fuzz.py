@@ -1,4 +1,4 @@
-"""Whatever FirecREST, Run:ai and whoever gives tokens answer: an error of ours with a message, never another one."""
+"""Whatever FirecREST, Run:ai and token issuers answer: an error of ours with a message, never another one."""
 
 import os
 import random

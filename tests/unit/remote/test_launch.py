@@ -1,4 +1,4 @@
-"""What starts a session's program, by the settings: folders, references, and what is refused."""
+"""The command that starts a session's program, by the settings: folders, references, and what is refused."""
 
 import pytest
 

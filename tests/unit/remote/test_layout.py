@@ -1,4 +1,4 @@
-"""What is put on the cluster: never outside the session's folder, nothing that Slurm or a shell reads otherwise."""
+"""The files on the cluster: never outside the session's folder, nothing that Slurm or a shell reads otherwise."""
 
 import subprocess
 import tomllib

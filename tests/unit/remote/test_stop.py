@@ -1,4 +1,4 @@
-"""When the pod stops, the job goes: whatever is under way, within 40 s, and no look at it brings it back."""
+"""The job goes when the pod stops: whatever is under way, within 40 s, and no look at it brings it back."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What the newest Python does by itself, on any that runs the tests."""
+"""Features of the newest Python, for older ones that run the tests."""
 
 import ssl
 

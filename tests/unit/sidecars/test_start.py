@@ -1,4 +1,4 @@
-"""Sidecars start with every session: what they import is paid for each time, and what is misspelt must be told."""
+"""Sidecars start with every session: what they import is paid for each time, and what is misspelt must be reported."""
 
 import resource
 import subprocess

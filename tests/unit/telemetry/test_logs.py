@@ -1,4 +1,4 @@
-"""A line that is no JSON is lost to whoever collects logs, and with it the one that told why."""
+"""A line that is not JSON is lost to log collectors, and with it the one that said why."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from amalthea.telemetry import logs
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What is logged from `info` on. The logging of the tests is as it was, afterwards."""
+    """The log from `info` on. The logging of the tests is restored afterwards."""
     stream = io.StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

@@ -1,4 +1,4 @@
-"""What leaves for Sentry leaves the cluster: a secret, or a user's data, must never be in it."""
+"""Reports to Sentry leave the cluster: a secret, or a user's data, must never be in them."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ class Outbox(Transport):
 
 @pytest.fixture
 def outbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outbox]:
-    """What is sent once Sentry is set up. Nothing is any more after the test."""
+    """The reports that are sent once Sentry is set up. None are sent any more after the test."""
     kept = Outbox()
     monkeypatch.setattr(sentry_sdk, "init", partial(sentry_sdk.init, transport=kept))
     yield kept

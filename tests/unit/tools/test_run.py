@@ -1,4 +1,4 @@
-"""Two operators at once would undo each other's work: who holds a Lease is told from who let it run out."""
+"""Two operators at once would undo each other's work: a Lease that is held is distinguished from one that ran out."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,1 +1,1 @@
-"""From manifests to writes: what differs, whether it may be written now, and how."""
+"""Compares manifests with the existing children: what differs, whether it may be written now, and how."""

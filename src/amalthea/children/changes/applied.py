@@ -1,8 +1,8 @@
-"""What we remember on a child of what we last wrote: one annotation on its own metadata, never on a pod template.
+"""The record that each child carries of our last write: one annotation on its own metadata, never on a pod template.
 
 It holds hashes, so that neither a restart nor a newer release of the operator takes its own rendering for a change of
 the user's. A child without it was made by the Go operator and is adopted as it is; so is a workload that somebody wrote
-after us while nobody of us looked, since an admin may go back to that operator, and forth.
+after us while this operator was not running, since an admin may switch to that operator and back.
 """
 
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from amalthea.api.schema import Manifest
 from amalthea.model.views.objects import ChildView
 
 SCHEME = 2
-"""Version of how the hashes are taken. Hashes of another version say nothing: the child counts as rendered anew."""
+"""The version of the hashes. Hashes of another version say nothing: the child counts as newly rendered."""
 
 SCHEDULING_FIELDS = ("affinity", "nodeSelector", "priorityClassName", "tolerations")
 """Members of a pod spec that decide where the pod runs."""
@@ -62,7 +62,7 @@ def read(child: ChildView) -> Applied | None:
 
 
 def describe(manifest: Manifest, spec_hash: str = "", generation: int = 0) -> Applied:
-    """Return what is to be remembered of a manifest; for a workload also of the wish that it came from."""
+    """Return the record of a manifest; for a workload, also of the part of the spec that it was built from."""
     metadata = manifest["metadata"]
     workload = "template" in manifest.get("spec", ())
     return Applied(

@@ -1,6 +1,6 @@
-"""From manifests to writes: each wanted child is compared with the one that is there, by the hashes that it carries.
+"""Decides the writes: compares each wanted child with the existing one, by the hashes that it carries.
 
-Pure. The workload, whose changes may restart a session, has its own page: `workload.py`.
+Pure. The workload, whose changes may restart a session, has a module of its own: `workload.py`.
 """
 
 from collections.abc import Iterable
@@ -87,7 +87,7 @@ def _existing(observed: Observed, plan: Plan, child: ChildView, manifest: Manife
 
 
 def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Changes:
-    """Delete the Ingress of a session that is paused or, where changes are allowed, that is to have none any more."""
+    """Delete the Ingress of a session that is paused or, where changes are allowed, is no longer to have one."""
     ingress = observed.ingress
     if ingress is None or not observed.owns(ingress) or ingress.metadata.deletion_timestamp is not None:
         return Changes()

@@ -1,4 +1,4 @@
-"""What somebody else changed of a child that we wrote, and who it was, as far as the API server knows. Pure."""
+"""The fields of a child that somebody else changed after us, and who it was, as far as the API server knows. Pure."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Claims of data sources that do not fit the spec any more: deleted, and made anew, once nothing mounts them.
+"""PVCs of data sources that no longer fit the spec: deleted, and created again, once nothing mounts them.
 
 The data is not in such a claim: it only names the secret by which the driver finds it. The session's own volume is
 never among them. No pod may come to mount a claim under the path of another source: see `held`.
@@ -22,7 +22,7 @@ _KIND = "PersistentVolumeClaim"
 
 
 def removed(observed: Observed, wanted: Container[ChildKey]) -> Changes:
-    """Return the deletions of the claims whose data sources are in the spec no more."""
+    """Return the deletions of the claims whose data sources are no longer in the spec."""
     return Changes(
         tuple(
             _delete(claim)
@@ -36,7 +36,7 @@ def removed(observed: Observed, wanted: Container[ChildKey]) -> Changes:
 
 
 def replaced(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) -> Changes | None:
-    """Return what becomes of a claim that is of another source than the spec now has in its place; None if it is not.
+    """Return the changes for a claim of another source than the spec now has in its place; None if it fits.
 
     Neither the secret nor the access mode of a claim that is mounted can change: that waits for the next start.
     """
@@ -51,9 +51,9 @@ def replaced(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifes
 
 
 def held(observed: Observed, plan: Plan, wanted: Mapping[ChildKey, Manifest]) -> Plan:
-    """Return the plan for the workload, which stays as it is while a claim that it is to mount is of another source.
+    """Return the plan for the workload: unchanged while a claim that it would mount is of another source.
 
-    Once nothing mounts that claim it is deleted, and with the next one comes the workload's turn.
+    Once nothing mounts that claim, it is deleted; the workload follows when the next one is created.
     """
     workload = observed.own_workload
     stays = workload is not None and plan.template is TemplateChange.NOT
@@ -64,7 +64,7 @@ def held(observed: Observed, plan: Plan, wanted: Mapping[ChildKey, Manifest]) ->
 
 
 def _of_another_source(observed: Observed, wanted: Mapping[ChildKey, Manifest]) -> bool:
-    """Tell whether a claim is there, or going, that is of another source than the wanted one in its place."""
+    """Return whether a claim exists, even if it is being deleted, that is of another source than the wanted one."""
     present = ((claim, wanted.get((_KIND, claim.metadata.name))) for claim in observed.claims)
     return any(
         manifest is not None and _of_a_data_source(observed, claim) and _source(claim) != _wanted_source(manifest)
@@ -73,7 +73,7 @@ def _of_another_source(observed: Observed, wanted: Mapping[ChildKey, Manifest]) 
 
 
 def _of_a_data_source(observed: Observed, claim: ClaimView) -> bool:
-    """Tell whether a claim is of a data source, and the session controls it: what nobody controls is not deleted."""
+    """Return whether a claim is of a data source and controlled by the session: no other is deleted."""
     name = claim.metadata.name
     index = name.rpartition("-")[2]
     named = index.isdecimal() and name == names.data_source_claim(observed.name, int(index))
@@ -81,7 +81,7 @@ def _of_a_data_source(observed: Observed, claim: ClaimView) -> bool:
 
 
 def _mounted(observed: Observed, claim: ClaimView) -> bool:
-    """Tell whether a pod uses the claim, or the next one will since the workload's template is to stay."""
+    """Return whether a pod uses the claim, or the next one will since the workload's template is to stay."""
     workload, name = observed.own_workload, claim.metadata.name
     if _pods_with(observed, claim):
         return True
@@ -102,5 +102,5 @@ def _wanted_source(manifest: Manifest) -> tuple[str | None, list[str]]:
 
 
 def _delete(claim: ClaimView, *, needed: bool = False) -> Delete:
-    """Return the deletion of a claim; `needed` is one that has to make room for the next."""
+    """Return the deletion of a claim; `needed` marks one that has to make room for the next."""
     return Delete((_KIND, claim.metadata.name), claim.metadata.uid, otherwise=None if needed else ())

@@ -1,4 +1,4 @@
-"""Tells whether an object of the API server says what a manifest says, whatever else defaults added to it."""
+"""Compares a live object with a manifest: it must say what the manifest says, whatever defaults added to it."""
 
 from amalthea.api import quantities
 from amalthea.api.schema import Manifest
@@ -6,7 +6,7 @@ from amalthea.children.changes.patches import OWNED
 
 
 def covers(live: Manifest, manifest: Manifest) -> bool:
-    """Tell whether every section that we own is in the live object as the manifest has it."""
+    """Return whether every section that we own is in the live object as the manifest has it."""
     kind: str = manifest["kind"]
     if kind == "Secret":
         return says(live.get("data"), manifest.get("data"))
@@ -16,7 +16,7 @@ def covers(live: Manifest, manifest: Manifest) -> bool:
 
 
 def says(live: object, wanted: object) -> bool:
-    """Tell whether a value of the API server says what the wanted one says."""
+    """Return whether a live value says what the wanted one says."""
     if wanted in (None, "", {}, []):
         return not live or live == wanted
     if isinstance(wanted, dict):
@@ -28,7 +28,7 @@ def says(live: object, wanted: object) -> bool:
 
 
 def _same_quantity(live: object, wanted: object) -> bool:
-    """Tell whether both are the same quantity, which the API server writes in a form of its own."""
+    """Return whether both are the same quantity, which the API server writes in a form of its own."""
     if isinstance(live, bool) or isinstance(wanted, bool):
         return False
     if not isinstance(live, int | str) or not isinstance(wanted, int | str):

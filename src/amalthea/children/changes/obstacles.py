@@ -1,4 +1,4 @@
-"""Findings for what stands where a child is to be: somebody else's object, or one that is still going away."""
+"""Findings for an object in a child's place: somebody else's, or one that is still being deleted."""
 
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.model.findings import Finding
@@ -21,7 +21,7 @@ def name_taken(key: ChildKey) -> Finding:
 
 
 def made_beforehand(key: ChildKey) -> Finding:
-    """Return the finding for a claim that a user made: it is used as it is, and nothing is wrong with that."""
+    """Return the finding for a claim that a user created: it is used as it is, which is not a problem."""
     _, name = key
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
@@ -33,7 +33,7 @@ def made_beforehand(key: ChildKey) -> Finding:
 
 
 def terminating(key: ChildKey) -> Finding:
-    """Return the finding for a former object of a child's name that is on its way out."""
+    """Return the finding for a former object of a child's name that is still being deleted."""
     kind, name = key
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,

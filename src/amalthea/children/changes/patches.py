@@ -54,7 +54,7 @@ def metadata(child: ChildView, manifest: Manifest, before: Applied | None, after
 
 
 def adopt(child: ChildView, manifest: Manifest) -> list[Operation]:
-    """Return the operations that make a child the session's which nobody controls any more."""
+    """Return the operations that make the session the controller of a child that has none any more."""
     if child.metadata.controller is not None:
         return []
     owners = manifest["metadata"]["ownerReferences"]
@@ -69,7 +69,7 @@ def annotate(child: ChildView, wanted: Mapping[str, str]) -> list[Operation]:
 
 
 def metadata_differs(child: ChildView, manifest: Manifest) -> bool:
-    """Tell whether somebody removed or changed a label or annotation of ours."""
+    """Return whether somebody removed or changed a label or annotation of ours."""
     wanted = manifest["metadata"]
     return not (
         wanted.get("labels", {}).items() <= child.metadata.labels.items()

@@ -1,6 +1,6 @@
-"""What becomes of the claim of the user's files when the spec asks for another size or class. Pure.
+"""Changes of the claim for the user's files when the spec asks for another size or class. Pure.
 
-A volume grows, and never shrinks or changes its class. A claim without a volume holds nothing: it is made anew.
+A volume can grow, but never shrink or change its class. A claim without a volume holds nothing: it is recreated.
 """
 
 from decimal import Decimal
@@ -20,9 +20,9 @@ _KIND = "PersistentVolumeClaim"
 
 
 def replaced(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) -> Changes | None:
-    """Return the deletion of a claim that can be had otherwise, since it never got a volume; None if it stays.
+    """Return the deletion of a claim that can be recreated, since it never got a volume; None if it stays.
 
-    Its next one is made once it is gone. What is to be larger stays: it grows when its volume is there.
+    The next one is created once it is gone. One that is to be larger stays: it grows when its volume exists.
     """
     fits = _class(manifest) in (None, claim.spec.storage_class_name) and _missing(claim, manifest) >= 0
     ours = claim.metadata.belongs_to(observed.session.metadata.uid) and claim.metadata.name == observed.name
@@ -34,7 +34,7 @@ def replaced(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifes
 
 
 def sized(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) -> tuple[Manifest, tuple[Finding, ...]]:
-    """Keep the size that the claim has where it cannot have the wanted one; tell of that, or that its growth waits.
+    """Keep the claim's size where it cannot have the wanted one; report that, or that its growth waits.
 
     A claim without a volume has its size until there is one: then it grows. One that asks for more than it got may ask
     for less again, if that is still more than it has: so an expansion that failed is taken back (Kubernetes 1.34).
@@ -95,7 +95,7 @@ def _grows_at_start(claim: ClaimView) -> tuple[Finding, ...]:
 
 
 def _is_empty(observed: Observed, claim: ClaimView) -> bool:
-    """Tell whether nothing can be lost with a claim: it has no volume, and no program runs that could write to one."""
+    """Return whether nothing can be lost with a claim: it has no volume, and no program runs that could write to it."""
     return claim.pending and not claim.spec.volume_name and not any(map(readiness.has_begun, observed.pods))
 
 
@@ -109,6 +109,6 @@ def _size(manifest: Manifest) -> str:
 
 
 def _class(manifest: Manifest) -> str | None:
-    """Return the class that is asked for; None for whatever the cluster's default was."""
+    """Return the requested class; None for whatever the cluster's default was."""
     wanted: str | None = manifest["spec"].get("storageClassName")
     return wanted

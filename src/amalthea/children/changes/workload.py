@@ -1,7 +1,7 @@
 """Changes of the workload: when its pod template may be written, and what waits for the next start instead.
 
-A session never restarts but for a change of the user's own spec: neither a newer operator nor somebody's edit of the
-StatefulSet is a reason. What waits is told in the condition `UpdatePending`.
+A session restarts only for a change of the user's own spec: neither a newer operator nor somebody's edit of the
+StatefulSet is a reason. The condition `UpdatePending` reports what waits.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def waits(observed: Observed, reason: Reason) -> Finding:
 
 
 def awaits(pod: str) -> Finding:
-    """Return the finding for a job that is not started before a pod of its former run is gone."""
+    """Return the finding for a job that is not started until a pod of its former run is gone."""
     present = f"The pod {pod} of the job's former run is" if pod else "A pod of the job's former run may be"
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
@@ -97,7 +97,7 @@ def awaits(pod: str) -> Finding:
 
 @dataclass(frozen=True)
 class _State:
-    """How the workload that is there relates to the wanted one."""
+    """The existing workload in relation to the wanted one."""
 
     workload: WorkloadView
     before: Applied | None
@@ -106,9 +106,9 @@ class _State:
 
     @property
     def record(self) -> Applied:
-        """What it carries or, where that says nothing to us, what it gets: today's wish stands for what it was made of.
+        """Return the record that it carries or, where that is of no use, one as if it was made from today's spec.
 
-        So the user's next change of a workload of the Go operator's, or of another release's, is known as one.
+        So the user's next change of a workload that the Go operator, or another release, made is recognised.
         """
         workload, before = self.workload, self.before or Applied()
         if before.v != applied.SCHEME or not before.spec:
@@ -121,30 +121,30 @@ class _State:
 
     @property
     def taken_over(self) -> bool:
-        """Whether somebody wrote it after us while nobody of us looked: maybe the Go operator, for the user's change.
+        """Return whether somebody wrote it after us, unobserved: perhaps the Go operator, for the user's change.
 
-        An edit that was seen as such is nobody's wish: what we wrote for is still known.
+        An edit that was observed is not a user's request: what we wrote for is still known.
         """
         written = self.before.generation if self.before is not None else 0
         return 0 < written < self.workload.metadata.generation and not self.edited
 
     @property
     def drifted(self) -> bool:
-        """Whether it would be rendered differently today, be it for the user's wish or for a newer operator."""
+        """Return whether it would be rendered differently today, for the user's change or by a newer operator."""
         return self.record.manifest != self.after.manifest
 
     @property
     def wish_changed(self) -> bool:
-        """Whether the user's spec says something else about the pod than when it was written."""
+        """Return whether the user's spec asks for another pod than when it was written."""
         return self.record.spec != self.after.spec
 
     @property
     def place_changed(self) -> bool:
-        """Whether the user's spec says something else about where the pod runs."""
+        """Return whether the user's spec asks for another placement of the pod."""
         return self.record.scheduling != self.after.scheduling
 
     def written_whole(self, plan: Plan) -> bool:
-        """Tell whether the whole template is to be written now."""
+        """Return whether the whole template is to be written now."""
         if plan.course is not Course.RUN or self.workload.kind == "Job":
             return False
         if plan.template is TemplateChange.NOW:
@@ -152,7 +152,7 @@ class _State:
         return plan.template is TemplateChange.WITH_THE_USERS_CHANGE and self.drifted and self.wish_changed
 
     def moved(self, plan: Plan) -> bool:
-        """Tell whether where the pod runs is to be written now, by itself. A Job's template is fixed."""
+        """Return whether only the placement of the pod is to be written now. A Job's template is fixed."""
         on_the_way = plan.course is Course.RUN and self.workload.kind == "StatefulSet"
         return on_the_way and plan.scheduling_may_change and self.place_changed
 
@@ -186,9 +186,9 @@ def _counted(workload: WorkloadView, record: Applied) -> Applied:
 
 
 def _record(state: _State, plan: Plan) -> Applied:
-    """Return what is remembered where the template is not written.
+    """Return the record to keep where the template is not written.
 
-    A changed wish that changes no manifest is noted, so that a newer operator's rendering is not blamed on the user.
+    A changed spec that changes no manifest is recorded, so that a newer operator's rendering is not blamed on the user.
     """
     record = state.record
     if state.moved(plan):

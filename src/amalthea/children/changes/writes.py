@@ -1,4 +1,4 @@
-"""What is to be written for a session, as data: `comparison.py` decides it, `operator/writers/children.py` does it."""
+"""The writes for a session, as data: `comparison.py` decides on them, `operator/writers/children.py` does them."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Delete:
     child: ChildKey
     uid: str
     otherwise: tuple[Patch, ...] | None = None
-    """What is done instead where that is not allowed: the Go operator's Role lacks the right. None: it must go."""
+    """The writes to do instead where that is forbidden: the Go operator's Role lacks the right. None: it must go."""
 
 
 Write = Create | Patch | Delete

@@ -1,1 +1,1 @@
-"""The pod template of a session: its containers, its volumes, and what of the spec reaches it."""
+"""The pod template of a session: its containers, its volumes, and the part of the spec that reaches it."""

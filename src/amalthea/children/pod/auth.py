@@ -26,21 +26,21 @@ _OAUTH2_RESOURCES: Manifest = {**_REQUESTS, "limits": {"memory": "64Mi"}}
 Measured with a cold page cache: 44 MiB after a login, 49 with 32 requests at once, 61 with 100. In 16 MiB, 7.6.0 did
 not get ready."""
 _OAUTH2_HEAP = {"name": "GOMEMLIMIT", "value": "32MiB"}
-"""What Go tries to stay below: with it, 100 requests at once fit into the limit."""
+"""The memory that Go tries to stay below: with it, 100 requests at once fit into the limit."""
 _OAUTH2_PATIENCE = {"name": "OAUTH2_PROXY_UPSTREAM_TIMEOUT", "value": oidc.PATIENCE}
 """A variable, not an argument: others know those. For `oidc` it stands in the file."""
 _USERS = (61001, 61002)
 """UIDs of the proxies: the first that is not the session's. No distribution assigns them to anybody (systemd's
 UIDS-GIDS.md), and they are below 65536, as user namespaces of pods need it."""
 _STARTS_WITHIN = 60
-"""Seconds after which a proxy that does not listen is started anew. oauth2-proxy asks its provider before it does."""
+"""Seconds after which a proxy that does not listen is restarted. oauth2-proxy asks its provider before it does."""
 _STOP_WITHIN = {"name": "AUTHPROXY_STOP_WITHIN", "value": "1"}
 """Seconds after SIGTERM at which authproxy closes the connections that are left. A native sidecar gets the signal after
 the session has ended, so nobody is served any more. A container gets it together with the session's, and waits."""
 
 
 def authentication(subject: Subject) -> Authentication | None:
-    """Return how requests are checked; None if they are not, as in every batch job."""
+    """Return the settings by which requests are checked; None if they are not, as in every batch job."""
     auth = subject.spec.authentication
     return auth if subject.interactive and auth is not None and auth.enabled else None
 
@@ -92,14 +92,14 @@ def volumes(subject: Subject) -> list[Manifest]:
 
 
 def _configuration(secret: str, key: str | None) -> Manifest:
-    """Return a volume of all that the secret holds, for whose one key the pod waits: without it no proxy can start."""
+    """Return a volume of the whole secret. The pod waits for one of its keys, without which no proxy can start."""
     whole: Manifest = {"name": secret, "optional": False}
     sources = [{"secret": whole}, {"secret": {**whole, "items": [{"key": key, "path": key}]}}]
     return {"name": names.VOLUME_PROXY_CONFIG, "projected": {"sources": sources, "defaultMode": 0o644}}
 
 
 def _secret_volume(name: str, secret: str, *keys: str) -> Manifest:
-    """Return a volume of the keys that are named, for which its pod waits; of all that are there if none is."""
+    """Return a volume of the named keys, which the pod waits for, or of all existing keys if none is named."""
     items = [{"key": key, "path": key} for key in keys]
     return {"name": name, "secret": compact({"secretName": secret, "optional": False, "items": items})}
 
@@ -113,7 +113,7 @@ def _token_authproxy(subject: Subject, auth: Authentication) -> Manifest:
 
 
 def _cookie_path(subject: Subject) -> Manifest:
-    """Return what tells the proxy below which path a browser keeps the key of somebody who enters it by hand.
+    """Return the variable with the path for which a browser keeps a key that a user entered by hand.
 
     Through the internal secret, so another path of the Ingress does not change the pod template: it restarts nobody.
     """
@@ -122,7 +122,7 @@ def _cookie_path(subject: Subject) -> Manifest:
 
 
 def _second_authproxy(subject: Subject) -> Manifest:
-    """Return the authproxy that lets everybody in whom oauth2-proxy let in, and keeps count of the requests."""
+    """Return the authproxy that admits everybody whom oauth2-proxy admitted, and counts the requests."""
     return _authproxy(subject, names.PORT_SECOND_PROXY, ["--verbose"])
 
 

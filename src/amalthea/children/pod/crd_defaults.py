@@ -1,4 +1,4 @@
-"""What the API server fills into a spec where the user says nothing: the defaults of the CRD, as they were at first.
+"""The defaults of the CRD, as they were at first: what the API server fills into a spec where the user says nothing.
 
 A default that a newer CRD brings appears in specs that nobody has touched. So a value that equals it counts as absent.
 The table is frozen: a field that gets a default adds a line, and a line never changes, whatever becomes of the default.
@@ -76,7 +76,7 @@ DEFAULTS: Mapping[str, object] = {
     **{f"extraContainers.{path}": value for path, value in _OF_CONTAINERS.items()},
     **{f"extraVolumes.{path}": value for path, value in _OF_VOLUMES.items()},
 }
-"""By the path of a field, in which the items of a list are not told apart."""
+"""By the path of a field, in which the items of a list are not distinguished."""
 
 
 def without_defaults(raw_spec: Manifest) -> Manifest:
@@ -101,5 +101,5 @@ def _said(value: object, path: str) -> object:
 
 
 def _same(one: object, other: object) -> bool:
-    """Tell whether both are equal and of one type: in Python 1 is True, in JSON it is not."""
+    """Return whether both are equal and of one type: in Python 1 is True, in JSON it is not."""
     return type(one) is type(other) and one == other

@@ -1,7 +1,7 @@
 """Environment variables as a container can have them: each name once.
 
-Clients put lists together and send some names twice. In a container the last one wins, but what stands before it may
-refer to the former value, as in `A=1, A=$(A):2`.
+Clients merge lists and send some names twice. In a container the last one wins, but an earlier one may refer to the
+former value, as in `A=1, A=$(A):2`.
 """
 
 import re
@@ -18,8 +18,8 @@ _DOLLAR = re.compile(r"\$\$?")
 def unique(env: list[Manifest], field: str = "spec.session.env") -> list[Manifest]:
     """Return the variables of a field of the spec with every name once, each where its last definition stood.
 
-    So what that definition refers to still stands before it. References to a definition that is dropped are replaced
-    by its text; only where it has none (`valueFrom`) they stay, and find nothing.
+    So what that definition refers to is still before it. References to a definition that is dropped are replaced by its
+    text; only where it has none (`valueFrom`) they stay, and find nothing.
 
     Raises:
         TooLargeError: the replaced text grows beyond what a session may cost; it could double with each definition.

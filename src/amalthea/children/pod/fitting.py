@@ -1,4 +1,4 @@
-"""What administrators set for all pods of sessions: resources and security of our containers, and Pod Security.
+"""Applies the administrators' settings to all session pods: resources and security of our containers, Pod Security.
 
 A namespace may want limits of each container (a quota, a LimitRange), or enforce the standard `restricted`.
 """
@@ -10,12 +10,12 @@ from amalthea.children.shared.subject import Subject
 from amalthea.settings import ContainerSettings
 
 _RESTRICTED: Manifest = {"allowPrivilegeEscalation": False, "capabilities": NO_CAPABILITIES}
-"""What `restricted` wants of each container; what it wants of the pod, containers take from there."""
+"""The requirements of `restricted` for each container; containers inherit those for the pod."""
 _CLONE = names.clone_container(0).rstrip("0")
 
 
 def fitted(subject: Subject, pod: Manifest) -> Manifest:
-    """Return a pod's spec as administrators want it; what the user says of containers of their own stays."""
+    """Return a pod's spec with the administrators' settings; what the user set for their own containers stays."""
     lists: Manifest = {
         field: [_container(subject, container) for container in pod[field]]
         for field in ("initContainers", "containers")
@@ -38,7 +38,7 @@ def _container(subject: Subject, container: Manifest) -> Manifest:
 
 
 def _kind(subject: Subject, name: str) -> str:
-    """Return under which name administrators know a container of ours; empty for the session's own and the user's."""
+    """Return the name by which administrators know a container of ours; empty for the session's own and the user's."""
     if name.startswith(_CLONE) and name.removeprefix(_CLONE).isdecimal():
         return "clone"
     ours = {

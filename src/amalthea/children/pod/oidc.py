@@ -58,7 +58,7 @@ def alpha_config(subject: Subject) -> str:
 
 
 def proxy_config(subject: Subject, cookie_secret: str) -> str:
-    """Return the TOML file: cookies, redirection, who is let in.
+    """Return the TOML file: cookies, redirection, and the users who are let in.
 
     Without an Ingress the redirect URL has no host; oauth2-proxy then takes the one that the request names.
     """

@@ -9,7 +9,7 @@ from amalthea.children.shared.snippets import compact
 from amalthea.children.shared.subject import Subject
 
 _REMOTE_GRACE_SECONDS = 60
-"""How long the controller of a remote session may take to cancel what runs on the other machine."""
+"""The seconds that the controller of a remote session may take to cancel what runs on the other machine."""
 
 
 def template(subject: Subject) -> Manifest:
@@ -18,7 +18,7 @@ def template(subject: Subject) -> Manifest:
 
 
 def scheduling_fields(spec: Spec) -> Manifest:
-    """Return what decides on which node the pod runs, as it stands in the pod's spec; what is not asked for is absent.
+    """Return the fields that decide on which node the pod runs, as in the pod's spec; what is not asked for is absent.
 
     These are written also where the session's strategy forbids other changes.
     """

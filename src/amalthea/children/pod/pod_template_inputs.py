@@ -1,4 +1,4 @@
-"""Which part of a spec reaches the pod template: what else changes in it can never be a reason to restart a session.
+"""The part of a spec that reaches the pod template: no other change of it can be a reason to restart a session.
 
 It works on the spec as the API server hands it out, less the defaults that the CRD fills in: so neither our types nor a
 newer CRD change what comes out. A test changes field after field of specs that have them all, and sees that exactly
@@ -76,7 +76,7 @@ def _repository(repository: Manifest) -> Manifest:
 
 
 def _data_source(source: Manifest) -> Manifest | None:
-    """Return what the mount depends on: the secret itself is the claim's affair, but without one there is no mount."""
+    """Return the fields that the mount depends on, without the secret, which is the claim's; None if there is none."""
     if not source.get("secretRef"):
         return None
     return {**_entries(source, ("mountPath",)), "readOnly": source.get("accessMode", READ_ONLY) == READ_ONLY}

@@ -1,4 +1,4 @@
-"""A session on another machine: in the pod a controller that starts and watches it, and the tunnel it dials back to."""
+"""The pod of a session on another machine: a controller that starts and watches it, and the tunnel it dials back to."""
 
 from collections.abc import Callable
 
@@ -80,7 +80,7 @@ def tunnel(subject: Subject) -> Manifest:
 
 
 def _env(subject: Subject) -> list[Manifest]:
-    """Return all variables of the controller, with references only to variables that stand before in the list.
+    """Return all variables of the controller, with references only to variables that come before them in the list.
 
     The controller hands users' variables to the job on the other machine. The kubelet would also expand a reference to
     one of the controller's own secrets, which come from `envFrom`, and so carry it there.

@@ -34,7 +34,7 @@ def session_mount(session: SessionContainer) -> Manifest:
 
 
 def files_at(session: SessionContainer) -> str:
-    """Return where the user's files are: of a relative mount path the runtime makes one from the root."""
+    """Return the path of the user's files: the runtime resolves a relative mount path from the root."""
     return join("/", session.storage.mount_path)
 
 

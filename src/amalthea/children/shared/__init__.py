@@ -1,1 +1,1 @@
-"""What all manifests are made with: the subject, metadata, URLs, bounds and small snippets."""
+"""The shared parts of all manifests: the subject, metadata, URLs, bounds and small snippets."""

@@ -1,4 +1,4 @@
-"""What one session may cost: its children are held in memory, sent and compared in each pass, beside all others'."""
+"""Limits on what one session may cost: its children are kept in memory, sent and compared on each pass."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ LARGEST_GROWTH = 64 << 10
 
 
 class TooLargeError(ValueError):
-    """A spec makes more than one session may cost. `problem` names field and remedy."""
+    """A spec that asks for more than one session may cost. `problem` names field and remedy."""
 
     def __init__(self, problem: InvalidField) -> None:
         super().__init__(str(problem))
@@ -51,12 +51,12 @@ class Growth:
     """Counts what repeated definitions add to the variables of one container."""
 
     def __init__(self, field: str) -> None:
-        """Begin to count for the variables of that field of the spec."""
+        """Start to count for the variables of that field of the spec."""
         self._field = field
         self._left = LARGEST_GROWTH
 
     def add(self, count: int) -> None:
-        """Count so many characters more.
+        """Add to the number of characters.
 
         Raises:
             TooLargeError: the variables exceed LARGEST_GROWTH.

@@ -1,4 +1,4 @@
-"""Metadata of children and of the pod: labels, annotations, and the owner by whose deletion they go."""
+"""Metadata of children and of the pod: labels, annotations, and the owner reference for garbage collection."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ def child(
 
 
 def workload(subject: Subject) -> Manifest:
-    """Return the metadata of the session's StatefulSet or Job, which tells the run that its pod belongs to."""
+    """Return the metadata of the session's StatefulSet or Job, which records the run that its pod belongs to."""
     return child(subject, subject.name, _run_annotations(subject))
 
 

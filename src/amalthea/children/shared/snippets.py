@@ -25,7 +25,7 @@ def tcp_socket(port: int) -> Manifest:
 def probes(handler: Manifest) -> Manifest:
     """Return the probes of a container that takes a while to answer: asked each second, and ready by its first answer.
 
-    Until then it may take as long as it likes: what is too long for a start, the session's `maxStartingDuration` says.
+    Until then it may take as long as it likes: `maxStartingDuration` of the session limits the start.
     """
     return {
         "startupProbe": {**handler, "periodSeconds": 1, "failureThreshold": _NEVER_REACHED},
@@ -46,4 +46,4 @@ HARDENED: Manifest = {
     "capabilities": NO_CAPABILITIES,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-"""What a container of ours may do that writes to mounted volumes at most."""
+"""The security context of our containers, which write at most to mounted volumes."""

@@ -1,4 +1,4 @@
-"""What every builder is given: the session as far as its children depend on it. Nothing here is read or drawn."""
+"""The input of every builder: the session as far as its children depend on it. Nothing here does I/O or is random."""
 
 from dataclasses import dataclass
 
@@ -21,17 +21,17 @@ class Subject:
 
     @property
     def interactive(self) -> bool:
-        """Whether the session is opened in a browser (else it is a batch job)."""
+        """Return whether the session is opened in a browser (else it is a batch job)."""
         return self.spec.session_type == "Interactive"
 
     @property
     def remote(self) -> bool:
-        """Whether the session runs on another machine."""
+        """Return whether the session runs on another machine."""
         return self.spec.location == "remote"
 
 
 def subject_of(observed: Observed, run_id: str | None, settings: BuildSettings) -> Subject:
-    """Return what the builders are given for a session whose spec can be used."""
+    """Return the builders' input for a session with a valid spec."""
     assert observed.spec is not None
     metadata = observed.session.metadata
     return Subject(metadata.namespace, metadata.name, metadata.uid, observed.spec, settings, run_id)

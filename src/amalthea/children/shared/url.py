@@ -1,4 +1,4 @@
-"""Where a session is opened, and the paths that its Ingress and proxies take from it."""
+"""The URL of a session, and the paths that its Ingress and proxies take from it."""
 
 import re
 from urllib.parse import quote
@@ -7,7 +7,7 @@ from amalthea.api.types import Ingress, SessionContainer, Spec
 from amalthea.settings import BuildSettings
 
 NO_URL = "None"
-"""What `status.url` says for a session without Ingress: clients know the word."""
+"""The `status.url` of a session without Ingress: clients know the word."""
 
 _NEVER_IN_A_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")
 _PATH_AND_REST = re.compile(r"(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL)

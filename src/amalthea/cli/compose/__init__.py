@@ -1,1 +1,1 @@
-"""What is made of a snapshot: the explanation of a session, as data. Nobody is asked, and the time is handed in."""
+"""The explanation of a session, as data, from a snapshot. Nothing is requested, and the time is handed in."""

@@ -1,4 +1,4 @@
-"""What the reader can do about a session: commands that work as they stand, for the state that it is in."""
+"""Advice about a session: commands that work as they stand, for the state that it is in."""
 
 from collections.abc import Iterator
 

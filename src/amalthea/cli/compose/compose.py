@@ -1,4 +1,4 @@
-"""The explanation of a session: what was read of it, thought over. The page to read first; each part has its module."""
+"""Composes the explanation of a session from what was read of it. Read this first; each part has its module."""
 
 from datetime import datetime
 

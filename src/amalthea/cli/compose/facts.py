@@ -1,4 +1,4 @@
-"""What is so of a session: its run, its volume, who may open it, and how its containers are."""
+"""Facts about a session: its run, its volume, who may open it, and the state of its containers."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -30,7 +30,7 @@ _WAITS = {
 
 
 def facts(known: SessionSnapshot) -> tuple[Fact, ...]:
-    """Return what is so, in the order in which it is told."""
+    """Return the facts, in the order in which they are shown."""
     spec = known.observed.spec
     if spec is None:
         return ()
@@ -38,7 +38,7 @@ def facts(known: SessionSnapshot) -> tuple[Fact, ...]:
 
 
 def containers(known: SessionSnapshot) -> tuple[Container, ...]:
-    """Return how the containers of the present run are: first those that prepare it."""
+    """Return the states of the containers of the present run: first those that prepare it."""
     return tuple(map(_container, known.containers))
 
 

@@ -1,4 +1,4 @@
-"""How a session is, in one sentence, since when, and why it is so."""
+"""The state of a session in one sentence, with its time and its cause."""
 
 from datetime import datetime
 
@@ -45,7 +45,7 @@ DATED = {
 
 
 def headline(known: SessionSnapshot) -> str:
-    """Return how the session is, as the second half of a sentence that its name begins."""
+    """Return the state of the session, as the rest of a sentence that begins with its name."""
     observed = known.observed
     status = observed.session.status
     special = (
@@ -61,7 +61,7 @@ def headline(known: SessionSnapshot) -> str:
 
 
 def cause(known: SessionSnapshot) -> str:
-    """Return why the session is so, where that is known."""
+    """Return the cause of the session's state, where that is known."""
     observed = known.observed
     status = observed.session.status
     if observed.deleting:
@@ -78,7 +78,7 @@ def cause(known: SessionSnapshot) -> str:
 
 
 def reason(known: SessionSnapshot) -> str:
-    """Return the stable word for why the session is so: of the condition that tells most about it."""
+    """Return the stable word for the session's state: the reason of the condition that explains it best."""
     kinds = [("Healthy", "False"), ("Progressing", "True"), ("Ready", "True"), ("Ready", "False")]
     if known.observed.hibernated:
         kinds.insert(0, ("Stopped", "True"))
@@ -89,7 +89,7 @@ def reason(known: SessionSnapshot) -> str:
 
 
 def since(known: SessionSnapshot) -> datetime | None:
-    """Return since when the session is so; None if that is not known."""
+    """Return since when the session has been in its state; None if that is not known."""
     observed, session = known.observed, known.observed.session
     status = session.status
     if observed.deleting:
@@ -116,7 +116,7 @@ def fell_silent_at(known: SessionSnapshot) -> datetime | None:
 
 
 def degraded_at(known: SessionSnapshot) -> datetime | None:
-    """Return since when something beside a session that answers does not work."""
+    """Return since when something beside a session that answers has not worked."""
     degraded = known.observed.session.status.state == "RunningDegraded"
     return _turned(known.observed, "Ready") if degraded else None
 
@@ -156,7 +156,7 @@ def _progress(observed: Observed) -> str:
 
 
 def _silence(observed: Observed) -> str:
-    """Return what a session lacks that does not answer any more: its new pod some steps, or its old one a container."""
+    """Return what a session that no longer answers lacks: some steps of its new pod, or a container of the old one."""
     pod = observed.pod
     if pod is None or pod.leaving:
         return ""
@@ -167,7 +167,7 @@ def _silence(observed: Observed) -> str:
 
 
 def _held(observed: Observed) -> str:
-    """Return what a deletion waits for: our finalizer goes by itself, those of others may not."""
+    """Return what a deletion waits for: our finalizer is lifted automatically, those of others may not be."""
     ours = (names.FINALIZER, "foregroundDeletion")
     others = [each for each in observed.session.metadata.finalizers if each not in ours]
     if not others:

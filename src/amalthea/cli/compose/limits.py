@@ -1,6 +1,6 @@
-"""What a session's limits mean for it now, in words: the pauses, stops and deletions to come, and what may come later.
+"""Explains a session's limits: the pauses, stops and deletions to come, and those that may come later.
 
-`model/deadlines.py` reckons the deadlines, for the operator and here. A pause is told only if the operator has
+`model/deadlines.py` computes the deadlines, for the operator and here. A pause is shown only if the operator has
 announced one: it knows best whether there is anything to be paused.
 """
 
@@ -26,14 +26,14 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What a limit is for."""
+    """The meaning of a limit."""
 
     action: str
     limit: str
     counting: str
-    """What is said of it once it counts since some time."""
+    """The text for it once it counts since some time."""
     rule: str
-    """What is said of it before."""
+    """The text for it before that."""
 
 
 _MEANINGS = {
@@ -127,7 +127,7 @@ def _limits(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Com
 
 
 def _may_come(observed: Observed, cause: Cause) -> bool:
-    """Tell whether a limit that does not count yet may be the next to count, from how the session is now."""
+    """Return whether a limit that does not count yet may be the next to count, from how the session is now."""
     status, job = observed.session.status, not observed.interactive
     if cause is Cause.FAILED_LONG_AGO:
         return False
@@ -141,7 +141,7 @@ def _may_come(observed: Observed, cause: Cause) -> bool:
 
 
 def _failure(observed: Observed) -> Iterator[Coming]:
-    """Return when the session will be failed because no node takes it, for want of room or of a volume."""
+    """Return when the session will count as failed because no node takes it, for lack of resources or a volume."""
     at = timeouts.scheduling_fails_at(observed)
     if at is not None and observed.session.status.state == "NotReady":
         room = observed.pod is not None and observed.pod.unschedulable is not None

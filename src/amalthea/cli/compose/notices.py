@@ -1,6 +1,6 @@
 """The conditions of a session that are worth a look: those that are not as they should be, or unknown to us.
 
-Each is shown by its own message, so that a newer operator's conditions are told as well.
+Each is shown by its own message, so that a newer operator's conditions are shown as well.
 """
 
 from amalthea.api.types import RUNNING_STATES, Condition
@@ -15,7 +15,7 @@ _SHOULD_BE_FALSE = {"UpdatePending", "StoppingSoon", "DeletingSoon"}
 
 
 def notices(known: SessionSnapshot, cause: str) -> tuple[Notice, ...]:
-    """Return the conditions worth a look, but for what the cause of the session's state says already."""
+    """Return the conditions worth a look, except what the cause of the session's state already says."""
     return tuple(
         Notice(
             condition=each.type,
@@ -40,6 +40,6 @@ def _worth_a_look(known: SessionSnapshot, condition: Condition) -> bool:
 
 
 def _is_to_be_reached(observed: Observed) -> bool:
-    """Tell whether a session that answers wants an address: before, and while it is paused, there may be none."""
+    """Return whether a session that answers needs an address: before that, or while paused, there may be none."""
     wanted = observed.spec is not None and observed.spec.ingress is not None
     return wanted and not observed.hibernated and observed.session.status.state in RUNNING_STATES

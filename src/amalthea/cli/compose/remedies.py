@@ -1,6 +1,6 @@
-"""What cures each thing that can be wrong with a session: one table from the stable words of its conditions to advice.
+"""Remedies for all that can be wrong with a session: one table from the stable words of its conditions to advice.
 
-What the cause already says is not said again: here are the commands, and what else there is to know.
+The cause is not repeated: here are the commands, and what else there is to know.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ def _runs(text: str, command: str) -> Remedy:
 
 
 def _changes(text: str, spec: Manifest | None = None) -> Remedy:
-    """Advise to change the description: in an editor, if it is not known how."""
+    """Advise to change the description: in an editor, if the change is not known."""
 
     def advise(at: Situation) -> Iterator[Advice]:
         yield at.change(text, spec)

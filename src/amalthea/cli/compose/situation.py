@@ -1,4 +1,4 @@
-"""What advice is given for: a session, the container that its trouble is about, and commands that work for it."""
+"""The input of the advice: a session, the container that its trouble is about, and commands that work for it."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _NO_LOG = {Failure.NODE_LOST, Failure.EVICTED, Failure.POD_STOPPED}
 
 @dataclass(frozen=True)
 class Situation:
-    """What advice depends on."""
+    """The facts that advice depends on."""
 
     known: SessionSnapshot
     kubectl: str
@@ -35,7 +35,7 @@ class Situation:
 
     @property
     def observed(self) -> Observed:
-        """What is known of the session."""
+        """The observed session."""
         return self.known.observed
 
     @property
@@ -45,7 +45,7 @@ class Situation:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """What is wrong, as the stable words of the conditions that tell of it; also what was, and may be so again."""
+        """The problems as stable words of the conditions that report them; also past ones that may recur."""
         kinds = ("Accepted", "ChildrenInPlace", "Healthy")
         found = (self.observed.session.status.condition(kind) for kind in kinds)
         told = [each.reason or "" for each in found if each is not None and each.status == "False"]
@@ -63,7 +63,7 @@ class Situation:
 
     @property
     def of_the_operator(self) -> bool:
-        """Whether that container is one that the operator adds by itself."""
+        """Return whether the operator adds that container by itself."""
         spec, container = self.observed.spec, self.container
         if spec is None or container is None:
             return False
@@ -91,7 +91,7 @@ class Situation:
         return f"{self.kubectl} patch ams {self.name} --type merge -p {patch}"
 
     def change(self, text: str, spec: Manifest | None = None) -> Advice:
-        """Advise to change the description, of the pod at least, and say what it takes until that counts."""
+        """Advise to change the description, of the pod at least, and say when the change takes effect."""
         command, what = self.edit if spec is None else self.patch(spec), text.rstrip(":.")
         strategy = self.observed.spec.reconcile_strategy if self.observed.spec is not None else "always"
         if self.observed.ended:

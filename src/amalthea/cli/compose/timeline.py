@@ -1,7 +1,7 @@
-"""What happened to a session: the Events of all its objects, and the times that its status holds, as one line of time.
+"""The history of a session: the Events of all its objects and the times in its status, as one timeline.
 
-Events are kept for an hour as a rule, and some are never written: the status knows when, where they do not. What both
-tell is told once.
+Events are usually kept for an hour, and some are never written: then the times of the status are used. What both report
+is shown once.
 """
 
 import re
@@ -17,7 +17,7 @@ from amalthea.cli.read.snapshot import EventView, SessionSnapshot
 from amalthea.model.spans import moment
 
 _TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
-"""Conditions whose begin is no news: since when nobody works in it stands here already, and what comes, below."""
+"""Conditions whose start is not news: since when nobody works in it is shown already, and what comes, below."""
 SAME = timedelta(seconds=10)
 """Two tales of one thing are at most this far apart."""
 
@@ -30,13 +30,13 @@ _SAYS_NOTHING = {
     "WaitForFirstConsumer",
     "WaitForPodScheduled",
 }
-"""Events of what goes well, and of which the next one tells."""
+"""Events of what goes well, and which the next one repeats."""
 _SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
-"""Warnings of which the one before tells more."""
+"""Warnings on which the one before says more."""
 _STILL_STARTS = re.compile(r"Startup probe (failed|errored)")
 """A startup probe asks each second whether a container answers yet: that it does not is what a start is."""
 _BEGINNINGS = {"Created", "Starting"}
-"""What comes first of all that happens in one second."""
+"""The events that come first of all in one second."""
 _PLAIN = (
     (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
     (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is being pulled."),
@@ -46,7 +46,7 @@ _PLAIN = (
     (re.compile(r"Stopping container (\S+)"), "The container {0} is being stopped."),
     (re.compile(r"Successfully provisioned volume"), "The volume was created."),
 )
-"""What Kubernetes says each time, in words for a researcher."""
+"""Routine messages of Kubernetes, in words for a researcher."""
 
 
 def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
@@ -92,7 +92,7 @@ def _plainly(event: EventView) -> str:
 
 
 def _merged(events: Iterable[Happening]) -> Iterator[Happening]:
-    """Return events that tell the same as one, at the time of the last."""
+    """Return the events with those that report the same merged, at the time of the last."""
     several: dict[tuple[str, str, str], list[Happening]] = {}
     for event in events:
         several.setdefault((event.about, event.reason, event.message), []).append(event)
@@ -132,7 +132,7 @@ def _from_status(known: SessionSnapshot) -> Iterator[Happening | None]:
 
 
 def _from_containers(known: SessionSnapshot) -> Iterator[Happening]:
-    """Return when containers ended: no Event tells of that."""
+    """Return when containers ended: no Event reports that."""
     about = f"Pod/{known.pod.metadata.name}" if known.pod is not None else ""
     for each in known.containers:
         for end in (each.last_state.terminated, each.state.terminated):

@@ -1,1 +1,1 @@
-"""What is read of a session from the API server, and the snapshot that is made of it."""
+"""Reads a session from the API server, and makes a snapshot of it."""

@@ -1,8 +1,8 @@
 """Reads all about one session from the API server: a handful of requests, none of them for a secret.
 
 The session, its workload, its volume and its pods; then Events by its objects' names (`session_events.py`): one request
-for the session's own name, which most of them bear, one for its pod, and one for each data source. Service and Ingress
-are not read: the session's conditions tell of them, in better words. Whatever a user may not read, or cannot be asked
+for the session's own name, which most of them have, one for its pod, and one for each data source. Service and Ingress
+are not read: the session's conditions report on them, in better words. Whatever a user may not read, or cannot be asked
 for, is named in `SessionSnapshot.unread`; the rest is told all the same.
 """
 
@@ -36,7 +36,7 @@ _UNTOLD = {
     "persistentvolumeclaims": "the state of its volume",
     "events": "what Kubernetes reported",
 }
-"""What is not told if objects of a kind cannot be read."""
+"""The parts that are missing if objects of a kind cannot be read."""
 
 
 class FetchedObjects:
@@ -63,7 +63,7 @@ class FetchedObjects:
         return tuple(map(CHILD_KINDS[kind].decode, self.children.get(kind, {}).values()))
 
     def edited(self, child: ChildView) -> bool:  # noqa: ARG002  (nothing is remembered)
-        """Tell that nothing is known of edits."""
+        """Return False: nothing is known of edits."""
         return False
 
 
@@ -123,7 +123,7 @@ class _Reader:
         self._found.pods = page.items if page is not None else ()
 
     def _pod(self, observed: Observed) -> PodDetails | None:
-        """Return the pod; where its workload cannot be read, the one that says that it is of this session."""
+        """Return the pod; where its workload cannot be read, the one whose annotation names this session."""
         uid, unread = observed.session.metadata.uid, "statefulsets" in self._unread or "jobs" in self._unread
         pods: tuple[PodView, ...] = observed.pods if unread else ()
         said = (pod for pod in pods if pod.metadata.annotations.get(names.ANNOTATION_SESSION_UID) == uid)
@@ -149,7 +149,7 @@ class _Reader:
         return page.items if page is not None else None
 
     async def _asked(self, verb: str, plural: str, request: Callable[[], Awaitable[T]]) -> T | None:
-        """Return the answer; None if there is no such object, or none was given: then it is noted."""
+        """Return the answer; None if there is no such object or if the request failed, which is noted."""
         try:
             return await request()
         except (NotFound, NotServed):

@@ -1,6 +1,6 @@
-"""Whose Events tell of a session: those of its objects by their names, so that the past of a pod that is gone counts.
+"""Finds the Events of a session by the names of its objects, so that the past of a pod that is gone counts.
 
-Names come back, too: of what is not there any more, that which is older than the session is not of it.
+Names are reused: an Event on a vanished object that is older than the session belongs to a predecessor.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _TELLING = (*_OF_ITS_RUNS, "PersistentVolumeClaim")
 
 
 def objects(observed: Observed) -> tuple[str, ...]:
-    """Return the names of the session's objects, those that are gone included; most bear the session's own name."""
+    """Return the names of the session's objects, those that are gone included; most have the session's own name."""
     spec = observed.spec
     pods = [f"{observed.name}-0"] if observed.interactive else []
     pods += [pod.metadata.name for pod in observed.pods]
@@ -24,7 +24,7 @@ def objects(observed: Observed) -> tuple[str, ...]:
 
 
 def tells_of(observed: Observed, event: EventView) -> bool:
-    """Tell whether an Event on an object of such a name is about this very session."""
+    """Return whether an Event on an object of such a name is about this very session."""
     about, created = event.involved_object, observed.session.metadata.creation_timestamp
     ours = dict(_known(observed)).get(about.uid)
     if ours is not None or about.kind not in _TELLING:
@@ -35,7 +35,7 @@ def tells_of(observed: Observed, event: EventView) -> bool:
 
 
 def _known(observed: Observed) -> Iterator[tuple[str, bool]]:
-    """Yield the UIDs of what is there under the session's names, and whether it is its own."""
+    """Yield the UID of each existing object with one of the session's names, and whether the session owns it."""
     uid = observed.session.metadata.uid
     yield uid, True
     children = (*observed.claims, *([observed.workload] if observed.workload is not None else []))

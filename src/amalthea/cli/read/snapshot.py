@@ -1,4 +1,4 @@
-"""What was read of one session, and the parts of objects that a reader wants to know but the operator does not.
+"""The objects that were read for one session, including parts that only a reader wants to know.
 
 `reading.py` fills it from the API server; all that makes the explanation of it is pure.
 """
@@ -15,7 +15,7 @@ from amalthea.model.views.pods import Running, Waiting
 
 
 class Ended(View, frozen=True, kw_only=True):
-    """How and when a container ended. What it said itself is not read: it may be a line of its log."""
+    """The end of a container. Its own message is not read: that may be a line of its log."""
 
     exit_code: int = 0
     reason: str = ""
@@ -31,7 +31,7 @@ class ContainerState(View, frozen=True, kw_only=True):
 
 
 class ContainerDetails(View, frozen=True, kw_only=True):
-    """How a container is."""
+    """The state of a container."""
 
     name: str = ""
     image: str = ""
@@ -42,24 +42,24 @@ class ContainerDetails(View, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> Ended | None:
-        """How it ended last, whatever it does now; None if it never did."""
+        """Return how it ended last, whatever it does now; None if it never did."""
         return self.state.terminated or self.last_state.terminated
 
     @property
     def down(self) -> bool:
-        """Whether it ended other than well, and does not run again."""
+        """Return whether it failed and is not running again."""
         return self.state.running is None and self.ended is not None and self.ended.exit_code != 0
 
 
 class PodStatusDetails(View, frozen=True, kw_only=True):
-    """How a pod's containers are."""
+    """The states of a pod's containers."""
 
     container_statuses: tuple[ContainerDetails, ...] = ()
     init_container_statuses: tuple[ContainerDetails, ...] = ()
 
 
 class PodSpecDetails(View, frozen=True, kw_only=True):
-    """Where a pod is."""
+    """The node that a pod runs on."""
 
     node_name: str = ""
 
@@ -73,13 +73,13 @@ class PodDetails(View, frozen=True, kw_only=True):
 
 
 class Capacity(View, frozen=True, kw_only=True):
-    """How big a volume is."""
+    """The size of a volume."""
 
     storage: Quantity = "0"
 
 
 class ClaimStatusDetails(View, frozen=True, kw_only=True):
-    """How a claim is."""
+    """The state of a claim."""
 
     phase: str = ""
     capacity: Capacity = Capacity()
@@ -93,7 +93,7 @@ class ClaimDetails(View, frozen=True, kw_only=True):
 
 
 class Involved(events.Regarding, frozen=True, kw_only=True):
-    """What an Event is about."""
+    """The object that an Event is about."""
 
     kind: str = ""
     name: str = ""
@@ -106,13 +106,13 @@ class Involved(events.Regarding, frozen=True, kw_only=True):
 
 
 class Series(events.Series, frozen=True, kw_only=True):
-    """How often an Event of the newer kind came."""
+    """The count of an Event of the newer kind."""
 
     count: int = 1
 
 
 class EventView(events.EventView, frozen=True, kw_only=True):
-    """An Event, of the older or the newer kind: the one leaves `event_time` null, the other all else that is a time."""
+    """An Event of the older or newer kind: the older leaves `event_time` null, the newer all other times."""
 
     involved_object: Involved = Involved()
     type: str = "Normal"
@@ -121,13 +121,13 @@ class EventView(events.EventView, frozen=True, kw_only=True):
 
     @property
     def at(self) -> datetime | None:
-        """When it happened last."""
+        """Return when it happened last."""
         again = self.series.last_observed_time if self.series is not None else None
         return again or self.last_timestamp or self.event_time or self.metadata.creation_timestamp
 
     @property
     def times(self) -> int:
-        """How often it happened."""
+        """Return how often it happened."""
         return self.series.count if self.series is not None else self.count
 
 
@@ -142,7 +142,7 @@ class SessionSnapshot:
     """The claim for the session's own volume."""
     events: tuple[EventView, ...] = ()
     unread: tuple[str, ...] = ()
-    """What could not be read, a sentence each. It is unknown, and not absent."""
+    """The objects that could not be read, a sentence each. They are unknown, and not absent."""
 
     @property
     def containers(self) -> tuple[ContainerDetails, ...]:

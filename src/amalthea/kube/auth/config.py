@@ -1,4 +1,4 @@
-"""Which API server we talk to, and as whom: from the pod's service account, or from a kubeconfig.
+"""The API server to talk to, and the credentials: from the pod's service account, or from a kubeconfig.
 
 The order of the places is that of other controllers: the file that is named, ``KUBECONFIG``, the service account,
 ``~/.kube/config``. ``client.py`` uses the result.
@@ -21,7 +21,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """How to reach and convince one API server.
+    """The address, credentials and TLS settings for one API server.
 
     ``server`` is its URL without a trailing slash; ``namespace`` the one that is meant when none is named; ``tls`` None
     for plain HTTP; ``server_name`` the name to expect in its certificate, where it is nott the host's; ``proxy`` the
@@ -123,7 +123,7 @@ def _proxy(cluster: Entry[Cluster], environ: Mapping[str, str]) -> str:
 
 
 def _is_exempt(host: str, listed: str) -> bool:
-    """Say whether a host is this machine, or in a NO_PROXY list (itself, or the end of its name)."""
+    """Return whether a host is this machine, or in a NO_PROXY list (itself, or the end of its name)."""
     names = [name.strip().lstrip(".") for name in listed.split(",")]
     own = host in {"localhost", "127.0.0.1", "::1"}
     return own or any(name in {"*", host} or (name != "" and host.endswith(f".{name}")) for name in names)

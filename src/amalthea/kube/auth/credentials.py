@@ -1,4 +1,4 @@
-"""Who we are to the API server: a token that is given, read from a file, or asked of a plugin (``plugin.py``)."""
+"""Credentials for the API server: a token that is given, read from a file, or asked of a plugin (``plugin.py``)."""
 
 import base64
 import binascii
@@ -11,11 +11,11 @@ from amalthea.engine.ports import Clock
 
 
 class ConfigError(Exception):
-    """A configuration cannot be used; the message names the file and the field, never a secret."""
+    """A configuration that cannot be used; the message names the file and the field, never a secret."""
 
 
 class Credentials(Protocol):
-    """What a request is signed with. A client certificate is part of the TLS context instead."""
+    """The credentials of a request. A client certificate is part of the TLS context instead."""
 
     async def token(self) -> str | None:
         """Return the bearer token to send; None: none."""
@@ -76,7 +76,7 @@ class _Claims(msgspec.Struct):
 
 
 def service_account(token: str | None) -> tuple[str, str] | None:
-    """Return namespace and name of the service account that a token is of; None if it is not a service account's.
+    """Return namespace and name of the service account that a token belongs to; None if it belongs to another user.
 
     The claim `sub` of a service account's token (a JSON Web Token, RFC 7519) is `system:serviceaccount:NAMESPACE:NAME`.
     The signature is not checked: the token is our own.

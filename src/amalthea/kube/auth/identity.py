@@ -1,6 +1,6 @@
-"""Who a kubeconfig's user entry makes us: a client certificate, a token, a token file or a plugin.
+"""The identity in a kubeconfig's user entry: a client certificate, a token, a token file or a plugin.
 
-What we cannot do is refused by name: ignoring it would make us somebody else than the file says.
+Unsupported fields are refused by name: ignoring one would give us another identity than the file says.
 """
 
 import base64

@@ -46,7 +46,7 @@ class Exec(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class User(msgspec.Struct, frozen=True, rename="kebab"):
-    """Credentials. The last five are refused rather than ignored: they would make us somebody else."""
+    """Credentials. The last five are refused rather than ignored: they would give us another identity."""
 
     client_certificate: str = ""
     client_certificate_data: bytes = b""
@@ -136,7 +136,7 @@ class Kubeconfig:
         return _named(self._clusters, context.value.cluster, f"{context.where}: cluster")
 
     def user_of(self, context: Entry[Context]) -> Entry[User]:
-        """Return the context's user; nobody in particular where it names none."""
+        """Return the context's user; an empty one where it names none."""
         if not context.value.user:
             return Entry(context.where, context.folder, User())
         return _named(self._users, context.value.user, f"{context.where}: user")

@@ -39,7 +39,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """How to run the program. ``where`` names the file and entry, for messages."""
+    """The command to run. ``where`` names the file and entry, for messages."""
 
     where: str
     api_version: str
@@ -51,7 +51,7 @@ class Plugin:
 
 
 class PluginCredentials:
-    """Runs the plugin when there is no valid answer of it, once for all requests that wait."""
+    """Runs the plugin when it has no valid answer, once for all requests that wait."""
 
     def __init__(self, plugin: Plugin, context: ssl.SSLContext | None, clock: Clock) -> None:
         self._plugin = plugin

@@ -1,1 +1,1 @@
-"""What can go wrong with a session: causes and next steps in words for a researcher. `checks.py` picks the worst."""
+"""The troubles of a session: causes and next steps in words for a researcher. `checks.py` picks the worst."""

@@ -1,7 +1,7 @@
-"""What is wrong with a session, the worst first: the objects' own status decides wherever it can, Events where not.
+"""Finds what is wrong with a session, the worst first: from the objects' own status where it can, else from Events.
 
-A pod that is being stopped on purpose has no failures, and what may still come right by itself (a secret that is not
-there yet, a first failed pull, a node that is on its way) is a warning: the session is starting.
+A pod that is being stopped on purpose has no failures, and what may still resolve itself (a secret that is not there
+yet, a first failed pull, a node that is on its way) is a warning: the session is starting.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def find(observed: Observed) -> Diagnosis | None:
 
 
 def tells_of_its_end(pod: PodView) -> bool:
-    """Tell whether the end of a pod that is gone is still to be told."""
+    """Return whether the end of a pod that is gone is still to be reported."""
     return pods.stopped(pod) is not None or remote_jobs.left(pod) is not None
 
 
@@ -72,7 +72,7 @@ def _stopped_before(observed: Observed) -> Diagnosis | None:
 
 
 def _already_failed(observed: Observed) -> bool:
-    """Tell whether the session is failed and has not recovered: then a failing pull stays one in both its forms."""
+    """Return whether the session failed and has not recovered: then a failing pull stays one in both its forms."""
     pod = observed.pod
     return observed.session.status.state == "Failed" and not (pod is not None and pod.ready)
 

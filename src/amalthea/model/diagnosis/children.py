@@ -1,4 +1,4 @@
-"""What the session's claims, its Service and its Ingress complain about in their own status."""
+"""Troubles that the session's claims, its Service and its Ingress report in their own status."""
 
 from collections.abc import Iterator
 

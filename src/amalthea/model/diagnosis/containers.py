@@ -1,4 +1,4 @@
-"""Containers that do not start, or end: from the pod's own status. What of their words may be shown, and what not."""
+"""Containers that do not start, or that end: from the pod's own status. Decides which of their words may be shown."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views.pods import ContainerStatus, PodView, Terminated, Waiting
 
 CLONE_PREFIX = "git-clone"
-"""What the names of containers that clone begin with: ours (`names.clone_container`), and those that clients add."""
+"""The prefix of the names of containers that clone: ours (`names.clone_container`), and those that clients add."""
 MESSAGE_IS_LOG = "FallbackToLogsOnError"
 """The policy by which the kubelet puts log lines where the last words belong. They hold tokens: never shown."""
 
@@ -22,7 +22,7 @@ _NOT_THERE_YET = re.compile(r"(secret|configmap) .*not found|couldn't find key|^
 _NOT_READ_YET = re.compile(
     r"failed to sync \w+ cache|not registered|timed out|services have not yet been read", re.IGNORECASE
 )
-"""What a kubelet says that is busy, or has just started: it tries again within seconds."""
+"""The message of a kubelet that is busy, or has just started: it tries again within seconds."""
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _CAUSES = {
     "CreateContainerConfigError": "its settings cannot be used; check its user, its environment and its mounts",
@@ -104,7 +104,7 @@ def _waiting(
 
 
 def after_the_work(pod: PodView) -> Diagnosis | None:
-    """Return what keeps a job from its end whose own container has ended well."""
+    """Return what keeps a job from ending whose own container has ended well."""
     statuses = pod.status.container_statuses
     ended = (each.state.terminated for each in statuses if each.name == names.CONTAINER_SESSION)
     going_on = [each.name for each in statuses if each.state.running is not None]
@@ -118,7 +118,7 @@ def after_the_work(pod: PodView) -> Diagnosis | None:
 
 
 def _incomplete_clones(pod: PodView) -> Iterator[Diagnosis]:
-    """Return what is missing of repositories whose clones went well: the cloner's last words tell."""
+    """Return what is missing of repositories whose clones went well, from the cloner's last words."""
     for container in pod.preparing:
         ended, policy = container.state.terminated, pod.spec_of(container.name).termination_message_policy
         if not container.name.startswith(CLONE_PREFIX) or ended is None or ended.exit_code or policy == MESSAGE_IS_LOG:

@@ -1,4 +1,4 @@
-"""Data sources that cannot be had: which one it is, and where its user looks, for the claim is the operator's affair.
+"""Data sources that cannot be mounted, named as their users know them: the claim is internal to the operator.
 
 A claim of a data source names the secret by which the driver finds the data; Events name the claim, or its volume.
 """
@@ -11,11 +11,11 @@ from amalthea.model.views.objects import ClaimView
 from amalthea.model.views.observed import Observed
 
 _THE_OTHERS = ", unattached volumes="
-"""What follows in the kubelet's words are the volumes that wait with the one that it could not mount."""
+"""The kubelet's words before the volumes that wait with the one that it could not mount."""
 
 
 def described(observed: Observed, claim: ClaimView) -> str | None:
-    """Return what a user calls the data source that a claim is of; None for the session's own volume."""
+    """Return the user's name for the data source of a claim; None for the session's own volume."""
     secret = claim.metadata.annotations.get(names.ANNOTATION_RCLONE_SECRET)
     if secret is None:
         return None
@@ -28,7 +28,7 @@ def described(observed: Observed, claim: ClaimView) -> str | None:
 
 
 def named_in(observed: Observed, said: str) -> str | None:
-    """Return what a user calls the data source of which the kubelet says something, if it is one."""
+    """Return the user's name for the data source that the kubelet mentions, if it is one."""
     about = said.partition(_THE_OTHERS)[0]
     for claim in filter(observed.owns, observed.claims):
         if names.ANNOTATION_RCLONE_SECRET not in claim.metadata.annotations:

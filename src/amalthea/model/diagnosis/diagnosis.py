@@ -8,7 +8,7 @@ from amalthea.api.types import Status
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Something is wrong. Fatal means that the session is Failed; else it is a warning while it starts."""
+    """One thing that is wrong. Fatal means that the session is Failed; else it is a warning while it starts."""
 
     code: Failure
     message: str

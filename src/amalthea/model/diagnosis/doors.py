@@ -1,4 +1,4 @@
-"""The door of a session that does not open: its configuration, with the secret that it comes from, or a taken port."""
+"""A session's door that does not start: for its configuration, with the secret that it comes from, or a taken port."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _TAKEN = (
 _VOLUMES = (names.VOLUME_PROXY_CONFIG, names.VOLUME_AUTHORIZED_EMAILS)
 _LACKS_KEY = re.compile(r"references non-existent secret key: (?P<key>\S+)")
 _OF_ITS_OWN = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
-"""Reasons that tell more than that a program ended: they have sentences of their own."""
+"""Reasons that say more than that a program ended: they have sentences of their own."""
 
 
 def troubles(pod: PodView, door: Authentication | None) -> Iterator[Diagnosis]:

@@ -1,6 +1,6 @@
-"""What Events alone tell: a pod that is not accepted, volumes that are not made, attached or mounted.
+"""Troubles that only Events report: a pod that is not accepted, volumes that are not made, attached or mounted.
 
-All but a refusal is a warning: Kubernetes tries for ever, and a session that waits for a volume is starting.
+All but a refusal are warnings: Kubernetes retries forever, and a session that waits for a volume is starting.
 """
 
 import re
@@ -67,7 +67,7 @@ _MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreate
 WORKLOAD_REASONS = ("FailedCreate", "SuccessfulCreate")
 CLAIM_REASONS = ("ProvisioningFailed", "Provisioning", "ProvisioningSucceeded")
 POD_REASONS = (*_MOUNTS, *_PROGRESS)
-"""What is read of Events on workloads, claims and pods: what went wrong, and what says that it is over."""
+"""The reasons of Events that are read on workloads, claims and pods: what went wrong, and what ends that."""
 
 
 def refusal(observed: Observed) -> Diagnosis | None:
@@ -92,7 +92,7 @@ def refusal(observed: Observed) -> Diagnosis | None:
 
 
 def _beginning(workload: WorkloadView) -> datetime:
-    """Return when the run began, in whole seconds as Events have them: those of runs before are of the same object."""
+    """Return when the run started, in whole seconds as in Events: those of earlier runs are on the same object."""
     started = began(workload.run_id) or workload.metadata.creation_timestamp or datetime.min.replace(tzinfo=UTC)
     return started.replace(microsecond=0)
 
@@ -115,7 +115,7 @@ def _quota(said: str) -> Diagnosis | None:
 
 
 def _by_a_rule(said: str) -> Diagnosis | None:
-    """Return which field a rule of the namespace for all containers is met by: the session's, or an administrator's."""
+    """Return the field that meets a namespace's rule for all containers: the session's, or an administrator's."""
     for pattern, message in _RULES:
         if match := pattern.search(said):
             return Diagnosis(Failure.POD_REFUSED, message.format(**match.groupdict()), said)
@@ -127,7 +127,7 @@ def _amounts(text: str) -> dict[str, str]:
 
 
 def volumes(observed: Observed) -> Iterator[Diagnosis]:
-    """Return what keeps the session's volumes from being there."""
+    """Return what keeps the session's volumes from being available."""
     events = observed.events or ()
     for claim in filter(observed.owns, observed.claims):
         event = latest(events, claim.metadata.uid, *CLAIM_REASONS)

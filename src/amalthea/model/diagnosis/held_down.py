@@ -1,4 +1,4 @@
-"""A session that is to run and whose pod somebody else took: a queue, a downscaler, or an admin."""
+"""A session that is to run and whose pod somebody else stopped: a queue, a downscaler, or an admin."""
 
 from amalthea.api.reasons import Failure
 from amalthea.model.diagnosis.diagnosis import Diagnosis
@@ -6,7 +6,7 @@ from amalthea.model.views.observed import Observed
 
 
 def trouble(observed: Observed) -> Diagnosis | None:
-    """Return who holds the session down, as far as the API server tells.
+    """Return who keeps the session from running, as far as the API server shows.
 
     A webhook acts in our name, and a scale subresource that is set to 0 leaves no manager behind: its 0 is left out.
     """

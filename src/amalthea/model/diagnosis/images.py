@@ -65,7 +65,7 @@ _ANY = (
 _NAMES = re.compile(r'"[^"]*"|\S*/\S*')
 """Names of images and addresses of registries: they may hold any word that answers are known by."""
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*"(: )?(ErrImagePull: )?')
-"""What the kubelet puts before the words of the last attempt."""
+"""The kubelet's prefix to the message of the last attempt."""
 
 
 def not_pulled(container: ContainerStatus, waiting: Waiting, *, already_failed: bool) -> Diagnosis:

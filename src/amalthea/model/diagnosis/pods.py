@@ -1,4 +1,4 @@
-"""Pods that are stopped, lost, or find no node: from the pod's own status, and from what autoscalers tell in Events."""
+"""Pods that are stopped, lost, or find no node: from the pod's own status, and from Events of autoscalers."""
 
 import re
 from collections.abc import Container, Iterable
@@ -13,11 +13,11 @@ from amalthea.model.views.events import EventView, latest
 from amalthea.model.views.pods import PodView
 
 SCHEDULING_PATIENCE = timedelta(minutes=10)
-"""How long no node can take a session before it is failed, counted anew when the cluster is about to get a node."""
+"""The time without a node after which a session is failed, counted again when the cluster is about to get a node."""
 VOLUME_PATIENCE = timedelta(seconds=15)
-"""How long a pod may wait for a volume before that is told as a failure to schedule: most are made in seconds."""
+"""The time that a pod may wait for a volume before that is a failure to schedule: most are made in seconds."""
 STOP_PATIENCE = timedelta(minutes=1)
-"""How long a pod may outstay its deletion time, which has its grace period in it already."""
+"""The time that a pod may outstay its deletion time, which has its grace period in it already."""
 
 SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
@@ -136,7 +136,7 @@ def unscheduled(pod: PodView, events: Iterable[EventView]) -> Diagnosis | None:
 def lacks_claim(pod: PodView, ours: Container[str]) -> Diagnosis | None:
     """Return the warning of a pod that waits for a claim that is not there and not `ours`, or whose volume is gone.
 
-    Our own are made beside the pod: that they are not there yet is nothing to tell.
+    Our own are created with the pod: that they do not exist yet is not a trouble.
     """
     scheduled = pod.condition("PodScheduled")
     if scheduled is None or scheduled.status != "False":
@@ -159,9 +159,9 @@ def lacks_claim(pod: PodView, ours: Container[str]) -> Diagnosis | None:
 
 
 def unscheduled_too_long(pod: PodView, known: Diagnosis | None) -> Diagnosis:
-    """Return the failure of a pod that no node could take for as long as we wait; `known` is what was wrong till then.
+    """Return the failure of a pod that no node took for as long as we wait; `known` is what was wrong until then.
 
-    What a volume is wanting for is told as it was before.
+    What a volume lacks is reported as before.
     """
     if known is not None and known.code in (Failure.VOLUME_PENDING, Failure.VOLUME_NOT_ATTACHED):
         return replace(known, fatal=True)
@@ -186,13 +186,13 @@ def scheduling_fails_at(pod: PodView, events: Iterable[EventView]) -> datetime |
 
 
 def scaled_up_at(pod: PodView, events: Iterable[EventView]) -> datetime | None:
-    """Return when the cluster was last told to get a node for a pod."""
+    """Return when the cluster autoscaler last announced a node for a pod."""
     event = latest(events, pod.metadata.uid, *SCALE_UP)
     return event.last if event is not None else None
 
 
 def _short_of(said: str) -> str:
-    """Return what the nodes are short of, from the scheduler's words: as they stand before what it says of preemption.
+    """Return what the nodes are short of, from the scheduler's message, without what it says of preemption.
 
     Counts of nodes are left out: they change with each node that comes and goes.
     """

@@ -1,4 +1,4 @@
-"""The job of a session on another machine: that it failed, and that nobody there tells how it is."""
+"""Troubles of a session's job on another machine: that it failed, or that its state is unknown."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,7 +21,7 @@ _SILENT = (
 
 
 LAST_WORDS = "The job could not be cancelled"
-"""What the controller's last words begin with, where that is so."""
+"""The start of the controller's last words, where that is so."""
 _LEFT = (
     "The job on the other machine could not be cancelled, and may run there until its time limit. Cancel it there, or "
     "resume the session, which continues it, and pause it again."
@@ -29,7 +29,7 @@ _LEFT = (
 
 
 def left(pod: PodView | None) -> Diagnosis | None:
-    """Return that a pod that was stopped leaves its job behind, as its controller said at its end."""
+    """Return the trouble of a stopped pod that leaves its job behind, as its controller said at its end."""
     if pod is None or not pod.leaving:
         return None
     of_session = (each for each in pod.status.container_statuses if each.name == names.CONTAINER_SESSION)
@@ -40,7 +40,7 @@ def left(pod: PodView | None) -> Diagnosis | None:
 
 
 def troubles(observed: Observed) -> Iterator[Diagnosis]:
-    """Return what is wrong with the session's job, as its controller tells it."""
+    """Return what is wrong with the session's job, as its controller reports it."""
     decides, word = remote_job.decisive(observed), remote_job.known(observed)
     if decides is not None and decides.phase == "Failed":
         yield Diagnosis(Failure.REMOTE_JOB_FAILED, decides.error or _FAILED)

@@ -1,6 +1,6 @@
-"""Whose Events to ask for: only while a session is not ready, and its objects' own status does not tell why.
+"""Decides whose Events to list: only while a session is not ready, and its objects' own status does not explain why.
 
-A start that goes well asks nothing: each question has a patience, and what is asked about explains itself before that.
+A start that goes well asks nothing: each question has a waiting time, within which its object usually explains itself.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _ORDINARY = (
 
 @dataclass(frozen=True)
 class Topic:
-    """What one list of a namespace's Events tells, for all sessions there that have the same question."""
+    """The subject of one list of a namespace's Events, for all sessions there that have the same question."""
 
     kind: str
     """The kind of the objects that the Events are about."""
@@ -78,7 +78,7 @@ def inquire(observed: Observed) -> Inquiry | None:
 
 
 def _about_volumes(observed: Observed, pod: PodView) -> Inquiry | None:
-    """Ask about claims without a volume, unless they wait for the pod to get a node, and that is what is lacking."""
+    """Ask about claims without a volume, unless they wait for the pod to get a node, and it has none."""
     claims = tuple(claim.metadata.uid for claim in observed.claims if claim.pending and observed.owns(claim))
     return Inquiry(VOLUMES, claims, NO_VOLUME) if claims and pod.unschedulable is None else None
 

@@ -1,1 +1,1 @@
-"""Whether somebody works in a session: the signals, the verdict, and when to ask for them."""
+"""Decides whether a session is idle: the signals, the verdict, and when to ask for them."""

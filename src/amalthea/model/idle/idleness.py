@@ -1,4 +1,4 @@
-"""Whether nobody works in a session: a verdict from several signals, each of which can only speak against it.
+"""Decides whether a session is idle: a verdict from several signals, each of which can only speak against it.
 
 It fails open: what is not known is never idle. The verdict names what it was made of (`signals.py`), without numbers
 that change all the time, for each new text is a write of the status.
@@ -41,7 +41,7 @@ class Idleness:
 
     @property
     def idle(self) -> bool:
-        """Whether the session counts as idle."""
+        """Return whether the session counts as idle."""
         return self.status == "True"
 
 
@@ -56,7 +56,7 @@ def judge(observed: Observed, now: datetime) -> Idleness | None:
 
 
 def _verdict(found: tuple[Signal, ...]) -> tuple[Literal["True", "False", "Unknown"], Reason]:
-    """Return what the signals amount to: one that sees work is enough, and so is one that does not know."""
+    """Return the verdict of all signals: one that sees work decides it, and so does one that does not know."""
     if busy := _first(found, "busy"):
         return "False", busy
     if unknown := _first(found, "unknown"):
@@ -69,7 +69,7 @@ def _first(found: tuple[Signal, ...], speaks: str) -> Reason | None:
 
 
 def changes_at(observed: Observed, now: datetime) -> datetime | None:
-    """Return when time alone changes the verdict or its words; that usage changes them, the usage poll tells."""
+    """Return when time alone changes the verdict or its words; the usage poll reports changes by usage."""
     culling = observed.spec.culling if observed.spec is not None else None
     moments = signals.change(observed, culling, now) if culling is not None else ()
     return min((moment for moment in moments if now < moment), default=None)

@@ -1,6 +1,6 @@
-"""When to ask a session's door, and the controller of a remote session: so that one that rests costs nothing.
+"""The times to ask a session's door, and a remote session's controller: a session that rests costs nothing.
 
-The door is asked only near the pause that hangs on its word: before people are told that the session is about to be
+The door is asked only near a pause that depends on its answer: before people are told that the session is about to be
 paused, and again at the very end. So nobody who works is warned, and work at the last moment counts. A controller is
 asked once a minute at most, as long as it runs. `operator/inputs/door_poller.py` does the asking.
 """
@@ -15,24 +15,24 @@ from amalthea.model.views.door import Silent
 from amalthea.model.views.observed import Observed
 
 FRESH = timedelta(seconds=5)
-"""How old an answer may be that a session is paused on."""
+"""The greatest age of an answer on which a session is paused."""
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 300))
-"""How long to wait after each time that a door kept silent; the last is for all further ones."""
+"""The waits after each time that a door did not answer; the last is for all further ones."""
 
 JOB_FIRST = timedelta(seconds=15)
-"""How long a controller has run when it is first asked about its job."""
+"""The time that a controller has run when it is first asked about its job."""
 JOB_EACH = timedelta(minutes=1)
-"""Between two questions about a job that waits, for the user is told its place in the queue, or runs."""
+"""The time between two questions about a job that waits, since the user sees its place in the queue, or runs."""
 JOB_OVER = timedelta(minutes=10)
 """Between two questions about a job that has ended: the other machine may put it back into its queue."""
 JOB_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 1, 2, 5, 10))
-"""How long to wait after each time that a controller kept silent; the last is for all further ones."""
+"""The waits after each time that a controller did not answer; the last is for all further ones."""
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 def ask_at(observed: Observed, verdict: Idleness | None, pause: Deadline | None, lead: timedelta) -> datetime | None:
-    """Return when the door is to be asked, at once if that has passed; None while its word does not matter."""
+    """Return when the door is to be asked, at once if that has passed; None while its answer does not matter."""
     if observed.door is None:
         return None
     look, by_word = observed.door.look, remote_job.rests_on_word(observed)
@@ -52,7 +52,7 @@ def ask_at(observed: Observed, verdict: Idleness | None, pause: Deadline | None,
 def ask_job_at(observed: Observed, now: datetime) -> datetime | None:
     """Return when the controller of a remote session is to be asked, at once if that has passed; None for never.
 
-    Its start is told by its node, whose clock may be ahead: then nobody waits until that moment comes.
+    Its node reports its start, and that clock may be ahead: then the controller is asked at once.
     """
     job, pod = observed.remote_job, observed.pod
     if job is None or pod is None or pod.leaving or observed.hibernated or observed.deleting:

@@ -1,6 +1,6 @@
-"""The signals of whether somebody works in a session: what each says, and in words how old that is.
+"""The signals that somebody works in a session: what each says, and in words how old that is.
 
-Ages are told as classes (now, within the limit, longer ago), which change when something happens and not all the time.
+Ages are shown as classes (now, within the limit, longer ago), which change when something happens and not all the time.
 """
 
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ from amalthea.model.views.door import Door, Silent, Told, TooOld
 from amalthea.model.views.observed import Observed
 
 WARM_UP = timedelta(seconds=15)
-"""How long a container must run before its CPU use tells anything."""
+"""The time that a container must run before its CPU use shows anything."""
 DEFAULT_THRESHOLD = Decimal("0.3")
 """Cores. Stands also for a stored threshold of 0, which would make every session busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What one signal says."""
+    """The statement of one signal."""
 
     says: str
-    """What it found and how old that is, as a sentence of the verdict."""
+    """Its finding and how old that is, as a sentence of the verdict."""
     speaks: Literal["busy", "quiet", "unknown"] = "quiet"
     """Only work and not knowing count: a session is idle where neither is."""
     reason: Reason | None = None
@@ -38,7 +38,7 @@ class Signal:
 
 
 def of(observed: Observed, culling: Culling, now: datetime) -> tuple[Signal, ...]:
-    """Return all signals, those first that tell the reader most if they speak."""
+    """Return all signals, those first that are most informative if they speak."""
     browser = [_browser(observed.door, observed.session.status)] if observed.door is not None else []
     return (_declared(observed, now), _computes(observed, culling, now), *browser, _own_word(culling, now))
 
@@ -53,7 +53,7 @@ def threshold(culling: Culling) -> Decimal:
 
 
 def change(observed: Observed, culling: Culling, now: datetime) -> Iterator[datetime]:
-    """Yield the times at which a signal says something else by itself."""
+    """Yield the times at which a signal changes with time alone."""
     declared, counts_until = spans.moment(_annotation(observed)), _counts_until(culling, now)
     warm_at = _warm_at(observed) if observed.usage is not None else None
     yield from (moment for moment in (declared, warm_at, counts_until) if moment is not None)
@@ -91,7 +91,7 @@ def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:
 
 
 def _browser(door: Door, told: Status) -> Signal:
-    """Return what the door said last; until it is asked anew, what was told of it still counts."""
+    """Return what the door said last; until it is asked again, the recorded answer still counts."""
     asked = Signal("Work in a browser is checked before a pause.")
     match door.look:
         case Told():
@@ -113,7 +113,7 @@ def _browser(door: Door, told: Status) -> Signal:
 
 
 def _own_word(culling: Culling, now: datetime) -> Signal:
-    """Return the user's word of being at work: the time until the pause counts from it, whatever the verdict."""
+    """Return the user's own report of being at work: the time until the pause counts from it, whatever the verdict."""
     until = _counts_until(culling, now)
     if until is None and spans.moment(culling.last_interaction) is not None:
         return Signal("The last interaction is too far in the future to count.")

@@ -1,1 +1,1 @@
-"""The status of a session: its conditions, its times, and the Event that a change is worth."""
+"""The status of a session: its conditions, its times, and the Event for a change."""

@@ -1,6 +1,6 @@
 """Conditions: aspects of a session, each with the time of its last change.
 
-`Ready` and `RoutingReady` are always there, the others only while they have something to tell, so that an undisturbed
+`Ready` and `RoutingReady` are always there, the others only while they have something to report, so that an undisturbed
 session's status is short.
 """
 
@@ -34,7 +34,7 @@ def compose(
     told: Iterable[Condition],
     now: datetime,
 ) -> list[Condition]:
-    """Return the session's conditions, those of its life (`told`) last: those that still hold keep their time."""
+    """Return the session's conditions, the lifecycle ones (`told`) last: those that still hold keep their time."""
     findings, told = tuple(findings), tuple(told)
     fresh = [_ready(observed, verdict.state, told), _routing(observed)]
     if verdict.trouble is not None:
@@ -58,7 +58,7 @@ def compose(
 
 
 def with_defect(former: Iterable[Condition], defect: str, now: datetime) -> list[Condition]:
-    """Return a session's conditions with the word that the operator itself fails on it; `defect` is what it logged."""
+    """Return a session's conditions, with one that reports a failure of the operator; `defect` is what it logged."""
     message = (
         f"The operator failed on this session with an internal error (id {defect}) and keeps trying. This status "
         "may be out of date, and limits may take effect late or not at all. Give your administrator the id: the "

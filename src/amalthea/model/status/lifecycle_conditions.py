@@ -1,6 +1,6 @@
-"""What a session's life is told by: the conditions of its start, its idleness, and its end before and after.
+"""The lifecycle conditions: Progressing, Idle, StoppingSoon, DeletingSoon, Stopped.
 
-Between `deadlines.py`, which knows the deadlines, and `conditions.py`, which lays all conditions side by side.
+`deadlines.py` knows the deadlines; `conditions.py` puts all conditions side by side.
 """
 
 from collections.abc import Iterator
@@ -40,22 +40,22 @@ _REMEDY: dict[Cause, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is to be told: a verdict on idleness if there is one, and what will happen by itself."""
+    """The outlook to report: a verdict on idleness if there is one, and what will happen automatically."""
 
     idleness: Idleness | None
     pause: Deadline | None
     deletion: Deadline | None
     ask_door_at: datetime | None
-    """When to ask the session's door, at once if that has passed."""
+    """The time to ask the session's door, at once if that has passed."""
 
     def waits(self, now: datetime) -> bool:
-        """Tell whether the pause hangs on an answer of the door that is not there yet."""
+        """Return whether the pause depends on an answer of the door that is not there yet."""
         asks = self.ask_door_at is not None and self.ask_door_at <= now
         return asks and self.pause is not None and self.pause.cause in deadlines.HANGS_ON_THE_DOOR
 
 
 def told(observed: Observed, status: Status, outlook: Outlook, now: datetime, lead: timedelta) -> Iterator[Condition]:
-    """Return the conditions that tell of the life of a session whose new status is this."""
+    """Return the lifecycle conditions of a session with this new status."""
     if (starting := _progressing(observed, status)) is not None:
         yield starting
     if outlook.idleness is not None:
@@ -78,25 +78,25 @@ def told(observed: Observed, status: Status, outlook: Outlook, now: datetime, le
 
 
 def starting(status: Status) -> bool:
-    """Tell whether a status says that a start goes on."""
+    """Return whether a status says that a start goes on."""
     at = status.condition(ConditionType.PROGRESSING)
     return at is not None and at.status == "True"
 
 
 def only_progress(former: Status, status: Status) -> bool:
-    """Tell whether nothing but the step of a start that goes on is new in a status."""
+    """Return whether nothing is new in a status but the step of a start that goes on."""
     if not starting(former) or not starting(status):
         return False
     return _without_progress(former) == _without_progress(status)
 
 
 def because(cause: Cause, span: timedelta | None) -> str:
-    """Return why something happens by itself, as the second half of a sentence."""
+    """Return why something happens automatically, as the second half of a sentence."""
     return _BECAUSE[cause].format(span=spans.in_words(span) if span is not None else "too long")
 
 
 def _held_back(observed: Observed, outlook: Outlook, now: datetime) -> bool:
-    """Tell whether a pause is not told before the door was asked; what was told stays until its word takes it back."""
+    """Return whether a pause is not announced before the door was asked; one that was announced stays so."""
     known = observed.session.status.condition(ConditionType.STOPPING_SOON)
     return outlook.waits(now) and outlook.pause is not None and (known is None or known.reason != outlook.pause.cause)
 
@@ -115,7 +115,7 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
 
 
 def _job_ends(observed: Observed, status: Status, now: datetime, lead: timedelta) -> datetime | None:
-    """Return when the other machine ends the session's job, if that is to be told now."""
+    """Return when the other machine ends the session's job, if that is to be reported now."""
     word = remote_job.known(observed) if status.state in RUNNING_STATES else None
     ends = word.ends_at if word is not None and word.phase == "Running" else None
     return ends if ends is not None and ends - lead <= now < ends else None
@@ -147,7 +147,7 @@ def _soon(kind: ConditionType, how: str, deadline: Deadline, waiting: str) -> Co
 
 
 def _stopped(observed: Observed, status: Status) -> Condition | None:
-    """Tell who or what ended the session's run. What was told first stays, as long as it stands still."""
+    """Report who or what ended the session's run. The first report stays as long as the session is paused."""
     if not observed.hibernated or observed.deleting:
         return _cut_off(observed, status)
     former = observed.session.status

@@ -1,7 +1,7 @@
-"""What a change of status counts as: how long a start took, why a session failed, why it was paused.
+"""The milestones in a change of status: how long a start took, why a session failed, why it was paused.
 
-Beside `transitions.py`, which tells the same change to people. Reasons and causes are those of the conditions: few
-words, and stable ones.
+`transitions.py` reports the same change to people. Reasons and causes are those of the conditions: few words, and
+stable ones.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from amalthea.model import spans
 from amalthea.model.times import began
 
 UNKNOWN = "Unknown"
-"""The reason or the cause that no condition tells."""
+"""The reason or the cause where no condition gives one."""
 _TOLD_WITHIN = timedelta(seconds=30)
-"""A start is told within so many seconds of its begin, unless the API server is away."""
+"""A start is reported within so many seconds, unless the API server is away."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ Milestone = Started | Failed | Paused
 
 
 def milestones(created: datetime | None, old: Status, new: Status, now: datetime) -> Iterator[Milestone]:
-    """Yield what a session came to with a change of status. `created`: when the session itself was.
+    """Yield the milestones that a change of status brings. `created`: when the session itself was.
 
-    A session that is created asleep was not paused by that. A start that fails again and again is one failed start.
+    A session that is created paused is not counted as paused. A start that fails again and again is one failed start.
     """
     if new.state == old.state or (new.state == "Failed" and _failed_before(old, new)):
         return
@@ -73,13 +73,13 @@ def _start(created: datetime | None, old: Status, new: Status, now: datetime) ->
 
 
 def _was_ready(old: Status, new: Status) -> bool:
-    """Tell whether this run was ready before: then it does not start any more, whatever comes."""
+    """Return whether this run was ready before: then it is no longer starting, whatever happens."""
     was_ready = old.state in RUNNING_STATES or _reason(old, "Progressing", "False") == "Started"
     return old.run_id == new.run_id and was_ready
 
 
 def _failed_before(old: Status, new: Status) -> bool:
-    """Tell whether the start that fails did so before: then it goes on since later than the run began."""
+    """Return whether the failing start had failed before: then it has gone on since later than the run's start."""
     began_at, at = began(new.run_id), old.condition("Progressing")
     if old.run_id != new.run_id or began_at is None or at is None or at.status != "True":
         return False

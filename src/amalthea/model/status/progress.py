@@ -1,6 +1,6 @@
-"""How far the start of a session is: the step it is at, in words, from what its objects say. No Event is asked for.
+"""The progress of a session's start: the step that it is at, in words, from the state of its objects. No Event is read.
 
-Steps are told in their order and never seem to go back within a run, but for a pod that is replaced.
+Steps are reported in their order and never seem to go back within a run, unless a pod is replaced.
 """
 
 import re
@@ -44,7 +44,7 @@ class Progress:
     """From 1 to `total`."""
     total: int
     words: str
-    """What is done, without a full stop."""
+    """The description of the step, without a full stop."""
 
     def __str__(self) -> str:
         return f"Step {self.number} of {self.total}: {self.words}."
@@ -71,7 +71,7 @@ def _gate(pod: PodView | None) -> str:
 
 
 def _of_the_job(word: Word) -> tuple[Step, str]:
-    """Return how far a job on another machine is: its reason, its expected start, and how long it may run there."""
+    """Return the progress of a job on another machine: its reason, expected start, and how long it may run there."""
     if word.phase != "NotReady":
         return Step.READY, _RUNS
     if not word.state:

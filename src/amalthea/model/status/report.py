@@ -1,4 +1,4 @@
-"""The status of a session: a pure function of what is there after the writes, of the plan, and of what came up.
+"""The status of a session: a pure function of what exists after the writes, of the plan, and of the findings.
 
 Times change only on transitions, so that an undisturbed session's status is never written.
 """
@@ -31,30 +31,30 @@ _LOOK_AGAIN = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class Context:
-    """What a report depends on beside the session."""
+    """The input of a report besides the session."""
 
     url: str
     now: datetime
     lead: timedelta = timedelta(minutes=10)
-    """How long before a pause or a deletion people are told, at most."""
+    """The longest time before a pause or a deletion at which it is announced."""
 
 
 @dataclass(frozen=True)
 class NextSteps:
-    """What follows from the state of a session, once its status is written."""
+    """The next steps for a session, once its status is written."""
 
     end: End | None = None
     """The pause or deletion that is due, if it is certain enough."""
     wake_at: datetime | None = None
-    """When to look again because time alone changes something; None for never."""
+    """The time to look again because time alone changes something; None for never."""
     usage_counts: bool = False
     """Whether it matters how much CPU the session uses."""
     at_work: bool = False
     """Whether that, or something else, shows that somebody works in it."""
     ask_door_at: datetime | None = None
-    """When to ask the session's door, at once if that has passed; None while its answer does not matter."""
+    """The time to ask the session's door, at once if that has passed; None while its answer does not matter."""
     ask_job_at: datetime | None = None
-    """When to ask the controller of a remote session for its job, at once if that has passed; None for never."""
+    """The time to ask the controller of a remote session for its job, at once if that has passed; None for never."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
 
 
 def _end(observed: Observed, outlook: Outlook, now: datetime) -> End | None:
-    """Return the pause or deletion that is due; a pause that hangs on the door's answer waits for it."""
+    """Return the pause or deletion that is due; a pause that depends on the door's answer waits for it."""
     if deadlines.withheld(observed) is not None:
         return None
     return deadlines.due(None if outlook.waits(now) else outlook.pause, outlook.deletion, now)
@@ -171,7 +171,7 @@ def _wake_at(observed: Observed, status: Status, outlook: Outlook, context: Cont
 
 
 def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, now: datetime) -> _Since:
-    """Return since when what holds has held: a time that is told stays, unless it is of a former run or to come."""
+    """Return since when each condition has held: a recorded time stays, unless it is of a former run or yet to come."""
     former, present = observed.session.status, rfc3339(now)
     unscheduled = unscheduled_since(observed, now)
     same_run = observed.hibernated or former.run_id in (None, plan.run_id)
@@ -187,13 +187,13 @@ def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, 
 
 
 def _told(since: str | None, now: datetime) -> str | None:
-    """Return a time that was told, if it can be: one in the future would hold back what counts from it."""
+    """Return a recorded time, unless it is in the future: that would hold back what counts from it."""
     moment = spans.moment(since)
     return since if moment is not None and moment <= now else None
 
 
 def _hibernated_since(observed: Observed, now: datetime) -> str:
-    """Return since when a session is paused: the last pause counts, also after a resume that nobody saw."""
+    """Return since when a session has been paused: the last pause counts, also after a resume that nobody saw."""
     told, paused = _told(observed.session.status.hibernated_since, now), observed.session.paused
     since, asked = spans.moment(told), paused.time if paused is not None else None
     if since is not None and asked is not None and since < asked:
@@ -213,7 +213,7 @@ def _idle_since(observed: Observed, state: State, idle: Idleness | None, since: 
 
 
 def _ended_at(observed: Observed, since: datetime) -> str:
-    """Return when a job ended: what was told of it first, else what the Job itself says, else `since`."""
+    """Return when a job ended: the recorded time first, else what the Job itself says, else `since`."""
     job = observed.own_workload
     ended_at = job.ended_at if job is not None else None
     return observed.session.status.idle_since or rfc3339(ended_at or since)

@@ -1,4 +1,4 @@
-"""What time alone changes in the verdict on a session: how long it is waited for, and until when it stays failed.
+"""Changes of the verdict by time alone: how long a session is waited for, and until when it stays failed.
 
 Each of these moments is exact: `changes_at` names the next one, so that the session is looked at again just then.
 """
@@ -16,11 +16,11 @@ from amalthea.model.views import readiness
 from amalthea.model.views.observed import Observed
 
 CALM = timedelta(minutes=2)
-"""How long a failed session stays failed after the cause is gone, unless it is ready or paused before."""
+"""The time that a failed session stays failed after the cause is gone, unless it is ready or paused before then."""
 
 
 def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
-    """Return what the verdict on a session is at that moment."""
+    """Return the verdict on a session at that moment."""
     pod, told = observed.pod, observed.session.status
     if pod is not None and verdict.state in ("NotReady", "Failed") and _passed(_lost_at(observed), now):
         trouble = pods.lost(pod)
@@ -34,7 +34,7 @@ def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
 
 
 def changes_at(observed: Observed, status: Status, now: datetime) -> datetime | None:
-    """Return when time alone will change the status that was told of a session; None for never."""
+    """Return when time alone will change the reported status of a session; None for never."""
     moments = [_lost_at(observed)] if status.state in ("NotReady", "Failed") else []
     if status.state == "Failed":
         moments.append(_calm_at(observed))
@@ -46,7 +46,7 @@ def changes_at(observed: Observed, status: Status, now: datetime) -> datetime | 
 
 
 def scheduling_fails_at(observed: Observed) -> datetime | None:
-    """Return when it is too long that no node takes the pod; None as long as nobody asked whether a node is coming."""
+    """Return when the pod has waited too long for a node; None as long as nobody asked whether a node is coming."""
     pod = observed.pod
     if pod is None or observed.hibernated or observed.deleting or pod.leaving:
         return None
@@ -56,7 +56,7 @@ def scheduling_fails_at(observed: Observed) -> datetime | None:
 
 
 def unscheduled_since(observed: Observed, now: datetime) -> datetime | None:
-    """Return since when no node takes the pod; for want of a volume, that counts after a few seconds only."""
+    """Return since when no node has taken the pod; for lack of a volume, that counts after a few seconds only."""
     if observed.pod is None or observed.hibernated or observed.deleting:
         return None
     since = _without_volume_since(observed)
@@ -69,7 +69,7 @@ def unscheduled_since(observed: Observed, now: datetime) -> datetime | None:
 def _without_volume_since(observed: Observed) -> datetime | None:
     """Return since when the pod waits for a volume before a node can take it.
 
-    While a volume is made for the node that was chosen, the scheduler says nothing; that it fails Events tell.
+    While a volume is made for the chosen node, the scheduler says nothing; only Events report that this fails.
     """
     pod = observed.pod
     if pod is None:

@@ -1,4 +1,4 @@
-"""The Event that a transition is worth: at most one, in words that a researcher understands."""
+"""The Event for a transition: at most one, in words that a researcher understands."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from amalthea.api.types import RUNNING_STATES, State, Status
 
 @dataclass(frozen=True)
 class Transition:
-    """What to tell in an Event on the session."""
+    """The content of an Event on the session."""
 
     reason: EventReason
     message: str
@@ -41,9 +41,9 @@ _MAX_MESSAGE = 1024
 
 
 def transition(old: Status, new: Status) -> Transition | None:
-    """Return what to tell about a change of status, or None if it is not worth an Event.
+    """Return the Event for a change of status, or None if it is not worth one.
 
-    A new session's first status is none: who created it knows that it starts.
+    A new session's first status is not a transition: its creator knows that it starts.
     """
     if not old.conditions and new.state == "NotReady":
         return None
@@ -55,7 +55,7 @@ def transition(old: Status, new: Status) -> Transition | None:
 
 
 def _warning(old: Status, new: Status) -> Transition | None:
-    """Return what is about to happen, as soon as it is told."""
+    """Return what is about to happen, as soon as it is announced."""
     known = {condition.type for condition in old.conditions or ()}
     news = (c for c in new.conditions or () if c.type in _WARNINGS and c.type not in known)
     return next((Transition(_WARNINGS[c.type], c.message or "", "Warning") for c in news), None)

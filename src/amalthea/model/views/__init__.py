@@ -1,1 +1,1 @@
-"""What was observed: the kinds of object as far as they are read, and what they mean on their own."""
+"""The observed objects: the kinds as far as they are read, and what they mean on their own."""

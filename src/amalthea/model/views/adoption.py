@@ -1,4 +1,4 @@
-"""The secrets that go with a session: read from its raw spec, so that they are known even if the rest makes no sense.
+"""The adopted secrets of a session: read from its raw spec, so that they are known even if the rest is invalid.
 
 An older or foreign CRD may let a spec through that `api/types.py` refuses. Its secrets must not stay behind for that.
 """
@@ -14,18 +14,18 @@ _REFERENCES = (
     ("codeRepositories", "configSecretRef"),
     ("imagePullSecrets",),
 )
-"""Where a spec refers to secrets; on the way may be lists."""
+"""The paths at which a spec refers to secrets; lists may be on the way."""
 
 
 def adopted_secrets(raw_spec: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the names of the adopted secrets, each once, in the order of the spec; what makes no sense is left out."""
+    """Return the names of the adopted secrets, each once, in the order of the spec; invalid entries are left out."""
     references = (reference for path in _REFERENCES for reference in _at(raw_spec, path))
     names = (each.get("name") for each in references if isinstance(each, Mapping) and each.get("adopt") is True)
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
 
 
 def _at(value: object, path: tuple[str, ...]) -> Iterator[object]:
-    """Yield what stands at the end of a path, for each item of the lists on it."""
+    """Yield the values at the end of a path, for each item of the lists on it."""
     if isinstance(value, list):
         for item in value:
             yield from _at(item, path)

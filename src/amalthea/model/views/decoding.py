@@ -1,4 +1,4 @@
-"""From the API's JSON to the views: one decoder per watched kind, for the reflectors and for what writes return.
+"""Decoders from the API's JSON to the views: one per watched kind, for the reflectors and for what writes return.
 
 The fingerprint is taken from the bytes of the section that we own, before they are let go. The API server writes an
 unchanged section byte by byte the same; should it not, a needless comparison follows, and nothing worse.
@@ -83,7 +83,7 @@ def _with_annotations(metadata: Metadata, *kept: str) -> Metadata:
 
 
 def session(body: bytes | Raw) -> SessionView:
-    """Decode a session; its spec stays raw. A status that cannot be read counts as none: it is written anew.
+    """Decode a session; its spec stays raw. A status that cannot be read counts as absent: it is written again.
 
     Of its annotations only the one that is read is kept.
     """
@@ -97,7 +97,7 @@ def session(body: bytes | Raw) -> SessionView:
 
 
 def _paused(view: SessionView, body: bytes | Raw) -> Pause | None:
-    """Return who asked for the pause; looked for only where there is one, for managed fields are long."""
+    """Return who asked for the pause; read only where there is one, since managed fields are long."""
     if not wants_hibernation(view):
         return None
     return _managed(body).pause
@@ -113,7 +113,7 @@ def spec(view: SessionView) -> Spec:
 
 
 def wants_hibernation(view: SessionView) -> bool:
-    """Tell whether a session's spec asks for a pause, even if nothing else in it can be read."""
+    """Return whether a session's spec asks for a pause, even if nothing else in it can be read."""
     try:
         return _hibernation(view.spec).hibernated is True
     except msgspec.ValidationError:
@@ -121,7 +121,7 @@ def wants_hibernation(view: SessionView) -> bool:
 
 
 def asks_the_same(earlier: SessionView, later: SessionView) -> bool:
-    """Tell whether a session's users want what they wanted earlier: only then does a plan of then hold."""
+    """Return whether a session's users want the same as earlier: only then does an earlier plan hold."""
     return (
         earlier.metadata.uid == later.metadata.uid
         and earlier.metadata.deletion_timestamp == later.metadata.deletion_timestamp
@@ -158,7 +158,7 @@ def _workload(kind: str, body: bytes | Raw) -> WorkloadView:
 
 
 def _left_awake(view: WorkloadView) -> bool:
-    """Tell whether our record says that we meant it to have a pod; `children/changes/applied.py` writes it."""
+    """Return whether our record says that we meant it to have a pod; `children/changes/applied.py` writes it."""
     try:
         return _record(view.metadata.annotations.get(names.ANNOTATION_APPLIED, "{}").encode()).awake
     except msgspec.DecodeError:

@@ -1,6 +1,6 @@
-"""What the proxy in front of a session saw: when somebody last seemed to work in it, as its metadata port tells.
+"""Answers of the proxy in front of a session: when somebody last seemed to work in it, as its metadata port reports.
 
-What it says is not trusted, since other containers of the pod share its address: it can only speak against idleness.
+An answer is not trusted, since other containers of the pod share its address: it can only speak against idleness.
 """
 
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ from amalthea.model.views.objects import Time
 from amalthea.model.views.pods import PodView
 
 _TAKES = timedelta(seconds=5)
-"""How long a question may take, with room to spare: what a door's clock may differ by and count as right."""
+"""The longest time of a question, with room to spare: a door's clock may differ by it and count as right."""
 
 
 class NoAnswerError(Exception):
-    """A door did not answer, or not in a way that can be read: nothing is known. The message says why."""
+    """A door did not answer, or its answer cannot be read: nothing is known. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """It told when somebody last worked."""
+    """It reported when somebody last worked."""
 
     at: datetime
-    """When it was asked."""
+    """The time at which it was asked."""
     worked_at: datetime
     """In whole seconds, rounded up; when it was asked, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class TooOld:
-    """It is of a release that cannot tell whether somebody works."""
+    """Its release cannot report whether somebody works."""
 
     at: datetime
 
@@ -45,11 +45,11 @@ class Silent:
 
     at: datetime
     times: int = 1
-    """How often in a row."""
+    """The number of times in a row."""
 
 
 Look: TypeAlias = Told | TooOld | Silent
-"""What came of asking a door once."""
+"""The outcome of asking a door once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Door:
     address: str
     """Its pod's IP; empty if the pod has none."""
     look: Look | None = None
-    """What it said last; None if it was not asked, or long ago."""
+    """Its last answer; None if it was not asked, or long ago."""
 
 
 class _Stats(msgspec.Struct, frozen=True):
@@ -69,11 +69,11 @@ class _Stats(msgspec.Struct, frozen=True):
     version: int = 0
     last_work_time: Time | None = None
     time: Time | None = None
-    """What its own clock says."""
+    """The time by its own clock."""
 
 
 def address(pod: PodView | None) -> str | None:
-    """Return where the door of a pod is asked, or None if it has none."""
+    """Return the address at which the door of a pod is asked, or None if it has none."""
     if pod is None:
         return None
     specs = (*pod.spec.init_containers, *pod.spec.containers)

@@ -1,6 +1,6 @@
-"""Projections of Events: what others tell of a session's objects, where the objects' own status does not.
+"""Projections of Events: what others report on a session's objects, where the objects' own status does not.
 
-Events are matched by UID, never by name: a pod's name comes back with each run. They may come late, or never.
+Events are matched by UID, never by name: each run reuses a pod's name. They may come late, or never.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ class Regarding(View, frozen=True, kw_only=True):
 
 
 class Series(View, frozen=True, kw_only=True):
-    """How often an Event came again."""
+    """The repetition of an Event."""
 
     last_observed_time: Time | None = None
 
@@ -35,7 +35,7 @@ class EventView(Saying, frozen=True, kw_only=True):
 
     @property
     def last(self) -> datetime:
-        """When it was last so: each of the two Event APIs writes that elsewhere."""
+        """Return when it last happened: each of the two Event APIs has a field of its own for that."""
         again = self.series.last_observed_time if self.series is not None else None
         return again or self.last_timestamp or self.event_time or self.metadata.creation_timestamp or _NEVER
 

@@ -1,4 +1,4 @@
-"""Who changed a field of a session last, and when: the API server's own word of it, in the object's managed fields."""
+"""Finds who changed a field of a session last, and when, from the managed fields that the API server keeps."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -42,13 +42,13 @@ class Managed(Struct, frozen=True):
 
     @property
     def pause(self) -> Pause | None:
-        """Who set `hibernated` last, and when they last changed the session."""
+        """Return who set `hibernated` last, and when they last changed the session."""
         last = self._last(lambda spec: spec.hibernated)
         return Pause(manager=last.manager, time=last.at) if last is not None else None
 
     @property
     def stilled_by(self) -> str:
-        """Who else set a workload's replicas or suspend last: its scale subresource counts, too. Empty: nobody did.
+        """Return who else set a workload's replicas or suspend last, also by its scale subresource. Empty: nobody did.
 
         A manager that has set them keeps them in its list where another one sets them through that subresource.
         """

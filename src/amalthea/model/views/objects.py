@@ -1,6 +1,6 @@
 """Projections of the watched kinds: only the fields that are read, so that a thousand sessions fit in little memory.
 
-Every field is optional: what the API server leaves out reads as its zero value. `fingerprint` stands for the section of
+Every field is optional: what the API server leaves out reads as its zero value. `fingerprint` represents the section of
 a child that we own: it changes when anybody changes that section. `decoding.py` makes all of these from JSON.
 """
 
@@ -27,7 +27,7 @@ class View(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Saying(View, frozen=True, kw_only=True):
-    """A part with words of others: of those the beginning is read, for a registry may answer with a whole page."""
+    """A part with a message of others, of which only the beginning is read: a registry may answer with a whole page."""
 
     message: str = ""
 
@@ -46,14 +46,14 @@ class Owner(View, frozen=True, kw_only=True):
 
 
 class Metadata(View, frozen=True, kw_only=True):
-    """What we read of an object's metadata."""
+    """The fields that are read of an object's metadata."""
 
     name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
     generation: int = 0
-    """Counts the changes of the object's spec, whoever makes them."""
+    """The number of changes of the object's spec, by anybody."""
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
     labels: dict[str, str] = {}
@@ -67,13 +67,13 @@ class Metadata(View, frozen=True, kw_only=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
     def belongs_to(self, uid: str) -> bool:
-        """Tell whether the object with that UID controls this one."""
+        """Return whether the object with that UID controls this one."""
         owner = self.controller
         return owner is not None and owner.uid == uid
 
 
 class Pause(View, frozen=True, kw_only=True):
-    """Who asked for a session's pause, as the API server knows it, and when they last changed the session."""
+    """The request for a session's pause: its author, as the API server knows it, and their last change."""
 
     manager: str = ""
     time: Time | None = None
@@ -95,13 +95,13 @@ class ChildView(View, frozen=True, kw_only=True):
     metadata: Metadata = Metadata()
     fingerprint: str = ""
     faults: tuple[str, ...] = ()
-    """What its own status complains about, in the words of whoever wrote it."""
+    """The problems in its own status, in the words of the controller that wrote it."""
     challenges: tuple[tuple[str, bytes], ...] = ()
     """Hosts, and paths as JSON, that an Ingress has to prove to an authority whose its host is (ACME, RFC 8555 8.3)."""
 
 
 class ClaimSource(View, frozen=True, kw_only=True):
-    """The claim that a volume of a pod is."""
+    """The claim behind a volume of a pod."""
 
     claim_name: str = ""
 
@@ -119,7 +119,7 @@ def claims_of(volumes: Iterable[Volume]) -> tuple[str, ...]:
 
 
 class WorkloadSpec(View, frozen=True, kw_only=True):
-    """What we read of a StatefulSet's or a Job's spec."""
+    """The fields that are read of a StatefulSet's or a Job's spec."""
 
     replicas: int = 1
     suspend: bool = False
@@ -136,7 +136,7 @@ class ObjectCondition(Saying, frozen=True, kw_only=True):
 
 
 class WorkloadStatus(View, frozen=True, kw_only=True):
-    """What we read of a StatefulSet's or a Job's status."""
+    """The fields that are read of a StatefulSet's or a Job's status."""
 
     completion_time: Time | None = None
     conditions: list[ObjectCondition] = []
@@ -165,11 +165,11 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
     left_awake: bool = False
     """Whether we meant it to have a pod when we last wrote that, by our record on it. Read while it is to have none."""
     stilled_by: str = ""
-    """Who last set that it is to have none, as the API server knows it. Read while that is so."""
+    """The manager that last set it to have none, as the API server knows it. Read while that is so."""
 
     @property
     def awake(self) -> bool:
-        """Whether it is meant to have a pod."""
+        """Return whether it is meant to have a pod."""
         return not self.spec.suspend if self.kind == "Job" else self.spec.replicas > 0
 
     @property
@@ -179,22 +179,22 @@ class WorkloadView(ChildView, frozen=True, kw_only=True):
 
     @property
     def finished(self) -> bool:
-        """Whether a Job has run to its end, well or not."""
+        """Return whether a Job has ended, well or not."""
         return self._holding("Complete", "Failed") is not None
 
     @property
     def succeeded(self) -> bool:
-        """Whether a Job has run to a good end."""
+        """Return whether a Job has succeeded."""
         return self._holding("Complete") is not None
 
     @property
     def failure(self) -> ObjectCondition | None:
-        """Why a Job has failed, or is bound to fail once its pod is gone."""
+        """Return why a Job has failed, or is bound to fail once its pod is gone."""
         return self._holding("Failed", "FailureTarget")
 
     @property
     def ended_at(self) -> datetime | None:
-        """When a Job ended."""
+        """Return when a Job ended."""
         end = self._holding("Complete", "Failed")
         return self.status.completion_time or (end.last_transition_time if end is not None else None)
 
@@ -215,7 +215,7 @@ class ClaimResources(View, frozen=True, kw_only=True):
 
 
 class ClaimSpec(View, frozen=True, kw_only=True):
-    """What we read of a claim's spec."""
+    """The fields that are read of a claim's spec."""
 
     access_modes: list[str] = []
     resources: ClaimResources = ClaimResources()
@@ -232,7 +232,7 @@ class ClaimView(ChildView, frozen=True, kw_only=True):
     pending: bool = False
     """Whether there is no volume for it yet."""
     capacity: str = ""
-    """What its volume has, which may be less than it asks for; empty where there is none yet."""
+    """The capacity of its volume, which may be less than it asks for; empty where there is none yet."""
     grows_at_start: bool = False
     """Whether its volume is larger, and waits for a node to grow the file system on it."""
 

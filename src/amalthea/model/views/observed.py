@@ -1,4 +1,4 @@
-"""Everything that is known about one session at one moment: what `decide` and `report` judge by. Frozen."""
+"""All that is known about one session at one moment: the input of `decide` and `report`. Frozen."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ ChildKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class Observed:
-    """A session with all that was found of it. A child that is absent was looked for and is not there."""
+    """A session with its objects. A child that is absent was looked for and does not exist."""
 
     session: SessionView
     spec: Spec | None
@@ -38,9 +38,9 @@ class Observed:
     clocks_differ: bool = False
     """Whether it is not known what time it is: this node's clock and the API server's are too far apart."""
     former_pod: PodView | None = None
-    """A pod that Kubernetes stopped and that is gone, if that has not been told yet."""
+    """A pod that Kubernetes stopped and that is gone, if that has not been reported yet."""
     usage: Usage | None = None
-    """What the session's container was last measured to use; None if that is not known."""
+    """The last measured usage of the session's container; None if that is not known."""
     idle_from: datetime | None = None
     """The earliest moment that its idle time may begin at: nobody watched before. None: it was watched all the time."""
     door: Door | None = None
@@ -48,7 +48,7 @@ class Observed:
     remote_job: RemoteJob | None = None
     """Its job on another machine; None if it has none, or nobody is to be asked about it."""
     events: tuple[EventView, ...] | None = None
-    """What was told of its objects beyond their own status; None as long as nobody has asked: `which_events.py`."""
+    """The Events on its objects; None as long as nobody has asked: `which_events.py`."""
     edited: frozenset[ChildKey] = field(default_factory=frozenset)
     """Children whose owned section was changed by somebody else since we wrote or checked it."""
 
@@ -62,34 +62,34 @@ class Observed:
 
     @property
     def deleting(self) -> bool:
-        """Whether the session is being deleted."""
+        """Return whether the session is being deleted."""
         return self.session.metadata.deletion_timestamp is not None
 
     @property
     def interactive(self) -> bool:
-        """Whether the session is opened in a browser; also where nothing is said."""
+        """Return whether the session is opened in a browser; true also where the spec cannot be read."""
         return self.spec is None or self.spec.session_type == "Interactive"
 
     @property
     def remote(self) -> bool:
-        """Whether its program runs on another machine."""
+        """Return whether its program runs on another machine."""
         return self.spec is not None and self.spec.location == "remote"
 
     @property
     def hibernated(self) -> bool:
-        """Whether the user wants the session paused, and it is not a batch job that has run to its end."""
+        """Return whether the user wants the session paused, unless it is a batch job that has run to its end."""
         if self.spec is None:
             return decoding.wants_hibernation(self.session)
         return self.spec.hibernated and not self.ended
 
     @property
     def ended(self) -> bool:
-        """Whether a batch job has run to its end: by the Job itself, or by what was told of it.
+        """Return whether a batch job has run to its end: by the Job itself, or by the session's recorded status.
 
-        Told of an end are Succeeded, and since when the job is idle: a job can be Failed without having ended, if its
-        image cannot be pulled or a quota leaves no room for it. What was told counts also while the Job is there: its
-        own word comes after its pod's, and never if somebody deletes it in between. Not so on another machine: there
-        the Job's pod goes on when the work is done, and a pause has to end it.
+        A job's end is recorded as state Succeeded, or as idleSince: a job can be Failed without having ended, if its
+        image cannot be pulled or a quota leaves no room for it. The record counts also while the Job is there: its own
+        word comes after its pod's, and never if somebody deletes it in between. Not so on another machine: there the
+        Job's pod goes on when the work is done, and a pause has to end it.
         """
         if self.interactive:
             return False
@@ -105,7 +105,7 @@ class Observed:
 
     @property
     def held_down(self) -> bool:
-        """Whether somebody else took the pod of a session that is to run: a queue, a downscaler, or an admin.
+        """Return whether somebody else stopped the pod of a session that is to run: a queue, a downscaler, or an admin.
 
         We left the workload with a pod, by our record on it, and nobody has paused the session since.
         """
@@ -120,7 +120,7 @@ class Observed:
 
     @property
     def pod_unseen(self) -> bool:
-        """Whether the session's workload counts a pod, and none is seen: what is not seen need not be gone."""
+        """Return whether the session's workload counts a pod that is not seen: it need not be gone."""
         workload = self.own_workload
         return workload is not None and workload.has_pods and not self.pods
 
@@ -134,7 +134,7 @@ class Observed:
         return min((_of_its_run(pod, workload) for pod in own), key=lambda pod: pod.leaving, default=None)
 
     def owns(self, child: ChildView) -> bool:
-        """Tell whether a child is this session's: it controls it (by UID: names come back), or nobody does any more.
+        """Return whether a child is this session's: it is controlled by it (by UID: names are reused), or by nobody.
 
         A restore from a backup and a deletion that orphans leave children without a controller. Our labels tell whose
         they are.
@@ -144,7 +144,7 @@ class Observed:
         return names.selector_labels(self.name).items() <= child.metadata.labels.items()
 
     def left_behind(self, child: ChildView) -> bool:
-        """Tell whether a child is of a former session of the same name: the garbage collector is about to take it."""
+        """Return whether a child is of a former session of the same name: the garbage collector will delete it."""
         owner = child.metadata.controller
         former = owner is not None and (owner.kind, owner.name) == (names.KIND, self.name)
         return former and not self.owns(child)
@@ -165,13 +165,13 @@ class Observed:
 
     @property
     def blind(self) -> bool:
-        """Whether what is known of the session, its workload, its pod or its claims is too old to act upon."""
+        """Return whether what is known of the session, its workload, its pod or its claims is too old to act upon."""
         workload = "StatefulSet" if self.interactive else "Job"
         return not self.unheard.isdisjoint((names.KIND, workload, "Pod", "PersistentVolumeClaim"))
 
     @property
     def files_at_risk(self) -> bool:
-        """Whether somebody deleted the claim of the user's files, which are there only as long as the pod runs."""
+        """Return whether somebody deleted the claim of the user's files, which exist only as long as the pod runs."""
         workload, own = self.own_workload, (claim for claim in self.claims if claim.metadata.name == self.name)
         leaving = any(
             claim.metadata.deletion_timestamp is not None and self.owns(claim) and not claim.pending for claim in own
@@ -180,16 +180,16 @@ class Observed:
 
     @property
     def adopted_secrets(self) -> tuple[str, ...]:
-        """Names of the secrets that go with the session; known also if its spec cannot be read."""
+        """Names of the secrets that are deleted with the session; known even if its spec cannot be read."""
         return adoption.adopted_secrets(decoding.raw_spec(self.session))
 
     @property
     def has_finalizer(self) -> bool:
-        """Whether our finalizer holds the session until its secrets are deleted."""
+        """Return whether our finalizer holds the session until its secrets are deleted."""
         return names.FINALIZER in self.session.metadata.finalizers
 
 
 def _of_its_run(pod: PodView, workload: WorkloadView) -> PodView:
-    """Return a pod, marked if it is of a former run: Kubernetes is about to replace it, and may take a while."""
+    """Return a pod, marked if it is of a former run: Kubernetes will replace it, which may take a while."""
     runs = (pod.run_id, workload.template_run_id)
     return structs.replace(pod, superseded=True) if None not in runs and runs[0] != runs[1] else pod

@@ -1,4 +1,7 @@
-"""Projections of pods: how each container is, as far as a session is judged by it. The other kinds: `objects.py`."""
+"""Projections of pods: the state of each container, as far as it matters to a session.
+
+The other kinds: `objects.py`.
+"""
 
 from msgspec import field
 
@@ -7,20 +10,20 @@ from amalthea.model.views.objects import Metadata, ObjectCondition, Saying, Time
 
 
 class Waiting(Saying, frozen=True, kw_only=True):
-    """Why a container waits."""
+    """The reason why a container waits."""
 
     reason: str = ""
 
 
 class Terminated(Saying, frozen=True, kw_only=True):
-    """How a container ended."""
+    """The end of a container."""
 
     exit_code: int = 0
     reason: str = ""
 
 
 class Running(View, frozen=True, kw_only=True):
-    """Since when a container runs."""
+    """The start of a running container."""
 
     started_at: Time | None = None
 
@@ -34,7 +37,7 @@ class ContainerState(View, frozen=True, kw_only=True):
 
 
 class ContainerStatus(View, frozen=True, kw_only=True):
-    """How a container of a pod is."""
+    """The state of a container of a pod."""
 
     name: str = ""
     image: str = ""
@@ -45,7 +48,7 @@ class ContainerStatus(View, frozen=True, kw_only=True):
 
 
 class Limits(View, frozen=True, kw_only=True):
-    """What a container may use at most."""
+    """The limits of a container's resources."""
 
     memory: str = ""
 
@@ -57,7 +60,7 @@ class Resources(View, frozen=True, kw_only=True):
 
 
 class ContainerSpec(View, frozen=True, kw_only=True):
-    """What we read of a container's spec."""
+    """The fields that are read of a container's spec."""
 
     name: str = ""
     restart_policy: str = ""
@@ -66,7 +69,7 @@ class ContainerSpec(View, frozen=True, kw_only=True):
 
 
 class PodSpec(View, frozen=True, kw_only=True):
-    """What we read of a pod's spec."""
+    """The fields that are read of a pod's spec."""
 
     containers: tuple[ContainerSpec, ...] = ()
     init_containers: tuple[ContainerSpec, ...] = ()
@@ -74,7 +77,7 @@ class PodSpec(View, frozen=True, kw_only=True):
 
 
 class PodStatus(Saying, frozen=True, kw_only=True):
-    """How a pod is."""
+    """The state of a pod."""
 
     phase: str = ""
     reason: str = ""
@@ -96,7 +99,7 @@ class PodView(View, frozen=True, kw_only=True):
 
     @property
     def leaving(self) -> bool:
-        """Whether it is being stopped on purpose, or about to be."""
+        """Return whether it is being stopped on purpose, or about to be."""
         return self.superseded or self.metadata.deletion_timestamp is not None
 
     @property
@@ -106,7 +109,7 @@ class PodView(View, frozen=True, kw_only=True):
 
     @property
     def over(self) -> bool:
-        """Whether all its containers have ended for good: it writes nothing any more."""
+        """Return whether all its containers have ended for good: it writes nothing any more."""
         return self.status.phase in ("Succeeded", "Failed")
 
     @property
@@ -116,7 +119,7 @@ class PodView(View, frozen=True, kw_only=True):
 
     @property
     def ready(self) -> bool:
-        """Whether Kubernetes sends traffic to it."""
+        """Return whether Kubernetes sends traffic to it."""
         ready = self.condition("Ready")
         return ready is not None and ready.status == "True"
 
@@ -127,12 +130,12 @@ class PodView(View, frozen=True, kw_only=True):
 
     @property
     def preparing(self) -> tuple[ContainerStatus, ...]:
-        """How the init containers are that end before the session starts."""
+        """Return the states of the init containers that end before the session starts."""
         return tuple(status for status in self.status.init_container_statuses if status.name not in self.sidecars)
 
     @property
     def lasting(self) -> tuple[ContainerStatus, ...]:
-        """How the containers are that run as long as the session: native sidecars, then the others."""
+        """Return the states of the containers that run as long as the session: native sidecars, then the others."""
         of_sidecars = (status for status in self.status.init_container_statuses if status.name in self.sidecars)
         return (*of_sidecars, *self.status.container_statuses)
 
@@ -147,7 +150,7 @@ class PodView(View, frozen=True, kw_only=True):
 
     @property
     def unschedulable(self) -> ObjectCondition | None:
-        """Why no node takes it, if it is for want of room. One that waits for its volume is on its way."""
+        """Return why no node takes it, if that is for lack of resources. One that waits for its volume is not stuck."""
         scheduled = self.condition("PodScheduled")
         if scheduled is None or scheduled.status != "False" or scheduled.reason != "Unschedulable":
             return None
@@ -155,7 +158,7 @@ class PodView(View, frozen=True, kw_only=True):
 
     @property
     def without_volume(self) -> ObjectCondition | None:
-        """Why no node takes it, if it is for want of a volume."""
+        """Return why no node takes it, if that is for lack of a volume."""
         scheduled = self.condition("PodScheduled")
         return scheduled if scheduled is not None and scheduled.status == "False" and _of_volumes(scheduled) else None
 

@@ -1,6 +1,6 @@
-"""What a pod's status means: how many of its containers are ready, which are not, and what it went through before.
+"""Interprets a pod's status: how many of its containers are ready, which are not, and what it went through before.
 
-Between the views, which only hold what the kubelet wrote, and `state.py`, which judges the session.
+The views only hold what the kubelet wrote; `state.py` judges the session by what is derived here.
 """
 
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ def init_counts(pod: PodView | None) -> ContainerCounts:
 
 
 def session_answers(pod: PodView) -> bool:
-    """Tell whether the session container itself is ready."""
+    """Return whether the session container itself is ready."""
     return any(status.name == names.CONTAINER_SESSION and status.ready for status in pod.status.container_statuses)
 
 
 def session_started_at(pod: PodView) -> datetime | None:
-    """Return since when the session container runs, or None if it does not."""
+    """Return since when the session container has run, or None if it does not run."""
     running = (s.state.running for s in pod.status.container_statuses if s.name == names.CONTAINER_SESSION)
     return next((state.started_at for state in running if state is not None), None)
 
@@ -47,20 +47,20 @@ def unready_beside(pod: PodView) -> tuple[str, ...]:
 
 
 def completed(pod: PodView) -> bool:
-    """Tell whether all that the pod was made for has ended with success; sidecars may still be on their way out."""
+    """Return whether all that the pod was made for has ended with success; sidecars may still be running."""
     statuses = pod.status.container_statuses
     all_ended = 0 < len(pod.spec.containers) == len(statuses) and all(map(_succeeded, statuses))
     return pod.status.phase == "Succeeded" or all_ended
 
 
 def has_begun(pod: PodView) -> bool:
-    """Tell whether any container of the pod runs, or ever ran."""
+    """Return whether any container of the pod runs, or ever ran."""
     statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
     return any(each.state.running or each.state.terminated or each.last_state.terminated for each in statuses)
 
 
 def was_ready(pod: PodView) -> bool:
-    """Tell whether the pod is ready or once was: then it turned unready after its init containers had ended."""
+    """Return whether the pod is ready or once was: then it turned unready after its init containers had ended."""
     ready, initialized = pod.condition("Ready"), pod.condition("Initialized")
     if ready is None or initialized is None:
         return False
@@ -69,7 +69,7 @@ def was_ready(pod: PodView) -> bool:
 
 
 def began_anew_at(pod: PodView) -> datetime | None:
-    """Return when the pod last had a new beginning: its creation, or the start of a container that runs now."""
+    """Return when the pod last started anew: its creation, or the start of a container that runs now."""
     return max(_beginnings(pod), default=None)
 
 

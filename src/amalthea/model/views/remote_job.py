@@ -1,4 +1,4 @@
-"""What the controller of a remote session tells of its job on the other machine, and how far that counts.
+"""Reports of a remote session's controller on its job on the other machine, and how far they count.
 
 It is not trusted, since any program of the pod may answer in its place: what it says is bounded, and decides only where
 the session's own readiness does not show that somebody can work in it.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Phase: TypeAlias = Literal["NotReady", "Running", "Completed", "Failed"]
 
 STILL_COUNTS = 2
-"""So many questions without an answer are borne; then nothing is known of the job."""
+"""The number of unanswered questions that are tolerated; then nothing is known of the job."""
 ENDS: tuple[Phase, ...] = ("Completed", "Failed")
 """After these the job does nothing any more."""
 _LONGEST = {"word": 100, "error": 1000}
@@ -31,29 +31,29 @@ _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What the controller said."""
+    """The report of the controller."""
 
     at: datetime
-    """When it was asked."""
+    """The time at which it was asked."""
     phase: Phase
     state: str = ""
     """The scheduler's own word; empty before the job was submitted."""
     reason: str = ""
-    """Why the job waits, in the scheduler's word."""
+    """The scheduler's word for why the job waits."""
     starts_at: datetime | None = None
-    """When it is expected to start."""
+    """The expected start."""
     ends_at: datetime | None = None
-    """When the other machine will end it."""
+    """The time at which the other machine will end it."""
     limit: timedelta | None = None
-    """How long it may run there."""
+    """The longest time that it may run there."""
     error: str = ""
-    """Why it failed, with the next step; or, of a job that has not, why nobody could be asked."""
+    """The cause of its failure, with the next step; or, of a job that has not failed, why nobody could be asked."""
     unheard_since: datetime | None = None
     """Since when nobody could be asked how the job is; None where somebody could."""
 
     @property
     def ended(self) -> bool:
-        """Whether the job is over."""
+        """Return whether the job is over."""
         return self.phase in ENDS
 
 
@@ -63,13 +63,13 @@ class Unanswered:
 
     at: datetime
     times: int = 1
-    """How often in a row."""
+    """The number of times in a row."""
     last: Word | None = None
-    """What it said before."""
+    """Its former answer."""
 
 
 Look: TypeAlias = Word | Unanswered
-"""What came of asking a controller once."""
+"""The outcome of asking a controller once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class RemoteJob:
     """The job of a session that runs on another machine."""
 
     address: str
-    """Where its controller is asked: the pod's IP, empty if the pod has none."""
+    """The address of its controller: the pod's IP, empty if the pod has none."""
     look: Look | None = None
-    """What came of asking last; None if nobody has asked in this term."""
+    """The last outcome; None if nobody has asked in this term."""
 
 
 _Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
@@ -123,7 +123,7 @@ def read(body: bytes, asked_at: datetime) -> Word:
 
 
 def address(observed: "Observed") -> str | None:
-    """Return where the controller of a session is asked, or None if nobody is to be asked about it."""
+    """Return the address at which the controller of a session is asked, or None if it is not to be asked."""
     pod = observed.pod
     return pod.status.pod_ip if pod is not None and observed.remote else None
 
@@ -143,7 +143,7 @@ def known(observed: "Observed") -> Word | None:
 
 
 def decisive(observed: "Observed") -> Word | None:
-    """Return what is known of a session's job where that decides how the session is: nobody is seen to answer in it.
+    """Return what is known of a session's job where that decides the session's state: nothing shows that it answers.
 
     A batch job is there to run, not to answer.
     """
@@ -168,13 +168,13 @@ def end_is_told(status: Status) -> bool:
 
 
 def rests_on_word(observed: "Observed") -> bool:
-    """Tell whether only the controller's word keeps a session from counting as running: somebody may be at work."""
+    """Return whether only the controller's report keeps a session from counting as running: somebody may be at work."""
     word, pod = decisive(observed), observed.pod
     return word is not None and word.phase != "Running" and pod is not None and pod.ready and not pod.leaving
 
 
 def waits(observed: "Observed") -> bool:
-    """Tell whether a session's job has not started yet, though its pod may count as ready."""
+    """Return whether a session's job has not started yet, though its pod may count as ready."""
     told = observed.session.status.condition(ConditionType.PROGRESSING)
     if observed.remote_job is None:  # a reader of the status, who asks nobody
         return told is not None and told.reason == Step.QUEUED
@@ -184,12 +184,12 @@ def waits(observed: "Observed") -> bool:
 
 
 def unasked(observed: "Observed") -> bool:
-    """Tell whether nobody has asked about a session's job in this term: what was told of it still counts."""
+    """Return whether nobody has asked about a session's job in this term: the recorded report still counts."""
     return observed.remote_job is not None and observed.remote_job.look is None
 
 
 def _answers(observed: "Observed") -> bool:
-    """Tell whether a session's readiness shows that it answers: its probe has gone through the tunnel."""
+    """Return whether a session's readiness shows that it answers: its probe has gone through the tunnel."""
     pod, spec = observed.pod, observed.spec
     if pod is None or spec is None or pod.leaving or spec.session.readiness_probe.type == "none":
         return False
@@ -199,8 +199,8 @@ def _answers(observed: "Observed") -> bool:
 def _as_told(observed: "Observed") -> Word | None:
     """Return what the status of this run says of the job: nobody has been asked in this term yet.
 
-    A controller that is still to start may find the job, or submit another one. A run that was not told as ready waits
-    for the first answer, or for silence: without a probe its pod is ready before there is a job.
+    A controller that is still to start may find the job, or submit another one. A run not reported as ready waits for
+    the first answer, or for silence: without a probe its pod is ready before there is a job.
     """
     status, workload, pod = observed.session.status, observed.own_workload, observed.pod
     if workload is None or status.run_id is None or workload.run_id != status.run_id:
@@ -216,7 +216,7 @@ def _as_told(observed: "Observed") -> Word | None:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    """Return a time in whole minutes: it is told, and one that moves by seconds would be a write each time."""
+    """Return a time in whole minutes: it is reported, and one that moves by seconds would cause a write each time."""
     return datetime.fromtimestamp(seconds // 60 * 60, UTC) if seconds else None
 
 

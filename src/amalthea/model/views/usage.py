@@ -1,4 +1,4 @@
-"""How much a session's container works, as the metrics API (metrics.k8s.io) measured it.
+"""The CPU use of a session's container, as the metrics API (metrics.k8s.io) measured it.
 
 What is not known is None, never 0.
 """
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 VALID = timedelta(minutes=3)
-"""How old a measurement may be and still tell anything. The metrics server makes one every 15 to 60 seconds."""
+"""The greatest age of a valid measurement. The metrics server makes one every 15 to 60 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,5 @@ class Usage:
     at: datetime
 
     def valid(self, now: datetime) -> bool:
-        """Tell whether the measurement still says how the session is."""
+        """Return whether the measurement is still current."""
         return now - self.at < VALID

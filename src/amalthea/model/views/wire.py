@@ -1,4 +1,4 @@
-"""What is read of the API's JSON where no view is made of a whole section, and how: `decoding.py` makes the views.
+"""Parts of the API's JSON that are read where no view holds a whole section. `decoding.py` makes the views.
 
 A struct names the few fields that are read; all others are passed over. Nulls count as absence.
 """
@@ -34,7 +34,7 @@ class Template(Struct, frozen=True):
 
 
 class PodTemplate(Struct, frozen=True):
-    """What is counted in a pod template."""
+    """The parts that are counted in a pod template."""
 
     class _Metadata(Struct, frozen=True):
         annotations: dict[str, str] | None = None
@@ -49,7 +49,7 @@ class PodTemplate(Struct, frozen=True):
 
 
 class PodCounts(Struct, frozen=True, rename="camel"):
-    """How many pods a StatefulSet (`replicas`) or a Job (the others) has, by the status that its controller writes."""
+    """The number of pods of a StatefulSet (`replicas`) or a Job (the others), by the status from its controller."""
 
     observed_generation: int = 0
     replicas: int = 0
@@ -57,7 +57,7 @@ class PodCounts(Struct, frozen=True, rename="camel"):
     terminating: int = 0
 
     def any(self, generation: int) -> bool:
-        """Tell whether there may be any at that generation: made since, where the status is of an earlier one."""
+        """Return whether there may be any at that generation: made since, where the status is of an earlier one."""
         return self.replicas + self.active + self.terminating > 0 or 0 < self.observed_generation < generation
 
 
@@ -68,7 +68,7 @@ class Record(Struct, frozen=True):
 
 
 class Hibernation(Struct, frozen=True):
-    """What a session's spec asks for, whatever else it holds."""
+    """The request for a pause in a session's spec, whatever else it holds."""
 
     hibernated: object = False
 

@@ -1,1 +1,1 @@
-"""Everything that the operator reads: the cache, and what it asks pods, the metrics API and Events for."""
+"""All that the operator reads: the cache, and what it asks pods, the metrics API and Events for."""

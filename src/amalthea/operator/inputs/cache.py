@@ -1,4 +1,4 @@
-"""What is known of the cluster: a store per watched kind, kept by its reflector, and which session each object is of.
+"""The operator's view of the cluster: a store per watched kind, kept by its reflector, and the session of each object.
 
 A store knows our own writes at once (`observe`), so that a decision never rests on what we ourselves have changed. A
 child that changes wakes its session, and nothing else does: a session that rests costs nothing.
@@ -29,7 +29,7 @@ ADOPTED = "adopted"
 """Index of the sessions that stay, by the secrets that they have adopted."""
 
 BLIND_AFTER = 180.0
-"""Seconds of silence: a watch that lives brings a bookmark each minute, and one that brings nothing is begun anew."""
+"""Seconds of silence: a live watch brings a bookmark each minute, and one that brings nothing is reopened."""
 
 Wake = Callable[[Key, Priority], None]
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Caches:
-    """The stores, and the fingerprints that tell an edit from what we wrote ourselves."""
+    """The stores, and the fingerprints that distinguish an edit from our own writes."""
 
     def __init__(self, wake: Wake) -> None:
         self._wake = wake
@@ -54,13 +54,13 @@ class Caches:
 
     @property
     def unheard(self) -> frozenset[str]:
-        """The kinds of which what is known is too old to act upon."""
+        """The kinds whose cached objects are too old to act upon."""
         return frozenset(kind for kind in self.stores if self.silent_for(kind) > BLIND_AFTER)
 
     def begin_term(self) -> None:
-        """Forget what was gathered while somebody else led: what is there now is what edits are told from.
+        """Forget what was gathered while another replica led: edits are detected against what exists now.
 
-        The search for drift (`drift.py`) then distrusts what is not as its own record says.
+        Drift detection (`drift.py`) then distrusts what differs from its own record.
         """
         children = (child for store in self.stores.values() for child in store.values())
         self._written = {each.metadata.uid: each.fingerprint for each in children if isinstance(each, ChildView)}
@@ -91,18 +91,18 @@ class Caches:
         return self.stores[kind].by_index(BY_SESSION, session)
 
     def former_pod(self, session: Key) -> PodView | None:
-        """Return the last pod of a session that Kubernetes stopped and that is gone, unless that was told already."""
+        """Return the last pod of a session that Kubernetes stopped and that is gone, unless it was reported already."""
         return self._stopped.get(session)
 
     def told_former_pod(self, session: Key) -> None:
-        """Note that people have been told what became of it."""
+        """Note that the end of that pod has been reported."""
         self._stopped.pop(session, None)
 
     def observe(self, kind: str, body: Raw) -> None:
-        """Take in what one of our own writes returned: known at once, and of a child nothing to wake up for.
+        """Take in what one of our own writes returned: it is known at once, and a child does not wake its session.
 
         A child is written at the version that was seen, so the answer holds nothing new. A session's status is written
-        at any version: the answer may hold what its user just changed, and no watch will tell of that again.
+        at any version: the answer may hold what its user just changed, and no watch will report that again.
         """
         view = WATCHED[kind].decode(body)
         if isinstance(view, ChildView):
@@ -112,11 +112,11 @@ class Caches:
             self.stores[kind].observe(view)
 
     def observe_deleted(self, kind: str, key: Key, uid: str) -> None:
-        """Take in that one of our own deletions left nothing behind: its session looks what comes next."""
+        """Take in that one of our own deletions left nothing behind: its session is woken."""
         self.stores[kind].observe_deleted(key, uid)
 
     def observe_absent(self, session: SessionView) -> None:
-        """Take in that the API server has no such session any more, which the watch has yet to tell."""
+        """Take in that the API server has no such session any more, which the watch has yet to deliver."""
         self.stores[names.KIND].observe_deleted(key_of(session), session.metadata.uid)
 
     def distrust(self, child: ChildView) -> None:
@@ -126,7 +126,7 @@ class Caches:
             self._wake(session, Priority.BACKGROUND)
 
     def edited(self, child: ChildView) -> bool:
-        """Tell whether the section that we own is not as we wrote it, or as it was when we first saw it."""
+        """Return whether the section that we own is not as we wrote it, or as it was when we first saw it."""
         return self._written.get(child.metadata.uid, child.fingerprint) != child.fingerprint
 
     def _quietly(self, act: Callable[[], object]) -> None:
@@ -173,9 +173,9 @@ class Caches:
 
 
 def _written_by_us(old: ChildView, new: ChildView) -> bool:
-    """Tell whether a change is one of our own writes whose answer was lost, or another replica's: its record says so.
+    """Return whether a change is one of our own writes whose answer was lost, or another replica's: its record says so.
 
-    Who edits a child leaves its record alone; who edits a workload makes its generation another than the recorded one.
+    An edit of a child leaves its record alone; an edit of a workload makes its generation differ from the recorded one.
     """
     record = new.metadata.annotations.get(names.ANNOTATION_APPLIED)
     if old.metadata.uid != new.metadata.uid or record == old.metadata.annotations.get(names.ANNOTATION_APPLIED):
@@ -210,9 +210,9 @@ _INDEXES: dict[str, dict[str, Index[Any]]] = {
 
 
 def settled(session: SessionView) -> bool:
-    """Tell whether a session is as its user wants it to be: nobody waits for what comes next.
+    """Return whether a session is as its user wants it to be: nobody waits for what comes next.
 
-    A session that failed is: what it needs is another wish.
+    A failed session is: it needs a change of its spec.
     """
     state = session.status.state
     paused = state == "Hibernated"
@@ -221,7 +221,7 @@ def settled(session: SessionView) -> bool:
 
 
 def spec_unchanged(old: SessionView, new: SessionView) -> bool:
-    """Tell whether nothing changed but the status, which is ours, and what we do not read."""
+    """Return whether nothing changed but the status, which is ours, and what we do not read."""
     return (
         decoding.asks_the_same(old, new)
         and old.metadata.finalizers == new.metadata.finalizers
@@ -234,7 +234,7 @@ def _declared_busy(session: SessionView) -> str | None:
 
 
 def _same_child(old: ChildView | PodView | None, new: ChildView | PodView | None) -> bool:
-    """Tell whether a child is as it was in all that we read, but for what others added to it."""
+    """Return whether a child is unchanged in all that we read, except for what others added to it."""
     if not isinstance(old, ChildView) or not isinstance(new, ChildView):
         return False
     was, now = old.metadata, new.metadata

@@ -1,4 +1,4 @@
-"""The earliest moment that a session's idle time may begin at: time in which nobody looked is not idle time.
+"""The earliest start of a session's idle time: time in which no operator looked is not idle time.
 
 A gap of up to three minutes, as between two leaders, is left out of the idle time; after a longer one idleness starts
 anew.
@@ -15,14 +15,14 @@ from amalthea.model.views.usage import VALID
 
 
 class Continuity:
-    """Knows from when on each session's idleness may count at the earliest."""
+    """Knows the earliest moment from which each session's idleness may count."""
 
     def __init__(self) -> None:
         self._idle_from: dict[Key, datetime] = {}
         self._measured: dict[Key, datetime] = {}
 
     def begin_term(self, sessions: Iterable[SessionView], now: datetime, watched_until: datetime | None) -> None:
-        """Begin to watch. `watched_until` is when the last leader was known to be at work, None if nobody knows."""
+        """Start to watch. `watched_until` is when the last leader was known to be at work, None if unknown."""
         gap = now - watched_until if watched_until is not None else None
         idle = {key_of(session): spans.moment(session.status.idle_since) for session in sessions}
         self._measured.clear()
@@ -37,11 +37,11 @@ class Continuity:
         self._measured[session] = max(at, former) if former is not None else at
 
     def worked(self, session: Key, at: datetime) -> None:
-        """Note that a session was not idle, as its status may not tell: it cannot always be written."""
+        """Note that a session was not idle, which its status may not show: it cannot always be written."""
         self._idle_from[session] = at
 
     def idle_from(self, session: Key) -> datetime | None:
-        """Return from when on a session's idleness may count at the earliest; None for no restriction."""
+        """Return the earliest moment from which a session's idleness may count; None for no restriction."""
         return self._idle_from.get(session)
 
     def forget(self, session: Key) -> None:

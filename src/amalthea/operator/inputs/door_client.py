@@ -1,6 +1,6 @@
-"""Asks one session's pod over HTTP, at its metadata port. Whoever answers there is not trusted.
+"""Asks one session's pod over HTTP, at its metadata port. The answer is not trusted.
 
-So nothing is followed, unpacked or read without end, and no proxy of the environment is used.
+So no redirect is followed, nothing is unpacked or read without limit, and no proxy of the environment is used.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ TIME_LIMIT = 3.0
 SIZE_LIMIT = 4096
 """Bytes of a door's answer; some 200 are usual."""
 JOB_SIZE_LIMIT = 16384
-"""Bytes of what is told of a job: what is wrong with it may take a thousand characters, in whatever script."""
+"""Bytes of the report on a job: an error may take a thousand characters, in any script."""
 
 Ring: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Returns what the pod at an address answers, or raises `NoAnswerError`."""

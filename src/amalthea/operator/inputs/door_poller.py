@@ -1,4 +1,4 @@
-"""Asks the doors of sessions whether somebody works in them, when `idle/polling.py` finds that a pause hangs on it."""
+"""Asks the doors of sessions whether somebody works in them, when `idle/polling.py` finds that a pause needs it."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,13 +12,13 @@ from amalthea.operator.inputs.pod_poller import PodPoller
 
 
 class DoorPoller(PodPoller[Look]):
-    """Knows what the door of each session said last."""
+    """Keeps the latest answer of each session's door."""
 
     silent = "a session's proxy does not report whether somebody works, so it is not paused for being idle"
     again = "a session's proxy reports again whether somebody works"
 
     def __init__(self, ring: Ring, clock: Clock, answered: Callable[[str], None], *, asks: bool = True) -> None:
-        """`answered` is told what came of each question; one who does not ask (`asks`) knows of no doors."""
+        """Create a doorman that calls `answered` with each outcome; without `asks` it knows no doors."""
         super().__init__(ring, clock, asks=asks)
         self._answered = answered
 

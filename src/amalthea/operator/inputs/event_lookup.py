@@ -1,9 +1,9 @@
-"""Asks for the Events on sessions' objects, when `which_events.py` finds that nothing else explains how a session is.
+"""Lists the Events on sessions' objects, when `which_events.py` finds that nothing else explains a session's state.
 
 Events are not watched: there are far too many. For the same reason a question is costly: the API server looks through
 all Events of the namespace. So one list answers all sessions there with the same question. Each list waits a while, a
-repeated one longer each time, and then for a moment without other work, though not for ever. What was learned is kept
-while the question stands.
+repeated one longer each time, and then for a moment without other work, though not forever. What was learned is kept
+while the question is open.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ PAUSES = (15.0, 30.0, 60.0, 120.0)
 UNANSWERED_PAUSES = (*PAUSES, 300.0, 600.0)
 """The same where the API server does not answer."""
 UNANSWERED_FOR = timedelta(minutes=5)
-"""How long a session is judged by no silence; after that, nothing counts as told."""
+"""The time for which a missing answer counts for nothing; after that, it counts as an empty one."""
 FORBIDDEN_FOR = 600.0
 """Seconds that the right to list a namespace's Events counts as missing."""
 PATIENCE = 30.0
@@ -56,7 +56,7 @@ Matter: TypeAlias = tuple[str, Topic]
 class _Question:
     inquiry: Inquiry
     silent_until: datetime
-    """When nothing counts as told, if no answer has come."""
+    """The time from which a missing answer counts as an empty one."""
     answer: tuple[EventView, ...] | None = None
 
 

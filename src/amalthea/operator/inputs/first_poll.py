@@ -1,6 +1,6 @@
-"""Holds back looks at idle sessions at the start of a term, until it is known what they use.
+"""Holds back passes over idle sessions at the start of a term, until their usage is known.
 
-What is not known is never idle, so a look before the first poll would end the idle time of each idle session. It is
+What is not known is never idle, so a pass before the first poll would end the idle time of each idle session. It is
 held back where nobody waits for it, and no longer than a few seconds if the metrics API hangs.
 """
 
@@ -16,7 +16,7 @@ PATIENCE = 5.0
 
 
 class FirstPoll:
-    """Asks once for what sessions use, and knows which looks wait for that."""
+    """Asks once for the usage of sessions, and knows which passes wait for that."""
 
     def __init__(self, usage: UsagePoller, caches: Caches, clock: Clock, wake: Wake) -> None:
         self._usage = usage
@@ -27,11 +27,11 @@ class FirstPoll:
         self._held: set[Key] = set()
 
     def begin_term(self) -> None:
-        """Hold back looks from now on until `run` has asked, if there are idle sessions."""
+        """Hold back passes from now on until `run` has asked, if there are idle sessions."""
         self._awaited = any(session.status.idle for session in self._caches.sessions())
 
     def before(self, reconcile: Reconcile) -> Reconcile:
-        """Return `reconcile`, but for the looks that have to wait: their sessions are woken after the poll."""
+        """Return `reconcile`, except for the passes that have to wait: their sessions are woken after the poll."""
 
         async def look(key: Key) -> Result:
             if self._waits(key):
@@ -46,7 +46,7 @@ class FirstPoll:
         return session is not None and session.status.idle and settled(session)
 
     async def run(self) -> None:
-        """Ask, and let go of what is held back."""
+        """Ask, and release what is held back."""
         if not self._awaited:
             return
         try:

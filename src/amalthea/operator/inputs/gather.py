@@ -1,4 +1,4 @@
-"""Everything that is known about one session, from the caches or from what a command has read: no request is made."""
+"""Gathers all that is known about one session, from the caches or from what a command has read: without any request."""
 
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from amalthea.model.views.usage import Usage
 
 
 class ObjectLookup(Protocol):
-    """Where objects are looked up: the operator's caches, or the few that a command has read."""
+    """The lookup of objects: in the operator's caches, or among the few that a command has read."""
 
     def session(self, key: Key) -> SessionView | None: ...
 
@@ -34,7 +34,7 @@ def gather(
     events: tuple[EventView, ...] | None = None,
     former_pod: PodView | None = None,
 ) -> Observed | None:
-    """Return what is known of a session, or None if there is none of that name; `events` are what others told of it."""
+    """Return what is known of a session, or None if there is none of that name; `events` are those on its objects."""
     session = source.session(key)
     if session is None:
         return None

@@ -1,4 +1,4 @@
-"""Asks the controllers of remote sessions how their jobs are, as often as `model/idle/polling.py` says."""
+"""Asks the controllers of remote sessions for the state of their jobs, as often as `model/idle/polling.py` says."""
 
 from datetime import datetime
 
@@ -10,13 +10,13 @@ from amalthea.operator.inputs.pod_poller import PodPoller
 
 
 class JobPoller(PodPoller[Look]):
-    """Knows what the controller of each remote session said last."""
+    """Keeps the latest answer of each remote session's controller."""
 
     silent = "the controller of a remote session does not report its job's state, so its readiness alone counts"
     again = "the controller of a remote session reports its job's state again"
 
     def job(self, observed: Observed) -> RemoteJob | None:
-        """Return a session's job with what was said of it last; None if it has none, or nobody is to be asked."""
+        """Return a session's job with the latest report on it; None if it has none, or nobody is to be asked."""
         address = remote_job.address(observed) if self._asks else None
         return RemoteJob(address, self._looks.get(key_of(observed.session))) if address is not None else None
 

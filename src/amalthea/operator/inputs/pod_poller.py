@@ -1,7 +1,6 @@
-"""Asks pods short questions over HTTP, each about its session: beside the passes and never in their way.
+"""Asks pods short questions over HTTP, each about its session: alongside the passes, which never wait for it.
 
-A few at a time, since one who is asked may keep silent for seconds. What is said wakes its session, and is kept while
-it matters.
+A few at a time, since a pod may take seconds to answer. An answer wakes its session, and is kept while it matters.
 """
 
 import asyncio
@@ -17,7 +16,7 @@ from amalthea.operator import defects
 from amalthea.operator.inputs.door_client import Ring
 
 AT_ONCE = 16
-"""How many are asked at the same time."""
+"""The number of questions at the same time."""
 
 L = TypeVar("L")
 
@@ -25,14 +24,14 @@ _log = logging.getLogger(__name__)
 
 
 class PodPoller(ABC, Generic[L]):
-    """Knows what came of each question last, and asks what it is told to, while `run` runs."""
+    """Keeps the latest outcome of each question, and asks those that it is given, while `run` runs."""
 
     silent: ClassVar[str]
-    """What is logged when somebody keeps silent for the first time, and when they answer again."""
+    """The log messages for the first time without an answer, and for the next answer."""
     again: ClassVar[str]
 
     def __init__(self, ring: Ring, clock: Clock, *, asks: bool) -> None:
-        """One who does not ask (`asks`) knows nothing."""
+        """Create an asker; without `asks` it asks nobody and knows nothing."""
         self._ring = ring
         self._clock = clock
         self._asks = asks
@@ -47,30 +46,30 @@ class PodPoller(ABC, Generic[L]):
 
     @abstractmethod
     def _unanswered(self, at: datetime, former: L | None) -> L:
-        """Return what came of a question that was not answered, after what came of the one before."""
+        """Return the outcome of a question that was not answered, given the outcome of the one before."""
 
     @abstractmethod
     def _times(self, look: L | None) -> int:
         """Return how often in a row there was no answer."""
 
     def _heard(self, look: L) -> None:
-        """Note what came of a question."""
+        """Record the outcome of a question."""
 
     def mind(self, session: Key, address: str | None, at: datetime | None, now: datetime) -> None:
-        """Ask about a session, if that is due (`at`); forget what was said if it does not matter (None)."""
+        """Ask about a session, if that is due (`at`); forget the answer if it does not matter (None)."""
         if address is None or at is None:
             self.forget(session)
         elif at <= now:
             self.ask(session, address)
 
     def ask(self, session: Key, address: str) -> None:
-        """Have a question asked, unless that is about to be done; the session is woken afterwards."""
+        """Have a question asked, unless it is already queued; the session is woken afterwards."""
         if session not in self._asked:
             self._asked[session] = address
             self._waiting.put_nowait(session)
 
     def forget(self, session: Key) -> None:
-        """Forget what was said about a session, and is about to be said."""
+        """Forget the answer about a session, and one that is under way."""
         self._asked.pop(session, None)
         self._looks.pop(session, None)
 
@@ -110,5 +109,5 @@ class PodPoller(ABC, Generic[L]):
 
 
 def _cause(error: Exception) -> str:
-    """Return why one is taken for silent; of what nobody foresaw the id alone, for the message may hold anything."""
+    """Return why a pod counts as silent; for an unforeseen error only its id, since the message may hold anything."""
     return str(error) if isinstance(error, NoAnswerError) else f"internal error {defects.identify(error)}"

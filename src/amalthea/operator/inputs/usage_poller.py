@@ -1,4 +1,4 @@
-"""What the sessions use, asked of the metrics API (metrics.k8s.io): one list per interval for all, and none for nobody.
+"""Polls the metrics API (metrics.k8s.io) for usage: one list per interval for all sessions, none if none needs it.
 
 Only sessions that could be paused for being idle are followed. A session is woken when its measurement crosses its
 threshold, comes, or grows too old: not at each poll.
@@ -55,7 +55,7 @@ class UsagePoller:
     def __init__(
         self, client: Client, selection: Selection, clock: Clock, interval: float, polled: Callable[[datetime], None]
     ) -> None:
-        """Poll each `interval` seconds for the pods of `selection`; `polled` is told of each success."""
+        """Poll each `interval` seconds for the pods of `selection`; `polled` is called at each success."""
         self._client = client
         self._selection = selection
         self._clock = clock
@@ -85,7 +85,7 @@ class UsagePoller:
         self._followed.set()
 
     def leave(self, session: Key) -> None:
-        """Ask for a session no more."""
+        """Stop asking for a session."""
         self._thresholds.pop(session, None)
         self._told.pop(session, None)
         self._known.pop(session, None)
@@ -93,7 +93,7 @@ class UsagePoller:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is anybody to poll for."""
+        """Return whether there is anybody to poll for."""
         return bool(self._thresholds)
 
     async def run(self) -> None:
@@ -106,14 +106,14 @@ class UsagePoller:
                 self._followed.clear()
 
     async def look(self) -> None:
-        """Ask once, and wake who is concerned."""
+        """Ask once, and wake the sessions that are concerned."""
         await self.poll()
         for session in [each for each in self._thresholds if self._told[each] != self._busy(each)]:
             self._told[session] = self._busy(session)
             self.wake(session)
 
     async def poll(self) -> None:
-        """Ask once. What cannot be asked leaves the old measurements to grow old."""
+        """Ask once. If that fails, the old measurements stay, and grow old."""
         try:
             page = await self._client.list(POD_METRICS, self._selection, msgspec.Raw)
         except Exception as error:  # noqa: BLE001 whatever the metrics API does, the operator goes on

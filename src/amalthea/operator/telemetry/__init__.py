@@ -1,1 +1,1 @@
-"""Everything that the operator counts and logs, and who may read its metrics."""
+"""Logs and metrics of the operator, and access to its metrics."""

@@ -1,7 +1,7 @@
-"""Counts the end of each session once, by its cause: our own, or the wish of somebody else.
+"""Counts the deletion of each session once, by its cause: one of ours, or somebody else's request.
 
-Most sessions are gone the moment that they are deleted, so who was there is remembered here. What was deleted while no
-operator looked is not counted.
+Most sessions are gone the moment that they are deleted, so the existing ones are kept here. What was deleted while no
+operator was running is not counted.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from amalthea.model.views.objects import SessionView
 
 
 class DeletionCounter:
-    """Told of each session that is looked at, and of those that we delete ourselves."""
+    """Notified of each session that is looked at, and of those that we delete ourselves."""
 
     def __init__(self, count: Callable[[str], None]) -> None:
-        """`count` is told the cause of each deletion."""
+        """Create a counter that calls `count` with the cause of each deletion."""
         self._count = count
         self._there: dict[Key, str] = {}  # UIDs of the sessions that nobody deletes
         self._ours: dict[Key, str] = {}  # and of those that we deleted, until they are gone
 
     def look(self, key: Key, session: SessionView | None) -> None:
-        """Note how a session is found; None if it is gone."""
+        """Note the state in which a session is found; None if it is gone."""
         uid = session.metadata.uid if session is not None else None
         if self._ours.get(key) != uid:
             self._ours.pop(key, None)

@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def rows(caches: Caches, clock: Clock) -> Iterator[SessionRow]:
-    """Yield a row for each session that is there; one that cannot be reckoned is logged and left out."""
+    """Yield a row for each session that is there; one that cannot be computed is logged and left out."""
     now = clock.now()
     for session in caches.sessions():
         try:

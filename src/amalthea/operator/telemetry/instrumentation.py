@@ -1,4 +1,4 @@
-"""What the engine, the client and the sessions tell of themselves, as logs and metrics."""
+"""Logs and metrics of the engine, the client and the sessions."""
 
 import logging
 from collections.abc import Callable
@@ -19,10 +19,10 @@ _log = logging.getLogger("amalthea.operator")
 
 
 class WatchTelemetry:
-    """Told by the reflectors."""
+    """Notified by the reflectors."""
 
     def __init__(self, metrics: OperatorMetrics, try_again: Callable[[], None]) -> None:
-        """Count; `try_again` has those looked at that failed while the API server was away."""
+        """Create an observer; `try_again` requeues the keys that failed while the API server was unreachable."""
         self._metrics = metrics
         self._try_again = try_again
 
@@ -45,7 +45,7 @@ class WatchTelemetry:
 
 
 class ReconcileTelemetry:
-    """Told by the controller. What passes by itself, as a server that is away, is a warning: errors call people."""
+    """Notified by the controller. What passes by itself, as an absent server, is a warning: errors alert people."""
 
     def __init__(self, metrics: OperatorMetrics) -> None:
         self._metrics = metrics
@@ -73,7 +73,7 @@ class ReconcileTelemetry:
 
 
 class BackgroundTelemetry:
-    """Told of the work that runs beside the passes."""
+    """Notified of the work that runs alongside the passes."""
 
     def __init__(self, metrics: OperatorMetrics) -> None:
         self._metrics = metrics
@@ -88,7 +88,7 @@ class BackgroundTelemetry:
 
 
 class SessionTelemetry:
-    """Told of each decision that changes something for a session: a line each. A pass that changes nothing has none."""
+    """Notified of each decision that changes something for a session: one log line each. Other passes log nothing."""
 
     def __init__(self, metrics: OperatorMetrics, clock: Clock) -> None:
         self._metrics = metrics
@@ -116,7 +116,7 @@ class SessionTelemetry:
         _log.info("session changed", extra=about)
 
     def told_progress(self) -> None:
-        """Count a status that was written only to tell how far a start is."""
+        """Count a status that was written only to report the progress of a start."""
         self._metrics.progress_writes.inc()
 
     def _count(self, milestone: Milestone) -> dict[str, object]:
@@ -138,7 +138,7 @@ def _children(writes: tuple[Write, ...], kind: type[Write]) -> list[str]:
 
 
 class LeaderTelemetry:
-    """Told by the elector."""
+    """Notified by the elector."""
 
     def __init__(self, metrics: OperatorMetrics, identity: str) -> None:
         self._metrics = metrics
@@ -157,7 +157,7 @@ class LeaderTelemetry:
 
 
 class ClockTelemetry:
-    """Told by the clock."""
+    """Notified by the clock."""
 
     def clocks_differ(self, skew: timedelta) -> None:
         _log.warning(

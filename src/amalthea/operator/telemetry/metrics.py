@@ -1,4 +1,4 @@
-"""The names and meanings of all metrics. What has a value per session is read from the cache when it is asked for."""
+"""The names and meanings of all metrics. Those with a value per session are read from the cache on each scrape."""
 
 import collections
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ STATES = ("Running", "Failed", "Hibernated", "NotReady", "RunningDegraded", "Suc
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """What is told of one session. Durations in seconds, 0 where the condition does not hold."""
+    """The metrics of one session. Durations in seconds, 0 where the condition does not hold."""
 
     namespace: str
     name: str
@@ -96,7 +96,7 @@ START_BUCKETS = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 120
 
 
 class OperatorMetrics:
-    """What the operator does, and how it fares."""
+    """The metrics of the operator itself."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         ProcessCollector(registry=registry)
@@ -131,7 +131,7 @@ class OperatorMetrics:
         self._usage_polled_at.set(at.timestamp())
 
     def door_answered(self, answer: str) -> None:
-        """Note what came of asking a session's proxy: `told`, `too_old` or `none`."""
+        """Note the outcome of asking a session's proxy: `told`, `too_old` or `none`."""
         self._door_answers.labels(answer).inc()
 
     def _count_requests_and_passes(self, registry: CollectorRegistry) -> None:

@@ -1,6 +1,6 @@
-"""Metrics over TLS, for those only who may read them: `--metrics-secure`, as the Kubernetes components do it.
+"""Metrics over TLS, only for clients that may read them: `--metrics-secure`, as the Kubernetes components do it.
 
-Who asks is found out by a TokenReview, whether they may `get` the path by a SubjectAccessReview.
+A TokenReview identifies the client; a SubjectAccessReview decides whether it may `get` the path.
 """
 
 import logging
@@ -43,7 +43,7 @@ class _Review(msgspec.Struct):
 
 
 def guarded(app: web.Application, client: Client) -> web.Application:
-    """Let in only those who may `get` the path by the cluster's own rules."""
+    """Admit only clients that may `get` the path by the cluster's own rules."""
     wicket = Wicket(REVIEWS, WAITING)
 
     @web.middleware

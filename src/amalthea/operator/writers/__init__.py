@@ -1,1 +1,1 @@
-"""Everything that the operator writes: children, the finalizer, status, Events, and the end of a session."""
+"""All that the operator writes: children, the finalizer, status, Events, and the end of a session."""

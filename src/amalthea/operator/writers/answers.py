@@ -1,4 +1,4 @@
-"""What to tell of the API server's answers to writes that failed: sentences that stay the same from attempt to attempt.
+"""Findings for failed writes, from the API server's answers: sentences that stay the same from attempt to attempt.
 
 Each new text would be a write of the status. So what differs between attempts (ports, times) is left out.
 """
@@ -17,7 +17,7 @@ _WEBHOOK = re.compile(r'webhook "([^"]{1,253})"')
 
 
 def unavailable(what: str, error: ApiError | Stale) -> Finding:
-    """Return what to tell of a write that another attempt may cure; `what` is the object, such as "Ingress demo"."""
+    """Return the finding for a write that another attempt may cure; `what` is the object, such as "Ingress demo"."""
     if isinstance(error, Forbidden) and error.kind_unknown:
         return Finding(
             ConditionType.CHILDREN_IN_PLACE,
@@ -46,7 +46,7 @@ def _why(error: ApiError | Stale) -> str:
 
 
 def forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
-    """Return what to tell of a write that is not allowed; nothing in a namespace that goes."""
+    """Return the finding for a write that is not allowed; None in a namespace that is being deleted."""
     kind, name = child
     if error.reason == "NamespaceTerminating" or "is being terminated" in error.message:
         return None
@@ -62,7 +62,7 @@ def forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
 
 
 def kept(claim: str, error: Forbidden) -> Finding:
-    """Return what to tell of a claim that should give place to the next one and may not be deleted."""
+    """Return the finding for a claim that should be replaced and may not be deleted."""
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.REFUSED,
@@ -73,7 +73,7 @@ def kept(claim: str, error: Forbidden) -> Finding:
 
 
 def refused(child: ChildKey, message: str) -> Finding:
-    """Return what to tell of a write that another attempt does not cure."""
+    """Return the finding for a write that another attempt does not cure."""
     kind, name = child
     if kind == CLAIM and ("resize" in message or "expan" in message):
         return Finding(

@@ -1,7 +1,7 @@
-"""Does what was decided: the writes of one pass, side by side, and what the API server had to say to each.
+"""Does the writes of one pass, side by side, and collects the API server's answer to each.
 
-Each write that failed comes back as a refusal: what to tell of it, and when it is tried again. One write that fails
-hides nothing else of a session. Only `Stale` is raised, after all writes have been tried: look again at once.
+Each write that failed comes back as a refusal: what to report, and when it is tried again. One write that fails hides
+nothing else of a session. Only `Stale` is raised, after all writes have been tried: look again at once.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ _log = logging.getLogger(__name__)
 
 
 ONCE = frozenset({"StatefulSet", "Service", CLAIM, "Secret"})
-"""What is made once in a session's life."""
+"""The kinds that are made once in a session's life."""
 
 
 def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
-    """Tell whether children are made that should be there: they may have been deleted with their session."""
+    """Return whether children are created that should exist: they may have been deleted with their session."""
     known = session is not None and bool(session.status.conditions)  # the CRD gives each a state
     return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
 
@@ -69,13 +69,13 @@ class ChildWriter:
         self._going.clear()
 
     def truce(self, uid: str) -> Truce:
-        """Return what to tell of writes to a session's children that somebody undoes, and when to look again."""
+        """Return the findings for writes to a session's children that somebody undoes, and when to look again."""
         return self._reverted_writes.truce(uid)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
 
-        A write that somebody undoes all the time may wait: `truce` tells of it.
+        A write that somebody keeps undoing may wait: `truce` reports it.
 
         Raises:
             Stale: something was not as it was thought to be; look again.
@@ -99,7 +99,7 @@ class ChildWriter:
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
 
     async def _confirm(self, session: Key, uid: str) -> None:
-        """Raise Stale if the session is gone, which the watch has yet to tell."""
+        """Raise Stale if the session is gone, which the watch has yet to deliver."""
         namespace, name = session
         try:
             page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
@@ -120,7 +120,7 @@ class ChildWriter:
         return await asyncio.gather(*written, return_exceptions=True)
 
     async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
-        """Look who undoes the writes that are held back, and in what, once per war."""
+        """Find out who undoes the writes that are held back, and in which fields, once per war."""
         for write in held if session[0] not in self._going else ():
             if not self._reverted_writes.untold(uid, write):
                 continue
@@ -141,11 +141,11 @@ class ChildWriter:
         return next(iter(page.items), None)
 
     def _done(self, namespace: str, write: Write) -> tuple[Write, ...]:
-        """Return what was really done: something else than a deletion, where that is not allowed."""
+        """Return what was really done: something else than a deletion, where that is not permitted."""
         return (write.otherwise or ()) if isinstance(write, Delete) and self._stays(namespace, write) else (write,)
 
     def _stays(self, namespace: str, write: Delete) -> bool:
-        """Tell whether something else is done than a deletion, since that is not allowed."""
+        """Return whether something else is done than a deletion, since that is not permitted."""
         return write.otherwise is not None and self._refusals.forbids(namespace, write.child[0])
 
     async def _write(self, namespace: str, uid: str, write: Write) -> Finding | None:
@@ -177,7 +177,7 @@ class ChildWriter:
         return None
 
     async def _look_who_has_it(self, namespace: str, uid: str, write: Create) -> Finding | None:
-        """Tell apart a child of ours that we did not know of, and somebody else's object of its name."""
+        """Distinguish a child of ours that we did not know of from somebody else's object of its name."""
         kind, name = write.child
         session = write.manifest["metadata"]["ownerReferences"][0]["name"]
         selection = Selection(namespace, fields=f"metadata.name={name}")

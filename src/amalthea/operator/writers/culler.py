@@ -1,7 +1,7 @@
-"""Pauses and deletes sessions whose time has come: each only as it was when that was decided.
+"""Pauses and deletes sessions whose deadline has passed: each only as it was when that was decided.
 
-The request names the resource version of the session that the decision was made on. Whoever says at the last moment
-that they are at work, or resumes the session, has changed it: then nothing happens, and it is looked at anew.
+The request names the resource version of the session that the decision was made on. A user who reports work or resumes
+the session at the last moment has changed it: then nothing happens, and it is looked at again.
 """
 
 import logging
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Culler:
-    """Ends what is due."""
+    """Ends the sessions that are due."""
 
     def __init__(self, client: Client, caches: Caches, recorder: EventRecorder, deletions: DeletionCounter) -> None:
         self._client = client

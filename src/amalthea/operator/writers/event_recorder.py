@@ -1,7 +1,7 @@
-"""Writes Events on sessions, beside the work and never in its way.
+"""The event recorder: writes Events on sessions, alongside the passes, which never wait for it.
 
-An Event tells what the status has told already. So it waits until nothing else is to be done, though not for ever; an
-Event that cannot be written is let go, and none is written twice. This is what client-go calls an event recorder.
+An Event repeats what the status has reported. So it waits until nothing else is to be done, though not forever; an
+Event that cannot be written is dropped, and none is written twice. This is what client-go calls an event recorder.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class EventRecorder:
         self._some.set()
 
     def begin_term(self) -> None:
-        """Let go of what should have been written in an earlier term: it is no news, and may not be so any more."""
+        """Drop the Events of an earlier term: they are not news, and may no longer be true."""
         fresh = [each for each in self._waiting if self._clock.monotonic() < each.not_after]
         self._waiting.clear()
         self._waiting.extend(fresh)

@@ -1,4 +1,4 @@
-"""The finalizer of a session that adopts secrets: set before anything else matters, gone when the secrets are.
+"""The finalizer of a session that adopts secrets: set before anything else, lifted when the secrets are gone.
 
 Bounded and idempotent: a secret that is gone already is fine, and one whose deletion is refused, by a role, by a
 webhook or since no object can have its name, holds up nobody. One that another session has adopted, too, goes with the
@@ -29,7 +29,7 @@ class Finalizer:
         self._caches = caches
 
     async def ensure(self, observed: Observed) -> None:
-        """Set the finalizer where the session adopts secrets, lift it where it does so no more.
+        """Set the finalizer where the session adopts secrets, lift it where it no longer does.
 
         Raises:
             Stale: the session changed meanwhile.
@@ -60,7 +60,7 @@ class Finalizer:
             await self._write(observed, present=False)
 
     def _shared(self, observed: Observed, secret: str) -> bool:
-        """Tell whether another session of the namespace, one that stays, has adopted the secret too."""
+        """Return whether another session of the namespace, one that stays, has adopted the secret too."""
         others = self._caches.adopters(observed.session.metadata.namespace, secret)
         return any(other.metadata.name != observed.name for other in others)
 
@@ -89,7 +89,7 @@ class Finalizer:
 
 
 def _for_good(error: ApiError) -> bool:
-    """Tell whether another attempt would fare the same: what the server cannot do now, it may do in a moment."""
+    """Return whether another attempt would fail the same way: what the server cannot do now, it may do in a moment."""
     if isinstance(error, Invalid):
         return True
     return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict | NotServed)

@@ -1,4 +1,4 @@
-"""What is left to do for a session on which the operator itself fails: to say so, and to keep the surest of its limits.
+"""The last resort for a session on which the operator itself fails: it is reported, and its surest limits are kept.
 
 Part of `reconcile.py`, for a pass that has raised. It uses nothing of what may have raised: no plan, no report. Which
 limits are sure enough is decided in `model/last_resort.py`.
@@ -17,7 +17,7 @@ from amalthea.operator.writers.status_writer import StatusWriter
 
 
 class LastResort:
-    """Tells of defects, and ends sessions whose time passed long ago."""
+    """Reports defects, and ends sessions whose deadline passed long ago."""
 
     def __init__(self, caches: Caches, status_writer: StatusWriter, culler: Culler, clock: Clock) -> None:
         self._caches = caches
@@ -26,7 +26,7 @@ class LastResort:
         self._clock = clock
 
     async def meet(self, key: Key, error: Exception) -> DefectError:
-        """Tell of an error that a pass over a session has raised, and return what to raise instead."""
+        """Report an error that a pass over a session has raised, and return what to raise instead."""
         defect = identify(error)
         with suppress(ApiError):  # the log has it all the same
             if (session := self._caches.session(key)) is not None:

@@ -1,6 +1,6 @@
-"""Remembers which writes failed, so that the API server is not asked the same at each look at a session.
+"""Remembers which writes failed, so that they are not repeated on each pass over a session.
 
-Nothing that is watched tells when a quota has room again, a stranger's object is gone or a webhook is back. So the same
+Nothing that is watched shows when a quota has room again, a stranger's object is gone or a webhook is back. So the same
 write is tried again after some time (docs/design/answers.md has all waits), and another write at once.
 """
 
@@ -26,7 +26,7 @@ AGAIN_AFTER = {
     Reason.TERMINATING: timedelta(seconds=30),
     Reason.MADE_BEFOREHAND: timedelta(minutes=10),
 }
-"""How long it takes until what stands in the way of a write is worth another look."""
+"""The time after which an obstacle to a write is worth another look."""
 _PASSES = (2, 8, 25, 30)
 """Seconds after each attempt at what may pass by itself, the last for all further ones: four attempts in a minute."""
 _WAITS = {
@@ -36,27 +36,27 @@ _WAITS = {
 }
 """The same for what others have to change: within two minutes it is written."""
 _LEARNS, _LEARNING = timedelta(seconds=1.5), timedelta(minutes=1)
-"""How often, and for how long, it is tried whether the API server has learned of a kind that was just installed."""
+"""The interval and the time of attempts to find whether the API server knows a kind that was just installed."""
 FORBIDDEN_FOR = timedelta(minutes=10)
-"""How long a right counts as missing: an API server that has just started grants none until it knows its roles."""
+"""The time for which a right counts as missing: a newly started API server grants none until it knows its roles."""
 _REMEMBERED = timedelta(minutes=1)
-"""How long after its time a refusal is kept, so that the next one counts as another in a row."""
+"""The time that a refusal is kept after it has expired, so that the next one counts as another in a row."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A write that failed, what there is to tell about it, and when it is worth another attempt."""
+    """A write that failed, what to report about it, and when it is worth another attempt."""
 
     asked: str
-    """What was asked for, in short: manifests would be much to keep for each session in an outage."""
+    """The request, in short: manifests would be much to keep for each session in an outage."""
     finding: Finding
     until: datetime
     since: datetime
     attempts: int = 1
     error: ApiError | Stale | None = None
-    """What was answered just now, where that may pass by itself; None for what is only remembered."""
+    """The present answer, where that may pass; None for what is only remembered."""
 
 
 class Refusals:
@@ -117,7 +117,7 @@ class Refusals:
         self._forbidden[namespace, kind] = self._clock.now() + FORBIDDEN_FOR
 
     def forbids(self, namespace: str, kind: str) -> bool:
-        """Tell whether a kind could not be deleted in a namespace a short while ago."""
+        """Return whether a kind could not be deleted in a namespace a short while ago."""
         until = self._forbidden.get((namespace, kind))
         return until is not None and self._clock.now() < until
 
@@ -136,7 +136,7 @@ class Refusals:
         return None
 
     def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
-        """Remember a write that failed in a way that may pass by itself."""
+        """Remember a write that failed in a way that may pass."""
         refusal = self._keep(namespace, write, finding)
         if isinstance(error, Refused):  # not an attempt, since nobody was asked; the queue says when the next is
             refusal = replace(refusal, until=self._clock.now(), attempts=refusal.attempts - 1)
@@ -160,7 +160,7 @@ class Refusals:
         return known if known is not None and self._clock.now() < known.until + _REMEMBERED else None
 
     def _tidy(self, now: datetime) -> None:
-        """Let go of what is too old, now and then: in an outage there are thousands."""
+        """Drop what is too old, from time to time: in an outage there are thousands."""
         if self._tidy_at <= now:
             self._tidy_at = now + _REMEMBERED
             self._known = {key: known for key, known in self._known.items() if now < known.until + _REMEMBERED}
@@ -178,7 +178,7 @@ def _wait(finding: Finding, attempts: int, lasted: timedelta) -> timedelta:
 
 
 def _asked(write: Write) -> str:
-    """Return in short what a write asks for, whatever was drawn for it, or what version it was decided on."""
+    """Return in short what a write asks for, whatever its random values, or the version it was decided on."""
     match write:
         case Create():
             content: object = _undrawn(write.manifest) if "data" in write.manifest else write.manifest

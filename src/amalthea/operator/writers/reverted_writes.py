@@ -1,8 +1,8 @@
-"""Notices that somebody else undoes our writes to a child again and again, and makes them ever more rarely then.
+"""Detects that somebody else undoes our writes to a child again and again, and then makes them ever more rarely.
 
-A policy engine, a second operator or a tool that keeps a cluster as a repository has it answers each write of ours
-within milliseconds. Without pauses, one such child would cost a hundred writes a second. What is told of it, and what
-an admin does about it: docs/design/answers.md.
+A policy engine, a second operator or a GitOps tool answers each write of ours within milliseconds. Without pauses, one
+such child would cost a hundred writes a second. What is reported, and what an admin does about it:
+docs/design/answers.md.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,10 +21,10 @@ from amalthea.model.views.observed import ChildKey
 WAITS = (1, 2, 4, 60)
 """Seconds after each write before the same may be written again, the last for all further ones: four in a minute."""
 PEACE = timedelta(minutes=2)
-"""How long what we wrote must last for the war to be over."""
+"""The time that our write must last for the war to be over."""
 
 _UNDONE = {Create: ("deletes", "creates it again"), Delete: ("makes", "deletes it")}
-"""What somebody does who undoes such a write, and what the operator does."""
+"""The act of somebody who undoes such a write, and that of the operator."""
 _CHANGED = ("changes", "puts it back")
 _RECORD = names.ANNOTATION_APPLIED
 _RECORD_PATH = f"/metadata/annotations/{_RECORD.replace('/', '~1')}"
@@ -32,7 +32,7 @@ _RECORD_PATH = f"/metadata/annotations/{_RECORD.replace('/', '~1')}"
 
 @dataclass(frozen=True)
 class Truce:
-    """What is to be told of the wars over a session's children, and when to look at it again."""
+    """The findings on the wars over a session's children, and when to look at it again."""
 
     findings: tuple[Finding, ...] = ()
     again: datetime | None = None
@@ -61,7 +61,7 @@ class _Reverted:
 class RevertedWrites:
     """The last writes to the children of all sessions, which are named by their UIDs here.
 
-    Whoever deletes a session and makes one of its name has undone nothing.
+    Deleting a session and creating one of its name undoes nothing.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -70,7 +70,7 @@ class RevertedWrites:
 
     @property
     def sessions(self) -> int:
-        """Count the sessions of which a war is told at present."""
+        """Count the sessions of which a war is reported at present."""
         return sum(bool(self.truce(session).findings) for session in self._known)
 
     def forget(self) -> None:
@@ -107,18 +107,18 @@ class RevertedWrites:
         self._forget_the_oldest(now)
 
     def untold(self, session: str, write: Write) -> bool:
-        """Tell whether a write that is held back has to be told of, and was not."""
+        """Return whether a write that is held back has to be reported, and was not."""
         reverted = self._known.get(session, {}).get(write.child)
         return reverted is not None and reverted.times >= len(WAITS) and reverted.finding is None
 
     def tell(self, session: str, write: Write, detail: str) -> None:
-        """Tell from now on that somebody fights over a child; `detail` says what they change and who they are."""
+        """Report from now on that somebody fights over a child; `detail` says what they change and who they are."""
         reverted_writes = self._known.get(session, {})
         if (reverted := reverted_writes.get(write.child)) is not None:  # forgotten, if it took long to look
             reverted_writes[write.child] = replace(reverted, finding=_finding(write, detail))
 
     def truce(self, session: str) -> Truce:
-        """Return what is to be told of a session, and when that may change by itself."""
+        """Return what is to be reported of a session, and when that may change by itself."""
         reverted_writes, now = self._known.get(session, {}), self._clock.now()
         going_on = [reverted for reverted in reverted_writes.values() if now < reverted.over_at]
         findings = tuple(reverted.finding for reverted in going_on if reverted.finding is not None)
@@ -146,7 +146,7 @@ def _finding(write: Write, detail: str) -> Finding:
 def _content(write: Write) -> str:
     """Return what a write says, whatever version of the child it was decided on.
 
-    Who makes, or deletes, the same child again did not undo that: what the child is like says nothing more.
+    Creating or deleting the same child again is the same write, whatever the child is like.
     """
     if isinstance(write, Create | Delete):
         return type(write).__name__

@@ -1,7 +1,7 @@
-"""Decides when a status may be written that only tells how far a start is: seldom, and never many at once.
+"""Limits status writes that only report the progress of a start: they are rare, and never many at once.
 
 Each step of each start would be a write, and people who start a session together would wait for each other's. One
-session alone is told within two seconds; a crowd takes turns, while there is no other work, though not for ever.
+session alone is reported within two seconds; many take turns, while there is no other work, though not forever.
 """
 
 from amalthea.engine.ports import Cancellable, Clock, Key
@@ -28,7 +28,7 @@ class StatusPacer:
         self._alarm: Cancellable | None = None
 
     def may(self, key: Key) -> bool:
-        """Tell whether it is this session's turn; if not, it is woken when it is."""
+        """Return whether it is this session's turn; if not, it is woken when it is."""
         if key in self._turns:
             self._turns.remove(key)
             self.had(key)

@@ -1,4 +1,4 @@
-"""Tells the world how a session is: its status, and an Event at a transition. Written only when something changed."""
+"""Reports the state of a session: its status, and an Event at a transition. Written only when something changed."""
 
 from datetime import datetime
 
@@ -41,7 +41,7 @@ class StatusWriter:
         self._telemetry = telemetry
 
     async def announce(self, observed: Observed, status: Status) -> None:
-        """Write what changed of a session's status, and tell the transition if it is one.
+        """Write what changed of a session's status, and an Event if that is a transition.
 
         Raises:
             ApiError: the status could not be written; try again.
@@ -69,7 +69,7 @@ class StatusWriter:
             self._telemetry.changed(observed.session, status, told)
 
     async def tell_defect(self, session: SessionView, defect: str, now: datetime) -> None:
-        """Say in a session's status that the operator itself fails on it; all else that was told stays.
+        """Report in a session's status that the operator itself fails on it; the rest of the status stays.
 
         Raises:
             ApiError: it could not be written; try again.

@@ -1,4 +1,4 @@
-"""What FirecREST v2 answers: the fields that are read, and what an error means."""
+"""Answers of FirecREST v2: the fields that are read, and what an error means."""
 
 from typing import TypeVar
 
@@ -37,7 +37,7 @@ class _User(msgspec.Struct, frozen=True):
 
 
 class UserInfo(msgspec.Struct, frozen=True):
-    """Who the token is for."""
+    """The user whom the token is for."""
 
     user: _User
 
@@ -73,7 +73,7 @@ class _Jobs(msgspec.Struct, frozen=True):
 
 
 class Metadata(msgspec.Struct, rename="camel", frozen=True):
-    """Where a job writes to."""
+    """The files that a job writes to."""
 
     standard_output: str | None = None
     standard_error: str | None = None
@@ -134,5 +134,5 @@ def read(answer: Answer, kind: type[_T]) -> _T:
 
 
 def error(answer: Answer) -> RemoteError:
-    """Return what an answer that is not a 2xx means."""
+    """Return the error of an answer that is not a 2xx."""
     return replies.error(answer, _API, _SIGN_IN)

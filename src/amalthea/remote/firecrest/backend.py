@@ -25,7 +25,7 @@ _MISSED = 3
 _BRIEFLY = 10.0
 """Seconds for what nothing else may wait for: the end of the output, and the secrets' removal."""
 _TOO_LONG = frozenset(("PartitionTimeLimit", "QOSMaxWallDurationPerJobLimit", "AssocMaxWallDurationPerJobLimit"))
-"""Why a job waits for ever that asks for more time than its partition, its quality of service or its account gives."""
+"""The reasons of a job that waits forever: it asks for more time than its partition, QOS or account gives."""
 _ABOUT_TIME = re.compile(r"time.?limit|wall.?(?:time|clock|dur)|--time\b", re.IGNORECASE)
 """What a refusal says, of Slurm's own or of a site's rules, that may go without a time limit."""
 _READING = 40.0
@@ -38,7 +38,7 @@ log = logging.getLogger("remote.firecrest")
 
 @dataclass(frozen=True)
 class Parts:
-    """What the backend is put together from. `tend` keeps the tokens alive."""
+    """The parts of the backend. `tend` keeps the tokens alive."""
 
     client: Client
     preparation: Preparation
@@ -47,7 +47,7 @@ class Parts:
 
 
 class FirecrestBackend:
-    """One session's job. The journal says which; what is kept here only saves reading it."""
+    """One session's job. The journal says which one it is; what is kept here only saves reading that."""
 
     def __init__(self, parts: Parts, around: Surroundings) -> None:
         self._parts = parts
@@ -146,7 +146,7 @@ class FirecrestBackend:
         await self._briefly("read the output's end", self._logs.follow(last=True))
 
     async def _submitted(self, submitting: "asyncio.Task[None]") -> None:
-        """Wait for a submission, which goes on if this is broken off: only who hears of its end forgets it."""
+        """Wait for a submission, which goes on if this is cancelled: only its end clears it."""
         try:
             await asyncio.shield(submitting)
         except (RemoteError, JournalError):
@@ -178,7 +178,7 @@ class FirecrestBackend:
         self._logs.streams = streams_of(state) if state.stdout_path else []
 
     async def _outputs(self) -> list[Stream]:
-        """Return what the job writes to: where nobody can say, Slurm's default; nothing if the folder is not known."""
+        """Return the files that the job writes to: Slurm's default if unknown; nothing if the folder is not known."""
         try:
             found = await self._client.outputs(self._job_id)
         except RemoteError as error:
@@ -189,13 +189,13 @@ class FirecrestBackend:
         return outputs(found, self._laid.folder, self._job_id)
 
     async def _number(self, state: State) -> str:
-        """Return the job's number, where need be by its name; empty if there is no job."""
+        """Return the job's number, if necessary by its name; empty if there is no job."""
         if state.job_id or not state.intent:
             return state.job_id
         return await self._parts.submission.find(state)
 
     async def _latest(self) -> str:
-        """Return the number of the job that there is or may be: the journal knows of one that was begun since."""
+        """Return the number of the job that exists or may exist: the journal has one that was started since."""
         try:
             return await self._number(await self._journal.read()) or self._job_id
         except JournalError:
@@ -204,7 +204,7 @@ class FirecrestBackend:
             return self._job_id
 
     async def _has_ended(self, job_id: str, state: State) -> bool:
-        """Tell whether a job has ended; one that is unknown for a while has. Raise Unavailable where it is too new."""
+        """Return whether a job has ended, also if long unknown. Raise Unavailable where it is too new."""
         for pause in LOOKS:
             await self._clock.sleep(pause)
             try:
@@ -223,7 +223,7 @@ class FirecrestBackend:
         return Report(Phase.FAILED, cause="The cluster has lost the job. Resume the session to submit a new one.")
 
     async def _briefly(self, what: str, work: Awaitable[object]) -> None:
-        """Do what nothing else may wait for, as far as it goes."""
+        """Do best-effort work within a short time, so that nothing else waits for it."""
         try:
             async with time_limit(self._clock, _BRIEFLY):
                 await work

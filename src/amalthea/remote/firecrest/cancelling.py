@@ -23,7 +23,7 @@ async def cancel(client: Client, job_id: str, clock: Clock, chance: Chance) -> N
 
 
 async def _is_gone(client: Client, job_id: str) -> bool:
-    """Cancel a job once, and tell whether it is gone; one that accounting does not know yet may still be there."""
+    """Cancel a job once, and return whether it is gone; one that accounting does not know yet may still be there."""
     had_question = False
     try:
         had_question = await client.cancel(job_id)

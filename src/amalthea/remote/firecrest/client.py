@@ -114,12 +114,12 @@ class Client:
         return next((job for job in jobs if str(job.job_id) == job_id), jobs[0])
 
     async def outputs(self, job_id: str) -> answers.Metadata:
-        """Return where a job writes to."""
+        """Return the files that a job writes to."""
         answer = await self.caller.repeatedly(Question("GET", f"{self._jobs(job_id)}/metadata"))
         return answers.metadata(answer)
 
     async def cancel(self, job_id: str) -> bool:
-        """Cancel a job; tell whether the cluster had the question. What came of it, the job's state tells."""
+        """Cancel a job; return whether the cluster got the request. The job's state shows the outcome."""
         answer = await self.caller.once(Question("DELETE", self._jobs(job_id)))
         said = replies.message(answer)
         heard = bool(said) and not _is_away(said)
@@ -133,7 +133,7 @@ class Client:
         return found.size, found.ino or 0
 
     async def tail(self, path: str, offset: int) -> str:
-        """Return what stands in a file after so many bytes. Bytes that are no UTF-8 come as U+FFFD."""
+        """Return what is in a file after so many bytes. Bytes that are not UTF-8 come as U+FFFD."""
         query = (("path", path), ("bytes", str(offset + 1)), ("skipHeading", "true"))
         answer = await self.caller.repeatedly(Question("GET", self._files("tail"), query))
         return answers.read(answer, answers.Tail).output.content or ""

@@ -1,4 +1,4 @@
-"""What the job asks of Slurm, as the lines that begin with #SBATCH. Pure."""
+"""The job's options for Slurm, as the lines that begin with #SBATCH. Pure."""
 
 import re
 
@@ -12,10 +12,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:/+=@-]+")
 def directives(settings: FirecrestSettings, *, walltime: bool) -> list[str]:
     """Return the lines; with the session's own time limit only where `walltime` says so.
 
-    A job is never put back into the queue by itself: what it needs to reach the session is used up by its first run.
+    A job is never requeued automatically: what it needs to reach the session is used up by its first run.
 
     Raises:
-        Refused: a value cannot stand in such a line; which variable it comes from.
+        Refused: a value cannot be in such a line; names the variable that it comes from.
     """
     asked = [
         ("partition", settings.partition, "", "RSC_FIRECREST_PARTITION"),

@@ -1,6 +1,6 @@
 """The variables of the job, and the file in which they travel. Pure.
 
-None goes through sbatch: it cuts a value at a comma, an odd quote swallows all that follow, and accounting keeps them.
+None is passed to sbatch: it cuts a value at a comma, an odd quote swallows all that follow, and accounting keeps them.
 """
 
 import re

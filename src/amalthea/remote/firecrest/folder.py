@@ -8,7 +8,7 @@ from amalthea.remote.errors import Refused
 from amalthea.remote.firecrest.answers import FileSystem
 
 _PART = re.compile(r"[A-Za-z0-9_~+=@.:-]+")
-"""What a part of a path may consist of: FirecREST writes it into a command line."""
+"""The characters of a part of a path: FirecREST writes it into a command line."""
 _SAFE = re.compile(r"[A-Za-z0-9_~+=@.:/-]*")
 
 
@@ -29,7 +29,7 @@ def session_folder(scratch_path: str, user: str, env: Mapping[str, str]) -> str:
     """Return the path of the session's folder.
 
     Raises:
-        Refused: a part of it cannot be used; which variable it comes from.
+        Refused: a part of it cannot be used; names the variable that it comes from.
     """
     project = env.get("RENKU_PROJECT_PATH") or "dev-project"
     session = (env.get("RENKU_BASE_URL_PATH") or "dev-session").removesuffix("/").removeprefix("/sessions")
@@ -45,6 +45,6 @@ def session_folder(scratch_path: str, user: str, env: Mapping[str, str]) -> str:
 
 
 def session_name(env: Mapping[str, str]) -> str:
-    """Return the session's name, as far as it can stand in the name of a job."""
+    """Return the session's name, as far as the name of a job can hold it."""
     last = (env.get("RENKU_BASE_URL_PATH") or "dev-session").rstrip("/").rpartition("/")[2]
     return re.sub(r"[^A-Za-z0-9_-]", "-", last)[:63] or "session"

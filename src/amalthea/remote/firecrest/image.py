@@ -1,12 +1,12 @@
-"""How container engines spell an image; a digest drops the tag, which some refuse beside it. Pure."""
+"""Spellings of an image for container engines; a digest drops the tag, which some refuse beside it. Pure."""
 
 from amalthea.api.references import DOCKER_HUB, parse
 
 
 def enroot(image: str) -> str:
-    """Return the image as enroot spells it; a text that is no reference passes unchanged.
+    """Return the image as enroot spells it; a text that is not a reference passes unchanged.
 
-    `#` ends the domain, and Docker Hub goes without saying.
+    `#` ends the domain, and Docker Hub is the default.
     """
     reference = parse(image)
     if reference is None:
@@ -20,7 +20,7 @@ def enroot(image: str) -> str:
 
 
 def docker(image: str) -> str:
-    """Return the image as Apptainer wants it after `docker://`; a text that is no reference passes unchanged."""
+    """Return the image as Apptainer wants it after `docker://`; a text that is not a reference passes unchanged."""
     reference = parse(image)
     if reference is None:
         return image

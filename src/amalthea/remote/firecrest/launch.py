@@ -1,7 +1,7 @@
-"""How the session's program is started on the cluster: the command line at the end of the job's script. Pure.
+"""The command that starts the session's program on the cluster, at the end of the job's script. Pure.
 
-Every kind starts it by `srun`, as a step of the job, so Slurm tells it of the time limit. Accounting keeps the command
-lines of steps. So what a user's words refer to is filled in after that, by a shell.
+Every kind starts it by `srun`, as a step of the job, so Slurm warns it of the time limit. Accounting keeps the command
+lines of steps. So the variables in a user's words are expanded after that, by a shell.
 """
 
 import posixpath
@@ -15,7 +15,7 @@ from amalthea.remote.firecrest.image import docker, enroot
 from amalthea.remote.firecrest.settings import FirecrestSettings, Program, Runtime
 
 ENTRY = ("sh", "/etc/rc")
-"""What starts an image as its makers meant it, with enroot; arguments take the place of the image's own."""
+"""The program that starts an image as its makers meant it, with enroot; arguments replace the image's own."""
 _REFERENCE = re.compile(r"\$\$|\$\(([^()]*)\)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MOUNT = re.compile(r"[^,:\s]+")
@@ -37,7 +37,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the program runs. `work` is the folder of the session's files, `start` the one in which it starts."""
+    """The folders of the program. `work` holds the session's files, `start` is the one in which it starts."""
 
     folder: str
     work: str
@@ -51,7 +51,7 @@ def command_line(settings: FirecrestSettings, image: str, place: Place) -> list[
     """Return the command line that runs the session's program in `image`, or on the plain host.
 
     Raises:
-        Refused: there is nothing to run; which field lacks.
+        Refused: there is nothing to run; names the missing field.
     """
     if not image and settings.runtime is not Runtime.HOST:
         raise Refused("REMOTE_SESSION_IMAGE is not set; the session needs an image.")
@@ -61,7 +61,7 @@ def command_line(settings: FirecrestSettings, image: str, place: Place) -> list[
 def working_dir(settings: FirecrestSettings, env: Mapping[str, str], work: str) -> str:
     """Return the folder in which the program starts; an image that decides what runs decides that, too.
 
-    The pod's folders of the user's files have another name on the cluster; other absolute paths mean what they say.
+    The pod's folders of the user's files have another name on the cluster; other absolute paths stay as they are.
     """
     if settings.program is Program.IMAGE or not settings.working_dir:
         return work

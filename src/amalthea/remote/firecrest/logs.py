@@ -1,4 +1,4 @@
-"""The job's output, followed to its end: each line once, and never a byte of it lost, unless it is no UTF-8."""
+"""The job's output, followed to its end: each line once, and no byte of it lost, unless it is not UTF-8."""
 
 import logging
 import posixpath
@@ -55,7 +55,7 @@ class Stream:
         return reading.from_block(await client.view(self.path, start, block), start, self.offset)
 
     async def _length(self, client: Client, found: reading.Lines, size: int) -> int:
-        """Return how many bytes the lines took: where some were no UTF-8 that is known if the file stood still."""
+        """Return how many bytes the lines took: where some were not UTF-8, that is known if the file stood still."""
         if size and any("\ufffd" in line for line in found.lines) and (await client.stat(self.path))[0] == size:
             return size - self.offset - reading.length(found.rest)
         return found.size

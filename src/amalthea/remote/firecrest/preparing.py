@@ -1,4 +1,4 @@
-"""Lays the session's folder out on the cluster, before its job is submitted. All of it may be repeated."""
+"""Prepares the session's folder on the cluster, before its job is submitted. All of it may be repeated."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ log = logging.getLogger("remote.preparing")
 
 @dataclass(frozen=True)
 class Laid:
-    """What was laid out: the folder's path, and the command line of the session's program."""
+    """The prepared folder: its path, and the command line of the session's program."""
 
     folder: str = ""
     launch: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Laid:
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is laid out, from the controller's own environment `env`."""
+    """Prepares the folder, from the controller's own environment `env`."""
 
     client: Client
     settings: FirecrestSettings

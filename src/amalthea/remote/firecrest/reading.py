@@ -1,4 +1,4 @@
-"""How a file is read exactly through an interface that counts now bytes, now characters. Pure.
+"""Reads a file exactly through an interface that counts sometimes bytes, sometimes characters. Pure.
 
 `tail` starts at a byte and goes on to the end, of which FirecREST sends less than 5 MiB. So what is far behind is read
 by `view`: it takes the two blocks of `size` bytes from byte `offset // size * size` on, decodes them, with U+FFFD for
@@ -25,7 +25,7 @@ class Lines:
     lines: tuple[str, ...]
     size: int
     rest: str
-    """What follows, a part of a line."""
+    """The rest, a part of a line."""
 
 
 def block_for(offset: int) -> int:
@@ -34,7 +34,7 @@ def block_for(offset: int) -> int:
 
 
 def from_block(text: str, start: int, offset: int) -> str:
-    """Return what stands from byte `offset` on, of a text that begins at byte `start`, perhaps within a character."""
+    """Return the text from byte `offset` on, of one that begins at byte `start`, perhaps within a character."""
     within = offset - start
     whole = text.lstrip(_LOST) if within else text
     cut = len(text) - len(whole)
@@ -59,7 +59,7 @@ def split(text: str, *, last: bool) -> Lines:
 
 
 def length(text: str) -> int:
-    """Return how many bytes of a file a text stands for; one for what was no UTF-8."""
+    """Return how many bytes of a file a text stands for; one for what was not UTF-8."""
     return len(text.encode()) - 2 * text.count(_LOST)
 
 

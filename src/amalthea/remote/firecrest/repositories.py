@@ -1,4 +1,4 @@
-"""The session's git repositories, as they lie on its volume: what the job needs to fetch them itself."""
+"""The session's git repositories on its volume: what the job needs to fetch them itself."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""The files that run the job: its script, and what the container engine is told. Pure, but for the files it ships."""
+"""The files that run the job: its script, and the container engine's configuration. Pure, except for shipped files."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ OWN_VARIABLES = (
     *("GIT_PROXY_REMOTE_PORT", "GIT_PROXY_HEALTH_REMOTE_PORT", "RENKU_MOUNT_DIR", "RENKU_WORKING_DIR"),
     *("RENKU_SESSION_IP", "RENKU_SESSION_PORT"),
 )
-"""What the script itself tells the session's program."""
+"""The variables that the script itself sets for the session's program."""
 _MOUNTED = ("scratch", "store")
 
 
@@ -39,7 +39,7 @@ def tunnel_client() -> bytes:
 
 
 def mounts(folder: str, file_systems: Sequence[FileSystem]) -> list[Mount]:
-    """Return what containers see.
+    """Return the mounts of containers.
 
     The folder lies on the scratch file system, which is mounted: an empty folder hides its `secrets`.
     """
@@ -50,7 +50,7 @@ def mounts(folder: str, file_systems: Sequence[FileSystem]) -> list[Mount]:
 
 
 def container(image: str, mounted: Sequence[Mount], workdir: str) -> bytes:
-    """Return what the container engine is told (an EDF, in TOML): the image, and what is mounted."""
+    """Return the container engine's configuration (an EDF, in TOML): the image, and what is mounted."""
     lines = [
         f"image = {_quoted(image)}",
         f"mounts = [{', '.join(_quoted(mount.text) for mount in mounted)}]",

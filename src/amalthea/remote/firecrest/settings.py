@@ -1,4 +1,4 @@
-"""What FirecREST's part of the controller is told: the settings that it needs, and what is wrong with them. Pure."""
+"""The settings of FirecREST's part of the controller, and what is wrong with them. Pure."""
 
 import enum
 import json
@@ -16,7 +16,7 @@ _MAX_AGE = "RSC_SESSION_MAX_AGE_SECONDS"
 
 
 class Runtime(enum.Enum):
-    """What the session's program runs in."""
+    """The runtime of the session's program."""
 
     ENVIRONMENT = "environment"
     """enroot, by `srun --environment` (the container engine of CSCS)."""
@@ -28,7 +28,7 @@ class Runtime(enum.Enum):
 
 
 class Program(enum.Enum):
-    """Who says what is run."""
+    """The source of the program to run: the image or the spec."""
 
     IMAGE = "image"
     SPEC = "spec"
@@ -37,7 +37,7 @@ class Program(enum.Enum):
 
 @dataclass(frozen=True)
 class FirecrestSettings:
-    """Where the cluster is, and what the job asks for. Amounts are texts; empty where nothing is asked for."""
+    """The cluster's address, and what the job asks for. Amounts are texts; empty where nothing is asked for."""
 
     url: str
     system: str
@@ -55,7 +55,7 @@ class FirecrestSettings:
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     working_dir: str = ""
-    """Where the program starts, in the words of the session's spec."""
+    """The folder in which the program starts, in the words of the session's spec."""
 
 
 def problem(options: Options) -> str:

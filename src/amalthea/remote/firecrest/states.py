@@ -1,4 +1,4 @@
-"""From Slurm's words to ours, and from the end of a job to its cause. Pure."""
+"""Translates Slurm's words to ours, and the end of a job to its cause. Pure."""
 
 from amalthea.remote.firecrest.answers import Job
 from amalthea.remote.job.port import Phase, Report
@@ -29,7 +29,7 @@ def first_word(job: Job) -> str:
 
 
 def phase(word: str) -> Phase | None:
-    """Return what a state's first word means; None where it says nothing new (SUSPENDED, STAGE_OUT, a word to come)."""
+    """Return the meaning of a state's first word; None where it says nothing new (SUSPENDED, STAGE_OUT, or unknown)."""
     if word in _WAITING:
         return Phase.NOT_READY
     if word == "RUNNING":
@@ -40,18 +40,18 @@ def phase(word: str) -> Phase | None:
 
 
 def has_ended(job: Job) -> bool:
-    """Tell whether a job will do nothing any more."""
+    """Return whether a job has ended for good."""
     found = phase(first_word(job))
     return found is not None and found.ended
 
 
 def is_gone(job: Job) -> bool:
-    """Tell whether a job that was cancelled is on its way out."""
+    """Return whether a job that was cancelled is ending."""
     return has_ended(job) or first_word(job) in _GOING
 
 
 def report(job: Job, last_lines: str) -> Report:
-    """Return what is told of a job, `last_lines` being the end of its output."""
+    """Return the report on a job, `last_lines` being the end of its output."""
     word, time = first_word(job), job.time
     reason = job.status.state_reason or ""
     return Report(

@@ -1,4 +1,4 @@
-"""How long to wait until the job is looked at again. Pure; all times in seconds."""
+"""The pauses between two looks at the job. Pure; all times in seconds."""
 
 from amalthea.remote.job.port import Phase
 

@@ -54,7 +54,7 @@ class Controller:
                 await _end(task)
 
     async def _failed(self, working: "asyncio.Task[None]") -> None:
-        """Raise why the work has ended. If no job could be submitted, none may be left that nobody knows of."""
+        """Raise the cause of the end. If no job could be submitted, none may be left that nobody knows of."""
         expected = isinstance(working.exception(), RemoteError | JournalError | TimeoutError)
         if expected and (trouble := await self._stop()):
             log.error("could not cancel the job", extra={"error": trouble})
@@ -71,7 +71,7 @@ class Controller:
     async def _begun(self, deadline: float) -> bool:
         """Find the job of an earlier start or submit one; False where nobody could be asked and there is time left.
 
-        For a job that there may be already an answer is waited for, however long that takes.
+        For a job that may already exist, an answer is waited for, however long that takes.
         """
         try:
             async with time_limit(self._clock, START):
@@ -96,7 +96,7 @@ class Controller:
         return True
 
     async def _give_up(self, error: Refused) -> None:
-        """Stay and tell why: a restart would have the same answer, every few seconds."""
+        """Stay and report why: a restart would have the same answer, every few seconds."""
         log.error("could not start session", extra={"error": str(error)})
         self.standing = self.standing.failed(str(error))
         await self._backend.tidy()
@@ -118,7 +118,7 @@ class Controller:
             await self._clock.sleep(pause if drained else _AGAIN)
 
     async def _look(self) -> bool:
-        """Look at the job and at its output; tell whether that is read to its end."""
+        """Look at the job and at its output; return whether that is read to its end."""
         try:
             async with time_limit(self._clock, POLL):
                 self._hear(await self._backend.poll())

@@ -1,4 +1,4 @@
-"""What outlives the controller: `.rsc/` on the session's volume, with the job's number and the newest tokens.
+"""The journal that outlives the controller: `.rsc/` on the session's volume, with the job's number and newest tokens.
 
 `state.json` has the names that the Go controller reads and writes, and two of ours: `intent`, the name of a job that is
 about to be submitted, and `submitted_at`. A file is replaced as a whole, and only its owner may read it.
@@ -35,7 +35,7 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JournalError(Exception):
-    """The folder cannot be used. The message names it and the remedy."""
+    """A folder that cannot be used. The message names it and the remedy."""
 
 
 class Journal(Protocol):

@@ -1,4 +1,4 @@
-"""What a kind of remote backend offers. A new one is a module with a `RemoteBackend`, and a line in `kinds.py`."""
+"""The interface of a kind of remote backend. A new one is a module with a `RemoteBackend`, and a line in `kinds.py`."""
 
 import enum
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +12,7 @@ from amalthea.remote.requests.exchange import Exchange
 
 
 class Phase(enum.Enum):
-    """How a job is, in the words of `/status`."""
+    """The state of a job, in the words of `/status`."""
 
     NOT_READY = "NotReady"
     RUNNING = "Running"
@@ -21,36 +21,36 @@ class Phase(enum.Enum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing comes after it."""
+        """Return whether it is final."""
         return self in (Phase.FAILED, Phase.COMPLETED)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of a job. Times are in seconds, `starts` since 1970; None where nobody knows."""
+    """The report on a job. Times are in seconds, `starts` since 1970; None where nobody knows."""
 
     phase: Phase | None
     """None: the scheduler's word says nothing new, so that what was known before still holds."""
     word: str = ""
     """The scheduler's own word for its state."""
     reason: str = ""
-    """Why it waits, in the scheduler's word."""
+    """The scheduler's word for why it waits."""
     starts: float | None = None
-    """When it is expected to start, or has started."""
+    """The expected or actual start."""
     limit: float | None = None
-    """How long it may run."""
+    """The longest time that it may run."""
     elapsed: float | None = None
     cause: str = ""
-    """Why it failed, with the next step, for the session's user."""
+    """The cause of its failure, with the next step, for the session's user."""
     stuck: bool = False
     """Whether it will never start as it is: `recover` takes it away then, and `start` submits another."""
     output: str = ""
-    """The end of its output, where that may tell more: only for who may read its log, since programs print secrets."""
+    """The end of its output, where that may help: only for readers of its log, since programs print secrets."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What every kind needs of the world. `print_lines` prints lines of the job's output."""
+    """The environment of every kind. `print_lines` prints lines of the job's output."""
 
     exchange: Exchange
     clock: Clock
@@ -71,11 +71,11 @@ class RemoteBackend(Protocol):
         ...
 
     async def start(self) -> None:
-        """Submit a job. Whenever this is broken off, `recover` or `stop` finds what was submitted."""
+        """Submit a job. If this is cancelled at any moment, `recover` or `stop` finds what was submitted."""
         ...
 
     async def poll(self) -> Report:
-        """Ask how the job is."""
+        """Ask for the state of the job."""
         ...
 
     async def logs(self) -> bool:
@@ -85,12 +85,12 @@ class RemoteBackend(Protocol):
     async def stop(self) -> None:
         """Cancel the job, and return once it is gone; without a job that is at once.
 
-        It may be called after any other call was broken off, and more than once.
+        It may be called after any other call was cancelled, and more than once.
         """
         ...
 
     async def tidy(self) -> None:
-        """Do what is left to do once there is no job any more. It raises nothing, and may be broken off."""
+        """Do what is left to do once there is no job any more. It raises nothing, and may be cancelled."""
         ...
 
     async def tend(self) -> None:

@@ -1,4 +1,4 @@
-"""What is known of a session, from its job's reports and from errors: what `/status` tells. Pure.
+"""The state of a session, from its job's reports and from errors: the content of `/status`. Pure.
 
 How old it is goes by a clock that never jumps: a machine that sets its clock would else tell of silence, or of an end.
 """
@@ -22,13 +22,13 @@ class Standing:
     phase: Phase = Phase.NOT_READY
     report: Report = field(default_factory=lambda: Report(None))
     cause: str = ""
-    """Why the job failed, or could not be started."""
+    """The cause why the job failed, or could not be started."""
     error: str = ""
-    """Why nobody could be asked, since `error_since`, so many times in a row."""
+    """The error that kept the job from being asked about, since `error_since`, so many times in a row."""
     error_since: float = 0.0
     errors: int = 0
     heard_at: float | None = None
-    """When the report came; None before the first one, and where its age does not matter."""
+    """The time of the report; None before the first one, and where its age does not matter."""
 
     def heard(self, report: Report, at: float | None = None) -> "Standing":
         """Return what is known after a report that came at that time."""
@@ -45,7 +45,7 @@ class Standing:
 
     @property
     def well(self) -> bool:
-        """Whether the job runs and nothing is wrong."""
+        """Return whether the job runs and nothing is wrong."""
         return self.phase is Phase.RUNNING and not self.trouble
 
     @property
@@ -62,7 +62,7 @@ class Standing:
         return self._told(self.trouble, now, now if passed is None else passed)
 
     def told_the_operator(self, now: float, passed: float | None = None) -> Mapping[str, object]:
-        """Return what the session's status is made of: without the job's output, which may hold secrets."""
+        """Return the data for the session's status: without the job's output, which may hold secrets."""
         error = (self.cause or self.error)[:_LONGEST]
         return {"version": 1, **self._told(error, now, now if passed is None else passed)}
 
@@ -90,7 +90,7 @@ class Standing:
         return max(0.0, limit - elapsed - age)
 
     def _ends_at(self, now: float, passed: float) -> float | None:
-        """Return when its time limit ends the job: from its start where that fits, since such a time does not move."""
+        """Return when the time limit ends the job: from its start where that fits, since such a time does not move."""
         remaining, starts, limit = self._remaining(passed), self.report.starts, self.report.limit
         if remaining is None or self.heard_at is None:
             return None

@@ -1,7 +1,7 @@
 """Submits a job at most once, whatever is lost on the way: answers, this process, its container.
 
-The job's name is written down before it is submitted, its number afterwards. Who finds a name without a number asks the
-cluster for the job of that name.
+The job's name is written down before it is submitted, its number afterwards. With a name and no number, the cluster is
+asked for the job of that name.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class Submission:
 
         Raises:
             Refused: the cluster does not take the job; there is none then.
-            Unavailable: nobody knows whether there is one; the journal has its name.
+            Unavailable: it is not known whether there is one; the journal has its name.
             JournalError: its name cannot be written down, so it was not submitted.
         """
         state = State(intent=self.new_name(), submitted_at=self.clock.now().timestamp())
@@ -68,7 +68,7 @@ class Submission:
             raise
 
     async def _submitted(self, name: str) -> str:
-        """Look for a job. Who may not look does not know whether there is one: that is no refusal of it."""
+        """Look for a job. If the look-up is refused, it is unknown whether there is one: the job is not refused."""
         try:
             return await self._looked_for(name)
         except Refused as error:
@@ -78,7 +78,7 @@ class Submission:
         """Return the number of the job that was to be submitted, and none only if the cluster would know of it by now.
 
         Raises:
-            RemoteError: nobody can tell whether there is one, or not yet.
+            RemoteError: it is not known, or not yet, whether there is one.
         """
         found = await self._looked_for(state.intent or state.job_name)
         if not found:
@@ -117,7 +117,7 @@ async def _number(place: Callable[[str], Awaitable[str]], name: str) -> str:
 
 
 async def settle(submitting: "asyncio.Task[_T] | None", clock: Clock) -> None:
-    """Let a submission that is on its way end, for a while, and then break it off."""
+    """Let a submission that is under way end, for a while, and then cancel it."""
     if submitting is None or submitting.done():
         return
     try:

@@ -1,4 +1,4 @@
-"""How FirecREST's token is had: three kinds, chosen by RSC_AUTH_KIND."""
+"""The three ways to obtain FirecREST's token, chosen by RSC_AUTH_KIND."""
 
 from dataclasses import dataclass, field
 
@@ -25,7 +25,7 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class Access:
-    """The giver of tokens; `renku` is the same one where it has a pair that wants to be kept alive."""
+    """The token issuer; `renku` is the same one where it has a pair that must be kept alive."""
 
     give: Giver
     renku: ByRenku | None = field(default=None)
@@ -42,7 +42,7 @@ def problem(options: Options) -> str:
 
 
 async def access(options: Options, exchange: Exchange, clock: Clock, kept: Kept) -> Access:
-    """Return the giver of tokens for settings without a problem."""
+    """Return the token issuer for settings without a problem."""
     get = options.get
     if get("auth-kind") == "client_credentials":
         client_id, secret = get("auth-firecrest-client-id"), get("auth-firecrest-client-secret")

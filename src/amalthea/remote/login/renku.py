@@ -1,4 +1,4 @@
-"""Tokens by way of Renku: its own pair of tokens opens the way to the one for the remote backend.
+"""Tokens through Renku: its own pair of tokens is exchanged for the one for the remote backend.
 
 The pair rotates with each renewal, and the Secret that it came from does not. So the newest is kept beside the job's
 number, for a controller that is started again: without it, it could neither look at the job nor cancel it.
@@ -29,7 +29,7 @@ log = logging.getLogger("remote.renku")
 
 
 class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Renku's tokens, and which given pair they go back to."""
+    """Renku's tokens, and the given pair that they were renewed from."""
 
     access_token: str = ""
     refresh_token: str = ""
@@ -40,7 +40,7 @@ class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Kept(Protocol):
-    """Where the newest pair outlives this process. `job/journal.py` implements it."""
+    """The storage in which the newest pair outlives this process. `job/journal.py` implements it."""
 
     async def read_pair(self) -> Pair: ...
     async def write_pair(self, pair: Pair) -> None: ...
@@ -48,7 +48,7 @@ class Kept(Protocol):
 
 @dataclass(frozen=True)
 class Client:
-    """What Renku renews tokens for: where, and the client where it wants one (kind `renku`)."""
+    """The client of Renku's renewals: the address, and the client where it wants one (kind `renku`)."""
 
     uri: str
     id: str = ""
@@ -66,7 +66,7 @@ class _Given(msgspec.Struct):
 
 
 def newest(given: Pair, kept: Pair) -> Pair:
-    """Return the pair to use: the kept one if it goes back to the given one, so that it was renewed since."""
+    """Return the pair to use: the kept one if it was renewed from the given one."""
     root = hashlib.sha256(given.refresh_token.encode()).hexdigest()
     descends = kept.root == root and kept.refresh_token != ""
     return kept if descends else Pair(given.access_token, given.refresh_token, root)

@@ -1,6 +1,6 @@
-"""The token that a service wants: kept until shortly before its end, asked for once however many wait for it.
+"""The token of a service: kept until shortly before its end, and asked for once however many wait for it.
 
-Who gives it is a `Giver`: `renku.py` has the one for Renku's tokens, `client_credentials.py` those for a client's.
+The token issuer is a `Giver`: `renku.py` has the one for Renku's tokens, `client_credentials.py` those for a client's.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Token:
-    """A token and the second since 1970 at which it ends (None: nobody knows, so it is good until it is refused)."""
+    """A token and the second since 1970 at which it ends (None: not known, so it is good until it is refused)."""
 
     value: str = field(repr=False)
     ends: float | None
@@ -61,7 +61,7 @@ class Tokens:
         return (await asyncio.shield(self._asking)).value
 
     async def settle(self) -> None:
-        """Wait for a question that is on its way, whatever its answer."""
+        """Wait for a request that is under way, whatever its answer."""
         if self._asking is not None:
             await asyncio.wait([self._asking])
 
@@ -72,7 +72,7 @@ class Tokens:
 
 
 def received(value: str, expires_in: float | None, now: float, giver: str) -> Token:
-    """Return a token as it was given: it ends when it says so itself, else after so many seconds, else nobody knows.
+    """Return a token as it was issued: it ends when it says so, else after so many seconds, else at an unknown time.
 
     Raises:
         Unavailable: it is not a token; `giver` is who sent it.
@@ -86,10 +86,10 @@ def received(value: str, expires_in: float | None, now: float, giver: str) -> To
 
 
 def read(answer: Answer, kind: type[_T], giver: str, remedy: str) -> _T:
-    """Return what a giver of tokens says.
+    """Return the answer of a token issuer.
 
     Raises:
-        Unavailable: it cannot answer now, or not so that it can be read.
+        Unavailable: it cannot answer now, or its answer cannot be read.
         Refused: it says no; the message ends with the `remedy`.
     """
     if answer.ok:

@@ -1,4 +1,4 @@
-"""Questions to a service that wants a token: attempts, and a new token where the service refuses the one it got."""
+"""Requests to a service that requires a token: attempts, and a new token where the service refuses the one it got."""
 
 import random
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from amalthea.remote.requests import retry
 from amalthea.remote.requests.exchange import Answer, Exchange, Question
 
 ATTEMPTS = 5
-"""How often an idempotent question is asked, over about a quarter of a minute."""
+"""The number of attempts at an idempotent request, over about a quarter of a minute."""
 
 
 class Chance(Protocol):
@@ -50,7 +50,7 @@ class Caller:
         return await self.exchange(replace(question, bearer=token))
 
     async def repeatedly(self, question: Question, attempts: int = ATTEMPTS) -> Answer:
-        """Ask an idempotent question until there is an answer that will not change by itself.
+        """Repeat an idempotent request until its answer is final.
 
         Raises:
             Unavailable: none of the attempts had an answer.

@@ -1,4 +1,4 @@
-"""A question over HTTP and its answer, as data. `http.py` asks over the network, `amalthea.testing` within a test."""
+"""An HTTP request and its answer, as data. `http.py` sends it over the network, `amalthea.testing` within a test."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MAX_ANSWER = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Body:
-    """What goes with a question."""
+    """The body of a request."""
 
     content: bytes = field(repr=False)
     type: str
@@ -39,7 +39,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `retry_after` is in seconds, None where the server named no such time."""
+    """The answer. `retry_after` is in seconds, None where the server named no such time."""
 
     status: int
     body: bytes = field(default=b"", repr=False)
@@ -47,7 +47,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether it is a 2xx."""
+        """Return whether it is a 2xx."""
         return 200 <= self.status < 300
 
 
@@ -81,7 +81,7 @@ def as_upload(name: str, content: bytes) -> Body:
 
 
 def read_retry_after(value: str | None) -> float | None:
-    """Return what a `Retry-After` field asks for in seconds; None for a date, or for nothing that is a number."""
+    """Return the seconds of a `Retry-After` field; None for a date, or for anything that is not a number."""
     return float(value) if value is not None and value.isascii() and value.isdigit() else None
 
 

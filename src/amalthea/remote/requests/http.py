@@ -1,6 +1,6 @@
-"""Questions over real connections: TLS by `sidecars/trust.py`, the network's proxy by the usual variables.
+"""Requests over real connections: TLS by `sidecars/trust.py`, the network's proxy by the usual variables.
 
-Each has a time limit. A GET follows redirects within its origin; nothing else is sent anywhere but where it was for.
+Each has a time limit. A GET follows redirects within its origin; nothing else is sent anywhere but to its address.
 """
 
 import ssl
@@ -101,7 +101,7 @@ def _sent_on(host: str, address: str, location: str) -> str:
 
 
 def _plain(error: Exception) -> str:
-    """Say what went wrong without the address, whose query may hold what is nobody's business."""
+    """Describe what went wrong without the address, whose query may hold private data."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__

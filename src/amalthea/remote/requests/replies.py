@@ -1,4 +1,4 @@
-"""What an API's answer holds, or what it means that it holds an error: the same for each kind of backend. Pure."""
+"""Reads the content of an API's answer, or the error that it holds: the same for each kind of backend. Pure."""
 
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ def decode(answer: Answer, kind: type[_T], api: str) -> _T:
 
 
 def error(answer: Answer, api: str, sign_in: str = "") -> RemoteError:
-    """Return what an answer that is not a 2xx means; `sign_in` is the remedy where the token does not count."""
+    """Return the error of an answer that is not a 2xx; `sign_in` is the remedy where the token does not count."""
     said = message(answer)
     text = f"{api} answers {answer.status}: {said}" if said else f"{api} answers {answer.status}."
     if answer.status in retry.RETRIED or answer.status >= 500:
@@ -48,7 +48,7 @@ def error(answer: Answer, api: str, sign_in: str = "") -> RemoteError:
 
 
 def message(answer: Answer) -> str:
-    """Return the API's own words; empty where a server before it has answered, with a page of HTML perhaps."""
+    """Return the API's own message; empty where a server in front of it has answered, perhaps with a page of HTML."""
     try:
         said = msgspec.json.decode(answer.body, type=_Error).message or ""
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

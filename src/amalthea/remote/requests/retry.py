@@ -1,4 +1,4 @@
-"""Which answers are worth the same question again, and when. Pure: the chance is handed in, as a number below 1."""
+"""Decides which answers are worth a retry, and when. Pure: the random number below 1 is handed in."""
 
 RETRIED = frozenset({408, 424, 429, 502, 503, 504})
 """A command on the cluster that took too long, no way into the cluster, too many questions, something in between."""
@@ -9,6 +9,6 @@ LONGEST_ASKED = 60.0
 
 
 def delay(attempts: int, chance: float, asked: float | None = None) -> float:
-    """Return seconds to wait after so many attempts (1 or more) in a row, `asked` what the server asked for."""
+    """Return the seconds to wait after so many attempts (1 or more) in a row, `asked` what the server asked for."""
     exponential = min(LONGEST, 2.0 ** min(attempts - 1, 16))
     return max(min(asked or 0.0, LONGEST_ASKED), exponential * (0.75 + chance / 2))

@@ -62,7 +62,7 @@ class Workload(msgspec.Struct, rename="camel", frozen=True):
 
     @property
     def number(self) -> str:
-        """Return its ID, which lists call otherwise."""
+        """Return its ID, which has another name in lists."""
         return self.workload_id or self.id
 
 

@@ -124,7 +124,7 @@ class RunaiBackend:
         """Do nothing: a workspace leaves nothing behind."""
 
     async def _of(self, state: State) -> str:
-        """Return the ID of the session's workspace, where need be by its name: the Go controller reads only that."""
+        """Return the ID of the session's workspace, if necessary by its name: the Go controller reads only that."""
         if state.job_id or not (state.intent or state.job_name):
             return state.job_id
         return await self._submission.find(state)

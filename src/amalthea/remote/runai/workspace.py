@@ -1,4 +1,4 @@
-"""What is submitted to Run:ai for a session, and what its phases mean. Pure."""
+"""The workspace that is submitted to Run:ai for a session, and the meaning of its phases. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ _CAUSES = {
 
 
 def name(project: str, now: datetime, suffix: str) -> str:
-    """Return the name of a workspace that is submitted now; `suffix` tells it from another of the same second."""
+    """Return the name of a workspace submitted now; `suffix` distinguishes it from another of the same second."""
     return f"amalthea-{project}-{now:%Y%m%d-%H-%M-%S}-{suffix}"
 
 
@@ -92,20 +92,20 @@ def variables(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def report(workload: Workload) -> Report:
-    """Return what is told of a workspace."""
+    """Return the report on a workspace."""
     word = workload.actual_phase or ""
     cause = f"{_CAUSES[word]} ({word}). Resume the session to submit a new one." if word in _CAUSES else ""
     return Report(_phase(word), word, cause=cause)
 
 
 def has_ended(workload: Workload) -> bool:
-    """Tell whether a workspace will do nothing any more."""
+    """Return whether a workspace has ended for good."""
     found = _phase(workload.actual_phase or "")
     return found is not None and found.ended
 
 
 def is_gone(workload: Workload) -> bool:
-    """Tell whether a workspace that was deleted is on its way out."""
+    """Return whether a workspace that was deleted is ending."""
     return (workload.actual_phase or "") in ("Deleting", "Terminating")
 
 

@@ -1,4 +1,4 @@
-"""Who is let in: those who show the session's key, or the pod's own programs behind oauth2-proxy. Pure text."""
+"""Decides who is let in: holders of the session's key, or the pod's own programs behind oauth2-proxy. Pure text."""
 
 from amalthea.sidecars.authproxy import pages, sign_in
 from amalthea.sidecars.authproxy.settings import Settings
@@ -12,7 +12,7 @@ def rules(settings: Settings) -> list[str]:
 
 
 def _key(settings: Settings) -> list[str]:
-    """Let in who has the key in the cookie, whichever of that name, or as a bearer token; then take it out."""
+    """Admit requests with the key in a cookie, whichever of that name, or as a bearer token; then take it out."""
     name = literal(settings.cookie_key)
     # Blanks may stand between words, and each fits in one way only: else a stranger's cookie costs its square.
     value = rf'\s*{name}=\"?([^;\"\s]*(?:\s+[^;\"\s]+)*)\"?\s*(?:;.*)?$","\1"),secure_memcmp(proc.token)'
@@ -43,7 +43,7 @@ def _key(settings: Settings) -> list[str]:
 def refuse(
     status: int, text: pages.Text, condition: str, *, headers: str = pages.LAST, field: str | None = None
 ) -> list[str]:
-    """Return the rules that answer with a page or its JSON and end the connection: a refused one holds no place."""
+    """Return the rules that answer with a page or its JSON and end the connection: a refused one keeps no slot."""
     start = f"http-request return status {status} {headers}"
     page = f"{pages.HTML} {pages.FRAMED_BY_ITSELF} string '{pages.page(text, field)}'"
     return [

@@ -1,4 +1,4 @@
-"""How many connections each source may have, so that no stranger keeps the owner or the kubelet out. Pure text.
+"""Limits on the connections of each source, so that no stranger keeps the owner or the kubelet out. Pure text.
 
 A *known* source has shown the key within a day, or is the pod itself behind oauth2-proxy; all others are strangers.
 Each group has connections that the other cannot take. One source of strangers cannot take them all, either: the kubelet
@@ -10,7 +10,7 @@ shown the key through it. So `access` ends each connection that it refuses, an i
 from amalthea.sidecars.authproxy import access, pages
 
 LET_IN = 250
-"""Requests and WebSockets at once that get an answer from the session. More are told that there are too many."""
+"""Requests and WebSockets at once that get an answer from the session. More are refused as too many."""
 _KNOWN = 1000
 """Connections of known sources. An ingress needs many: when the machine stalls, strangers' requests wait there, too."""
 STRANGERS = 150
@@ -31,7 +31,7 @@ _FEW_META = 4
 _NETWORK_META = MOST_META - 20
 """Connections of one IPv6 /64 there."""
 PATIENCE = "5s"
-"""How long a stranger may be silent within a request, and may take for its head."""
+"""The time that a stranger may be silent within a request, and may take for its head."""
 _BACKLOG = 4096
 """Connections that the kernel may hold until HAProxy sees them. What does not fit is lost for a second or more."""
 TABLES = (
@@ -74,7 +74,7 @@ def door(*, from_within: bool) -> list[str]:
 
 
 def let_in() -> list[str]:
-    """Return the rules for who is let in: no limit of time, and a source that is known from then on."""
+    """Return the rules for admitted requests: no time limit, and a source that is known from then on."""
     return [
         "http-request track-sc4 str(all) table inside",
         f"acl too_many sc_conn_cur(4) gt {LET_IN}",

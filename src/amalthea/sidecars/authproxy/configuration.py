@@ -14,7 +14,7 @@ from amalthea.sidecars.authproxy.settings import Settings
 _BUFFER = 24576
 """Bytes: a request's head must fit in, and cookies alone may have 16 KiB."""
 _BUFFERS = 200
-"""How many there are at most: with all of them in use, HAProxy stays within 16 MiB. A connection at rest has none."""
+"""The largest number of buffers: with all in use, HAProxy stays within 16 MiB. A connection at rest has none."""
 _SOCKET_BUFFERS = {"rcvbuf.client": 65536, "sndbuf.client": 131072, "rcvbuf.server": 131072, "sndbuf.server": 131072}
 """Bytes: control groups of version 2 count what the kernel keeps, and it would keep 4 MiB of a transfer that stalls.
 The smallest is the one that strangers can fill."""
@@ -22,20 +22,21 @@ _KEPT_ALIVE = "650s"
 """Load balancers keep idle connections for up to 600 s (Google Cloud's), and must be the first to close them: a request
 that meets a closing connection fails."""
 _REMOTE_STATUS = "/remote_status"
-"""Where the controller of a remote session tells how its job is, on its own port as well. It leads from the port of the
-operator alone: at the session's own door this is a path like any other."""
+"""The path for a remote session's job state, on its controller's own port as well. It is served at the port of the
+operator alone: at the session's own door this is a path like any other.
+"""
 _START = {"page": f"{pages.HTML} {pages.SHOWN_ANYWHERE}", "message": pages.JSON}
 _ANSWERS = {
     (cause, kind): render(text)
     for cause, text in (("waiting", pages.NO_ANSWER), ("unreadable", pages.UNREADABLE))
     for kind, render in (("page", pages.page), ("message", pages.message))
 }
-"""What is said where the session gives no answer that can be passed on."""
+"""The answers where the session gives none that can be passed on."""
 _TIME = "utime(%Y-%m-%dT%H:%M:%SZ)"
 
 
 class Place(NamedTuple):
-    """What the launcher has found where it runs: addresses to bind, the log's file number, the path of `work.lua`."""
+    """The launcher's environment: addresses to bind, the log's file number, the path of `work.lua`."""
 
     door: tuple[str, ...]
     meta: tuple[str, ...]
@@ -147,7 +148,7 @@ def _health() -> list[str]:
 
 
 def _kind() -> list[str]:
-    """Tell people's navigations from what programs ask; older browsers do not send Sec-Fetch-Mode."""
+    """Distinguish people's navigations from programs' requests; older browsers do not send Sec-Fetch-Mode."""
     older = "!{ req.hdr(sec-fetch-mode) -m found } { method GET } { req.hdr(accept) -m sub text/html }"
     return [
         "http-request set-var(txn.navigation) bool(true) if { req.hdr(sec-fetch-mode) -m str navigate }",
@@ -157,7 +158,7 @@ def _kind() -> list[str]:
 
 
 def _headers() -> list[str]:
-    """Tell the session who asks. What an ingress in front has told is kept."""
+    """Pass on to the session who asks. What an ingress in front has set is kept."""
     return [
         "acl one_forwarded_for req.fhdr_cnt(x-forwarded-for) 1",
         r"http-request replace-header X-Forwarded-For ^(.*)$ '\1, %[src]' if one_forwarded_for",
@@ -193,9 +194,9 @@ def _ways(settings: Settings) -> list[str]:
 
 
 def _unanswered(kind: str) -> list[str]:
-    """Say it alike for no connection (503), no answer (502) and none in time (504).
+    """Answer alike for no connection (503), no answer (502) and none in time (504).
 
-    An answer that cannot be read is 502, too: `work.lua` tells which it is. `kind` is `page` or `message`.
+    An answer that cannot be read is 502, too: `work.lua` shows which it is. `kind` is `page` or `message`.
     """
     start, told = _START[kind], _ANSWERS["waiting", kind]
     same = [f"http-error status {status} {start} string '{told}' {pages.LATER}" for status in (503, 504)]

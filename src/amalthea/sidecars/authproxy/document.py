@@ -1,6 +1,6 @@
 """The proxy's configuration file: YAML, its keys under `authproxy:` or at the top, each with one value.
 
-Only read here, not judged (`settings` does that). Values stay as they were written: a token of digits is no number.
+Only read here, not checked (`settings` does that). Values stay as they were written: a token of digits is not a number.
 """
 
 import difflib
@@ -27,7 +27,7 @@ _HARMLESS = re.compile(r"[A-Za-z_-]{1,30}")
 
 
 class SettingsError(ValueError):
-    """The proxy cannot run as it is configured. One line: the place, the key and the remedy, and no secret value."""
+    """A configuration that cannot be used. One line: the place, the key and the remedy, and no secret value."""
 
 
 class Given(NamedTuple):
@@ -35,13 +35,13 @@ class Given(NamedTuple):
 
     text: str
     place: str
-    """Where it stands, to begin a sentence with: `AUTHPROXY_PORT`, or `port in /etc/authproxy/config`."""
+    """Its place, to begin a sentence with: `AUTHPROXY_PORT`, or `port in /etc/authproxy/config`."""
     is_text: bool = True
     """False where YAML reads a number, a truth value or nothing at all."""
 
 
 def parse(content: str, path: str) -> dict[str, Given]:
-    """Return what stands in the file, by key.
+    """Return the content of the file, by key.
 
     Raises:
         SettingsError: it is not YAML, has another shape, or a key that is not known or given twice.

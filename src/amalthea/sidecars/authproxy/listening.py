@@ -1,6 +1,6 @@
-"""Whether the ports are free and the session's host is known, tried before HAProxy does.
+"""Checks that the ports are free and that the session's host is known, before HAProxy needs them.
 
-It would tell in several lines or not at all, or share a port with another program.
+HAProxy would report it in several lines or not at all, or share a port with another program.
 """
 
 import errno
@@ -10,18 +10,18 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 class PortTaken(Exception):  # noqa: N818  (named by what happened)
-    """Another program listens there."""
+    """A port that another program listens on."""
 
 
 class UnknownHost(Exception):  # noqa: N818  (named by what happened)
-    """No address is known by that name."""
+    """A name without a known address."""
 
 
 def find(remote: str) -> None:
     """Return if an address is known for the session's host, as HAProxy must know it.
 
     Raises:
-        UnknownHost: one line, for whoever looks after the session.
+        UnknownHost: one line, for the session's owner or administrator.
     """
     host = remote.rpartition(":")[0].strip("[]")
     try:
@@ -36,7 +36,7 @@ def addresses(port: int) -> tuple[str, ...]:
     """Return all addresses of this machine as HAProxy binds them: IPv4 and, where there is, IPv6.
 
     Raises:
-        PortTaken: one line, for whoever looks after the session.
+        PortTaken: one line, for the session's owner or administrator.
     """
     try:
         _try(socket.AF_INET, "0.0.0.0", port)  # noqa: S104  (the kubelet asks from the node)

@@ -1,17 +1,17 @@
-"""What people see of the proxy itself: small pages in plain words, and the same for programs as JSON.
+"""The proxy's own answers: small pages in plain words for people, and the same for programs as JSON.
 
-The pages need no JavaScript, follow the light or dark taste of the system, and speak to screen readers. The texts are
+The pages need no JavaScript, follow the light or dark theme of the system, and support screen readers. The texts are
 put as they are into HTML, JSON and words of HAProxy's configuration: no quotes, no markup, no plain apostrophe in them.
 """
 
 from typing import NamedTuple
 
 TRY_AGAIN = 3
-"""Seconds until the page of a session that does not answer loads itself anew, and programs may try again."""
+"""Seconds until the page of a session that does not answer reloads itself, and programs may try again."""
 
 _OWN = "hdr Cache-Control no-store hdr X-Content-Type-Options nosniff hdr Referrer-Policy no-referrer"
 END = "hdr Connection close"
-"""For whom is not let in: a connection that goes on holds a place."""
+"""For refused clients: a connection that goes on keeps a slot."""
 LAST = f"{_OWN} {END}"
 LATER = f"{_OWN} hdr Retry-After {TRY_AGAIN}"
 JSON = "content-type application/json"
@@ -36,12 +36,12 @@ _STYLE = (
 
 
 class Text(NamedTuple):
-    """One thing to say."""
+    """One message."""
 
     title: str
     sentences: tuple[str, ...]
     refresh: int | None = None
-    """Seconds after which the page loads itself anew."""
+    """Seconds after which the page reloads itself."""
 
 
 NO_KEY = Text(

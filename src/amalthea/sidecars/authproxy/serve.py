@@ -76,7 +76,7 @@ def _content(path: Path) -> str:
 
 
 def _log() -> int:
-    """Return another number for the standard output, which HAProxy closes: it tells of each proxy's start and end."""
+    """Return another number for the standard output, which HAProxy closes: it logs each proxy's start and end."""
     number = os.dup(sys.stdout.fileno())
     os.set_inheritable(number, True)
     return number
@@ -90,5 +90,5 @@ def _become(text: str) -> NoReturn:
 
 
 def _stopped(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End as HAProxy ends that nobody has asked anything: the session is stopped while its door still starts."""
+    """End as an idle HAProxy does: the session is stopped while its door still starts."""
     sys.exit(0)

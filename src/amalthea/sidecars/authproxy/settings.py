@@ -1,7 +1,7 @@
 """The proxy's settings: from its flags, else the variables AUTHPROXY_*, else its file, checked once, then frozen.
 
-The names are those of the former proxy. What cannot be used stops the proxy before it starts: a typo must not open
-the door.
+The names are those of the former proxy. An unusable setting stops the proxy before it starts: a typo must not open the
+door.
 """
 
 import re
@@ -20,27 +20,27 @@ _LONGEST = 4096
 
 
 class Settings(NamedTuple):
-    """What the proxy is told from outside."""
+    """The proxy's settings from outside."""
 
     token: str
     """The session's key; empty where everybody is let in, as behind oauth2-proxy."""
     cookie_key: str
     """The cookie in which browsers bring the key."""
     remote: str
-    """Where the session listens, as host:port."""
+    """The address that the session listens on, as host:port."""
     port: int
     meta_port: int
-    """Where the operator asks for the requests' statistics."""
+    """The port at which the operator asks for the requests' statistics."""
     strip_path_prefix: str | None
-    """What the session does not see of its paths, without a slash at the end; None where it sees them whole."""
+    """The prefix of paths that the session does not see, without a slash at the end; None where it sees them whole."""
     verbose: bool
     """Whether every request is logged."""
     cookie_path: str | None = None
     """For which paths of the host a browser keeps the key that a person has shown; None where none is asked for."""
     from_within: bool = False
-    """Whether only the pod's own programs are let in: behind oauth2-proxy, which checks who comes, nobody else may."""
+    """Whether only the pod's own programs are let in: behind oauth2-proxy, which checks the users, nobody else may."""
     controller: str = ""
-    """Where the controller of a remote session listens, as host:port; empty for a session in this pod."""
+    """The address that the controller of a remote session listens on, as host:port; empty for a session in this pod."""
     stop_within: int = 25
     """Seconds after which a stop ends what is still open. A native sidecar is stopped after the session: it need not
     wait."""
@@ -134,7 +134,7 @@ def _prefix(value: Given) -> str | None:
 
 
 def _cookie_path(value: Given) -> str | None:
-    """Return the path; None for one that no cookie can have, for that is no reason to close the door."""
+    """Return the path; None for one that no cookie can have, which is not a reason to close the door."""
     path = _prefix(value)
     return (path or "/") if path is not None and _COOKIE_PATH.fullmatch(path) else None
 

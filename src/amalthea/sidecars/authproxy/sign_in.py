@@ -1,6 +1,6 @@
-"""Signing in by hand: who has a session's key shows it in a form, where no site hands it to the browser as a cookie.
+"""Signing in by hand: a form for the session's key, where no site hands it to the browser as a cookie.
 
-The answer is that cookie, for the session's own part of the host, and the page that was wanted.
+The answer sets that cookie, for the session's own part of the host, and shows the requested page.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ def field(settings: Settings) -> str | None:
 
 
 def rules(settings: Settings) -> list[str]:
-    """Return the rules that hand over the cookie; before those that refuse who has no key.
+    """Return the rules that hand over the cookie; they come before those that refuse requests without a key.
 
-    No form with a key in it reaches the session, also from somebody who is let in already.
+    No form with a key in it reaches the session, even from somebody who is let in already.
     """
     shown = field(settings)
     if settings.cookie_path is None or shown is None:

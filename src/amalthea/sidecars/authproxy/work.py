@@ -1,6 +1,6 @@
-"""Which requests are somebody's work, and when the last one was; `work.lua` tells it of open WebSockets.
+"""Notes which requests are somebody's work, and when the last one was; `work.lua` reports open WebSockets.
 
-A person navigates, or changes something: what an open page asks by itself is none.
+A person navigates, or changes something: what an open page asks by itself is not work.
 """
 
 POLLING = (
@@ -8,12 +8,13 @@ POLLING = (
     "path -m sub /lab/api/workspaces/",
     "path -m reg '^(?=.*?/git/).*/(?:status|branch|tags|submodules|changed_files|remote/fetch)$'",
 )
-"""What an open tab sends again and again by itself: RStudio's wait for events, JupyterLab's layout of its panels, and
-jupyterlab-git's look at the repository, whose path newer versions put in between."""
+"""The requests that an open tab repeats by itself: RStudio's wait for events, JupyterLab's layout of its panels, and
+jupyterlab-git's look at the repository, whose path newer versions put in between.
+"""
 
 
 def rules() -> list[str]:
-    """Note the times, of work only once the session has answered: a page that waits for it is none."""
+    """Note the times, of work only once the session has answered: a page that waits for it is not work."""
     changing = " ".join(["{ method POST PUT PATCH DELETE }", *(f"!{{ {each} }}" for each in POLLING)])
     return [
         "http-request set-var(proc.last_request) date",

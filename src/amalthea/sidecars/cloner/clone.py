@@ -83,7 +83,7 @@ def _refresh(git: Git, folder: Path, source: remote.Remote, block: str) -> None:
 
 
 def _access(path: Path | None, source: remote.Remote) -> Access:
-    """Return how the repository is got at: from the file, else from its address.
+    """Return the access to the repository: from the file, else from its address.
 
     Raises:
         Misconfigured: the file cannot be read, or is for the other kind of address.

@@ -1,12 +1,12 @@
-"""How a cloner ends other than well. All of their texts are one sentence, for a researcher, and hold no secret."""
+"""Errors that end a cloner. All of their texts are one sentence, for a researcher, and hold no secret."""
 
 
 class Misconfigured(Exception):  # noqa: N818  (named by what happened, as all here)
-    """What it was started with cannot be used. Names the flag, variable or file, and the remedy; exit code 2."""
+    """A setting that cannot be used. Names the flag, variable or file, and the remedy; exit code 2."""
 
 
 class CloneFailed(Exception):  # noqa: N818
-    """The repository is not there, for good or after the last try. Says why, and what to do."""
+    """A repository that could not be cloned, for good or after the last try. Says why, and what to do."""
 
 
 class GitFailed(Exception):  # noqa: N818

@@ -1,4 +1,4 @@
-"""How a program of the cloner ends: its exit code, its last words for the session's status, and SIGTERM."""
+"""The end of a cloner program: its exit code, its last words for the session's status, and SIGTERM."""
 
 import argparse
 import signal
@@ -13,7 +13,7 @@ from amalthea.sidecars.cloner.process.git import say
 
 
 class Flags(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
+    """A parser whose error message is one line."""
 
     def error(self, message: str) -> NoReturn:
         """Raise Misconfigured with what is wrong with a flag."""

@@ -1,6 +1,6 @@
 """`cloner shellclone`: the repositories that the web back end lists in variables, cloned with the user's own tokens.
 
-No failure of one keeps the session from starting: it gets a file ERROR in its folder, and the next start tries again.
+A failed repository does not keep the session from starting: it gets a file ERROR, and the next start tries again.
 """
 
 import os
@@ -54,21 +54,21 @@ def _run(arguments: Sequence[str], given: Mapping[str, str]) -> list[str]:
 
 
 def _source(repository: Repository) -> remote.Remote:
-    """Return where a repository is; raise Misconfigured if its entry cannot be used."""
+    """Return the address of a repository; raise Misconfigured if its entry cannot be used."""
     if repository.fault:
         raise Misconfigured(repository.fault)
     return remote.parse(repository.url, repository.variable)
 
 
 def _twice(source: remote.Remote, first: str, place: Path) -> str:
-    """Tell, and return, that a repository has no folder, since one before it has its name."""
+    """Log, and return, that a repository has no folder, since one before it has its name."""
     message = f"{source.address} is not cloned: {first} already has the folder {place / source.folder}."
     say(message)
     return message
 
 
 def _refuse(place: Path, repository: Repository, message: str) -> str:
-    """Tell what is wrong with an entry, in its folder, too, if that is known and holds nothing of somebody else's."""
+    """Report what is wrong with an entry, also in its folder if that is known and holds nothing of somebody else's."""
     name = remote.likely_folder(repository.url)
     try:
         is_free = name is not None and not cloning.is_taken(place / name)
@@ -134,7 +134,7 @@ def _credentials(
 
 
 def _paths(wanted: Variables, repository: Repository, source: remote.Remote) -> tuple[str, ...]:
-    """Return where else its provider's token may go: to the other repositories that are listed for the provider."""
+    """Return the other addresses that its provider's token may go to: repositories that are listed for the provider."""
     listed = [each.url for each in wanted.repositories if each.provider == repository.provider]
     return siblings(listed, source.address)
 
@@ -148,7 +148,7 @@ def _finish(git: Git, clone: Path, wanted: Variables) -> None:
 
 
 def _set_proxies(git: Git, clone: Path, port: int | None) -> None:
-    """Lead the traffic of a clone and of its submodules through the git proxy, or past it."""
+    """Route the traffic of a clone and of its submodules through the git proxy, or past it."""
     configs = [each for each in (clone / ".git" / "modules").rglob("config") if (each.parent / "HEAD").is_file()]
     for config in (clone / ".git" / "config", *configs[: submodules.MOST]):
         if config.is_file() and not config.is_symlink():
@@ -156,7 +156,7 @@ def _set_proxies(git: Git, clone: Path, port: int | None) -> None:
 
 
 def _set_proxy(git: Git, config: Path, port: int | None) -> None:
-    """Lead one repository's traffic through the git proxy. It shows a certificate of its own, on localhost."""
+    """Route one repository's traffic through the git proxy. It shows a certificate of its own, on localhost."""
     for name, value in (("http.proxy", f"http://localhost:{port}"), ("http.sslVerify", "false")):
         if port is not None:
             git.run("config", "--file", str(config), "--replace-all", name, value)
@@ -165,7 +165,7 @@ def _set_proxy(git: Git, config: Path, port: int | None) -> None:
 
 
 def _leave_error(folder: Path, message: str) -> None:
-    """Tell what failed in the log and, where the folder can be written, in a file in it."""
+    """Report what failed in the log and, where the folder can be written, in a file in it."""
     say(message)
     try:
         folder.mkdir(parents=True, exist_ok=True)

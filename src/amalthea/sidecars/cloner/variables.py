@@ -1,6 +1,6 @@
 """The variables of `cloner shellclone`, as the web back end sets them: all begin with GIT_CLONE_.
 
-Lists are numbered, with an underscore behind the number, up to the first that is not there. An empty value is none.
+Lists are numbered, with an underscore after the number, up to the first that is absent. An empty value is absent.
 """
 
 import json
@@ -19,7 +19,7 @@ _BOOLEANS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 @dataclass(frozen=True)
 class Repository:
-    """One to clone."""
+    """A repository to clone."""
 
     url: str = field(repr=False)
     variable: str
@@ -27,12 +27,12 @@ class Repository:
     branch: str = ""
     commit_sha: str = ""
     fault: str = ""
-    """Why it cannot be cloned, if the entry itself is wrong: its name and the remedy, never its value."""
+    """The reason why it cannot be cloned, if the entry itself is wrong: its name and the remedy, never its value."""
 
 
 @dataclass(frozen=True)
 class User:
-    """Whose session it is; the names are for their commits."""
+    """The session's user; the names are for their commits."""
 
     full_name: str = ""
     email: str = ""
@@ -42,7 +42,7 @@ class User:
 
 @dataclass(frozen=True)
 class Sentry:
-    """Where errors of this program are reported; nowhere if the DSN is empty."""
+    """The Sentry that errors of this program are reported to; none if the DSN is empty."""
 
     dsn: str = ""
     environment: str = ""
@@ -52,7 +52,7 @@ class Sentry:
 
 @dataclass(frozen=True)
 class Variables:
-    """All that `shellclone` is told."""
+    """All variables of `shellclone`."""
 
     mount_path: Path
     repositories: tuple[Repository, ...] = ()
@@ -61,12 +61,12 @@ class Variables:
     user: User = User()
     large_files: bool = False
     proxy_port: int | None = None
-    """Where the git proxy will listen, if the session has one."""
+    """The port of the git proxy, if the session has one."""
     clear_text: ClearText = field(default_factory=ClearText)
     """Hosts that may get tokens without TLS."""
     sentry: Sentry = Sentry()
     faults: tuple[str, ...] = ()
-    """What is wrong with entries that are left out."""
+    """The faults of entries that are left out."""
 
 
 def read(environment: Mapping[str, str]) -> Variables:
@@ -110,7 +110,7 @@ def _repositories(environment: Mapping[str, str]) -> Iterator[Repository]:
 
 
 def _providers(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return where each provider's token is to be had, and what is wrong with the others."""
+    """Return the address of each provider's token, and what is wrong with the others."""
     providers: dict[str, str] = {}
     faults = []
     for variable, entry in _numbered(environment, "GIT_PROVIDERS"):
@@ -123,7 +123,7 @@ def _providers(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[st
 
 
 def _numbered(environment: Mapping[str, str], name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each entry with its variable's name; one that is no JSON object has nothing in it."""
+    """Yield each entry with its variable's name; one that is not a JSON object has nothing in it."""
     index = 0
     while (variable := f"{_PREFIX}{name}_{index}_") in environment:
         index += 1

@@ -1,6 +1,6 @@
-"""The certificate that git sees instead of the provider's own: made at each start, known to nobody, never on a disk.
+"""The certificate that git sees instead of the provider's own: made at each start, kept in memory, never on a disk.
 
-git is told not to check it, for it only ever leaves this machine's own addresses; `peer.dial` checks the provider's.
+git is configured not to check it, since only this machine's own addresses show it; `peer.dial` checks the provider's.
 """
 
 import os

@@ -18,7 +18,7 @@ from amalthea.sidecars.gitproxy.wire.peer import Peer
 from amalthea.sidecars.http1 import BadMessage, Request, Response, read_response
 
 KEPT = 64 * 1024
-"""How long a body may be, in bytes, that is kept until its answer is there."""
+"""The largest body, in bytes, that is kept until its answer is there."""
 _GRACE_SECONDS = 0.1
 _MOVED = (301, 302, 307, 308)
 
@@ -38,7 +38,7 @@ class Conversation:
         """The token that the last request carried, if any."""
 
     async def serve(self, server: Origin, request: Request) -> bool:
-        """Bring a request to its server and the answer back; tell whether the client may ask again.
+        """Bring a request to its server and the answer back; return whether the client may ask again.
 
         Raises:
             Refused: there is no answer to bring; nothing was sent to the client yet.
@@ -130,7 +130,7 @@ class Conversation:
             raise refusal.of(server, error) from None
 
     def _blame_client(self) -> None:
-        """Raise what the client did wrong, where that is why there is no answer."""
+        """Raise the client's error, where that is why there is no answer."""
         if self._upload is not None and self._upload.done() and not self._upload.cancelled():
             self._upload.result()
 
@@ -195,7 +195,7 @@ class Conversation:
             raise refusal.of(server, error) from None
 
     async def _bring(self, request: Request, response: Response, body: bytes | None) -> bool:
-        """Pass an answer on to the client; tell whether both connections are good for another request.
+        """Pass an answer on to the client; return whether both connections are good for another request.
 
         `body`: what was read of it already, if it was read.
         """

@@ -1,4 +1,4 @@
-"""The proxy's health: `GET /health` asks `/ping` by way of the proxy itself, so that it tells what git would find."""
+"""The proxy's health: `GET /health` asks `/ping` through the proxy itself, so that it shows what git would find."""
 
 import asyncio
 
@@ -49,7 +49,7 @@ class Health:
         return 200 if answer.status == 200 else 503
 
     async def _ping(self) -> Response:
-        """Ask the health server itself for `/ping`, by way of the proxy."""
+        """Ask the health server itself for `/ping`, through the proxy."""
         address = f"localhost:{self._own_port}"
         request = Head(f"GET http://{address}/ping HTTP/1.1", 1, (("Host", address), ("Connection", "close")))
         connection = await peer.dial(self._proxy, None, _SECONDS, _SECONDS)

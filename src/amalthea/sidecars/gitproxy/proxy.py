@@ -1,4 +1,4 @@
-"""The proxy: connections of git and others come in, and go where each of them has to.
+"""The proxy: accepts connections of git and others, and sends each where it has to go.
 
 A CONNECT to a server with a configured repository is intercepted: its TLS ends here, and each request is looked at
 (`exchange.py`). Any other CONNECT is a tunnel whose bytes nobody reads. HTTP without TLS is passed on.
@@ -31,7 +31,7 @@ class Proxy:
         self._certificate = certificate
 
     async def handle(self, client: Peer) -> None:
-        """Serve a client's connection to its end. It never raises: what goes wrong is one connection's matter."""
+        """Serve a client's connection to its end. It never raises: an error affects only this connection."""
         try:
             await self._serve(client, None)
             await client.close()

@@ -11,7 +11,7 @@ ALLOW_HTTP_HOSTS = "GIT_PROXY_ALLOW_HTTP_HOSTS"
 
 
 class Refused(Exception):  # noqa: N818  (named by what happened)
-    """A request gets no answer but ours. The message is for the user."""
+    """A request that gets no answer but ours. The message is for the user."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -19,7 +19,7 @@ class Refused(Exception):  # noqa: N818  (named by what happened)
 
 
 def of(server: Origin, error: OSError) -> Refused:
-    """Return what to tell of a server that could not be reached or has hung up."""
+    """Return the refusal for a server that could not be reached or has hung up."""
     if isinstance(error, ssl.SSLCertVerificationError):
         remedy = "Ask your administrators to have the git proxy trust its CA."
         return Refused(502, f"The certificate of {server.host} is not trusted ({error.verify_message}). {remedy}")
@@ -29,13 +29,13 @@ def of(server: Origin, error: OSError) -> Refused:
 
 
 def unencrypted(server: Origin) -> Refused:
-    """Return what to tell of a repository that wants credentials and got no token, for lack of TLS."""
+    """Return the refusal for a repository that wants credentials and got no token, for lack of TLS."""
     remedy = f"Write https:// in its address, or have your administrators list it in {ALLOW_HTTP_HOSTS}."
     return Refused(403, f"http://{server.authority} is not encrypted, so your token is not sent there. {remedy}")
 
 
 def sent_back(server: Origin, error: Exception) -> Refused:
-    """Return what to tell of a server whose answer would show the session the token."""
+    """Return the refusal for a server whose answer would show the session the token."""
     return Refused(502, f"{server.host} {error}, so its answer is withheld.")
 
 

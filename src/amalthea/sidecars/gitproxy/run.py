@@ -1,4 +1,4 @@
-"""`sidecars gitproxy proxy`: puts the proxy together and runs it until it is told to stop, which is no failure."""
+"""`sidecars gitproxy proxy`: assembles the proxy and runs it until it is stopped, which is not a failure."""
 
 import asyncio
 import logging

@@ -18,7 +18,7 @@ _TOKEN_PATH = "/api/data/internal/authentication/token"  # noqa: S105  (a path)
 
 
 class SettingsError(ValueError):
-    """A variable cannot be used. The message names it and the remedy, and holds no value that may be secret."""
+    """A variable that cannot be used. The message names it and the remedy, and holds no value that may be secret."""
 
 
 class _Repository(msgspec.Struct):
@@ -33,22 +33,22 @@ class _Provider(msgspec.Struct):
 
 @dataclass(frozen=True)
 class RenkuTokens:
-    """What the session was given to speak to Renku with. Both tokens change with each renewal."""
+    """The session's tokens for Renku. Both change with each renewal."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
     url: str
-    """Where they are renewed."""
+    """The address at which they are renewed."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the proxy is told from outside."""
+    """The proxy's settings from outside."""
 
     port: int = 65480
-    """Where git finds it, on this machine's own addresses only (PORT)."""
+    """The port where git finds it, on this machine's own addresses only (PORT)."""
     health_port: int = 65481
-    """Where the kubelet asks for its health (HEALTH_PORT)."""
+    """The port where the kubelet asks for its health (HEALTH_PORT)."""
     repositories: tuple[matching.Repository, ...] = ()
     """The repositories for which there are tokens (REPOSITORIES): none in an anonymous session. CASELESS_HOSTS names
     further hosts for which large and small letters in paths are the same."""

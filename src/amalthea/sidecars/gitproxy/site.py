@@ -1,4 +1,4 @@
-"""What all conversations of a git proxy share: its repositories, their tokens, and whom it trusts."""
+"""The state that all conversations of a git proxy share: its repositories, their tokens, and the CAs that it trusts."""
 
 import logging
 import ssl
@@ -18,7 +18,7 @@ log = logging.getLogger("gitproxy")
 
 @dataclass(frozen=True)
 class Site:
-    """What all conversations share."""
+    """The state that all conversations share."""
 
     repositories: tuple[Repository, ...]
     tokens: Tokens
@@ -29,7 +29,7 @@ class Site:
     """Hosts that may get tokens without TLS."""
     dial_seconds: float = 20.0
     idle_seconds: float = 600.0
-    """How much silence is borne where something must come."""
+    """Seconds of silence that are tolerated where something must come."""
     renamed: list[Repository] = field(default_factory=list)
     """Repositories under the new names to which their servers have sent git on."""
 
@@ -39,7 +39,7 @@ class Site:
         return (*self.repositories, *self.renamed)
 
     def learn(self, server: Origin, target: str, response: Response) -> None:
-        """Take in that a server sends a request for a repository on to its new name, on the same server."""
+        """Take in that a server redirects a request for a repository to its new name, on the same server."""
         for location in response.values("location")[:1] if len(self.renamed) < _MOST_RENAMED else ():
             renamed = matching.renamed(self.known, server, target, location)
             if renamed is not None and renamed not in self.known:

@@ -1,4 +1,4 @@
-"""The tokens: Renku's own pair, which opens the way to each provider's token. All of them live in memory only.
+"""The tokens: Renku's own pair, which is exchanged for each provider's token. All of them live in memory only.
 
 A token is asked for when it is needed, kept until shortly before it expires, and asked for again when it was refused.
 `../token_expiry.py` reads how long each is good for.
@@ -26,16 +26,16 @@ log = logging.getLogger("gitproxy.tokens")
 
 
 class NoToken(Exception):  # noqa: N818  (named by what happened)
-    """Whoever gives tokens says that there is none for this session. The message is for the user."""
+    """The token issuer has no token for this session. The message is for the user."""
 
 
 class TokensUnavailable(Exception):  # noqa: N818  (named by what happened)
-    """Whoever gives tokens cannot be asked now; later, perhaps. The message is for the user."""
+    """The token issuer cannot be asked now; later, perhaps. The message is for the user."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """A provider's token, and the second at which it ends (None: nobody knows)."""
+    """A provider's token, and the second at which it ends (None: not known)."""
 
     value: str = field(repr=False)
     ends: float | None

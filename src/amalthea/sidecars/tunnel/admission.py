@@ -1,6 +1,6 @@
-"""Who is let in, and to what: pure. The protocol is that of wstunnel 10 (contract, 10.1), the limits are our own.
+"""Decides who is let in, and to what: pure. The protocol is that of wstunnel 10 (contract, 10.1); the limits are ours.
 
-Everybody who reaches the session's ingress can ask, so the secret is looked at before anything else.
+Everybody who reaches the session's ingress can ask, so the secret is checked before anything else.
 """
 
 import base64
@@ -17,7 +17,7 @@ from amalthea.sidecars.http1 import BadMessage, Request, read_request
 from amalthea.sidecars.tunnel.settings import Settings
 
 REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 15\r\nConnection: close\r\n\r\nInvalid request"
-"""The answer to everything that is not let in, whatever the cause: it must tell strangers nothing."""
+"""The answer to everything that is not let in, whatever the cause: it must show strangers nothing."""
 FORWARD_PORTS = (65480, 65481)
 """The git proxy's, and its health's."""
 RESERVED_PORTS = frozenset((*FORWARD_PORTS, *range(65531, 65536)))
@@ -33,7 +33,7 @@ _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Refused(Exception):  # noqa: N818  (named by what happened)
-    """A request is not let in. The text tells admins why; it holds nothing of the request."""
+    """A request that is not let in. The text tells admins why; it holds nothing of the request."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Forward:
 
 @dataclass(frozen=True)
 class Reverse:
-    """The client waits for who connects to a port of the pod."""
+    """The client waits for connections to a port of the pod."""
 
     hosts: tuple[str, str]
-    """Where that port opens: an IPv4 address and one of IPv6."""
+    """The addresses of that port: an IPv4 address and one of IPv6."""
     port: int
 
 
@@ -78,7 +78,7 @@ class Admitted:
 
     wish: Wish
     answer: bytes
-    """What to say once the wish is fulfilled."""
+    """The answer once the request is granted."""
 
 
 def judge(head: bytes, settings: Settings) -> Admitted:

@@ -1,4 +1,4 @@
-"""What the client is called with: its flags, and files that it takes and leaves. Runs on Python 3.6 (`bundle.py`)."""
+"""The client's command line: its flags, and files that it reads and writes. Runs on Python 3.6 (`bundle.py`)."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from amalthea.sidecars.tunnel.dialing import UsageError
 
 
 def parse_flags(arguments: Optional[List[str]]) -> argparse.Namespace:
-    """Return what the program was called with."""
+    """Return the program's flags."""
     flags = argparse.ArgumentParser(description="Dial in to a session's pod.", allow_abbrev=False)
     flags.add_argument("url", help="the tunnel's address, https://host/path")
     flags.add_argument("--secret-file", required=True, help="file with the secret; it is deleted once read")

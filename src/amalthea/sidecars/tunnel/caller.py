@@ -1,4 +1,4 @@
-"""A client that has connected: it has a few seconds to say who it is and what it wants, or it is sent away."""
+"""A connected client: it has a few seconds to say who it is and what it wants, or it is disconnected."""
 
 import asyncio
 from typing import Protocol
@@ -10,7 +10,7 @@ HEAD_SECONDS = 10.0
 
 
 class Host(Protocol):
-    """Who is told what a client does."""
+    """The receiver of a client's events."""
 
     loop: asyncio.AbstractEventLoop
 
@@ -18,10 +18,10 @@ class Host(Protocol):
         """It has connected."""
 
     def asked(self, caller: "Caller", head: bytes) -> None:
-        """Its request is there; nothing if it cannot be one."""
+        """Its request has arrived; empty if it cannot be one."""
 
     def sent_away(self, reason: str) -> None:
-        """It got no for an answer."""
+        """It was refused."""
 
     def went(self, caller: "Caller") -> None:
         """Its connection is gone."""
@@ -31,7 +31,7 @@ class Caller(WebSocket):
     """One connection of a client."""
 
     answer = b""
-    """What to say when its wish is fulfilled."""
+    """The answer when its request is granted."""
 
     def __init__(self, host: Host) -> None:
         super().__init__(host.loop, masked=False)
@@ -44,19 +44,19 @@ class Caller(WebSocket):
         self._host.came(self)
 
     def head_received(self, head: bytes, rest: bytes) -> None:
-        """Ask what becomes of it. A client that goes on without an answer is none."""
+        """Ask whether it is let in. A client that goes on without an answer is not one."""
         assert self._ending is not None
         self._ending.cancel()
         self._host.asked(self, b"" if rest else head)
 
     def refuse(self, reason: str) -> None:
-        """Send it away, without a word about why."""
+        """Refuse it, without giving a reason."""
         if not self.is_gone:
             self._host.sent_away(reason)
             self.write(REFUSAL)
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell that it is gone."""
+        """Report that it is gone."""
         super().connection_lost(exc)
         self._host.went(self)

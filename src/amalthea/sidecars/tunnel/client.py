@@ -27,7 +27,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 LASTING_SECONDS = 5.0
 """A request that has waited for so long was not refused: an ingress ends what rests, or the server starts again."""
 _FORWARD_SECONDS = 300.0
-"""How long a program on this machine is kept waiting for the server."""
+"""Seconds that a program on this machine waits for the server."""
 _TARGET_SECONDS = 10.0
 _GOODBYE_SECONDS = 2.0
 _MOST = 256
@@ -63,7 +63,7 @@ class Client:
         made.add_done_callback(self._tasks.discard)
 
     async def _ask(self, wish: Dict[str, Any]) -> Request:
-        """Return a request once it is let in, which may take for ever; raise one of `_FAILURES`."""
+        """Return a request once it is let in, which may take forever; raise one of `_FAILURES`."""
         request = Request(self.loop, self._to, self._secret, wish)
         try:
             await dial(self.loop, self._to, lambda: request)
@@ -74,7 +74,7 @@ class Client:
         return request
 
     async def receive(self, ports: Ports) -> None:
-        """Keep a request waiting for those who connect to the far port, and lead each of them to the near one."""
+        """Keep a request waiting for connections to the far port, and lead each of them to the near one."""
         pause = FIRST_PAUSE
         while True:
             begun = time.monotonic()
@@ -102,7 +102,7 @@ class Client:
             self._join(request, stream)
 
     async def offer(self, ports: Ports) -> Ports:
-        """Listen at the near port, any free one for 0, for those who want to reach the far one; return both."""
+        """Listen at the near port, any free one for 0, for connections to the far one; return both."""
 
         def arrive() -> Stream:
             stream = Stream(self.loop)
@@ -142,14 +142,14 @@ class Client:
         request.join(stream, request.take_rest())
 
     def _tell(self, what: str) -> None:
-        """Say what is so, once: what goes on for an hour is one line."""
+        """Log a state once: what goes on for an hour is one line."""
         if what != self._told:
             sys.stderr.write("tunnel: {}\n".format(what or "open again"))
             sys.stderr.flush()
         self._told = what
 
     async def stop(self) -> None:
-        """End: what is open is told so."""
+        """End, and notify open connections."""
         for server in self._servers:
             server.close()
         for task in self._tasks:

@@ -14,22 +14,22 @@ _LONGEST_ANSWER = 8 * 1024
 
 
 class UsageError(ValueError):
-    """Something is wrong with what the program was given. The message names it and the remedy."""
+    """Something is wrong with the program's arguments. The message names it and the remedy."""
 
 
 class DialError(OSError):
-    """The way to the server is not open. The message says where it ends."""
+    """The server cannot be reached. The message says where the way to it ends."""
 
 
 class Place(NamedTuple):
-    """Where the server is, and how it is reached."""
+    """The server's address, and the way to it."""
 
     host: str
     port: int
     prefix: str
     """The path that leads to it, without a slash at its end."""
     trust: Optional[ssl.SSLContext]
-    """What its certificate is checked by; None without TLS."""
+    """The context that checks its certificate; None without TLS."""
     proxy: Optional[SplitResult]
     """The network's own proxy, where there is one."""
 
@@ -110,7 +110,7 @@ async def _dial(loop: asyncio.AbstractEventLoop, to: Place, made: Callable[[], a
 
 
 async def _through(loop: asyncio.AbstractEventLoop, proxy: SplitResult, to: Place) -> socket.socket:
-    """Return a connection to the server by way of the proxy."""
+    """Return a connection to the server through the proxy."""
     found = await loop.getaddrinfo(proxy.hostname, proxy.port or 3128, type=socket.SOCK_STREAM)
     family, kind, protocol, _, address = found[0]
     connection = socket.socket(family, kind, protocol)

@@ -16,7 +16,7 @@ PONG = 10
 MOST = 64 * 1024
 """Bytes of payload in each frame that is written."""
 NORMAL, PROTOCOL_ERROR = 1000, 1002
-"""Why a connection is closed (RFC 6455, 7.4.1)."""
+"""The codes for why a connection is closed (RFC 6455, 7.4.1)."""
 
 _FIN = 0x80
 _RESERVED_BITS = 0x70
@@ -31,7 +31,7 @@ Event = Tuple[int, Bytes]
 
 
 class BadFrame(Exception):  # noqa: N818  (named by what happened)
-    """What came is not a frame that was agreed on. Nothing after it can be read."""
+    """A frame that violates the protocol. Nothing after it can be read."""
 
 
 class Parser:

@@ -1,7 +1,7 @@
-"""The two connections that make a tunnel at each of its ends: what one takes, the other carries on. And the plain one.
+"""The two connections that form a tunnel at each end: what one reads, the other sends. And the plain one of the two.
 
-Whoever cannot follow slows the other down, so a tunnel holds a few hundred kilobytes at most. Runs on Python 3.6: it is
-a part of the client (`bundle.py`).
+A slow side slows the other down, so a tunnel holds a few hundred kilobytes at most. Runs on Python 3.6: it is a part of
+the client (`bundle.py`).
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any, Optional
 from amalthea.sidecars.tunnel.frames import Bytes
 
 LINGER_SECONDS = 5.0
-"""How long an end waits for the other side, which takes nothing, before the connection ends all the same."""
+"""Seconds that an end waits for the other side, which reads nothing, before the connection ends all the same."""
 _HIGH_WATER = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 _KEEP_ALIVE = (
@@ -25,7 +25,7 @@ _KEEP_ALIVE = (
 
 
 class Half(asyncio.Protocol):
-    """What both kinds of connection have in common: flow control, and how they end."""
+    """The common part of both kinds of connection: flow control, and their end."""
 
     transport: Any = None
 
@@ -43,11 +43,11 @@ class Half(asyncio.Protocol):
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing can be sent any more."""
+        """Return whether nothing can be sent any more."""
         return self.transport is None or bool(self.transport.is_closing())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Set the connection up."""
+        """Set up the connection."""
         self.transport = transport
         self.transport.set_write_buffer_limits(high=_HIGH_WATER)
         connection = transport.get_extra_info("socket")
@@ -55,7 +55,7 @@ class Half(asyncio.Protocol):
             connection.setsockopt(*option)
 
     def bound(self, received: int, sent: int) -> None:
-        """Bound what the kernel keeps of what has come, and of what is on its way, in bytes."""
+        """Bound the kernel's buffers for what has come and for what is being sent, in bytes."""
         connection = self.transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sent)
@@ -68,7 +68,7 @@ class Half(asyncio.Protocol):
         self.leave(exc is None)
 
     def pause_writing(self) -> None:
-        """Hold the other connection: this one is full."""
+        """Pause the other connection: this one is full."""
         self.is_full = True
         if self.peer is not None:
             self.peer.hold()
@@ -80,13 +80,13 @@ class Half(asyncio.Protocol):
             self.peer.go_on()
 
     def hold(self) -> None:
-        """Read no more, so that the sender has to wait."""
+        """Stop reading, so that the sender has to wait."""
         if not (self.is_held or self.is_gone):
             self.is_held = True
             self.transport.pause_reading()
 
     def go_on(self) -> None:
-        """Read on."""
+        """Resume reading."""
         if self.is_held and not self.is_gone:
             self.is_held = False
             self.transport.resume_reading()
@@ -135,7 +135,7 @@ class Stream(Half):
     """The connection of a program that knows nothing of the tunnel. It is not read before it has its WebSocket."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Set the connection up."""
+        """Set up the connection."""
         super().connection_made(transport)
         self.loop.call_soon(self.settle)  # Python 3.6 begins to read only after this
 
@@ -151,7 +151,7 @@ class Stream(Half):
             self.peer.carry(data)
 
     def eof_received(self) -> Optional[bool]:
-        """End both connections: the protocol has no half of one."""
+        """End both connections: the protocol has no half-closed ones."""
         self.leave(whole=True)
         return False
 

@@ -1,4 +1,4 @@
-"""The memory of this process: whether it is kept, and who may look into it. Runs on Python 3.6 (`bundle.py`)."""
+"""The memory of this process: whether it is kept, and who may read it. Runs on Python 3.6 (`bundle.py`)."""
 
 import contextlib
 import ctypes

@@ -16,16 +16,16 @@ _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class RefusedError(Exception):
-    """The server, or who stands before it, says no. The message says how."""
+    """The server, or a proxy in front of it, refused. The message says how."""
 
 
 def reverse(port: int) -> Dict[str, Any]:
-    """Return the wish to get those who connect to a port of the session's pod."""
+    """Return the request for connections to a port of the session's pod."""
     return {"p": "ReverseTcp", "r": "0.0.0.0", "rp": port}  # noqa: S104  (the server decides how far it opens it)
 
 
 def forward(port: int) -> Dict[str, Any]:
-    """Return the wish to reach a port that a program in the session's pod listens on."""
+    """Return the request to reach a port that a program in the session's pod listens on."""
     return {"p": {"Tcp": {"proxy_protocol": False}}, "r": "localhost", "rp": port}
 
 
@@ -45,7 +45,7 @@ class Request(WebSocket):
         self.write(self._request)
 
     def head_received(self, head: bytes, rest: bytes) -> None:
-        """Look whether it is let in, and read no more until there is somebody to read for."""
+        """Check whether it is let in, and read no more until there is a reader."""
         self._rest = rest
         lines = _text(head).split("\r\n")
         status = lines[0].split(" ")[1:2]
@@ -59,7 +59,7 @@ class Request(WebSocket):
             self.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Keep what comes before there is somebody to read it: TLS may still have some."""
+        """Keep what comes before there is a reader: TLS may still have some."""
         if self.phase == HELD:
             self._rest += data
         else:
@@ -100,7 +100,7 @@ def _request_text(to: Place, secret: str, wish: Dict[str, Any], key: str) -> byt
 
 
 def _token(wish: Dict[str, Any]) -> str:
-    """Return the wish as a JSON web token. Nobody checks the signature, so its key is a random one."""
+    """Return the request as a JSON web token. The signature is not checked, so its key is a random one."""
     claims = dict(wish, id=_text(base64.b16encode(os.urandom(16))))
     parts = [_coded(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "HS256"}, claims)]
     signature = hmac.new(os.urandom(32), ".".join(parts).encode(), hashlib.sha256).digest()

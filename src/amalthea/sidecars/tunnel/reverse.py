@@ -1,4 +1,4 @@
-"""A port of the pod that leads to the other machine: who connects here is joined with a client that waits for that."""
+"""A port of the pod that leads to the other machine: each connection is joined with a client that waits for one."""
 
 import asyncio
 import logging
@@ -15,17 +15,17 @@ MOST_WAITING = 64
 MOST_ARRIVED = 64
 """Users who wait for a client: a page of an editor asks for some twenty things at once, and each needs a round trip."""
 CLAIM_SECONDS = 30.0
-"""How long somebody waits for a client."""
+"""Seconds that a connection waits for a client."""
 SILENCE_SECONDS = 1.0
-"""Who says nothing for so long wants to be spoken to. Until then it may be a probe, which is gone at once."""
+"""Seconds of silence after which a connection expects data. Until then it may be a probe, which is gone at once."""
 ABSENCE_SECONDS = 180.0
-"""How long a port stays open without any client: longer than an ingress takes to start again."""
+"""Seconds that a port stays open without any client: longer than an ingress takes to start again."""
 
 log = logging.getLogger("tunnel")
 
 
 class Arrival(Stream):
-    """Somebody who has connected to the port. A client is spent on it once it has said something, or waited to hear."""
+    """A connection to the port. A client is used for it once it has sent something, or has waited to receive."""
 
     def __init__(self, port: "Port") -> None:
         super().__init__(port.loop)
@@ -55,20 +55,20 @@ class Arrival(Stream):
         self._port.claim(self)
 
     def claimed(self) -> bytes:
-        """Take note that it has its client; return what it has said so far."""
+        """Take note that it has its client; return what it has sent so far."""
         assert self._ending is not None
         self._ending.cancel()
         first, self._first = self._first, b""
         return first
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take back the wish for a client."""
+        """Withdraw the request for a client."""
         super().connection_lost(exc)
         self._port.forget(self)
 
 
 class Port:
-    """The port, those who have arrived there, and the clients that wait."""
+    """The port, the connections that have arrived there, and the clients that wait."""
 
     def __init__(
         self, wish: Reverse, join: Callable[[Caller, Stream, bytes], None], absent: Callable[[], None]
@@ -87,11 +87,11 @@ class Port:
 
     @property
     def waiting(self) -> int:
-        """How many clients wait."""
+        """Return how many clients wait."""
         return len(self._waiting)
 
     async def open(self) -> None:
-        """Let people in."""
+        """Accept connections."""
         for listener in self._listeners:
             self._servers.append(
                 await self.loop.create_server(lambda: Arrival(self), sock=listener, backlog=listeners.AT_ONCE)
@@ -99,7 +99,7 @@ class Port:
         log.info("the other machine has dialled in", extra={"port": self._wish.port})
 
     def wait(self, caller: Caller) -> None:
-        """Join a client with who has waited longest, or let it wait. If there are too many, the oldest has to go."""
+        """Join a client with the connection that has waited longest, or let it wait, at most so many: the oldest go."""
         self._absence.cancel()
         if self._arrived:
             self._meet(caller, self._arrived.popleft())
@@ -119,7 +119,7 @@ class Port:
             self._silent.add(arrival)
 
     def claim(self, arrival: Arrival) -> None:
-        """Join somebody with the newest client, which is the most likely to be still there."""
+        """Join a connection with the newest client, which is the most likely to be still there."""
         self._silent.discard(arrival)
         while self._waiting:
             caller, _ = self._waiting.popitem()
@@ -135,13 +135,13 @@ class Port:
         self._join(caller, arrival, arrival.claimed())
 
     def leave(self, caller: Caller) -> None:
-        """Take note that a client waits no more."""
+        """Take note that a client no longer waits."""
         if caller in self._waiting:
             del self._waiting[caller]
             self._note_absence()
 
     def forget(self, arrival: Arrival) -> None:
-        """Take note that somebody has gone."""
+        """Take note that a connection is gone."""
         self._silent.discard(arrival)
         if arrival in self._arrived:
             self._arrived.remove(arrival)
@@ -152,7 +152,7 @@ class Port:
             self._absence = self.loop.call_later(ABSENCE_SECONDS, self._absent)
 
     def close(self) -> None:
-        """Let nobody in any more, and send away who waits."""
+        """Accept no more connections, and close those that wait."""
         self._is_closed = True
         self._absence.cancel()
         for server in self._servers:

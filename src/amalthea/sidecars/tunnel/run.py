@@ -1,4 +1,4 @@
-"""`sidecars tunnel listen`: puts the server together and runs it until it is told to stop, which is no failure."""
+"""`sidecars tunnel listen`: assembles the server and runs it until it is stopped, which is not a failure."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The tunnel's server: clients come in, and each is joined with what it asks for."""
+"""The tunnel's server: accepts clients, and joins each with what it asks for."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ log = logging.getLogger("tunnel")
 
 @dataclass
 class Totals:
-    """What has happened so far."""
+    """The totals since the start."""
 
     connections: int = 0
     tunnels: int = 0
@@ -126,7 +126,7 @@ class Server:
         return port
 
     def _join(self, caller: Caller, stream: Stream, first: bytes) -> None:
-        """Tell a client that its wish is fulfilled, and let it have what has come already."""
+        """Accept a client's request, and pass on to it what has come already."""
         if caller.is_gone or stream.is_gone:
             stream.abort()
             caller.abort()
@@ -142,7 +142,7 @@ class Server:
             stream.data_received(first)
 
     def sent_away(self, reason: str) -> None:
-        """Count a refusal, and log some: a flood must not become one of the log."""
+        """Count a refusal, and log some: a flood of them must not flood the log."""
         self.refused[reason] += 1
         count = self.refused[reason]
         if count & (count - 1) == 0:
@@ -159,7 +159,7 @@ class Server:
 
     @property
     def waiting(self) -> int:
-        """How many clients wait for somebody."""
+        """Return how many clients wait for a connection."""
         return sum(port.waiting for port in self._ports.values())
 
     @property
@@ -167,7 +167,7 @@ class Server:
         return sum(caller.taken + stream.taken for caller, stream in self._tunnels.items())
 
     async def stop(self) -> None:
-        """Let nobody in any more, and end once nothing moves, or after `DRAIN_SECONDS`."""
+        """Accept no more clients, and end once nothing moves, or after `DRAIN_SECONDS`."""
         log.info("the tunnel ends", extra={"waiting": self.waiting, "open": len(self._tunnels)})
         for server in self._servers:
             server.close()

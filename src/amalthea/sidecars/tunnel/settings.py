@@ -20,19 +20,19 @@ _LEVELS = {
     "WARNING": "warning",
     "ERROR": "error",
 }
-"""What a log level of the former program is here."""
+"""The log levels for those of the former program."""
 
 
 class SettingsError(ValueError):
-    """A flag or a variable cannot be used. The message names it and the remedy, and never holds the secret."""
+    """A flag or a variable that cannot be used. The message names it and the remedy, and never holds the secret."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the tunnel is told from outside."""
+    """The tunnel's settings from outside."""
 
     secret: str = field(repr=False)
-    """What a client has to show."""
+    """The secret that a client has to show."""
     port: int = 5050
     log_level: str = "info"
     loopback_only: bool = False

@@ -1,4 +1,4 @@
-"""The WebSocket between the two ends of a tunnel, from either side: its head, its frames, signs of life, and its end.
+"""The WebSocket between the two ends of a tunnel, from either side: its head, its frames, keep-alives, and its end.
 
 Runs on Python 3.6: it is a part of the client (`bundle.py`).
 """
@@ -29,7 +29,7 @@ MISSES = 3
 END_OF_HEAD = b"\r\n\r\n"
 
 HEAD = "head"
-"""What a WebSocket is at: its head has to come."""
+"""The phase of a WebSocket: its head has to come."""
 HELD = "held"
 """It waits for the connection that it is to be joined with."""
 OPEN = "open"
@@ -38,7 +38,7 @@ CLOSING = "closing"
 
 
 class WebSocket(Half):
-    """One end of a connection. Its kinds say what its head means, and what its loss."""
+    """One end of a connection. Subclasses define the meaning of its head and of its loss."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, masked: bool) -> None:
         super().__init__(loop)
@@ -57,7 +57,7 @@ class WebSocket(Half):
         raise NotImplementedError
 
     def join(self, stream: Half, rest: bytes = b"") -> None:
-        """Be joined with a stream, in both directions. `rest` has come already."""
+        """Join it with a stream, in both directions. `rest` has come already."""
         self.peer, stream.peer = stream, self
         self.phase = OPEN
         self._next_ping = self.loop.call_later(PING_SECONDS, self._ping)
@@ -131,7 +131,7 @@ class WebSocket(Half):
             self._pong(owed)
 
     def _ping(self) -> None:
-        """Ask for a sign of life, unless it would stand behind data that this side, or the other one, does not take."""
+        """Send a ping, unless it would wait behind data that this side, or the other one, does not read."""
         self._next_ping = self.loop.call_later(PING_SECONDS, self._ping)
         if self.is_held or self.is_full:
             return

@@ -1,4 +1,4 @@
-"""What is missing must come, what is not ours must stay, and what is in order must cost no request."""
+"""Missing children must come, those that are not ours must stay, and those in order must cost no request."""
 
 import pytest
 

@@ -192,7 +192,7 @@ def test_two_pods_of_a_job_never_write_to_one_volume(act: Callable[[World], None
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 def test_a_former_pod_that_is_over_keeps_no_job_from_its_next_run(phase: str) -> None:
-    """Whoever counts it may hold it for long: it writes nothing any more."""
+    """It may be counted for long: it writes nothing any more."""
     world = working()
     pause(world)
     world.pods[0]["metadata"]["deletionTimestamp"] = READY_AT

@@ -1,4 +1,4 @@
-"""What an admin allows for clones must reach them, and change no pod where nothing is allowed."""
+"""An admin's permissions for clones must reach them, and change no pod where nothing is allowed."""
 
 from amalthea.api.schema import Manifest
 from amalthea.children.pod import pod

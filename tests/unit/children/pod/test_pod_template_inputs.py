@@ -1,4 +1,4 @@
-"""What counts as a change of the user's that a pod must be restarted for: not a field too few, and none too many.
+"""Changes of the user's that restart a pod: not a field too few, and none too many.
 
 Field after field of specs that have them all is changed, taken away, or moved; each default of the CRD is filled in.
 """

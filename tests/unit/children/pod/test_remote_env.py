@@ -1,4 +1,4 @@
-"""What a user may write into a remote session must not carry the controller's secrets to the other machine."""
+"""A user's text in a remote session must not carry the controller's secrets to the other machine."""
 
 import pytest
 from hypothesis import given

@@ -10,7 +10,7 @@ SECRET = {"WSTUNNEL_SECRET": "x"}
 
 
 def variables(builder: SessionBuilder) -> dict[str, str]:
-    """Return the tunnel's variables that stand in the manifest."""
+    """Return the tunnel's variables in the manifest."""
     env = remote.tunnel(builder.remote().subject())["env"]
     return {variable["name"]: variable["value"] for variable in env if "value" in variable}
 

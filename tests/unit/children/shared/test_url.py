@@ -1,4 +1,4 @@
-"""Where a session is opened: the URL that clients store and show."""
+"""The URL of a session, which clients store and show."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How long something has been so is half of the news: a wrong time sends people looking in the wrong place."""
+"""The age of a state is half of the news: a wrong time sends people looking in the wrong place."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What is said to come must come, and nothing that will come may stay unsaid."""
+"""An announced end must come, and nothing that will come may stay unsaid."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

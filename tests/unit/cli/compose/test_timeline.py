@@ -1,4 +1,4 @@
-"""The line of time tells each thing once, in order, and leaves nothing out that went wrong."""
+"""The timeline shows each thing once, in order, and leaves nothing out that went wrong."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from tests.unit.cli.scenarios import SCENARIOS, paused_for_idleness, running
 
 
 def told(*events: EventView) -> list[Happening]:
-    """Return what a running session's line of time makes of Events."""
+    """Return a running session's timeline of Events."""
     return list(happened(known(LAB, status("Running"), events=events), ()))
 
 

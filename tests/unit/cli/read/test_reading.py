@@ -1,4 +1,4 @@
-"""What cannot be read is unknown: it is never taken for absent, and never ends the tale."""
+"""Unreadable objects are unknown: they are never taken for absent, and never end the explanation."""
 
 from collections.abc import AsyncIterator
 

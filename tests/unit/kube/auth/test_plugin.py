@@ -1,4 +1,4 @@
-"""Exec plugins: asked rarely, never shown, and told apart when they fail."""
+"""Exec plugins: asked rarely, never shown, and distinguished when they fail."""
 
 import asyncio
 import json

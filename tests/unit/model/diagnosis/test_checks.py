@@ -1,4 +1,4 @@
-"""A researcher must learn what is wrong and what to do; and must not be told of a failure where there is none."""
+"""A researcher must learn what is wrong and what to do; and must not see a failure where there is none."""
 
 import pytest
 
@@ -466,5 +466,5 @@ def test_every_sentence_ends_once() -> None:
 
 
 def test_a_container_that_runs_again_after_a_crash_is_no_trouble_by_itself() -> None:
-    """That it is not told as recovered at once is the affair of `linger`."""
+    """It is not reported as recovered at once: that is up to `linger`."""
     assert trouble_of(pod(container(state=running(), last=CRASHED)), already_failed=True) is None

@@ -1,4 +1,4 @@
-"""Somebody who is told that an image is missing, when the registry is down, corrects what is right."""
+"""A user who reads that an image is missing, when the registry is down, corrects what is right."""
 
 import pytest
 

@@ -88,7 +88,7 @@ def test_only_what_is_known_to_rest_is_idle(found: Observed, status: str, reason
 
 
 def behind(look: Look | None, told: str = "Quiet", cores: str = "0.01") -> Observed:
-    """Return a session with a door, whose Idle was told with that reason before."""
+    """Return a session with a door, whose Idle was reported with that reason before."""
     status = {"state": "Running", "conditions": [{"type": "Idle", "status": "True", "reason": told}]}
     found = observed(CULLED, statefulset(), pod(container(ready=True)), status=status)
     return replace(found, usage=using(cores), door=Door("192.0.2.1", look))

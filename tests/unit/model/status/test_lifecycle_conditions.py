@@ -1,4 +1,4 @@
-"""Who is stopped must have been told before, and must be told afterwards by whom and why."""
+"""Users whose session is stopped must be told before, and afterwards by whom and why."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

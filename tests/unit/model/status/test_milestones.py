@@ -25,7 +25,7 @@ def status(
     since: datetime | None = None,
     **told: str,
 ) -> Status:
-    """A status; `told` are more conditions, `since` the run's begin or later: reasons by type, or reason and status."""
+    """A status; `told` are more conditions, `since` the run's start or later: reasons by type, or reason and status."""
     changed = rfc3339(since or began or BEGAN)
     conditions = [Condition(type="Ready", status="False", last_transition_time=rfc3339(unready_since))]
     conditions += [

@@ -1,4 +1,4 @@
-"""Each status write is a database write of every client: times move on transitions only, and noise is no change."""
+"""Each status write is a database write of every client: times move on transitions only, and noise is not a change."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A failure that comes and goes must be told as one: the same state, the same words, until it is really over."""
+"""A failure that comes and goes must be reported as one: the same state, the same words, until it is really over."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -24,7 +24,7 @@ def status(
 
 
 def warned(told: Status, kind: str) -> Status:
-    """Return a status that tells of something to come."""
+    """Return a status that announces something."""
     condition = Condition(type=kind, status="True", reason="Idle", message="The session will be paused.")
     return replace(told, conditions=[*(told.conditions or ()), condition])
 

@@ -1,4 +1,4 @@
-"""What cannot be read is not seen: a session of another release, or a kubelet's terse status, must not vanish."""
+"""An unreadable object is not seen: a session of another release, or a kubelet's terse status, must not vanish."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a door says decides whether somebody is thrown out: what is not clearly said must count as not said."""
+"""A door's answer decides whether somebody is thrown out: what is not clearly said must count as not said."""
 
 from datetime import UTC, datetime, timedelta
 

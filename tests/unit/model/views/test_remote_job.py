@@ -1,4 +1,4 @@
-"""What a remote session's controller says must explain how the session is, and never end what somebody works in."""
+"""The reports of a remote session's controller must explain its state, and never end what somebody works in."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -143,7 +143,7 @@ class Cell:
         self._counted = self._count()
 
     def _count(self) -> float:
-        """Return what the metrics count that have to tell of the trouble."""
+        """Return the counts of the metrics that have to show the trouble."""
         found = (self._registry.get_sample_value(name, dict(labels)) for name, labels in self._row.counted)
         return sum(filter(None, found))
 
@@ -204,7 +204,7 @@ class Cell:
         outcome.told = self._told()
 
     def _told(self) -> tuple[str, str]:
-        """Return what people are told of the trouble: in a word or two, and in sentences."""
+        """Return what people learn of the trouble: in a word or two, and in sentences."""
         status = self._found(TEAM).get("AmaltheaSession demo", {}).get("status", {})
         telling = [each for each in status.get("conditions", ()) if each[0] in _TELLING]
         if telling:

@@ -1,4 +1,4 @@
-"""What two runs of the same story leave equal of an object."""
+"""The parts of an object that two runs of the same story leave equal."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What came of one cell of the table, and what was logged meanwhile."""
+"""The outcome of one cell of the table, and what was logged meanwhile."""
 
 import logging
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Outcome:
-    """What was so in the end."""
+    """The state in the end."""
 
     told: tuple[str, str] = ("", "")
     """What the status says of the trouble, at the end of it."""

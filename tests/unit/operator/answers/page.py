@@ -1,4 +1,4 @@
-"""The page docs/design/answers.md: what a session tells, request by request and answer by answer.
+"""The page docs/design/answers.md: what a session reports, request by request and answer by answer.
 
 A line per request; for one of them the sentences, too, since they differ in the object's name only.
 """
@@ -21,7 +21,7 @@ def row(request: str, told: Told) -> str:
 
 
 def sentences(told: Told) -> list[str]:
-    """Return what is told after each answer, a line each."""
+    """Return what is reported after each answer, a line each."""
     return [f"| {answer} | {told[answer][1]} |" for answer in ANSWERS]
 
 
@@ -31,7 +31,7 @@ def lines() -> list[str]:
 
 
 def write(request: str, told: Told) -> None:
-    """Put what is told of a request in its place."""
+    """Put what is reported of a request in its place."""
     text = PAGE.read_text().split("\n## ")
     text[1] = _requests(text[1], row(request, told))
     if request == SPELLED_OUT:

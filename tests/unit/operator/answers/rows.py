@@ -75,7 +75,7 @@ def without_source(held: Manifest) -> Manifest:
 
 
 def resume_elsewhere(held: Manifest) -> Manifest:
-    """Resume with another port: a job cannot change, so it is made anew."""
+    """Resume with another port: a job cannot change, so it is recreated."""
     return another_port({**held, "spec": {**held["spec"], "hibernated": False}})
 
 
@@ -92,12 +92,12 @@ def limit_sleep(held: Manifest) -> Manifest:
 
 
 def of_path(verb: str, path: str) -> Callable[[Wanted, Manifest], bool]:
-    """Return what tells whether a request is of a verb, and of a kind that is no session's."""
+    """Return the check whether a request is of a verb, and of a kind that is not a session's."""
     return lambda request, _: (request.verb, request.kind) == (verb, path)
 
 
 def of(verb: str, kind: str, subresource: str = "", part: str = "") -> Callable[[Wanted, Manifest], bool]:
-    """Return what tells whether a request is of a verb and kind; `part` occurs in its body."""
+    """Return the check whether a request is of a verb and kind; `part` occurs in its body."""
 
     def takes(request: Wanted, body: Manifest) -> bool:
         asked = (request.verb, request.kind, request.subresource)

@@ -118,7 +118,7 @@ async def test_a_fail_over_costs_no_session_its_idle_time(api: FakeApi) -> None:
 
 
 class Outage(Life):
-    """A session of which nothing can be told or known for a while."""
+    """A session of which nothing can be reported or known for a while."""
 
     async def begin(self) -> None:
         await super().begin()

@@ -1,4 +1,4 @@
-"""Whoever may listen at a pod's port must not lead the operator elsewhere, fill its memory, or hold it up."""
+"""A listener at a pod's port must not lead the operator elsewhere, fill its memory, or hold it up."""
 
 import asyncio
 import contextlib
@@ -86,7 +86,7 @@ async def test_a_closed_door_is_no_answer() -> None:
 
 @pytest.fixture
 async def raw() -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server that sends these bytes to whoever connects, and then goes on holding the line."""
+    """A server that sends these bytes to all clients, and then goes on holding the line."""
     sent: list[bytes] = []
     talks: list[asyncio.Task[None]] = []
 

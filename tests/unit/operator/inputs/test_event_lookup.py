@@ -1,4 +1,4 @@
-"""What nobody tells must be asked for, and a cluster full of starting sessions must not be asked without end."""
+"""Unexplained states must be asked about, and a cluster full of starting sessions must not be asked without end."""
 
 import asyncio
 import logging

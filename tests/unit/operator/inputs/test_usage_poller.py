@@ -1,4 +1,4 @@
-"""The metrics API must be asked seldom, for nobody without need, and its silence must be told as what it is."""
+"""The metrics API must be asked rarely, only where needed, and its silence must be reported as what it is."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ INTERVAL = 30.0
 
 
 class Desk:
-    """A poller, and what it told."""
+    """A poller, and what it reported."""
 
     def __init__(self, client: Client) -> None:
         self.clock = FakeClock()

@@ -1,4 +1,4 @@
-"""Who looks at deletions by cause must see the users' own, and none of ours taken for theirs."""
+"""Deletions by cause must show the users' own, and none of ours taken for theirs."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Whoever says at the last moment that they are at work must win against a pause that was decided before."""
+"""A user who reports work at the last moment must win against a pause that was decided before."""
 
 import random
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def api() -> AsyncIterator[FakeApi]:
 
 @pytest.fixture
 def deleted() -> list[str]:
-    """The causes of deletions that were told."""
+    """The causes of deletions that were reported."""
     return []
 
 

@@ -82,7 +82,7 @@ async def test_a_secret_that_another_session_adopts_later_is_left_to_that(api: F
 
 
 def seconds_to_look(count: int) -> float:
-    """Return the CPU seconds to tell whether a secret is shared, among so many sessions that each adopt one."""
+    """Return the CPU seconds to find whether a secret is shared, among so many sessions that each adopt one."""
     caches = Caches(lambda *_: None)
     for number in range(count):
         name = f"s{number}"

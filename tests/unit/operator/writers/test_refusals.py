@@ -1,4 +1,4 @@
-"""What is refused must not be asked at each look, and must be tried at once when something about it has changed."""
+"""Refused writes must not be repeated at each look, and must be tried at once when something about them has changed."""
 
 import time
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Who undoes what the operator writes must not be answered a hundred times a second, nor without a word."""
+"""An opponent that undoes the operator's writes must not be answered a hundred times a second, nor without a word."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -47,7 +47,7 @@ def patch(value: object = 80, version: str = "7", record: str = "1") -> Patch:
 
 @dataclass
 class Pass:
-    """What came of writes that an operator wants to make whenever it looks."""
+    """The outcome of writes that an operator wants to make whenever it looks."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     made: list[float] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Progress must be told, but a crowd's progress must not stand in the way of the crowd."""
+"""Progress must be reported, but a crowd's progress must not stand in the way of the crowd."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ class Desk:
         self.written: list[tuple[float, Key]] = []
 
     async def work(self) -> None:
-        """Work through the queue for ever."""
+        """Work through the queue forever."""
         while True:
             key = await self.queue.get()
             self.look(key)

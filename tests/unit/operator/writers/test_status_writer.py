@@ -1,4 +1,4 @@
-"""What is written only to tell of progress must be countable: it is the one cost that no session may do without."""
+"""Writes that only report progress must be countable: they are the one cost that no session may do without."""
 
 import random
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ class Desk:
 
     @property
     def told(self) -> float:
-        """How many statuses were counted."""
+        """Return how many statuses were counted."""
         (metric,) = self._metrics.progress_writes.collect()
         return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
 

@@ -1,4 +1,4 @@
-"""What HAProxy is told, whole, in golden files. After a change on purpose: UPDATE_GOLDEN=1, and read the diff."""
+"""HAProxy's whole configuration, in golden files. After a change on purpose: UPDATE_GOLDEN=1, and read the diff."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whatever stands in the file: it is refused in one line, or HAProxy's configuration has its own lines and no others.
+"""Whatever is in the file: it is refused in one line, or HAProxy's configuration has its own lines and no others.
 
 Seconds here; `make fuzz` goes on for minutes (FUZZ_EXAMPLES).
 """

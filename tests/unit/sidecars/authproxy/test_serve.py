@@ -1,4 +1,4 @@
-"""What cannot start says so where people look: one line on stderr, the same as the container's last words."""
+"""A program that cannot start says so where people look: one line on stderr, the same as its last words."""
 
 from pathlib import Path
 

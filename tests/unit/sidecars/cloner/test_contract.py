@@ -1,4 +1,4 @@
-"""What the operator puts into a pod is what the cloner understands: neither imports the other."""
+"""The operator's settings in a pod are those that the cloner understands: neither imports the other."""
 
 from amalthea.children.pod import clone as build
 from amalthea.sidecars.cloner import clone

@@ -1,4 +1,4 @@
-"""How a cloner ends is what Kubernetes, and so the user, gets to know of it."""
+"""The end of a cloner is all that Kubernetes, and so the user, gets to know of it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Whatever stands in secrets, variables and addresses: it can be used as it is, or is refused in one line.
+"""Whatever is in secrets, variables and addresses: it can be used as it is, or is refused in one line.
 
 Seconds here; `make fuzz` goes on for minutes (FUZZ_EXAMPLES).
 """

@@ -1,4 +1,4 @@
-"""The web back end's variables, entries without a value too; and what cannot be used is told by its name alone."""
+"""The web back end's variables, entries without a value too; and what cannot be used is reported by its name alone."""
 
 import json
 import re

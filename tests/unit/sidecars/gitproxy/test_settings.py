@@ -1,4 +1,4 @@
-"""What is misconfigured must stop the proxy with the variable's name and a remedy, and without any secret."""
+"""A wrong setting must stop the proxy with the variable's name and a remedy, and without any secret."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What real clients and servers of wstunnel sent each other (`tests/data/wstunnel`)."""
+"""Recordings of real clients and servers of wstunnel (`tests/data/wstunnel`)."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""The names are those that the operators of both kinds set; what cannot be used is told, without the secret."""
+"""The names are those that the operators of both kinds set; what cannot be used is reported, without the secret."""
 
 import pytest
 

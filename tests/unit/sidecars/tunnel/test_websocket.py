@@ -208,7 +208,7 @@ def test_a_reset_of_the_stream_drops_the_websocket_without_a_close() -> None:
 
 
 def test_the_kernel_asks_after_a_waiting_client_that_cannot_be_asked_itself() -> None:
-    """Before the answer there are no pings, and who loses power says no goodbye."""
+    """Before the answer there are no pings, and a client that loses power does not say goodbye."""
     websocket = Asked(loop := Loop())
     options = Transport(websocket, loop).socket.set
     assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options

@@ -8,7 +8,7 @@ from amalthea.sidecars.tunnel.frames import Event, Parser
 
 
 class Timer:
-    """What `call_later` returns."""
+    """The result of `call_later`."""
 
     def __init__(self, due: float, call: Callable[[], object]) -> None:
         self.due = due

@@ -1,1 +1,1 @@
-"""What opens a repository: its address, the credentials for it, and how git gets them, step by step."""
+"""Access to a repository: its address, the credentials for it, and how git gets them, step by step."""

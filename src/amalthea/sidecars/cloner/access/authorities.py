@@ -1,4 +1,4 @@
-"""Whom a repository's server is believed by: the system's authorities, and those that its credentials name.
+"""The CA certificates by which a repository's server is trusted: the system's, and those of its credentials.
 
 The latter are for this one clone while it is made, and afterwards, in it, for git in the running session.
 """
@@ -12,11 +12,11 @@ from amalthea.sidecars.cloner.process.git import Git
 
 _SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
 _FILE = "amalthea-authorities.pem"
-"""Where the clone has them, in its folder .git."""
+"""Their place in the clone, in its folder .git."""
 
 
 def checked(pem: str, name: str) -> str:
-    """Return certificates as they are; raise Misconfigured if they are none. `name` is that of their file."""
+    """Return certificates as they are; raise Misconfigured if they are not. `name` is that of their file."""
     import ssl  # noqa: PLC0415  (few need it, and the others start faster)
 
     try:
@@ -30,7 +30,7 @@ def checked(pem: str, name: str) -> str:
 
 
 def bundle(own: str, given: Mapping[str, str]) -> str:
-    """Return PEM of all that are believed: `own`, and those of the system or of the variables in `given`."""
+    """Return PEM of all that are trusted: `own`, and those of the system or of the variables in `given`."""
     usual = ""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         usual = Path(mounted(given) or _SYSTEM).read_text(encoding="utf-8")
@@ -38,12 +38,12 @@ def bundle(own: str, given: Mapping[str, str]) -> str:
 
 
 def mounted(given: Mapping[str, str]) -> str:
-    """Return the file that takes the place of the system's authorities, empty if there is none."""
+    """Return the path of the CA bundle that replaces the system's, empty if there is none."""
     return given.get("SSL_CERT_FILE") or given.get("REQUESTS_CA_BUNDLE") or ""
 
 
 def keep(git: Git, folders: Sequence[Path], place: Path, own: str, scope: str) -> None:
-    """Have git in the session believe them for this server: in the clone, which will be at `place`, and its submodules.
+    """Have git in the session trust them for this server: in the clone, which will be at `place`, and its submodules.
 
     `folders` are the clone and its submodules, the clone first.
 

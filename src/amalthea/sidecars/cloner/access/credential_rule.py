@@ -1,4 +1,4 @@
-"""Which question for a password gets an answer: the one for the repository's own server and path, and no other.
+"""Decides which request for a password is answered: the one for the repository's own server and path, and no other.
 
 A repository names other addresses in `.gitmodules` and `.lfsconfig`, so the host alone is not enough.
 """
@@ -20,7 +20,7 @@ class Rule:
     address: str
     """The repository's own address: everything below its path is allowed, such as `info/lfs`."""
     others: tuple[str, ...] = ()
-    """Further paths on the same server that somebody vouched for; `/` means all of them."""
+    """Further paths on the same server that are trusted; `/` means all of them."""
 
     def answer(self, question: str) -> str:
         """Return the answer in git's credential protocol (git-credential(1)), empty where none is allowed."""
@@ -30,7 +30,7 @@ class Rule:
         return f"username={self.login.username}\npassword={self.login.password}\n"
 
     def covers(self, address: str) -> bool:
-        """Tell whether the login is for this address."""
+        """Return whether the login is for this address."""
         try:
             url = urlsplit(address)
         except ValueError:
@@ -45,7 +45,7 @@ class Rule:
 
 
 def _covers(prefix: str, path: str) -> bool:
-    """Tell whether `path` is `prefix` or lies below it, by whole components. `x` and `x.git` are one repository."""
+    """Return whether `path` is `prefix` or lies below it, by whole components. `x` and `x.git` are one repository."""
     wanted, given = _parts(prefix), _parts(path)
     if any(part in (".", "..") or not part.isprintable() or "\\" in part or "%" in part for part in given):
         return False

@@ -1,6 +1,6 @@
-"""What opens a private repository: user and password for the web, a private key for SSH. No `repr` shows them.
+"""Credentials of a private repository: user and password for the web, a private key for SSH. No `repr` shows them.
 
-The file that holds them may also say whom the repository's server is to be believed by.
+The file that holds them may also name the CAs by which the repository's server is trusted.
 """
 
 from dataclasses import dataclass, field
@@ -32,11 +32,11 @@ Credentials = Login | Key | None
 
 @dataclass(frozen=True)
 class Access:
-    """How a repository is got at."""
+    """The access to a repository."""
 
     credentials: Credentials = None
     authorities: str = ""
-    """PEM of those that vouch for its server besides the system's."""
+    """PEM of the CAs for its server besides the system's."""
     other_paths: tuple[str, ...] = ()
     """Paths on its server, besides its own, that the credentials are for: those of private submodules."""
 

@@ -1,4 +1,4 @@
-"""The surroundings of one clone: folders that nobody else can read, and git with just what each step may know.
+"""The environment of one clone: folders that nobody else can read, and git with just what each step may know.
 
 Steps that read a repository's files (`local`) have no credential, no network and, by Landlock, no way to the mounted
 secrets. Steps that talk to servers (`network`) have the credentials, and read no file of the repository.
@@ -45,14 +45,14 @@ class Workplace:
     _access: Access
 
     def may_login(self, address: str) -> bool:
-        """Tell whether the credentials may be used at an address that the repository itself names."""
+        """Return whether the credentials may be used at an address that the repository itself names."""
         credentials = self._access.credentials
         return not isinstance(credentials, Login) or self._rule(credentials).covers(address)
 
     def over_the_web(self, source: Remote) -> Remote:
         """Return an address for SSH as one of the web, if the repository itself is there on the same host.
 
-        Owners write what they use themselves; who clones over the web has no key for SSH.
+        Owners write what they use themselves; users who clone over the web have no key for SSH.
         """
         return source.over_the_web(self._remote.scope)
 
@@ -86,7 +86,7 @@ class Workplace:
 def workplace(
     remote: Remote, access: Access, given: Mapping[str, str], writable: Sequence[Path] = ()
 ) -> Iterator[Workplace]:
-    """Yield the surroundings of a clone of `remote`; afterwards nothing of them is left.
+    """Yield the environment of a clone of `remote`; afterwards nothing of it is left.
 
     `given` is the process' own environment. `local` may write to the folders `writable`.
 
@@ -150,7 +150,7 @@ def _ssh(folder: Path, credentials: object) -> dict[str, str]:
 
 
 def _user_for_ssh(folder: Path) -> dict[str, str]:
-    """Return what gives ssh's user a name where it has none: without one, ssh refuses to start."""
+    """Return the settings that give ssh's user a name where it has none: without one, ssh refuses to start."""
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:

@@ -1,4 +1,4 @@
-"""The address of a repository, taken apart: what git is told holds no password, for git writes it into the clone."""
+"""The address of a repository, taken apart: the part for git holds no password, since git writes it into the clone."""
 
 import contextlib
 import re
@@ -11,7 +11,7 @@ from amalthea.sidecars.cloner.errors import Misconfigured
 _WEB = {"http", "https"}
 _SCHEMES = _WEB | {"ssh", "git"}
 _SHORT_SSH = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!/{2})[^\s]+")
-"""`git@host:path`, which is no URL."""
+"""`git@host:path`, which is not a URL."""
 _PASSWORD_OR_HELPER = re.compile(r"[^/]*:(:|[^/]*@)")
 """`user:password@host/path`, a web address without its scheme; and `helper::address`, which git would run."""
 GIT_FOLDER = re.compile(r"\.git[ .]*|git~\d+[ .]*", re.IGNORECASE)
@@ -20,7 +20,7 @@ GIT_FOLDER = re.compile(r"\.git[ .]*|git~\d+[ .]*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Remote:
-    """Where a repository is."""
+    """The address of a repository."""
 
     address: str
     """For git, for the log and for messages: without a password, for the web without a user too."""
@@ -98,7 +98,7 @@ def _split(text: str, name: str) -> SplitResult:
 
 
 def _login(url: SplitResult, name: str) -> Login | None:
-    """Return what stood in the address, unless git's protocol for it, which goes by lines, cannot carry that."""
+    """Return the login in the address, unless git's protocol for it, which goes by lines, cannot carry that."""
     user, password = unquote(url.username or ""), unquote(url.password or "")
     if re.search(r"[\0\r\n]", user + password):
         raise Misconfigured(f"{name} contains a username or password with a line break; write it without.")

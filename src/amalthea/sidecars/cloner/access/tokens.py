@@ -24,7 +24,7 @@ class _SameOrigin(HTTPRedirectHandler):
 
 
 def fetch(address: str, renku_token: str, environment: Mapping[str, str]) -> str | None:
-    """Return the provider's token; None where there is none to be had, for whatever reason."""
+    """Return the provider's token; None where none is available, for whatever reason."""
     headers = {"Authorization": f"Bearer {renku_token}", "Accept": "application/json"}
     try:
         request = Request(address, headers=headers)  # noqa: S310  (variables.py lets http and https through)

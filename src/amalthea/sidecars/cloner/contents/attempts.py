@@ -1,7 +1,7 @@
-"""Tries again what the network broke off, for all steps of a clone together; a part that fails is left out.
+"""Retries what the network interrupted, for all steps of a clone together; a part that fails is left out.
 
 The clone of the repository itself must succeed. Its submodules and large files may fail: the session starts without
-them, and is told what is missing.
+them, and its status reports what is missing.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class Attempts:
     """A sentence for each part that is missing, in words for the session's user."""
 
     def whole(self, doing: str, act: Callable[[], T]) -> T:
-        """Return what `act` returns; `doing` begins the sentence if it fails.
+        """Return what `act` returns; `doing` starts the error message if it fails.
 
         Raises:
             CloneFailed: it failed for good, or after the last attempt.
@@ -48,7 +48,7 @@ class Attempts:
             return None
 
     def leave_out(self, sentence: str) -> None:
-        """Note, and say, what is missing."""
+        """Note and log what is missing."""
         say(sentence)
         self.left_out.append(sentence)
 

@@ -1,4 +1,4 @@
-"""From a clone without files to the files of the wanted revision: on a branch that tracks its remote, if it is one."""
+"""Checks out the wanted revision in a clone without files: on a branch that tracks its remote, if it is one."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _WHOLE_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Revision:
-    """What should be checked out. Nothing means the remote's default branch."""
+    """The revision to check out. An empty one means the remote's default branch."""
 
     revision: str = ""
     """A branch, a tag or a commit. HEAD is the default branch, too."""
@@ -63,7 +63,7 @@ def _branch(git: Git, clone: Path, revision: str) -> str | None:
 
 
 def _holds(git: Git, clone: Path, branch: str, point: str) -> bool:
-    """Tell whether the remote's branch has this commit: a local branch of its name anywhere else would mislead."""
+    """Return whether the remote's branch has this commit: a local branch of its name anywhere else would mislead."""
     return git.asks("merge-base", "--is-ancestor", point, f"origin/{branch}", folder=clone) is not None
 
 

@@ -1,7 +1,7 @@
 """Makes a clone, whole or not at all: beside its place under a name of its own, and moved there when all is done.
 
-So whatever ends the program at any moment, what stands in the clone's place is finished. What the network broke off
-is made again, after longer and longer pauses. Submodules and large files may be missing in the end: that is told.
+So whatever ends the program at any moment, what is in the clone's place is complete. What the network broke off is made
+again, after longer and longer pauses. Submodules and large files may be missing in the end: that is reported.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from amalthea.sidecars.cloner.contents.checkout import Revision, check_out, has_
 from amalthea.sidecars.cloner.process.git import Git
 
 ERROR_FILE = "ERROR"
-"""What is left in the folder of a repository that could not be cloned (by `shellclone`), or not with all its parts."""
+"""The file in the folder of a repository that could not be cloned (by `shellclone`), or not with all its parts."""
 
 _NO_DEFAULT = (
     "The default branch of {} does not exist there, so its clone has no files yet; check out another branch (git branch"
@@ -48,11 +48,11 @@ class Order:
 
 
 Finish = Callable[[Git, Sequence[Path]], None]
-"""What else the clone needs before it is whole: it is handed the folders of the clone and of its submodules."""
+"""The last step of a clone: it is handed the folders of the clone and of its submodules."""
 
 
 def is_taken(folder: Path) -> bool:
-    """Tell whether something is in the clone's place already: a clone, or files of the user's."""
+    """Return whether something is in the clone's place already: a clone, or files of the user's."""
     if folder.is_dir() and not folder.is_symlink():
         return any(entry.name != ERROR_FILE for entry in folder.iterdir())
     return os.path.lexists(folder)
@@ -84,7 +84,7 @@ def make(order: Order, finish: Finish, sleep: Callable[[float], None] = time.sle
 
 
 def _main(work: Workplace, order: Order) -> bool:
-    """Clone the repository itself; tell whether it has files.
+    """Clone the repository itself; return whether it has files.
 
     Raises:
         CloneFailed: the repository lacks the wanted revision, or has files that are not to be checked out.
@@ -111,7 +111,7 @@ def _note(clone: Path, left_out: Sequence[str]) -> None:
 
 
 def _clear(partial: Path) -> None:
-    """Remove what an attempt before has left, or what somebody has put there: a link would lead the clone elsewhere."""
+    """Remove what an earlier attempt has left, or what somebody has put there: a link would redirect the clone."""
     if partial.is_symlink() or partial.is_file():
         partial.unlink()
     shutil.rmtree(partial, ignore_errors=True)

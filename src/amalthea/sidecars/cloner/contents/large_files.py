@@ -19,9 +19,9 @@ _ADDRESSES = r"^(lfs\.url|remote\..*\.lfsurl)$"
 
 
 def look_after(work: Workplace, folder: Path, attempts: Attempts, *, fetch: bool) -> None:
-    """Have Git LFS look after a repository that uses it, and fetch its files if they are wanted now.
+    """Set up Git LFS for a repository that uses it, and fetch its files if they are wanted now.
 
-    What cannot be had stays a pointer, which is told.
+    Files that cannot be fetched stay pointers, which is reported.
     """
     origin = work.local.asks("config", "--get", "remote.origin.url", folder=folder) or ""
     doing = f"Fetching the large files of {origin}"
@@ -33,7 +33,7 @@ def look_after(work: Workplace, folder: Path, attempts: Attempts, *, fetch: bool
 
 
 def _set_up(git: Git, folder: Path, *, fetch: bool) -> bool:
-    """Have Git LFS look after a repository that uses it; tell whether it does."""
+    """Set up Git LFS for a repository that uses it; return whether it does."""
     if not git.run("ls-files", "--", ":(attr:filter=lfs)", folder=folder):
         return False
     hooks = git.run("rev-parse", "--absolute-git-dir", folder=folder) + "/hooks"
@@ -57,7 +57,7 @@ def _fetch(work: Workplace, folder: Path, origin: str) -> bool:
 
 
 def _tell_pointers(git: Git, folder: Path, attempts: Attempts) -> None:
-    """Tell which files are pointers still."""
+    """Report which files are still pointers."""
     listed = (git.asks("lfs", "ls-files", folder=folder) or "").splitlines()
     lacking = [line.partition(" - ")[2] for line in listed if " - " in line]
     names = [name for name in lacking if name.isprintable()][:_NAMED]
@@ -86,6 +86,6 @@ def _check(address: str) -> None:
 
 
 def usual(origin: str) -> str:
-    """Return where a repository's large files are if nothing else is said (git-lfs, docs/api/server-discovery.md)."""
+    """Return the default address of a repository's large files (git-lfs, docs/api/server-discovery.md)."""
     address = origin.rstrip("/")
     return f"{address}/info/lfs" if address.endswith(".git") else f"{address}.git/info/lfs"

@@ -1,7 +1,7 @@
-"""The git configuration for the running session, as a block of the clone's own: written anew when its secret changes.
+"""The git configuration for the running session, as a block of the clone's own: rewritten when its secret changes.
 
-The block stands last, so it wins over what is above; what the user sets later stays until the secret changes. The file
-is the user's alone, for the block may hold credentials.
+The block is last, so it wins over what is above; what the user sets later stays until the secret changes. The file is
+the user's alone, for the block may hold credentials.
 """
 
 import hashlib

@@ -142,7 +142,7 @@ def fault_among(name: str, names: Iterable[str]) -> str | None:
 
 
 def _leads_away(files: Path, path: str) -> bool:
-    """Tell whether a part of the path is a symbolic link, or anything but a folder."""
+    """Return whether a part of the path is a symbolic link, or anything but a folder."""
     place = files
     for part in path.split("/"):
         place /= part
@@ -214,7 +214,7 @@ def _download(work: Workplace, place: _Place, source: remote.Remote, commit: str
 
 
 def _refused(source: remote.Remote) -> CloneFailed:
-    """Return what to say where a submodule's server does not let us in: it has credentials of its own, or none."""
+    """Return the message where a submodule's server does not let us in: it has credentials of its own, or none."""
     remedy = (
         "it is fetched over SSH, for which the repository has no matching key; ask its owner to write an https://"
         " address in .gitmodules, or clone it as a repository of its own"

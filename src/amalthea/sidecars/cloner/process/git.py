@@ -64,7 +64,7 @@ class Git:
         self._run(arguments, folder, (subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT))
 
     def asks(self, *arguments: str, folder: Path | None = None) -> str | None:
-        """Return what a command printed that answers a question; None where its answer is no."""
+        """Return the output of a command that answers a question; None where its answer is no."""
         try:
             return self.run(*arguments, folder=folder)
         except GitFailed:

@@ -1,4 +1,4 @@
-"""What git's last words mean: the cause and the next step for a researcher, and whether trying again may help.
+"""The meaning of git's last words: the cause and the next step for a researcher, and whether a retry may help.
 
 Only sentences of ours reach a session's status. Git's own words stay in the container's log.
 """
@@ -79,7 +79,7 @@ _CAUSES: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
 
 
 _NAMES = re.compile(r"""^Cloning into .*$|(?<!\w)'[^'\n]*'|"[^"\n]*"|\w+://\S+""", re.MULTILINE)
-"""What repositories, files and branches are called, which tells nothing of a cause."""
+"""The names of repositories, files and branches, which say nothing of a cause."""
 
 
 def judge(said: str, doing: str) -> GitFailure:
@@ -92,7 +92,7 @@ def judge(said: str, doing: str) -> GitFailure:
 
 
 def asks_for_login(said: str) -> bool:
-    """Tell whether git failed because the server does not let us in, with a password, a key or without."""
+    """Return whether git failed because the server does not let us in, with a password, a key or without."""
     return judge(said, "").message in {f" failed: {cause}." for cause in (_LOGIN, _KEY)}
 
 

@@ -1,4 +1,4 @@
-"""Which of git's many lines of progress are worth a line of the log."""
+"""Selects, of git's many lines of progress, those that are worth a line of the log."""
 
 import re
 
@@ -7,14 +7,14 @@ _SECONDS = 10.0
 
 
 class Progress:
-    """Lets pass what is no progress, the first and the last of each phase, and one in ten seconds of a long one."""
+    """Lets through what is not progress, the first and the last of each phase, and one in ten seconds of a long one."""
 
     def __init__(self) -> None:
         self._phase = ""
         self._said_at = 0.0
 
     def worth_saying(self, line: str, now: float) -> bool:
-        """Tell whether to write `line`. `now` is in seconds, from any start."""
+        """Return whether to write `line`. `now` is in seconds, from any start."""
         match = _PERCENT.match(line)
         if match is None:
             return bool(line)

@@ -18,7 +18,7 @@ _PATH_BENEATH = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _EXECUTE, _WRITE, _READ, _LIST = (1 << bit for bit in range(4))
 _RIGHTS_BY_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
-"""How many rights on files each version of Landlock knows."""
+"""The number of rights on files that each version of Landlock knows."""
 _TCP = 0b11
 """Bind and connect, since version 4. No rule allows either."""
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/opt", "/proc", "/sys")
@@ -45,7 +45,7 @@ def version() -> int:
 
 @dataclass(frozen=True)
 class Confinement:
-    """Where a confined process may write, and the version of Landlock that confines it."""
+    """The folders that a confined process may write to, and the version of Landlock that confines it."""
 
     writable: tuple[Path, ...]
     known: int

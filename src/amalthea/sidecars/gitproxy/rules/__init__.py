@@ -1,1 +1,1 @@
-"""What is decided of a request: whose it is, whether it may carry a token, where it goes, and what is withheld."""
+"""Decisions on a request: whose it is, whether it may carry a token, where it goes, and what is withheld."""

@@ -1,4 +1,4 @@
-"""Answers that hold the credential that their request carried: the session must not read it there. Pure.
+"""Keeps the credential of a request out of its answer: the session must not read it there. Pure.
 
 Gitea and Forgejo copy the request's `Authorization` into each action of an LFS batch answer, and GitLab does in some
 cases, so that git-lfs sends it with the file. git-lfs asks through this proxy, which adds the token anyway.
@@ -15,12 +15,12 @@ import msgspec
 from amalthea.sidecars.http1 import Fields, Request, Response
 
 MOST = 1024 * 1024
-"""How long a body may be, in bytes, that is read as a whole. A batch has 100 files, of a few kilobytes at most."""
+"""The largest body, in bytes, that is read as a whole. A batch has 100 files, of a few kilobytes at most."""
 _BATCH = "/info/lfs/objects/batch"
 
 
 class SentBack(Exception):  # noqa: N818  (named by what happened)
-    """An answer holds the credential, or cannot be searched for it. The message holds no part of the answer."""
+    """An answer that holds the credential, or cannot be searched for it. The message holds no part of the answer."""
 
 
 def credentials(token: str) -> str:
@@ -35,7 +35,7 @@ def check_fields(fields: Fields, token: str) -> None:
 
 
 def is_searched(request: Request, response: Response) -> bool:
-    """Tell whether an answer's body has to be searched: if it is JSON, or of an LFS batch. Packs and files are not."""
+    """Return whether an answer's body has to be searched: if it is JSON, or of an LFS batch; not packs and files."""
     if response.framing == 0:
         return False
     types = [value.partition(";")[0].strip().lower() for value in response.values("content-type")]

@@ -1,4 +1,4 @@
-"""Which requests may carry a token at all, whatever repository they are for. Pure.
+"""Decides which requests may carry a token at all, whatever repository they are for. Pure.
 
 A request that may not is passed on without one, untouched: it can do no more than any other request of the session.
 """
@@ -36,12 +36,12 @@ _REROUTING = (
     "base-url",
     "destination",
 )
-"""How fields begin that replace the path, the host or the method for some server or a proxy before it."""
+"""The prefixes of fields that replace the path, the host or the method for some server or a proxy before it."""
 _HARMLESS_OPTIONS = frozenset(("", "close", "keep-alive"))
 
 
 def why_not(request: Request) -> str:
-    """Return why a request gets no token, without any of its values; nothing if it may have one."""
+    """Return why a request gets no token, without any of its values; empty if it may have one."""
     if request.method not in METHODS:
         return "its method gets none"
     names = {known_as(name) for name, _ in request.fields}

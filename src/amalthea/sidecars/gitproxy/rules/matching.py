@@ -1,4 +1,4 @@
-"""Which requests are for a configured repository, and so get the token of its provider. Everything else gets none."""
+"""Finds the requests for a configured repository: they get the token of its provider, all others get none."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from amalthea.sidecars.ambiguity import is_ambiguous
 
 CASELESS = frozenset(("github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "gitea.com"))
-"""Hosts known to take large and small letters in paths for the same: one of two spellings is no other repository."""
+"""Hosts whose paths are known to be case-insensitive: another spelling is not another repository."""
 _ASKED_FIRST = "/info/refs"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%\-]+)(?::([0-9]{1,5}))?")
@@ -35,13 +35,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository by its URL: the server without `www.`, the path's components, and who gives tokens for it."""
+    """A repository by its URL: the server without `www.`, the path's components, and the provider of its tokens."""
 
     origin: Origin
     path: tuple[str, ...]
     provider: str
     caseless: bool = False
-    """Whether its server takes large and small letters in paths for the same."""
+    """Whether paths on its server are case-insensitive."""
 
 
 def origin(scheme: str, authority: str) -> Origin | None:
@@ -54,9 +54,9 @@ def origin(scheme: str, authority: str) -> Origin | None:
 
 
 def repository(url: str, provider: str, caseless: frozenset[str] = CASELESS) -> Repository | None:
-    """Read a repository's URL; None if it is none of HTTP, which is not the proxy's business.
+    """Read a repository's URL; None if it is not an HTTP URL, which the proxy does not handle.
 
-    `caseless` are the hosts that take large and small letters in paths for the same.
+    `caseless` are the hosts whose paths are case-insensitive.
     """
     try:
         parts = urlsplit(url)
@@ -71,9 +71,9 @@ def repository(url: str, provider: str, caseless: frozenset[str] = CASELESS) -> 
 
 
 def provider(repositories: tuple[Repository, ...], server: Origin, target: str) -> str | None:
-    """Tell whose token a request gets: that of the repository whose path the target (`/path?query`) begins with.
+    """Return the provider whose token a request gets: that of the repository whose path the target begins with.
 
-    Only whole components count, `.git` at a repository's name may be there or not. None: it gets none.
+    Only whole components of its path count; `.git` at a repository's name is optional. None: it gets no token.
     """
     path = _components(target.partition("?")[0])
     if not target.isascii():
@@ -90,8 +90,8 @@ def provider(repositories: tuple[Repository, ...], server: Origin, target: str) 
 def renamed(repositories: tuple[Repository, ...], server: Origin, target: str, location: str) -> Repository | None:
     """Return a known repository under its new name, to which its server sends git's first request on; None if not.
 
-    `target` is what was asked for, `location` what the answer's field of that name holds. Another server is none: the
-    token is for this one.
+    `target` is the requested path, `location` the answer's field of that name. Another server does not count: the token
+    is for this one.
     """
     parts, (path, _, _) = _split(location), target.partition("?")
     if parts is None or not (path.endswith(_ASKED_FIRST) and parts.path.endswith(_ASKED_FIRST)):
@@ -114,7 +114,7 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _is_unusable(component: str) -> bool:
-    """Tell whether a configured repository cannot be known for certain by this component. Blanks within it are fine."""
+    """Return whether a configured repository cannot be recognised for certain by this component. Blanks are fine."""
     return component != component.strip() or is_ambiguous(component.replace(" ", "_"))
 
 

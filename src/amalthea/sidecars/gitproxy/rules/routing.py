@@ -1,4 +1,4 @@
-"""Where a request is to go, and in which form: pure, by the rules for proxies in RFC 9110 and 9112."""
+"""The destination of a request, and its form: pure, by the rules for proxies in RFC 9110 and 9112."""
 
 from amalthea.sidecars.gitproxy.rules import matching
 from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
@@ -17,12 +17,12 @@ def tunnel(request: Request) -> Origin:
 
 
 def intercepted(repositories: tuple[Repository, ...], server: Origin) -> bool:
-    """Tell whether requests to a server are looked at: only where a repository of it is configured."""
+    """Return whether requests to a server are looked at: only where a repository of it is configured."""
     return any(known.origin == server.without_www for known in repositories)
 
 
 def plain(request: Request) -> tuple[Origin, Request]:
-    """Return where a request without CONNECT goes, and the request as that server expects it; raise BadMessage."""
+    """Return the server of a request without CONNECT, and the request as that server expects it; raise BadMessage."""
     scheme, separator, rest = request.target.partition("://")
     end = next((place for place, character in enumerate(rest) if character in "/?"), len(rest))
     server = matching.origin("http", rest[:end]) if separator and scheme.lower() == "http" else None

@@ -1,4 +1,4 @@
-"""One question over HTTP to the servers that give tokens: small answers, no pool, no second attempt."""
+"""One HTTP request to the token issuers: small answers, no pool, no second attempt."""
 
 import asyncio
 import ssl
@@ -17,7 +17,7 @@ _REDIRECTS = 5
 
 
 class FetchError(Exception):
-    """There is no answer. The message says why, without any part of the question."""
+    """A request without an answer. The message says why, without any part of the question."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """The answer."""
 
     status: int
     body: bytes = field(repr=False)

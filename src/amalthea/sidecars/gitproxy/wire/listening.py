@@ -1,6 +1,6 @@
-"""The ports: how many connections each of them bears, and which one has to go when there are more.
+"""The ports: how many connections each of them accepts, and which one is closed when there are more.
 
-A port that can be reached from elsewhere must neither fill the memory nor stop to answer, whoever floods it.
+A port that can be reached from elsewhere must neither fill the memory nor stop answering, whoever floods it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Handler: TypeAlias = Callable[[Peer], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a port bears."""
+    """The limits of a port."""
 
     most: int
     """Connections at once. At least four times `listeners.AT_ONCE`: who has sent a request is then read in time."""
@@ -34,7 +34,7 @@ and 144 MiB if each waits for a JSON answer that is read as a whole (`echo.py`).
 
 
 class Crowd:
-    """The connections of a port. A newcomer is always let in, in place of the oldest that has sent no whole request."""
+    """The connections of a port. A new one is always accepted: it replaces the oldest without a whole request."""
 
     def __init__(self, handle: Handler, bounds: Bounds) -> None:
         self._handle = handle

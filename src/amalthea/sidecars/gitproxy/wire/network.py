@@ -1,4 +1,4 @@
-"""The way out: to a server directly, or through the network's own proxy, as HTTPS_PROXY and NO_PROXY say.
+"""Outgoing connections: to a server directly, or through the network's own proxy, as HTTPS_PROXY and NO_PROXY say.
 
 The variables are read as curl reads them. Only what goes over TLS, and what is a tunnel already, takes the proxy.
 """
@@ -22,16 +22,16 @@ _HERE = ("localhost", "127.0.0.0/8", "::1")
 
 @dataclass(frozen=True)
 class Network:
-    """How servers are reached. Without a proxy each is dialled directly."""
+    """The way to servers. Without a proxy each is dialled directly."""
 
     proxy: Origin | None = None
     authorization: str = field(default="", repr=False)
-    """What the proxy wants to see, if anything."""
+    """The credentials that the proxy wants, if any."""
     direct: tuple[str, ...] = ()
     """Names of hosts and domains, addresses and ranges that are reached without it; with a port or not."""
 
     def takes_proxy(self, server: Origin) -> bool:
-        """Tell whether a server is reached through the proxy."""
+        """Return whether a server is reached through the proxy."""
         wanted = self.proxy is not None and server.scheme == "https"
         return wanted and not any(_covers(entry, server) for entry in (*_HERE, *self.direct))
 

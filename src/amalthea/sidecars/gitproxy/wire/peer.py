@@ -1,4 +1,4 @@
-"""A connection with whoever is at its other end: heads are read from it, bodies are poured through it.
+"""One end of a connection: heads are read from it, bodies are poured through it.
 
 Every byte that is taken from one side is given to the other before more is taken, so a slow reader slows its sender.
 """
@@ -18,11 +18,11 @@ _LINGER_SECONDS = 2.0
 
 
 class Truncated(ConnectionError):  # noqa: N818  (named by what happened)
-    """The other end went away in the middle of a message."""
+    """The other end closed the connection in the middle of a message."""
 
 
 class Peer:
-    """One end of a connection. `idle` is how many seconds of silence are borne where something must come."""
+    """One end of a connection. `idle` is how many seconds of silence are tolerated where something must come."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, idle: float) -> None:
         self.reader = reader
@@ -33,7 +33,7 @@ class Peer:
         self._without_tls: asyncio.StreamWriter | None = None
 
     async def head(self, patience: float | None) -> bytes:
-        """Read a head up to its empty line; nothing if the connection ended before. `patience`: seconds, None for ever.
+        """Read a head up to its empty line; nothing if the connection ended before. `patience`: seconds, None forever.
 
         Raises:
             BadMessage: it does not end. Truncated: the connection did. TimeoutError: nothing comes any more.
@@ -52,7 +52,7 @@ class Peer:
             self.awaits_head = False
 
     async def send(self, data: bytes) -> None:
-        """Send, and wait until not too much is on its way; raise TimeoutError if the other end takes nothing."""
+        """Send, and wait while too much is in flight; raise TimeoutError if the other end reads nothing."""
         self.writer.write(data)
         async with asyncio.timeout(self.idle):
             await self.writer.drain()
@@ -103,7 +103,7 @@ class Peer:
         self.reader, self.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def linger(self) -> None:
-        """Take for a moment what still comes: else its sender would lose the answer that it has not read yet."""
+        """Read for a moment what still comes: else its sender would lose the answer that it has not read yet."""
         with suppress(OSError):
             async with asyncio.timeout(_LINGER_SECONDS):
                 while await self.reader.read(PIECE):
@@ -139,7 +139,7 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
 
 
 async def pour(source: Peer, sink: Peer, framing: http1.Framing) -> None:
-    """Pass a body on, byte by byte as it is.
+    """Pass a body on, byte for byte.
 
     Raises:
         BadMessage: its coding is wrong. Truncated: it ends too early. OSError, TimeoutError: from either side.

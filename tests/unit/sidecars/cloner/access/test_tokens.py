@@ -1,4 +1,4 @@
-"""The user's token goes to those whom the web back end names, and to nobody to whom they send us on."""
+"""The user's token goes to the hosts that the web back end names, and to none that they redirect to."""
 
 from http.client import HTTPMessage
 from io import BytesIO

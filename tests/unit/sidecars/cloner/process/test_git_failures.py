@@ -1,4 +1,4 @@
-"""Real last words of git, ssh and git-lfs: the user is told the cause, and only what may pass is tried again."""
+"""Real last words of git, ssh and git-lfs: the user learns the cause, and only what may pass is tried again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A clone of an hour tells that it goes on, and a short one does not fill the log."""
+"""A clone of an hour shows that it goes on, and a short one does not fill the log."""
 
 from amalthea.sidecars.cloner.process.progress import Progress
 

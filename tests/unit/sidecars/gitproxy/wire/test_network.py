@@ -1,4 +1,4 @@
-"""Which servers the network's own proxy is asked for is said by variables that everybody knows."""
+"""The servers behind the network's own proxy are chosen by variables that everybody knows."""
 
 import pytest
 
