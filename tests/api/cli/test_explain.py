@@ -103,7 +103,7 @@ def test_who_may_get_sessions_only_is_told_the_rest_is_hidden(world: World, user
         "You may not get persistentvolumeclaims here, so the state of its volume is not shown.",
         "You may not get statefulsets here, so the object that runs its pod is not shown.",
         "You may not list events here, so what Kubernetes reported is not shown.",
-        "You may not list pods here, so how its containers are is not shown.",
+        "You may not list pods here, so the state of its containers is not shown.",
     ]
 
 

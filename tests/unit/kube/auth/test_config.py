@@ -139,7 +139,7 @@ def test_an_empty_file_as_kubectl_writes_it_is_understood(tmp_path: Path) -> Non
         ({}, {"username": "me", "password": "SECRET"}, "users[u]: username is not supported"),
         ({}, {"auth-provider": {"name": "gcp"}}, "users[u]: auth-provider is not supported"),
         ({}, {"as": "admin", "token": "SECRET"}, "users[u]: as is not supported"),
-        ({}, {"exec": {"command": "x", "apiVersion": "v0"}}, "users[u]: exec.apiVersion: 'v0' is none of"),
+        ({}, {"exec": {"command": "x", "apiVersion": "v0"}}, "users[u]: exec.apiVersion: 'v0' is not one of"),
         (
             {},
             {"exec": {"command": "x", "apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Always"}},
