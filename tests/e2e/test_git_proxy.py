@@ -196,7 +196,7 @@ def test_what_the_web_back_end_lists_is_cloned_and_goes_on_through_the_proxy_and
     assert shell("cd project; git ls-remote origin trunk").split()[0] == shell("git -C project rev-parse HEAD")
     assert shell("git -C project log -1 --format='%an <%ae>'") == "Ada Lovelace <ada@example.org>"
     log = cluster.kubectl("logs", f"--namespace={world.namespace}", f"{name}-0", "--container=git-clone")
-    assert f"{url} is cloned into /work/project." in log
+    assert f"{url} was cloned into /work/project." in log
     kept = shell("find /work -type f -size -100k -exec cat {} + | tr -cd '[:print:]'")
     for seen in (log, kept, shell("env; cat /proc/[0-9]*/environ")):
         assert TOKEN not in seen

@@ -111,7 +111,7 @@ def test_a_hostile_repository_is_a_clone_or_a_sentence(title: str, outcomes: Map
     assert outcome.seconds < SECONDS
     last = outcome.ended.log.splitlines()[-1]
     if outcome.ended.code == 0:
-        assert last.endswith(f" is cloned into {outcome.clone}.")
+        assert last.endswith(f" was cloned into {outcome.clone}.")
         assert (outcome.clone / ".git").is_dir()
     else:
         assert outcome.ended.code == 1, outcome.ended.log

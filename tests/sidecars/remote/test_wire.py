@@ -121,7 +121,7 @@ async def test_a_token_never_goes_to_another_server() -> None:
         Redirecting(lambda _: f"http://127.0.0.1:{port}/to") as first,
         HttpExchange(trust.context({})) as ask,
     ):
-        with pytest.raises(Unavailable, match="another server, which the token is not for"):
+        with pytest.raises(Unavailable, match="another server, which must not get the token"):
             await ask(Question("GET", f"http://127.0.0.1:{first}/from", bearer="t"))
         answer = await ask(Question("POST", f"http://127.0.0.1:{first}/from", bearer="t"))
     assert answer.status == 307
