@@ -154,6 +154,8 @@ def run_cell(page: Page, code: str, printed: str) -> None:
     page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click()
     cell = page.locator(".jp-Notebook .jp-Cell .cm-content").first
     cell.click()
+    # JupyterLab does not run a cell that is sent before its kernel is connected.
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=PAGE_LOADS)
     page.keyboard.type(code)
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".jp-OutputArea-output").first).to_contain_text(printed, timeout=PAGE_LOADS)
