@@ -22,11 +22,13 @@ from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
 from amalthea.kube.errors import ApiError
 from amalthea.model import deadlines
+from amalthea.model.deadlines import End
 from amalthea.model.findings import Finding
 from amalthea.model.idle.signals import threshold
 from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.status.report import Context, NextSteps, report
 from amalthea.model.views import decoding, remote_job
+from amalthea.model.views.objects import SessionView
 from amalthea.model.views.observed import Observed
 from amalthea.operator.actors import Actors, Generators
 from amalthea.operator.done import Done, next_look, present, raise_for
@@ -167,14 +169,15 @@ class Reconciler:
         door = observed.door.address if observed.door is not None else None
         self._actors.door_poller.mind(key, door, following.ask_door_at, now)
         self._actors.job_poller.mind(key, remote_job.address(observed), following.ask_job_at, now)
-        end, session = following.end, self._caches.session(key)
-        if end is None:
-            self._actors.refusals.forget_own(key, END)
-            return Done()
+        session = self._caches.session(key)
         # Looked up anew: a session that was changed meanwhile must not be paused all the same.
         if session is None or not spec_unchanged(observed.session, session):
             return Done()
-        return Done(present(await self._own(key, END, lambda: self._actors.culler.end(session, end))))
+        return Done(present(await self._own(key, END, lambda: self._end(session, following.end))))
+
+    async def _end(self, session: SessionView, end: End | None) -> None:
+        if end is not None:
+            await self._actors.culler.end(session, end)
 
     async def _release(self, key: Key, before: Observed, plan: Plan, written: Done) -> Result:
         """Let a deleted session go, even if that cannot be reported, once its job elsewhere is cancelled."""
