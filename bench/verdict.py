@@ -64,7 +64,7 @@ class Found:
     events: list[Event] = field(default_factory=list)
     """The Events on sessions."""
     pod_events: list[Event] = field(default_factory=list)
-    """What the StatefulSet controller told of the pods that it made and deleted."""
+    """Events of the StatefulSet controller on the pods that it made and deleted."""
 
 
 def lost_pods(events: Iterable[Event]) -> frozenset[str]:

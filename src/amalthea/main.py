@@ -79,8 +79,9 @@ def _explain_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the session; by default all sessions of the namespace")
     parser.add_argument("-n", "--namespace", default="", help="its namespace; that of the kubeconfig by default")
     _cluster_flags(parser)
-    output = parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    output.help = "text for people, json for programs"
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json"), default="text", help="text for people, json for programs"
+    )
     parser.add_argument("--no-color", action="store_true", help="no colours, even on a terminal")
 
 
@@ -88,8 +89,8 @@ def _trial_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", required=True, help="any image with python3, such as the operator's")
     parser.add_argument("-n", "--namespace", default="", help="where to run it; the kubeconfig's by default")
     _cluster_flags(parser)
-    limit = parser.add_argument("--timeout", type=float, default=180.0, metavar="SECONDS")
-    limit.help = "time limit for being ready, and for being deleted"
+    limit = "time limit for being ready, and for being deleted"
+    parser.add_argument("--timeout", type=float, default=180.0, metavar="SECONDS", help=limit)
 
 
 def _cluster_flags(parser: argparse.ArgumentParser) -> None:

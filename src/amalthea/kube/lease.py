@@ -19,7 +19,7 @@ from amalthea.kube.watch import KubeSource
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 MOST_TRANSITIONS = 2**31 - 1
-"""What the API server's own type holds."""
+"""The largest value of the API server's own type."""
 
 
 class _Spec(msgspec.Struct, frozen=True, rename="camel"):

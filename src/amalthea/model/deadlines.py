@@ -46,7 +46,7 @@ class End:
     """A pause or a deletion that is due."""
 
     deletes: bool
-    """Whether the session is deleted with its files; else it is paused."""
+    """True if the session is deleted with its files, false if it is paused."""
     cause: Cause
     span: timedelta
     """The limit that it comes from."""

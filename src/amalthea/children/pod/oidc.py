@@ -14,8 +14,8 @@ from amalthea.children.shared.subject import Subject
 
 EMAILS_FILE = "/authorized_emails"
 PATIENCE = "24h"
-"""How long oauth2-proxy waits for the session's answer to begin, as long as authproxy behind it. By itself it says 502
-after 30 s: to the export of a large notebook, and to a query that takes a minute."""
+"""The time that oauth2-proxy waits for the session's answer to begin, the same as authproxy behind it. Its default is
+30 s: then the export of a large notebook, or a query that takes a minute, ends with 502."""
 
 _ALPHA = """\
 providers:

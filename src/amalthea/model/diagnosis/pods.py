@@ -65,7 +65,7 @@ _OTHER_REASONS = (
 )
 _VOLUME_GONE = re.compile(r"non-existent (persistentvolume|pv)", re.IGNORECASE)
 _ONE_POD_ONLY = re.compile(r"persistentvolumeclaim with .*readwriteoncepod access mode", re.IGNORECASE)
-"""What the scheduler says of a volume that only one pod may mount (ReadWriteOncePod), and another one does."""
+"""The scheduler's words for a volume that only one pod may mount (ReadWriteOncePod), and another one does."""
 
 
 def stopped(pod: PodView) -> Diagnosis | None:

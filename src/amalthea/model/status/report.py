@@ -50,7 +50,7 @@ class NextSteps:
     usage_counts: bool = False
     """Whether it matters how much CPU the session uses."""
     at_work: bool = False
-    """Whether that, or something else, shows that somebody works in it."""
+    """True if the CPU usage, or another signal, shows that somebody works in it."""
     ask_door_at: datetime | None = None
     """The time to ask the session's door, at once if that has passed; None while its answer does not matter."""
     ask_job_at: datetime | None = None
