@@ -93,6 +93,13 @@ class Door:
     def log(self) -> str:
         return self.log_file.read_text()
 
+    async def logged(self, text: str, times: int = 1) -> list[str]:
+        """Return the log's lines once so many have the text: HAProxy writes a line after the answer, not before it."""
+        async with asyncio.timeout(SECONDS):
+            while sum(text in line for line in self.log.splitlines()) < times:  # noqa: ASYNC110  (a file)
+                await asyncio.sleep(0.02)
+        return self.log.splitlines()
+
     @property
     def processes(self) -> tuple[Path, Path]:
         """Return the folders below /proc of the process that was started and of HAProxy, its child."""

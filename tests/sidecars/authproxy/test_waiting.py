@@ -62,9 +62,7 @@ async def test_an_answer_that_cannot_be_read_is_not_waited_for_and_told_in_the_l
         assert b"The answer of the session cannot be read" in answer.body
         assert b"refresh" not in answer.body
         assert is_page(answer) is navigation
-    lines = door.log.splitlines()
-    assert len(lines) == 2
-    assert all("GET /raw 502: the answer of the session cannot be read" in line for line in lines)
+    assert len(await door.logged("GET /raw 502: the answer of the session cannot be read", times=2)) == 2
 
 
 async def test_the_page_needs_no_script_and_everybody_can_read_it(door: Door, session: Session) -> None:
