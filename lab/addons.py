@@ -61,6 +61,28 @@ def ingress_class() -> Manifest:
     }
 
 
+def node_reads() -> list[Manifest]:
+    """Return the right of nodes to read what pods mount, in addition to the node authorizer's.
+
+    That one learns of a pod through a watch of its own. On a small machine the kubelet is sometimes faster: it is
+    refused the pod's claim ("no relationship found"), and tries again ten seconds later.
+    """
+    name = {"name": "lab:node-reads"}
+    group = "rbac.authorization.k8s.io"
+    kinds = ["configmaps", "persistentvolumeclaims", "persistentvolumes", "secrets"]
+    rules = [{"apiGroups": [""], "resources": kinds, "verbs": ["get", "list", "watch"]}]
+    return [
+        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": name, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": name,
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", **name},
+            "subjects": [{"apiGroup": group, "kind": "Group", "name": "system:nodes"}],
+        },
+    ]
+
+
 def metrics_objects(authority: Path) -> list[Manifest]:
     """Return the objects that lead the API server to a metrics server on the host, certified by `authority`."""
     labels = {"kubernetes.io/service-name": METRICS_SERVER}

@@ -162,7 +162,7 @@ class _Node:
 
     def _objects(self) -> str:
         metrics = addons.metrics_objects(self._authority)
-        return addons.as_list([*addons.storage_classes(), addons.ingress_class(), *metrics])
+        return addons.as_list([*addons.storage_classes(), addons.ingress_class(), *addons.node_reads(), *metrics])
 
     def _kubelet(self) -> tuple[Daemon, Ready]:
         user = self._control_plane.user_kubeconfig(f"system:node:{NODE}", ["system:nodes"])

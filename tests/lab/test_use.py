@@ -36,6 +36,12 @@ def test_a_pod_reaches_its_own_service(admin: Admin, session: str) -> None:
     eventually(lambda: admin.kubectl("exec", "x-0", "--", "python3", "-c", connect).strip() == "0")
 
 
+def test_the_kubelet_reads_what_a_pod_mounts_before_the_node_authorizer_knows_the_pod(admin: Admin) -> None:
+    node = ("--as=system:node:another", "--as-group=system:nodes", "--as-group=system:authenticated")
+    for kind in ("configmaps", "persistentvolumeclaims", "persistentvolumes", "secrets"):
+        assert admin.kubectl("auth", "can-i", "get", kind, *node).strip() == "yes"
+
+
 def test_the_metrics_of_a_pod_are_known(admin: Admin, session: str) -> None:
     localhost.ask(f"{session}burn/60", "POST")
     path = "/apis/metrics.k8s.io/v1beta1/namespaces/default/pods"
