@@ -29,8 +29,10 @@ from lab.system import MachineError
 NAMESPACE = "bench-start"
 KEY = "the-key-of-the-bench"
 PORT, PATH = 8888, "/lab"
-THROTTLED = "2s"
-"""Traefik's own default of `providersThrottleDuration`."""
+THROTTLE = 2.0
+"""Seconds: Traefik's own default of `providersThrottleDuration`."""
+THROTTLED = f"{THROTTLE:g} s"
+"""The name of the page through an ingress with that throttle."""
 OLD_PROBE = {"successThreshold": 5, "periodSeconds": 5, "initialDelaySeconds": 10}
 """The Go operator's probe of a session."""
 
@@ -138,7 +140,7 @@ def measure(chosen: argparse.Namespace, progress: Progress) -> Found:
         release.install()
     try:
         with tempfile.TemporaryDirectory() as folder, _throttled(cluster, Path(folder), progress) as port:
-            pages = {"100 ms": cluster.http_port, "2 s": port}
+            pages = {"100 ms": cluster.http_port, THROTTLED: port}
             bench = Bench(admin.api_of(cluster, Path(folder)), repository.remote, pages)
             door = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "door"}}
             for secret in (repository.secret("repository"), {**door, "stringData": {"auth": f"token: {KEY}"}}):
@@ -159,7 +161,8 @@ def _timed(bench: Bench, chosen: argparse.Namespace, progress: Progress) -> Foun
         resumed = list(bench.resumes(chosen.resumes))
     with progress.step(f"Resuming a session {chosen.old} times with the Go operator's probe"):
         old = list(bench.with_the_old_probe(chosen.old))
-    return Found(created, [start for start, _ in resumed], old, [pause for _, pause in resumed])
+    paused, starts = [pause for _, pause in resumed], [start for start, _ in resumed]
+    return Found(created, starts, old, paused, {f"page, {THROTTLED}": THROTTLE})
 
 
 @contextmanager
@@ -167,7 +170,7 @@ def _throttled(cluster: Admin, folder: Path, progress: Progress) -> Iterator[int
     """Run a second ingress beside the lab's, with Traefik's own throttle, and return its port."""
     port, ping = ports.reserve(2)
     daemons = Daemons(folder, outlive=False)
-    daemon = addons.traefik(binaries.path("traefik", progress), cluster.kubeconfig, port, THROTTLED, ping)
+    daemon = addons.traefik(binaries.path("traefik", progress), cluster.kubeconfig, port, f"{THROTTLE:g}s", ping)
     try:
         daemons.start(daemon, lambda: ask(f"http://127.0.0.1:{ping}/ping").is_success)
         yield port

@@ -51,6 +51,14 @@ def test_what_is_too_late_is_said(late: dict[str, float], told: str) -> None:
     assert any(told in sentence for sentence in broken(found(**late)))
 
 
+def test_an_ingress_that_looks_away_may_miss_a_new_session_but_not_a_resumed_one() -> None:
+    late = {**START, "waiting page, 100 ms": 2.8}
+    throttles = {"page, 100 ms": 2.0}
+    assert broken(Found([late], [], [], [], throttles)) == []
+    assert len(broken(Found([], [late], [], [], throttles))) == 1
+    assert len(broken(Found([{**late, "waiting page, 100 ms": 3.2}], [], [], [], throttles))) == 1
+
+
 def test_a_waiting_page_that_never_came_is_missed() -> None:
     without = {name: at for name, at in START.items() if not name.startswith("waiting")}
     assert broken(Found([], [without], [], [])) == ["no waiting page through page, 100 ms"]
