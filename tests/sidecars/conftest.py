@@ -20,6 +20,21 @@ _OF_THE_IMAGE = (
 _HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests of a folder to the same worker, since they share servers; the door's have none and are divided.
+
+    The tests on Slurm come first: they wait for minutes, which the other worker uses.
+    """
+    own = [item for item in items if _HERE in item.path.parents]
+    for item in own:
+        folder = item.path.parent
+        group = item.path if folder.name == "authproxy" else folder
+        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(_HERE))))
+    own.sort(key=lambda item: item.path.parent.name != "slurm")
+    items[:] = own + [item for item in items if _HERE not in item.path.parents]
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Install and build what is missing before the first test starts, unless the tests are only listed."""
     if session.config.option.collectonly or not any(_HERE in item.path.parents for item in session.items):

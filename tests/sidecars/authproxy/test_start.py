@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.door import BEARER, KEY, NAVIGATION, SECONDS
 from tests.support import sidecars
+from tests.support.folders import let_others_in
 from tests.support.processes import free_port
 
 USER = "1000:1000"
@@ -85,8 +86,7 @@ def steal(port: int) -> subprocess.CompletedProcess[str]:
 
 
 async def test_no_program_of_the_same_user_shares_its_ports(open_door: Open, tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    let_others_in(tmp_path)
     door = await open_door(user=USER)
     for port in (door.port, door.meta_port):
         tried = steal(port)

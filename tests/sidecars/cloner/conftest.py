@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -122,8 +123,8 @@ def empty(repositories: Path) -> str:
 
 
 @pytest.fixture
-def cloner(tmp_path: Path, server: GitServer) -> Cloner:
-    volume, temporary = tmp_path / "volume", tmp_path / "tmp"
+def cloner(tmp_path: Path, server: GitServer) -> Iterator[Cloner]:
+    volume = tmp_path / "volume"
     volume.mkdir()
-    temporary.mkdir()
-    return Cloner(volume, temporary, server.ca)
+    with TemporaryDirectory(prefix="cloner-") as temporary:  # pytest's own may be too long for a socket
+        yield Cloner(volume, Path(temporary), server.ca)

@@ -1,15 +1,14 @@
 """Clones over SSH: the key and its password open the repository, and no stranger's server is taken for a known one."""
 
 import os
-from itertools import takewhile
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 
 from tests.sidecars.cloner.conftest import Commits
 from tests.sidecars.cloner.machine import Cloner
 from tests.support import sidecars
+from tests.support.folders import let_others_in
 from tests.support.git import git
 from tests.support.git_server import GitServer
 from tests.support.ssh_server import SshServer, new_key
@@ -85,8 +84,7 @@ def test_a_user_without_a_name_can_clone_over_ssh(
     cloner.program = tuple(sidecars.python("-c", _AS_NOBODY))
     for place in (cloner.volume, cloner.temporary, path):
         os.chown(place, 54321, 54321)
-    for parent in takewhile(lambda each: each != Path(gettempdir()), (tmp_path, *tmp_path.parents)):
-        parent.chmod(0o755)
+    let_others_in(tmp_path)
 
     ended = cloner.clone(ssh.address("project"), "--config", str(path))
 
