@@ -19,12 +19,12 @@ from amalthea.testing.firecrest import FakeFirecrest
 from amalthea.testing.firecrest_server import ServedExchange
 from amalthea.testing.issuer import FakeIssuer
 from amalthea.testing.slurm import SlurmScheduler
-from lab import state, system
-from lab.images import PROJECT
-from lab.layout import FIRECREST_PORT, NODE_ADDRESS
-from lab.pki import write_secret
-from lab.process import Daemon, Daemons
-from lab.progress import Progress
+from lab.base import state, system
+from lab.base.pki import write_secret
+from lab.base.process import Daemon, Daemons
+from lab.base.progress import Progress
+from lab.images.images import PROJECT
+from lab.node.layout import FIRECREST_PORT, NODE_ADDRESS
 from lab.slurm.cluster import Slurm
 
 FIRECREST = "firecrest"

@@ -20,8 +20,8 @@ from amalthea.kube.client import Client, Deletion
 from amalthea.kube.lease import LEASES, KubeLease
 from amalthea.kube.resource import Resource, Selection
 from amalthea.testing.api import FakeApi
-from lab.control_plane import ControlPlane
-from lab.pki import write_secret
+from lab.base.pki import write_secret
+from lab.control_plane.control_plane import ControlPlane
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")

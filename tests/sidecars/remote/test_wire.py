@@ -22,7 +22,7 @@ from amalthea.remote.server import Server
 from amalthea.remote.settings import Settings
 from amalthea.sidecars import trust
 from amalthea.testing.firecrest_server import ServedExchange
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.support.processes import free_port
 
 

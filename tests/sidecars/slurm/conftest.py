@@ -8,7 +8,7 @@ import pytest
 
 from amalthea.testing.disk import DiskFiles
 from amalthea.testing.slurm import SlurmScheduler
-from lab.progress import Progress
+from lab.base.progress import Progress
 from lab.slurm.cluster import Slurm
 from tests.sidecars.remote.pod import Pod
 from tests.sidecars.slurm.site import Site

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import cache
-from lab.progress import Progress
+from lab.base import cache
+from lab.base.progress import Progress
 
 NAME, KEY = "thing", "1.0-abc"
 

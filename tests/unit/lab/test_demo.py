@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from lab import demo, state
-from lab.admin import Admin
-from lab.demo import farewell
-from lab.demo_session import DemoError, DemoSession, in_words
-from lab.git_server import GitServer
-from lab.localhost import ask, with_port
-from lab.progress import Step
+from lab.base import state
+from lab.base.progress import Step
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import ask, with_port
+from lab.demo import jupyterlab
+from lab.demo.git_server import GitServer
+from lab.demo.jupyterlab import farewell
+from lab.demo.session import DemoError, DemoSession, in_words
 
 READY = {"type": "Ready", "status": "False", "message": "The session is starting."}
 RUNNING = {"state": "Running", "url": "http://lab.localhost/lab/"}
@@ -52,18 +53,18 @@ def cluster_with(*statuses: dict[str, Any]) -> FakeAdmin:
 
 
 def session_with(*statuses: dict[str, Any]) -> DemoSession:
-    return DemoSession(cluster_with(*statuses), "amalthea", demo.SAMPLE)
+    return DemoSession(cluster_with(*statuses), "amalthea", jupyterlab.SAMPLE)
 
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMALTHEA_LAB_STATE", str(tmp_path))
-    monkeypatch.setattr("lab.demo_session.POLL_INTERVAL", 0.0)
+    monkeypatch.setattr("lab.demo.session.POLL_INTERVAL", 0.0)
 
 
 def test_the_key_to_the_door_is_made_once_and_told() -> None:
     cluster = cluster_with(RUNNING)
-    session = DemoSession(cluster, "amalthea", demo.SAMPLE)
+    session = DemoSession(cluster, "amalthea", jupyterlab.SAMPLE)
     session.apply()
     key = session.key
     assert len(key) == 32
@@ -76,7 +77,7 @@ def test_the_key_to_the_door_is_made_once_and_told() -> None:
 def test_the_repositorys_credentials_go_into_a_secret_and_into_no_argument() -> None:
     cluster = cluster_with(RUNNING)
     server = GitServer("https://192.0.2.1/analysis.git", "a-password", "a certificate")
-    DemoSession(cluster, "amalthea", demo.SAMPLE, server).apply()
+    DemoSession(cluster, "amalthea", jupyterlab.SAMPLE, server).apply()
     assert cluster.written[0] == ("apply", "Secret")
     assert "lab-repository" in cluster.secrets
 
@@ -85,7 +86,7 @@ def test_a_secret_without_a_key_ends_the_demo_with_a_remedy() -> None:
     cluster = cluster_with(RUNNING)
     cluster.secrets["lab"] = {"data": {}}
     with pytest.raises(DemoError, match="lab has no key"):
-        _ = DemoSession(cluster, "amalthea", demo.SAMPLE).key
+        _ = DemoSession(cluster, "amalthea", jupyterlab.SAMPLE).key
 
 
 def test_a_session_that_nobody_has_seen_yet_is_not_passed_over_in_silence() -> None:
@@ -104,7 +105,7 @@ def test_the_words_of_the_session_are_shown_until_it_runs() -> None:
 
 
 def test_a_session_that_fails_for_good_ends_the_demo_and_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.demo_session.FAILED_FOR_GOOD", 0.0)
+    monkeypatch.setattr("lab.demo.session.FAILED_FOR_GOOD", 0.0)
     failed = session_with({"state": "Failed", "error": "Its image cannot be pulled."})
     with pytest.raises(DemoError) as told:
         failed.wait_until_running(Step())

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import demo_remote, state
-from lab.admin import Admin
-from lab.demo_session import DemoSession
+from lab.base import state
+from lab.cluster.admin import Admin
+from lab.demo import remote as demo_remote
+from lab.demo.session import DemoSession
 from lab.slurm.site import Site
 
 

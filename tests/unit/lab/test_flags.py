@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import flags
-from lab.flags import Credentials, Ports, Settings
-from lab.pki import KeyPair
+from lab.base.pki import KeyPair
+from lab.control_plane import flags
+from lab.control_plane.flags import Credentials, Ports, Settings
 
 PORTS = Ports(api_server=1, etcd=2, etcd_peer=3, controller_manager=4, scheduler=5)
 PAIR = KeyPair(Path("/pki/x.crt"), Path("/pki/x.key"))

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import cache, image_builders, images
-from lab.image_builders import Recipe
-from lab.progress import Progress
+from lab.base import cache
+from lab.base.progress import Progress
+from lab.images import builders, images
+from lab.images.builders import Recipe
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def test_old_builds_do_not_fill_the_disk(own_cache: Path) -> None:
 
 def test_the_same_options_build_with_docker_and_with_buildah(tmp_path: Path) -> None:
     recipe = Recipe("docker.io/amalthea/probe:dev", tmp_path, "images/probe/Dockerfile", {})
-    options = image_builders.build_options(recipe, {"BASE": "docker.io/amalthea/base:dev"})
+    options = builders.build_options(recipe, {"BASE": "docker.io/amalthea/base:dev"})
     assert options[:6] == [
         "--tag",
         "docker.io/amalthea/probe:dev",
@@ -160,27 +161,27 @@ def test_pip_trusts_the_machines_authorities_and_the_image_does_not_keep_them(
 ) -> None:
     authorities = tmp_path / "ca.crt"
     recipe = Recipe("x", tmp_path, "Dockerfile", {})
-    monkeypatch.setattr(image_builders, "AUTHORITIES", authorities)
-    assert "--secret" not in image_builders.build_options(recipe, {})
+    monkeypatch.setattr(builders, "AUTHORITIES", authorities)
+    assert "--secret" not in builders.build_options(recipe, {})
     authorities.touch()
-    options = image_builders.build_options(recipe, {})
+    options = builders.build_options(recipe, {})
     assert options[options.index("--secret") + 1] == f"id=ca,src={authorities}"
     assert options[options.index("--build-arg") + 1] == "PIP_CERT=/run/secrets/ca"
 
 
 def test_a_debian_is_made_from_the_packages_that_the_base_names(tmp_path: Path) -> None:
-    command = image_builders.debootstrap_command(["ca-certificates", "python3"], tmp_path / "root.tar")
+    command = builders.debootstrap_command(["ca-certificates", "python3"], tmp_path / "root.tar")
     assert "--include=ca-certificates,python3" in command
     assert command[-2:] == ["trixie", f"{tmp_path}/root.tar"]
 
 
 def test_without_an_engine_docker_is_not_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not image_builders.docker_answers()
+    assert not builders.docker_answers()
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\nexit 1\n")
     docker.chmod(0o755)
-    assert not image_builders.docker_answers()
+    assert not builders.docker_answers()
 
 
 @pytest.mark.parametrize(
@@ -198,5 +199,5 @@ def test_a_docker_command_that_knows_no_secrets_builds_nothing(
     )
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert image_builders.docker_answers()
-    assert image_builders.docker_builds() == builds
+    assert builders.docker_answers()
+    assert builders.docker_builds() == builds

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import kwok
+from lab.control_plane import kwok
 
 
 def stages() -> list[dict[str, Any]]:

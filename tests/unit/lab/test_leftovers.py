@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import leftovers
-from lab.layout import Layout
+from lab.node import leftovers
+from lab.node.layout import Layout
 
 MOUNTS = """\
 21 1 254:0 / / rw,relatime - ext4 /dev/vda rw

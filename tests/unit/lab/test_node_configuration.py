@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lab import addons, containerd, kubelet, layout, node
-from lab.layout import Layout
-from lab.pki import KeyPair
+from lab.base.pki import KeyPair
+from lab.node import addons, containerd, kubelet, layout, node
+from lab.node.layout import Layout
 
 LAYOUT = Layout(state=Path("/state"), run=Path("/run/lab"), images=Path("/cache/containerd"))
 PAIR = KeyPair(Path("/pki/kubelet.crt"), Path("/pki/kubelet.key"))

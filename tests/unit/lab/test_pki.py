@@ -11,8 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lab import kubeconfig
-from lab.pki import Authority, KeyPair, write_secret
+from lab.base.pki import Authority, KeyPair, write_secret
+from lab.control_plane import kubeconfig
 
 
 @pytest.fixture

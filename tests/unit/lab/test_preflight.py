@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import preflight, system
-from lab.progress import Progress
-from lab.system import MachineError, Package
+from lab.base import system
+from lab.base.progress import Progress
+from lab.base.system import MachineError, Package
+from lab.node import preflight
 
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.process import BOOT_ID, Daemon, DaemonError, Daemons, Record
+from lab.base.process import BOOT_ID, Daemon, DaemonError, Daemons, Record
 
 SLEEP = ("sleep", "1000")
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
@@ -142,7 +142,7 @@ def test_daemons_of_a_killed_test_run_die_with_it_and_those_of_up_stay(
     tmp_path: Path, outlive: bool, stays: bool
 ) -> None:
     script = (
-        "import os, signal, sys; from pathlib import Path; from lab.process import Daemon, Daemons;"
+        "import os, signal, sys; from pathlib import Path; from lab.base.process import Daemon, Daemons;"
         f"Daemons(Path(sys.argv[1]), outlive={outlive}).start(Daemon('sleeper', {SLEEP}), lambda: True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

