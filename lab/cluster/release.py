@@ -6,10 +6,11 @@ Used by `lab.demo.jupyterlab` and by the tests on real pods. The image is the on
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.base.project import PROJECT
 from lab.cluster.admin import Admin
 from lab.images import images
 
-CHART = images.PROJECT / "charts" / "amalthea-sessions"
+CHART = PROJECT / "charts" / "amalthea-sessions"
 TIMEOUT = "2m"
 """The time that Helm waits for the operator to be ready; ten seconds are usual."""
 _BUILD = "lab.amalthea.dev/image-build"

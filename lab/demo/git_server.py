@@ -23,8 +23,8 @@ from lab.base import state, system
 from lab.base.pki import Authority, KeyPair, write_secret
 from lab.base.process import Daemon, Daemons
 from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from lab.demo.git_http import GitHttp
-from lab.images.images import PROJECT
 from lab.node.layout import GIT_SERVER_PORT, NODE_ADDRESS
 
 NAME = "git-server"

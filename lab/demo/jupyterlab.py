@@ -8,6 +8,7 @@ import time
 
 from lab.base.process import DaemonError
 from lab.base.progress import Progress, duration
+from lab.base.project import PROJECT
 from lab.base.state import BusyError
 from lab.base.system import MachineError
 from lab.cluster import admin, image_loaders
@@ -15,7 +16,6 @@ from lab.cluster.admin import Admin, CommandError
 from lab.cluster.release import Release
 from lab.demo import git_server
 from lab.demo.session import DemoError, DemoSession
-from lab.images.images import PROJECT
 from lab.programs.gobuild import BuildError
 
 NAMESPACE = "amalthea"

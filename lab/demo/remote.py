@@ -9,6 +9,7 @@ import time
 
 from lab.base.process import DaemonError
 from lab.base.progress import Progress, duration
+from lab.base.project import PROJECT
 from lab.base.state import BusyError
 from lab.base.system import MachineError
 from lab.cluster import admin, image_loaders
@@ -16,7 +17,6 @@ from lab.cluster.admin import Admin, CommandError
 from lab.cluster.release import Release
 from lab.demo.jupyterlab import NAMESPACE, REMEDY, install
 from lab.demo.session import DemoError, DemoSession
-from lab.images.images import PROJECT
 from lab.programs.gobuild import BuildError
 from lab.slurm.cluster import SlurmError
 from lab.slurm.site import Site, of_the_node

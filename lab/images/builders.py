@@ -15,6 +15,7 @@ from typing import Protocol
 
 from lab.base import cache, system
 from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from lab.programs.gobuild import BuildError
 
 SUITE = "trixie"
@@ -97,7 +98,7 @@ class Buildah:
 
     def debian(self, progress: Progress) -> Path:
         """Return Debian 13 as an archive, made from packages by mmdebstrap, in the cache."""
-        packages = (Path(__file__).resolve().parents[2] / "images/base/packages.txt").read_text().split()
+        packages = (PROJECT / "images/base/packages.txt").read_text().split()
 
         def build_into(folder: Path) -> None:
             with progress.step(f"Making a Debian 13 from packages ({', '.join(packages)})"):

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from amalthea import __version__
 from lab.base import cache
 from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from lab.images.builders import Builder, Recipe, find_builder
 from lab.programs import binaries
 
-PROJECT = Path(__file__).resolve().parents[2]
 ARCHIVE = "image.tar"
 KEPT_ARCHIVES = 3
 """The number of builds of one image that stay in the cache, for work on several branches."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.base.pki import Authority, KeyPair
 from lab.base.process import Daemon
+from lab.base.project import PROJECT
 from lab.control_plane.flags import Flags
 from lab.node.layout import METRICS_SERVER_PORT, NODE_ADDRESS, TRAEFIK_PING_PORT, Layout
 from lab.node.provisioner import NAME as PROVISIONER
@@ -195,9 +196,8 @@ def metrics_server(program: Path, kubeconfig: Path, pair: KeyPair, authority: Pa
 def provisioner(url: str, authority: Path, pair: KeyPair, folders: Path) -> Daemon:
     """Return the program that makes volumes: this project's own."""
     files = (str(path) for path in (authority, pair.certificate, pair.key, folders))
-    project = Path(__file__).resolve().parents[2]
     argv = (sys.executable, "-m", "lab.node.provisioner", url, *files)
-    return Daemon("provisioner", argv, {"PYTHONPATH": str(project)})
+    return Daemon("provisioner", argv, {"PYTHONPATH": str(PROJECT)})
 
 
 def _argv(program: Path, flags: Flags) -> list[str]:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from lab.base import cache
 from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from lab.programs import gobuild, versions
 from lab.programs.gobuild import BuildError, GoModule
 
-REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
+REQUIREMENTS = PROJECT / "lab" / "requirements.txt"
 
 KUBERNETES = GoModule(
     "kubernetes",

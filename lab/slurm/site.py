@@ -23,7 +23,7 @@ from lab.base import state, system
 from lab.base.pki import write_secret
 from lab.base.process import Daemon, Daemons
 from lab.base.progress import Progress
-from lab.images.images import PROJECT
+from lab.base.project import PROJECT
 from lab.node.layout import FIRECREST_PORT, NODE_ADDRESS
 from lab.slurm.cluster import Slurm
 

@@ -15,8 +15,9 @@ from typing import IO
 
 from lab.base import cache
 from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from lab.images import images
-from lab.images.images import IMAGES, PROJECT, Image
+from lab.images.images import IMAGES, Image
 
 _WHITEOUT = ".wh."
 _MOUNTED_FILES = ("etc/hosts", "etc/resolv.conf")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab.base import cache
 from lab.base.progress import Progress
-from lab.images.images import PROJECT
+from lab.base.project import PROJECT
 from tests.support import image_root
 
 _REQUIREMENTS = PROJECT / "requirements" / "dev.txt"

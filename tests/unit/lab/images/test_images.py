@@ -8,6 +8,7 @@ import pytest
 
 from lab.base import cache
 from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from lab.images import builders, images
 from lab.images.builders import Recipe
 
@@ -19,7 +20,7 @@ def project(tmp_path: Path) -> Path:
     for image in images.IMAGES.values():
         for file in image.files():
             (copy / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(images.PROJECT / file, copy / file)
+            shutil.copy2(PROJECT / file, copy / file)
     return copy
 
 
@@ -48,7 +49,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_each_dockerfile_exists_and_takes_what_it_uses_as_arguments() -> None:
     for image in images.IMAGES.values():
-        text = (images.PROJECT / image.dockerfile).read_text()
+        text = (PROJECT / image.dockerfile).read_text()
         arguments = {used.upper() for used in image.uses} or {"BASE"}
         assert arguments == set(re.findall(r"^ARG (\w+)=", text, re.MULTILINE)), image.name
         assert arguments == set(re.findall(r"^FROM \$\{(\w+)\}", text, re.MULTILINE)), image.name
@@ -56,13 +57,13 @@ def test_each_dockerfile_exists_and_takes_what_it_uses_as_arguments() -> None:
 
 def test_no_dockerfile_is_for_one_kind_of_processor_only() -> None:
     for image in images.IMAGES.values():
-        text = (images.PROJECT / image.dockerfile).read_text()
+        text = (PROJECT / image.dockerfile).read_text()
         assert not re.search(r"amd64|arm64|x86_64|aarch64|--platform", text), image.name
 
 
 def test_each_image_is_given_every_file_that_its_dockerfile_copies() -> None:
     for image in images.IMAGES.values():
-        lines = (images.PROJECT / image.dockerfile).read_text().splitlines()
+        lines = (PROJECT / image.dockerfile).read_text().splitlines()
         copied = [
             word for line in lines if line.startswith("COPY") and "--from" not in line for word in line.split()[1:-1]
         ]
