@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from amalthea.testing.disk import DiskFiles
-from amalthea.testing.firecrest import FakeFirecrest
-from amalthea.testing.firecrest_server import ServedExchange
-from amalthea.testing.issuer import FakeIssuer
-from amalthea.testing.slurm import SlurmScheduler
+from amalthea.testing.remote.disk import DiskFiles
+from amalthea.testing.remote.firecrest import FakeFirecrest
+from amalthea.testing.remote.firecrest_server import ServedExchange
+from amalthea.testing.remote.issuer import FakeIssuer
+from amalthea.testing.remote.slurm import SlurmScheduler
 from lab.base import state, system
 from lab.base.pki import write_secret
 from lab.base.process import Daemon, Daemons

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from amalthea.testing.cluster import SlurmJob
-from amalthea.testing.slurm import SlurmScheduler
+from amalthea.testing.remote.cluster import SlurmJob
+from amalthea.testing.remote.slurm import SlurmScheduler
 from lab.base import state
 from lab.base.progress import Progress
 from lab.cluster.admin import Admin

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from amalthea.engine.ports import Key
-from amalthea.testing import patches
-from amalthea.testing.objects import Choice, Manifest, Objects, Refusal
+from amalthea.testing.api_server import patches
+from amalthea.testing.api_server.objects import Choice, Manifest, Objects, Refusal
 
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 

@@ -12,9 +12,9 @@ import msgspec
 from aiohttp import web
 
 from amalthea.kube.auth.config import Config
-from amalthea.testing.faults import Fault, describe
-from amalthea.testing.objects import Happened, Objects, Refusal
-from amalthea.testing.verbs import Wanted, concerns, do, initial, line, wanted
+from amalthea.testing.api_server.faults import Fault, describe
+from amalthea.testing.api_server.objects import Happened, Objects, Refusal
+from amalthea.testing.api_server.verbs import Wanted, concerns, do, initial, line, wanted
 
 
 @dataclass(frozen=True, slots=True)

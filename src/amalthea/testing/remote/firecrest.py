@@ -15,7 +15,7 @@ import msgspec
 
 from amalthea.remote.errors import Unavailable
 from amalthea.remote.requests.exchange import Answer, Question
-from amalthea.testing.cluster import ClusterError, Files, Scheduler, SlowClusterError, SlurmJob
+from amalthea.testing.remote.cluster import ClusterError, Files, Scheduler, SlowClusterError, SlurmJob
 
 MAX_OUTPUT = 5 * 1024 * 1024
 _TOO_SOON = 30.0

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from datetime import datetime
 
-from amalthea.testing.cluster import ClusterError, SlowClusterError, SlurmJob
+from amalthea.testing.remote.cluster import ClusterError, SlowClusterError, SlurmJob
 
 _FIELDS = {
     "id": "JobIDRaw",

@@ -6,9 +6,9 @@ import pytest
 
 from amalthea.remote.requests import exchange
 from amalthea.remote.requests.exchange import Answer, Body, Question
-from amalthea.testing.cluster import MemoryFiles, MemoryScheduler
-from amalthea.testing.disk import DiskFiles
-from amalthea.testing.firecrest import FakeFirecrest
+from amalthea.testing.remote.cluster import MemoryFiles, MemoryScheduler
+from amalthea.testing.remote.disk import DiskFiles
+from amalthea.testing.remote.firecrest import FakeFirecrest
 
 URL = "https://firecrest.example.org/v2"
 FILES = f"{URL}/filesystem/lab/ops"
