@@ -1,4 +1,4 @@
-"""A Run:ai in the test's own process: tokens, projects, workspaces. It implements `remote.exchange.Exchange`."""
+"""A Run:ai in the test's own process: tokens, projects, workspaces. It is a `remote.requests.exchange.Exchange`."""
 
 import itertools
 import re
