@@ -2,6 +2,9 @@
 
 Keys are ECDSA on P-256, made in a millisecond, and written readable by their owner only.
 `lab.control_plane.kubeconfig` writes a user's certificate into a kubeconfig file.
+
+trustme issues none of the kind that users need: each of its certificates is a server's, too, and has exactly one
+organization, which the API server takes for a group (trustme 1.2.1: its own name and version where none is given).
 """
 
 import ipaddress
