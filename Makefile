@@ -32,7 +32,7 @@ demo: setup ## Start a real cluster and a JupyterLab session on it that a browse
 
 .PHONY: demo-remote
 demo-remote: setup ## Start a real cluster, a real Slurm, and a session that runs there as a job
-	$(BIN)/python -m lab.demo_remote
+	$(BIN)/python -m lab.demo.remote
 
 .PHONY: kind_cluster
 kind_cluster: setup ## Make the cluster with kind instead, where Docker and kind exist

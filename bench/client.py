@@ -27,8 +27,8 @@ from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.views import decoding
 from amalthea.model.views.pods import PodView
-from amalthea.testing.api import FakeApi
-from lab.control_plane import ControlPlane
+from amalthea.testing.api_server.api import FakeApi
+from lab.control_plane.control_plane import ControlPlane
 
 IN_FLIGHT = 16
 BODY = {"data": {"text": "x" * 2000}}

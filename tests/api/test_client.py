@@ -19,9 +19,9 @@ from amalthea.kube.auth import config
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.lease import LEASES, KubeLease
 from amalthea.kube.resource import Resource, Selection
-from amalthea.testing.api import FakeApi
-from lab.control_plane import ControlPlane
-from lab.pki import write_secret
+from amalthea.testing.api_server.api import FakeApi
+from lab.base.pki import write_secret
+from lab.control_plane.control_plane import ControlPlane
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")

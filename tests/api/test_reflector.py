@@ -21,8 +21,8 @@ from amalthea.kube.resource import Selection
 from amalthea.kube.transport import Call
 from amalthea.kube.watch import KubeSource
 from amalthea.testing.waiting import eventually
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
 from tests.unit.engine.things import WatchTold
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map, decode
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import system
-from lab.progress import Progress
-from lab.system import Package
+from lab.base import system
+from lab.base.progress import Progress
+from lab.base.system import Package
 from tests.support import git, image_root, sidecars
 
 _LIBRARIES = f"/usr/lib/{platform.machine()}-linux-gnu"

@@ -18,9 +18,9 @@ from amalthea.kube import errors
 from amalthea.kube.auth.config import Config
 from amalthea.kube.errors import ErrorDetails
 from amalthea.kube.transport import TIME_LIMIT, Request, Transport
-from amalthea.testing import verbs
-from amalthea.testing.objects import Happened, Objects, Refusal
-from amalthea.testing.verbs import Wanted
+from amalthea.testing.api_server import verbs
+from amalthea.testing.api_server.objects import Happened, Objects, Refusal
+from amalthea.testing.api_server.verbs import Wanted
 
 BOOKMARKS = 60.0
 """Seconds after which a watch without news brings a bookmark."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lab.api import Api, ApiError
+from lab.control_plane.api import Api, ApiError
 
 Object = dict[str, Any]
 

@@ -9,7 +9,7 @@ import pytest
 
 from amalthea.sidecars.gitproxy.wire.fetch import FetchError, HttpFetch, Question
 from amalthea.sidecars.gitproxy.wire.network import Network
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.sidecars.gitproxy.wire import END, Upstream
 
 Answering = Callable[..., Awaitable[tuple[Upstream, list[bytes]]]]

@@ -16,7 +16,7 @@ from amalthea.sidecars.gitproxy.tokens import Tokens
 from amalthea.sidecars.gitproxy.wire.fetch import Answer, Question
 from amalthea.sidecars.gitproxy.wire.listening import PROXY, Bounds, Crowd
 from amalthea.sidecars.http1 import MAX_HEAD
-from lab.pki import KeyPair
+from lab.base.pki import KeyPair
 
 END = b"\r\n\r\n"
 BASIC = b"Authorization: Basic b2F1dGgyOnRva2VuLTE="

@@ -25,7 +25,8 @@ from amalthea.model.status.report import Context, as_data, report
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import ChildView
 from amalthea.model.views.observed import ChildKey, Observed
-from amalthea.testing import observations, patches
+from amalthea.testing import observations
+from amalthea.testing.api_server import patches
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import container, pod
 from tests import recorded

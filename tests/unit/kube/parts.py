@@ -15,9 +15,9 @@ from amalthea.engine.store import Store
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.unit.engine.things import Half, WatchTold
 

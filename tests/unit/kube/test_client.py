@@ -17,9 +17,9 @@ from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import Call
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
-from amalthea.testing.faults import Fault
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
 from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 

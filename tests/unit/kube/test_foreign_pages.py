@@ -7,7 +7,7 @@ from msgspec import Raw
 from amalthea.kube import errors
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Selection
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
 KEY = ("ns", "a")

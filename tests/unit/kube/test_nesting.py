@@ -12,8 +12,8 @@ from msgspec import Raw
 
 from amalthea.kube.client import Client
 from amalthea.kube.nesting import DEEPEST, shallow
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import CONFIG_MAPS, KIND, config_map, decode, following
 

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from amalthea.kube import watch
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
-from amalthea.testing.faults import Fault
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
 from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import KIND, Following, config_map, following
 

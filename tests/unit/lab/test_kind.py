@@ -8,9 +8,13 @@ import pytest
 import yaml
 
 from amalthea import __version__
-from lab import addons, image_loaders, kind, state, versions
-from lab.progress import Progress
-from lab.system import MachineError
+from lab import kind
+from lab.base import state
+from lab.base.progress import Progress
+from lab.base.system import MachineError
+from lab.cluster import image_loaders
+from lab.node import addons
+from lab.programs import versions
 
 Install = Callable[..., Path]
 
@@ -48,7 +52,7 @@ def test_what_is_missing_is_said_with_the_other_way(install: Install) -> None:
 def test_a_cluster_is_made_once_and_its_addons_are_waited_for(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.preflight.require_free_port", lambda _: None)
+    monkeypatch.setattr("lab.node.preflight.require_free_port", lambda _: None)
     notes = install(docker="", kind="", kubectl="")
     kind.up(Progress())
     lines = notes.read_text().splitlines()
@@ -68,7 +72,7 @@ def test_a_cluster_that_exists_is_used(install: Install) -> None:
 
 def test_images_go_where_the_cluster_is(install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     notes = install(docker="", kind="", kubectl="", ctr="exit 1")
-    monkeypatch.setattr("lab.images.archive", lambda *_: tmp_path / "image.tar")
+    monkeypatch.setattr("lab.images.images.archive", lambda *_: tmp_path / "image.tar")
     with pytest.raises(MachineError, match="No cluster is up"):
         image_loaders.load(["probe"], Progress())
     kubeconfig = state.kubeconfig("kind")
@@ -85,7 +89,7 @@ def test_images_for_kind_never_go_into_the_labs_own_node_that_is_up_as_well(
     install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     notes = install(docker="", kind="", kubectl="", ctr="")
-    monkeypatch.setattr("lab.images.archive", lambda *_: tmp_path / "image.tar")
+    monkeypatch.setattr("lab.images.images.archive", lambda *_: tmp_path / "image.tar")
     state.kubeconfig("kind").parent.mkdir(parents=True)
     state.kubeconfig("kind").touch()
     image_loaders.load(["probe"], Progress())

@@ -16,9 +16,9 @@ from amalthea.operator.instance import Operator
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
+from amalthea.testing.api_server.objects import Choice, Objects
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Objects
 from tests.support.controllers import KINDS
 from tests.support.wire import Answer, Wire, at_rest
 

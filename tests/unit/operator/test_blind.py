@@ -12,9 +12,9 @@ from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, report
 from amalthea.operator.inputs.cache import BLIND_AFTER
 from amalthea.testing import observations as found
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import RUN_ID, session
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import KEY, LIMITED, MINUTE, SECOND, Life
 

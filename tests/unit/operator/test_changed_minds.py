@@ -11,10 +11,10 @@ from amalthea.api.event_reasons import EventReason
 from amalthea.api.types import Status
 from amalthea.kube.client import Client
 from amalthea.model.status.transitions import transition
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Happened, Objects
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Happened, Objects
 from amalthea.testing.observations import container, pod
 from tests.support.loop import PATHS, Loop, nobody
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
-from amalthea.testing.objects import Choice
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import LIMITED, MINUTE, SECOND, Life
 

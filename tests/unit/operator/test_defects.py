@@ -20,11 +20,11 @@ from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.telemetry import gauges
 from amalthea.settings import Settings
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)

@@ -18,12 +18,12 @@ from amalthea.operator.drift import SHARE, DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, WATCHED
 from amalthea.settings import Settings
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.faults import Fault
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.support.blocks import blocks
 from tests.support.loop import PATHS

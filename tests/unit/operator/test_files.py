@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.api import names
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, Life

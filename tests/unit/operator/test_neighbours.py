@@ -15,9 +15,9 @@ from amalthea.kube.client import Client
 from amalthea.operator.instance import AGAIN, Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 

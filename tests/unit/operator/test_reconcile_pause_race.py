@@ -8,7 +8,7 @@ import pytest
 
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, pod

@@ -7,7 +7,7 @@ import pytest
 
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS, Loop, nobody
 from tests.unit.operator.writers.test_failed_writes import KEY, SECOND, Life

@@ -18,9 +18,9 @@ from amalthea.operator.inputs.first_poll import PATIENCE, FirstPoll
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Refusal
 from amalthea.testing.builders import session
-from amalthea.testing.objects import Refusal
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 from tests.unit.operator.inputs.test_cache import LEAVING, raw

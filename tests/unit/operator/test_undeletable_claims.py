@@ -14,8 +14,8 @@ from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.children import ChildWriter
 from amalthea.operator.writers.refusals import Refusal, Refusals
 from amalthea.operator.writers.reverted_writes import RevertedWrites
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
 
 SESSION = ("ns", "one")

@@ -9,9 +9,9 @@ import pytest
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.model.times import rfc3339
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, Life
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from amalthea.remote.firecrest import reading
 from amalthea.remote.firecrest.client import Client
 from amalthea.remote.firecrest.logs import Logs, Stream
-from amalthea.testing.cluster import MemoryFiles
+from amalthea.testing.remote.cluster import MemoryFiles
 from tests.unit.remote.site import Site
 
 PATH = "/scratch/out"

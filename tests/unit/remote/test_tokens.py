@@ -10,7 +10,7 @@ from amalthea.remote.login.renku import Pair
 from amalthea.remote.login.tokens import Token, Tokens
 from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.issuer import jwt
+from amalthea.testing.remote.issuer import jwt
 from tests.unit.remote.site import Running, Site, running
 
 

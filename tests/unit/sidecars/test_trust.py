@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from amalthea.sidecars import trust
-from lab.pki import Authority
+from lab.base.pki import Authority
 
 
 @pytest.mark.usefixtures("strict")

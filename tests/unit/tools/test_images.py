@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.images import IMAGES
+from lab.images.images import IMAGES
 from tools import images
 from tools.kubectl import ToolError
 

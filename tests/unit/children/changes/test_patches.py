@@ -13,7 +13,7 @@ from amalthea.children.manifests import children
 from amalthea.children.secret import Material
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import ChildView
-from amalthea.testing import patches as server
+from amalthea.testing.api_server import patches as server
 from amalthea.testing.builders import session
 
 FULL = session().with_oidc().with_ingress(tlsSecret={"name": "tls"})

@@ -10,9 +10,9 @@ from amalthea.cli.read import reading
 from amalthea.kube.client import Client
 from amalthea.kube.errors import NotFound, ServerError
 from amalthea.testing import observations as found
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import refuse
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.faults import refuse
 
 KEY = ("team", "demo")
 KINDS = {

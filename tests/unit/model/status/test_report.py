@@ -12,7 +12,7 @@ from amalthea.model.findings import Finding
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.observed import Observed
-from amalthea.testing import patches
+from amalthea.testing.api_server import patches
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     READY_AT,

@@ -21,10 +21,10 @@ from amalthea.kube.client import Client
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
+from amalthea.testing.api_server.objects import Choice, Objects, Refusal
+from amalthea.testing.api_server.verbs import Wanted
 from amalthea.testing.builders import SessionBuilder
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Objects, Refusal
-from amalthea.testing.verbs import Wanted
 from tests.support.controllers import KINDS, Controllers
 from tests.support.wire import Answer, Wire, at_rest
 from tests.unit.operator.answers.essence import essence

@@ -14,8 +14,8 @@ from amalthea.model.views import decoding
 from amalthea.model.views.objects import SessionView
 from amalthea.model.views.usage import VALID
 from amalthea.operator.inputs.continuity import Continuity
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from tests.unit.operator.inputs.test_usage_poller import LIMIT, ONE, Desk
 from tests.unit.operator.test_reconcile_door import START, Life
 

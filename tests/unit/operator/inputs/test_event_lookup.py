@@ -24,11 +24,11 @@ from amalthea.operator.inputs.event_lookup import (
     UNANSWERED_PAUSES,
     EventLookup,
 )
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.faults import Fault
 from amalthea.testing.observations import (
     POD_UID,
     WORKLOAD_UID,

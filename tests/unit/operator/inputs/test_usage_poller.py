@@ -16,10 +16,10 @@ from amalthea.kube.resource import Selection
 from amalthea.model.times import rfc3339
 from amalthea.model.views.usage import VALID
 from amalthea.operator.inputs.usage_poller import UsagePoller
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Refusal
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Refusal
 from amalthea.testing.waiting import eventually
 
 KIND, ONE = "metrics.k8s.io/v1beta1/pods", ("ns", "one")

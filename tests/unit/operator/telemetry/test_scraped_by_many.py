@@ -14,8 +14,8 @@ from amalthea.kube.client import Client
 from amalthea.operator import web
 from amalthea.operator.telemetry import metrics_access
 from amalthea.operator.telemetry.metrics import SessionRow
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.waiting import eventually
 from tests.support.processes import free_port
 

@@ -22,8 +22,8 @@ from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 from amalthea.operator.writers.culler import Culler
 from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.telemetry.logs import JsonFormatter
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from bench.chaos import ended_by_itself
 

@@ -14,8 +14,8 @@ from amalthea.kube.client import Client
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import Metadata
 from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, EventRecorder
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.waiting import eventually
 

@@ -9,13 +9,13 @@ from aiohttp import web
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing import faults
 from amalthea.testing import observations as found
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.faults import Fault
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)

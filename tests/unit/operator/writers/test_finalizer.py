@@ -14,8 +14,8 @@ from amalthea.kube.client import Client
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.writers.finalizer import Finalizer
-from amalthea.testing.api import FakeApi
-from amalthea.testing.objects import Choice
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 
 SESSIONS, SECRETS = f"{names.API_VERSION}/{names.PLURAL}", "v1/secrets"
 ADOPTING = {"imagePullSecrets": [{"name": "pull", "adopt": True}]}

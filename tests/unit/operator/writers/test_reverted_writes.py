@@ -20,11 +20,11 @@ from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.reverted_writes import PEACE, WAITS, RevertedWrites
 from amalthea.settings import Settings
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice, Happened
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Happened
 from tests.support.loop import PATHS, Loop, nobody
 
 KEY, UID = ("team", "demo"), "uid-of-demo"

@@ -20,7 +20,7 @@ from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.operator.writers.status_pacer import SPACING, StatusPacer
 from amalthea.operator.writers.status_writer import StatusWriter
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import observed

@@ -9,7 +9,7 @@ from urllib.request import Request
 import pytest
 
 from amalthea.sidecars.cloner.access import tokens
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.support.git_server import GitServer
 
 
