@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amalthea.sidecars.tunnel.frames import DATA, Event, Parser
+from amalthea.sidecars.tunnel.wire.frames import DATA, Event, Parser
 
 SECRET = "MTIzNDU2Nzg5MGFiY2RlZg"
 PATH = "/sessions/demo/__amalthea__/tunnel"

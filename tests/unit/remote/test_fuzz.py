@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.firecrest import repositories, states
-from amalthea.remote.firecrest.client import Client, Order
+from amalthea.remote.firecrest.api.client import Client, Order
+from amalthea.remote.firecrest.follow import states
+from amalthea.remote.firecrest.prepare import repositories
 from amalthea.remote.login.client_credentials import ClientCredentials
 from amalthea.remote.requests.caller import Caller
 from amalthea.remote.requests.exchange import Answer, Question

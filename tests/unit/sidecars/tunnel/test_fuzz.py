@@ -8,10 +8,10 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amalthea.sidecars.tunnel import admission
-from amalthea.sidecars.tunnel.admission import FORWARD_PORTS, LOOPBACK, RESERVED_PORTS, Forward, Refused, judge
-from amalthea.sidecars.tunnel.frames import DATA, BadFrame, Event, Parser, data_frames
-from amalthea.sidecars.tunnel.settings import Settings
+from amalthea.sidecars.tunnel.server import admission
+from amalthea.sidecars.tunnel.server.admission import FORWARD_PORTS, LOOPBACK, RESERVED_PORTS, Forward, Refused, judge
+from amalthea.sidecars.tunnel.server.settings import Settings
+from amalthea.sidecars.tunnel.wire.frames import DATA, BadFrame, Event, Parser, data_frames
 from tests.unit.sidecars.tunnel.recordings import SECRET, heads
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
