@@ -96,12 +96,12 @@ def test_a_request_without_the_secret_is_refused_and_no_other_port_is_opened(dat
     except Refused:
         return
     assert SECRET.encode() in data
-    if isinstance(admitted.wish, Forward):
-        assert admitted.wish.host in LOOPBACK
-        assert admitted.wish.port in FORWARD_PORTS
+    if isinstance(admitted.request, Forward):
+        assert admitted.request.host in LOOPBACK
+        assert admitted.request.port in FORWARD_PORTS
     else:
-        assert 1024 <= admitted.wish.port <= 65535
-        assert admitted.wish.port not in RESERVED_PORTS
-        assert admitted.wish.hosts == LOOPBACK or not near
+        assert 1024 <= admitted.request.port <= 65535
+        assert admitted.request.port not in RESERVED_PORTS
+        assert admitted.request.hosts == LOOPBACK or not near
     assert admitted.answer.startswith(b"HTTP/1.1 101 ")
     assert admission.REFUSAL not in admitted.answer

@@ -17,7 +17,7 @@ from typing import Any, Coroutine, Dict, List, NamedTuple, Optional, Set, Tuple
 
 from amalthea.sidecars.tunnel.client.arguments import parse_flags, parse_pair, take_secret, write_whole
 from amalthea.sidecars.tunnel.client.claim import claim
-from amalthea.sidecars.tunnel.client.dialing import Place, UsageError, dial, place
+from amalthea.sidecars.tunnel.client.dialing import Endpoint, UsageError, dial, endpoint
 from amalthea.sidecars.tunnel.client.request import RefusedError, Request, forward, reverse
 from amalthea.sidecars.tunnel.memory import close_to_others, keep
 from amalthea.sidecars.tunnel.wire.halves import Stream
@@ -47,14 +47,14 @@ class Ports(NamedTuple):
 class Client:
     """All that one program holds open."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, to: Place, secret: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, to: Endpoint, secret: str) -> None:
         self.loop = loop
         self._to = to
         self._secret = secret
         self._tasks: Set[Any] = set()
         self._servers: List[Any] = []
         self._open: Set[Request] = set()
-        self._told = ""
+        self._reported = ""
 
     def start(self, task: Coroutine[Any, Any, None]) -> None:
         """Run something that `stop` ends."""
@@ -62,9 +62,9 @@ class Client:
         self._tasks.add(made)
         made.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, wish: Dict[str, Any]) -> Request:
+    async def _ask(self, claims: Dict[str, Any]) -> Request:
         """Return a request once it is let in, which may take forever; raise one of `_FAILURES`."""
-        request = Request(self.loop, self._to, self._secret, wish)
+        request = Request(self.loop, self._to, self._secret, claims)
         try:
             await dial(self.loop, self._to, lambda: request)
             await request.answered
@@ -83,7 +83,7 @@ class Client:
             except _FAILURES as error:
                 lasted = time.monotonic() - begun >= LASTING_SECONDS
                 if not lasted:
-                    self._tell(f"the tunnel is not open: {_why(error)}")
+                    self._report(f"the tunnel is not open: {_why(error)}")
                 pause = FIRST_PAUSE if lasted else min(2 * pause, LONGEST_PAUSE)
                 await asyncio.sleep(0 if lasted else pause * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
             else:
@@ -96,7 +96,7 @@ class Client:
             dialled = self.loop.create_connection(lambda: stream, "127.0.0.1", port)
             await asyncio.wait_for(dialled, _TARGET_SECONDS)
         except (OSError, asyncio.TimeoutError) as error:
-            self._tell(f"the session does not answer at port {port}: {_why(error)}")
+            self._report(f"the session does not answer at port {port}: {_why(error)}")
             request.abort()
         else:
             self._join(request, stream)
@@ -123,7 +123,7 @@ class Client:
             try:
                 request = await self._ask(forward(port))
             except _FAILURES as error:  # noqa: PERF203  (it waits for the network)
-                self._tell(f"port {port} of the session's pod cannot be reached: {_why(error)}")
+                self._report(f"port {port} of the session's pod cannot be reached: {_why(error)}")
                 pause = min(2 * pause, LONGEST_PAUSE)
                 await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
             else:
@@ -136,17 +136,17 @@ class Client:
             stream.abort()
             request.abort()
             return
-        self._tell("")
+        self._report("")
         self._open.add(request)
         request.gone = lambda: self._open.discard(request)
         request.join(stream, request.take_rest())
 
-    def _tell(self, what: str) -> None:
+    def _report(self, what: str) -> None:
         """Log a state once: what goes on for an hour is one line."""
-        if what != self._told:
+        if what != self._reported:
             sys.stderr.write("tunnel: {}\n".format(what or "open again"))
             sys.stderr.flush()
-        self._told = what
+        self._reported = what
 
     async def stop(self) -> None:
         """End, and notify open connections."""
@@ -190,7 +190,7 @@ async def _run(loop: asyncio.AbstractEventLoop, given: argparse.Namespace) -> in
     claims: List[Any] = []  # open as long as this runs
     reversed_ = [_near(parse_pair(text), claims) for text in given.reverse]
     forwarded = [parse_pair(text) for text in given.forward]
-    client = Client(loop, place(given.url, given.ca_file), take_secret(given.secret_file))
+    client = Client(loop, endpoint(given.url, given.ca_file), take_secret(given.secret_file))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)

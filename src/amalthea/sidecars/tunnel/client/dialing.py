@@ -21,7 +21,7 @@ class DialError(OSError):
     """The server cannot be reached. The message says where the way to it ends."""
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """The server's address, and the way to it."""
 
     host: str
@@ -41,7 +41,7 @@ class Place(NamedTuple):
         return host if self.port == usual else f"{host}:{self.port}"
 
 
-def place(url: str, authorities: Optional[str]) -> Place:
+def endpoint(url: str, authorities: Optional[str]) -> Endpoint:
     """Read the server's address; `authorities` is a PEM file with more of them than the system's, or None.
 
     Raises:
@@ -58,7 +58,7 @@ def place(url: str, authorities: Optional[str]) -> Place:
         raise UsageError(f"{url} would send the secret unencrypted; write https://.")
     prefix = "/" + parts.path.strip("/")  # two slashes are another path to some ingresses
     trust = _trust(authorities) if parts.scheme == "https" else None
-    return Place(
+    return Endpoint(
         parts.hostname, port or (443 if trust else 80), prefix.rstrip("/"), trust, _proxy(parts) if trust else None
     )
 
@@ -87,7 +87,7 @@ def _proxy(server: SplitResult) -> Optional[SplitResult]:
     return proxy
 
 
-async def dial(loop: asyncio.AbstractEventLoop, to: Place, made: Callable[[], asyncio.Protocol]) -> None:
+async def dial(loop: asyncio.AbstractEventLoop, to: Endpoint, made: Callable[[], asyncio.Protocol]) -> None:
     """Connect to the server, over TLS where there is a context for it.
 
     Raises:
@@ -96,7 +96,7 @@ async def dial(loop: asyncio.AbstractEventLoop, to: Place, made: Callable[[], as
     await asyncio.wait_for(_dial(loop, to, made), DIAL_SECONDS)
 
 
-async def _dial(loop: asyncio.AbstractEventLoop, to: Place, made: Callable[[], asyncio.Protocol]) -> None:
+async def _dial(loop: asyncio.AbstractEventLoop, to: Endpoint, made: Callable[[], asyncio.Protocol]) -> None:
     name = to.host if to.trust else None
     if to.proxy is None:
         await loop.create_connection(made, to.host, to.port, ssl=to.trust, server_hostname=name)
@@ -109,7 +109,7 @@ async def _dial(loop: asyncio.AbstractEventLoop, to: Place, made: Callable[[], a
         raise
 
 
-async def _through(loop: asyncio.AbstractEventLoop, proxy: SplitResult, to: Place) -> socket.socket:
+async def _through(loop: asyncio.AbstractEventLoop, proxy: SplitResult, to: Endpoint) -> socket.socket:
     """Return a connection to the server through the proxy."""
     found = await loop.getaddrinfo(proxy.hostname, proxy.port or 3128, type=socket.SOCK_STREAM)
     family, kind, protocol, _, address = found[0]
@@ -117,7 +117,7 @@ async def _through(loop: asyncio.AbstractEventLoop, proxy: SplitResult, to: Plac
     try:
         connection.setblocking(False)
         await loop.sock_connect(connection, address)
-        await loop.sock_sendall(connection, _wish(proxy, to))
+        await loop.sock_sendall(connection, _connect_request(proxy, to))
         answer = b""
         while b"\r\n\r\n" not in answer:
             data = await loop.sock_recv(connection, 1024)  # the server does not speak first: nothing of it is in here
@@ -133,7 +133,7 @@ async def _through(loop: asyncio.AbstractEventLoop, proxy: SplitResult, to: Plac
     return connection
 
 
-def _wish(proxy: SplitResult, to: Place) -> bytes:
+def _connect_request(proxy: SplitResult, to: Endpoint) -> bytes:
     host = f"[{to.host}]" if ":" in to.host else to.host
     target = f"{host}:{to.port}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]

@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any, Dict, Optional
 
-from amalthea.sidecars.tunnel.client.dialing import Place
+from amalthea.sidecars.tunnel.client.dialing import Endpoint
 from amalthea.sidecars.tunnel.wire.websocket import HEAD, HELD, WebSocket
 
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -32,12 +32,12 @@ def forward(port: int) -> Dict[str, Any]:
 class Request(WebSocket):
     """One request. `answered` is done when it is let in, or has the error if it is not."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, to: Place, secret: str, wish: Dict[str, Any]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, to: Endpoint, secret: str, claims: Dict[str, Any]) -> None:
         super().__init__(loop, masked=True)
         self.answered: asyncio.Future[None] = loop.create_future()
         self._rest = b""
         self._key = _text(base64.b64encode(os.urandom(16)))
-        self._request = _request_text(to, secret, wish, self._key)
+        self._request = _request_text(to, secret, claims, self._key)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask."""
@@ -85,7 +85,7 @@ class Request(WebSocket):
             self.answered.set_exception(error)
 
 
-def _request_text(to: Place, secret: str, wish: Dict[str, Any], key: str) -> bytes:
+def _request_text(to: Endpoint, secret: str, claims: Dict[str, Any], key: str) -> bytes:
     lines = [
         f"GET {to.prefix}/events HTTP/1.1",
         "Host: " + to.authority,
@@ -93,16 +93,16 @@ def _request_text(to: Place, secret: str, wish: Dict[str, Any], key: str) -> byt
         "Connection: Upgrade",
         "Sec-WebSocket-Key: " + key,
         "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Protocol: v1, authorization.bearer." + _token(wish),
+        "Sec-WebSocket-Protocol: v1, authorization.bearer." + _token(claims),
         "Authorization: Bearer " + secret,
     ]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def _token(wish: Dict[str, Any]) -> str:
+def _token(claims: Dict[str, Any]) -> str:
     """Return the request as a JSON web token. The signature is not checked, so its key is a random one."""
-    claims = dict(wish, id=_text(base64.b16encode(os.urandom(16))))
-    parts = [_coded(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "HS256"}, claims)]
+    payload = dict(claims, id=_text(base64.b16encode(os.urandom(16))))
+    parts = [_coded(json.dumps(part).encode()) for part in ({"typ": "JWT", "alg": "HS256"}, payload)]
     signature = hmac.new(os.urandom(32), ".".join(parts).encode(), hashlib.sha256).digest()
     return ".".join([*parts, _coded(signature)])
 

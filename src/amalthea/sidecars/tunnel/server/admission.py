@@ -53,7 +53,7 @@ class Reverse:
     port: int
 
 
-Wish: TypeAlias = Forward | Reverse
+ForwardRequest: TypeAlias = Forward | Reverse
 
 
 class _Options(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,7 +76,7 @@ class _Claims(msgspec.Struct):
 class Admitted:
     """A request that is let in."""
 
-    wish: Wish
+    request: ForwardRequest
     answer: bytes
     """The answer once the request is granted."""
 
@@ -102,7 +102,7 @@ def judge(head: bytes, settings: Settings) -> Admitted:
         raise Refused("it is not for a WebSocket")
     if len(key) != 1 or not _KEY.fullmatch(key[0]):
         raise Refused("it is not for a WebSocket")
-    return Admitted(_wish(_claims(request), settings), _answer(key[0]))
+    return Admitted(_forward_request(_claims(request), settings), _answer(key[0]))
 
 
 def _shows(request: Request, secret: str) -> bool:
@@ -123,7 +123,7 @@ def _claims(request: Request) -> _Claims:
         raise Refused("it wants something that is not known here") from None
 
 
-def _wish(claims: _Claims, settings: Settings) -> Wish:
+def _forward_request(claims: _Claims, settings: Settings) -> ForwardRequest:
     if isinstance(claims.p, _Tcp):
         host = {"localhost": LOOPBACK[0]}.get(claims.r, claims.r)
         if host not in LOOPBACK or claims.rp not in FORWARD_PORTS:

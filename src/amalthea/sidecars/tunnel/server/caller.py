@@ -14,16 +14,16 @@ class Host(Protocol):
 
     loop: asyncio.AbstractEventLoop
 
-    def came(self, caller: "Caller") -> None:
+    def client_connected(self, caller: "Caller") -> None:
         """It has connected."""
 
-    def asked(self, caller: "Caller", head: bytes) -> None:
+    def request_received(self, caller: "Caller", head: bytes) -> None:
         """Its request has arrived; empty if it cannot be one."""
 
-    def sent_away(self, reason: str) -> None:
+    def request_refused(self, reason: str) -> None:
         """It was refused."""
 
-    def went(self, caller: "Caller") -> None:
+    def client_disconnected(self, caller: "Caller") -> None:
         """Its connection is gone."""
 
 
@@ -41,22 +41,22 @@ class Caller(WebSocket):
         """Give it time to speak."""
         super().connection_made(transport)
         self._ending = self.loop.call_later(HEAD_SECONDS, self.refuse, "its header did not arrive in time")
-        self._host.came(self)
+        self._host.client_connected(self)
 
     def head_received(self, head: bytes, rest: bytes) -> None:
         """Ask whether it is let in. A client that goes on without an answer is not one."""
         assert self._ending is not None
         self._ending.cancel()
-        self._host.asked(self, b"" if rest else head)
+        self._host.request_received(self, b"" if rest else head)
 
     def refuse(self, reason: str) -> None:
         """Refuse it, without giving a reason."""
         if not self.is_gone:
-            self._host.sent_away(reason)
+            self._host.request_refused(reason)
             self.write(REFUSAL)
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report that it is gone."""
         super().connection_lost(exc)
-        self._host.went(self)
+        self._host.client_disconnected(self)

@@ -36,7 +36,7 @@ class Arrival(Stream):
     def settle(self) -> None:
         """Wait for its first bytes."""
         self._ending = self.loop.call_later(SILENCE_SECONDS, self._ready)
-        self._port.came(self)
+        self._port.connected(self)
 
     def data_received(self, data: bytes) -> None:
         """Take its first bytes, and pass on the others."""
@@ -71,13 +71,13 @@ class Port:
     """The port, the connections that have arrived there, and the clients that wait."""
 
     def __init__(
-        self, wish: Reverse, join: Callable[[Caller, Stream, bytes], None], absent: Callable[[], None]
+        self, request: Reverse, join: Callable[[Caller, Stream, bytes], None], absent: Callable[[], None]
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self._wish = wish
+        self._request = request
         self._join = join
         self._absent = absent
-        self._listeners = listeners.at(wish.hosts, wish.port)
+        self._listeners = listeners.at(request.hosts, request.port)
         self._servers: list[asyncio.Server] = []
         self._waiting: dict[Caller, None] = {}
         self._silent: set[Arrival] = set()
@@ -96,7 +96,7 @@ class Port:
             self._servers.append(
                 await self.loop.create_server(lambda: Arrival(self), sock=listener, backlog=listeners.AT_ONCE)
             )
-        log.info("the other machine has dialled in", extra={"port": self._wish.port})
+        log.info("the other machine has dialled in", extra={"port": self._request.port})
 
     def wait(self, caller: Caller) -> None:
         """Join a client with the connection that has waited longest, or let it wait, at most so many: the oldest go."""
@@ -111,7 +111,7 @@ class Port:
             self.leave(oldest)
             oldest.refuse("newer requests wait in its place")
 
-    def came(self, arrival: Arrival) -> None:
+    def connected(self, arrival: Arrival) -> None:
         """Take note of somebody who has said nothing yet."""
         if self._is_closed:
             arrival.abort()
@@ -161,4 +161,4 @@ class Port:
             caller.refuse("the tunnel ends")
         for arrival in (*self._silent, *self._arrived):
             arrival.abort()
-        log.info("the other machine is gone", extra={"port": self._wish.port})
+        log.info("the other machine is gone", extra={"port": self._request.port})

@@ -68,7 +68,7 @@ class Server:
             listeners.let_wait(listener)
             self._servers.append(server)
 
-    def came(self, caller: Caller) -> None:
+    def client_connected(self, caller: Caller) -> None:
         """Take note of a stranger."""
         self.totals.connections += 1
         self._strangers[caller] = None
@@ -77,7 +77,7 @@ class Server:
             del self._strangers[oldest]
             oldest.refuse("its header is incomplete, and others wait")
 
-    def asked(self, caller: Caller, head: bytes) -> None:
+    def request_received(self, caller: Caller, head: bytes) -> None:
         """Let a client in, or not."""
         self._strangers.pop(caller, None)
         try:
@@ -91,35 +91,35 @@ class Server:
 
     def _fulfil(self, caller: Caller, admitted: Admitted) -> None:
         caller.answer = admitted.answer
-        if isinstance(admitted.wish, Forward):
-            task = self.loop.create_task(self._dial(caller, admitted.wish))
+        if isinstance(admitted.request, Forward):
+            task = self.loop.create_task(self._dial(caller, admitted.request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        port = self._port(admitted.wish)
+        port = self._port(admitted.request)
         caller.gone = lambda: port.leave(caller)
         port.wait(caller)
 
-    async def _dial(self, caller: Caller, wish: Forward) -> None:
+    async def _dial(self, caller: Caller, request: Forward) -> None:
         try:
             async with asyncio.timeout(DIAL_SECONDS):
-                _, stream = await self.loop.create_connection(lambda: Stream(self.loop), wish.host, wish.port)
+                _, stream = await self.loop.create_connection(lambda: Stream(self.loop), request.host, request.port)
         except OSError:
             caller.refuse("what it wants to reach does not answer")
         else:
             self._join(caller, stream, b"")
 
-    def _port(self, wish: Reverse) -> Port:
-        port = self._ports.get(wish)
+    def _port(self, request: Reverse) -> Port:
+        port = self._ports.get(request)
         if port is not None:
             return port
         if len(self._ports) >= MOST_PORTS:
             raise Refused("there are too many ports")
         try:
-            port = Port(wish, self._join, lambda: self._ports.pop(wish).close())
+            port = Port(request, self._join, lambda: self._ports.pop(request).close())
         except OSError:
             raise Refused("another program has its port") from None
-        self._ports[wish] = port
+        self._ports[request] = port
         task = self.loop.create_task(port.open())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -141,14 +141,14 @@ class Server:
         if first:
             stream.data_received(first)
 
-    def sent_away(self, reason: str) -> None:
+    def request_refused(self, reason: str) -> None:
         """Count a refusal, and log some: a flood of them must not flood the log."""
         self.refused[reason] += 1
         count = self.refused[reason]
         if count & (count - 1) == 0:
             log.warning("a request is refused", extra={"reason": reason, "count": count})
 
-    def went(self, caller: Caller) -> None:
+    def client_disconnected(self, caller: Caller) -> None:
         """Take note that a client is gone."""
         self._strangers.pop(caller, None)
         self._admitted.discard(caller)

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from amalthea.sidecars.tunnel.server.admission import ANYWHERE, LOOPBACK, Forward, Refused, Reverse, Wish, judge
+from amalthea.sidecars.tunnel.server.admission import (
+    ANYWHERE,
+    LOOPBACK,
+    Forward,
+    ForwardRequest,
+    Refused,
+    Reverse,
+    judge,
+)
 from amalthea.sidecars.tunnel.server.settings import Settings
 from tests.unit.sidecars.tunnel.recordings import NAMES, SECRET, connections, head_of
 
@@ -47,7 +55,7 @@ def test_real_clients_are_let_in_to_what_they_ask_for(name: str) -> None:
                 judge(head, SETTINGS)
             continue
         admitted = judge(head, SETTINGS)
-        assert admitted.wish == (Forward("127.0.0.1", 65480) if "forward" in name else Reverse(ANYWHERE, 18888))
+        assert admitted.request == (Forward("127.0.0.1", 65480) if "forward" in name else Reverse(ANYWHERE, 18888))
         if answer := connection["server"]["head"]:
             assert fields(admitted.answer) == fields(answer.encode()) - {
                 line for line in fields(answer.encode()) if line[:4] == b"date"
@@ -70,7 +78,7 @@ def test_the_answer_proves_that_the_request_was_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claims", "wish"),
+    ("claims", "expected"),
     [
         (REVERSE, Reverse(ANYWHERE, 8888)),
         ({**REVERSE, "r": "::"}, Reverse(ANYWHERE, 8888)),
@@ -108,17 +116,17 @@ def test_the_answer_proves_that_the_request_was_read() -> None:
     ],
     ids=lambda value: json.dumps(value)[:70] if not isinstance(value, Forward | Reverse) else "",
 )
-def test_only_the_ports_of_a_session_are_opened(claims: object, wish: Wish | None) -> None:
-    if wish is None:
+def test_only_the_ports_of_a_session_are_opened(claims: object, expected: ForwardRequest | None) -> None:
+    if expected is None:
         with pytest.raises(Refused):
             judge(request(claims), SETTINGS)
     else:
-        assert judge(request(claims), SETTINGS).wish == wish
+        assert judge(request(claims), SETTINGS).request == expected
 
 
 def test_where_authentication_is_on_the_port_is_open_to_the_pod_only() -> None:
     """Else everybody in the cluster reaches the session past its door."""
-    assert judge(request(), Settings(SECRET, loopback_only=True)).wish == Reverse(LOOPBACK, 8888)
+    assert judge(request(), Settings(SECRET, loopback_only=True)).request == Reverse(LOOPBACK, 8888)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +148,7 @@ def test_where_the_operator_says_which_no_port_but_the_sessions_own_is_opened(
     """Else a user's program on the other machine stands in the place of any other program of the pod."""
     asked, settings = request({**REVERSE, "rp": port}), Settings(SECRET, 65531, session_port=told)
     if is_open:
-        assert judge(asked, settings).wish == Reverse(ANYWHERE, port)
+        assert judge(asked, settings).request == Reverse(ANYWHERE, port)
     else:
         with pytest.raises(Refused, match="it wants a port that is not open to it"):
             judge(asked, settings)
@@ -155,12 +163,12 @@ def test_the_tunnels_own_port_is_not_taken_from_it() -> None:
     "target", ["//sessions/x/events", "/events", "/a/events?x=1", "/sessions/x/__amalthea__/tunnel/events"]
 )
 def test_whatever_an_ingress_makes_of_the_path_is_understood(target: str) -> None:
-    assert judge(request(target=f"GET {target} HTTP/1.1"), SETTINGS).wish == Reverse(ANYWHERE, 8888)
+    assert judge(request(target=f"GET {target} HTTP/1.1"), SETTINGS).request == Reverse(ANYWHERE, 8888)
 
 
 @pytest.mark.parametrize("shown", [f"bearer {SECRET}", f"Bearer   {SECRET}"])
 def test_the_secret_may_be_written_as_before(shown: str) -> None:
-    assert judge(request(authorization=shown), SETTINGS).wish == Reverse(ANYWHERE, 8888)
+    assert judge(request(authorization=shown), SETTINGS).request == Reverse(ANYWHERE, 8888)
 
 
 @pytest.mark.parametrize(
