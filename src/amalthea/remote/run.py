@@ -21,7 +21,8 @@ from amalthea.remote.pretence import Pretence
 from amalthea.remote.requests.http import HttpExchange
 from amalthea.remote.server import Server
 from amalthea.remote.settings import Options, Settings, SettingsError
-from amalthea.sidecars import last_words, trust
+from amalthea.sidecars import last_words
+from amalthea.sidecars.http import trust
 
 _AT_ONCE = 128 + signal.SIGTERM
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from amalthea.sidecars.gitproxy.wire.fetch import FetchError, HttpFetch, Question
-from amalthea.sidecars.gitproxy.wire.network import Network
+from amalthea.sidecars.http.network import Network
 from lab.pki import Authority
 from tests.sidecars.gitproxy.wire import END, Upstream
 

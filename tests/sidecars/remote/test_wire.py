@@ -20,7 +20,7 @@ from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.requests.http import HttpExchange
 from amalthea.remote.server import Server
 from amalthea.remote.settings import Settings
-from amalthea.sidecars import trust
+from amalthea.sidecars.http import trust
 from amalthea.testing.firecrest_server import ServedExchange
 from lab.pki import Authority
 from tests.support.processes import free_port

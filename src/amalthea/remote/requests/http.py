@@ -1,4 +1,4 @@
-"""Requests over real connections: TLS by `sidecars/trust.py`, the network's proxy by the usual variables.
+"""Requests over real connections: TLS by `sidecars/http/trust.py`, the network's proxy by the usual variables.
 
 Each has a time limit. A GET follows redirects within its origin; nothing else is sent anywhere but to its address.
 """
@@ -13,7 +13,7 @@ from yarl import URL
 from amalthea import __version__
 from amalthea.remote.errors import Unavailable
 from amalthea.remote.requests.exchange import MAX_ANSWER, Answer, Question, read_retry_after
-from amalthea.sidecars import origins
+from amalthea.sidecars.http import origins
 
 TIME_LIMIT = 30.0
 """Seconds for a question and its whole answer: FirecREST gives each command on the cluster 5 s, and a few for ssh."""

@@ -3,9 +3,9 @@
 import asyncio
 
 from amalthea.sidecars.gitproxy.rules.matching import Origin
-from amalthea.sidecars.gitproxy.wire import peer
-from amalthea.sidecars.gitproxy.wire.peer import Peer
-from amalthea.sidecars.http1 import BadMessage, Head, Response, read_request, read_response
+from amalthea.sidecars.http import peer
+from amalthea.sidecars.http.http1 import BadMessage, Head, Response, read_request, read_response
+from amalthea.sidecars.http.peer import Peer
 
 _SECONDS = 5.0
 _BODIES = {200: b'{"running": true}', 400: b"", 404: b"", 503: b'{"running": false}'}

@@ -8,15 +8,15 @@ import ssl
 import time
 from collections.abc import Sequence
 
-from amalthea.sidecars import last_words, trust
-from amalthea.sidecars.gitproxy import certificate
+from amalthea.sidecars import last_words
+from amalthea.sidecars.gitproxy import certificate, listening
 from amalthea.sidecars.gitproxy.health import Health
 from amalthea.sidecars.gitproxy.proxy import Proxy
 from amalthea.sidecars.gitproxy.settings import Settings, from_environment
 from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.gitproxy.tokens import Tokens
-from amalthea.sidecars.gitproxy.wire import listening, network
 from amalthea.sidecars.gitproxy.wire.fetch import HttpFetch
+from amalthea.sidecars.http import network, trust
 from amalthea.telemetry import logs
 
 _LOOPBACK = ("127.0.0.1", "::1")

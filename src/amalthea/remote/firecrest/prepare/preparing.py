@@ -13,7 +13,7 @@ from amalthea.remote.firecrest.api.client import Client
 from amalthea.remote.firecrest.prepare import directives, environment, folder, launch, repositories, script
 from amalthea.remote.firecrest.prepare.launch import Place
 from amalthea.remote.firecrest.settings import FirecrestSettings, Runtime
-from amalthea.sidecars import trust
+from amalthea.sidecars.http import trust
 
 _NEAR = ("localhost", "127.0.0.1", "[::1]")
 """Where the tunnel's client shows its secret without TLS."""

@@ -7,7 +7,7 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-from amalthea.sidecars import origins, trust
+from amalthea.sidecars.http import origins, trust
 
 _SECONDS = 30.0
 

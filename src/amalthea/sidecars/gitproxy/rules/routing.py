@@ -2,7 +2,7 @@
 
 from amalthea.sidecars.gitproxy.rules import matching
 from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
-from amalthea.sidecars.http1 import BadMessage, Request
+from amalthea.sidecars.http.http1 import BadMessage, Request
 
 _FOR_PROXIES = ("Proxy-Connection", "Proxy-Authorization", "Host")
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
-from amalthea.sidecars import http1, origins
 from amalthea.sidecars.gitproxy.rules import matching
-from amalthea.sidecars.gitproxy.wire import peer
-from amalthea.sidecars.gitproxy.wire.network import Network
+from amalthea.sidecars.http import http1, origins, peer
+from amalthea.sidecars.http.network import Network
 
 _PATIENCE = 15.0
 _MAX_ANSWER = 1024 * 1024

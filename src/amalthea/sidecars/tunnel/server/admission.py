@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from amalthea.sidecars.http1 import BadMessage, Request, read_request
+from amalthea.sidecars.http.http1 import BadMessage, Request, read_request
 from amalthea.sidecars.tunnel.server.settings import Settings
 
 REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 15\r\nConnection: close\r\n\r\nInvalid request"

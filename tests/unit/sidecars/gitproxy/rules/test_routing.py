@@ -4,7 +4,7 @@ import pytest
 
 from amalthea.sidecars.gitproxy.rules import routing
 from amalthea.sidecars.gitproxy.rules.matching import Origin, repository
-from amalthea.sidecars.http1 import BadMessage, Request, read_request
+from amalthea.sidecars.http.http1 import BadMessage, Request, read_request
 
 HERE = Origin("https", "git.example.org", 8443)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.sidecars.origins import same_origin
+from amalthea.sidecars.http.origins import same_origin
 
 
 @pytest.mark.parametrize(

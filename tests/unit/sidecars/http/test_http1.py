@@ -2,7 +2,7 @@
 
 import pytest
 
-from amalthea.sidecars.http1 import MAX_HEAD, BadMessage, Framing, Request, chunk_size, read_request, read_response
+from amalthea.sidecars.http.http1 import MAX_HEAD, BadMessage, Framing, Request, chunk_size, read_request, read_response
 
 
 def request(*fields: str, start: str = "POST /x HTTP/1.1") -> Request:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from amalthea.sidecars import listeners
-from amalthea.sidecars.gitproxy.wire.peer import Peer
-from amalthea.sidecars.http1 import MAX_HEAD
+from amalthea.sidecars.http.http1 import MAX_HEAD
+from amalthea.sidecars.http.peer import Peer
 
 Handler: TypeAlias = Callable[[Peer], Awaitable[None]]
 

@@ -7,8 +7,8 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-from amalthea.sidecars import http1
 from amalthea.sidecars.gitproxy.rules.matching import Origin
+from amalthea.sidecars.http import http1
 
 PIECE = 64 * 1024
 _LINE = 8 * 1024

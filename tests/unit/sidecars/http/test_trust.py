@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.sidecars import trust
+from amalthea.sidecars.http import trust
 from lab.pki import Authority
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.settings import SettingsError
-from amalthea.sidecars.gitproxy.wire.network import Network, from_environment
+from amalthea.sidecars.http.network import Network, from_environment
 
 PROXY = "http://me:h%20ush@proxy.example.org:3128"
 SERVER = Origin("https", "git.example.org", 8443)

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from amalthea.sidecars import http1
 from amalthea.sidecars.gitproxy.rules import matching
 from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.settings import SettingsError
-from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.http import http1, peer
 
 _HERE = ("localhost", "127.0.0.0/8", "::1")
 
