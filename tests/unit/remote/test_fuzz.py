@@ -14,8 +14,8 @@ from amalthea.remote.firecrest.follow import states
 from amalthea.remote.firecrest.prepare import repositories
 from amalthea.remote.login.client_credentials import ClientCredentials
 from amalthea.remote.requests.caller import Caller
-from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.runai.client import Client as Runai
+from amalthea.sidecars.http.messages import Answer, Question
 from amalthea.testing.clock import FakeClock
 
 EXAMPLES = max(60, int(os.environ.get("FUZZ_EXAMPLES", "0")) // 20)

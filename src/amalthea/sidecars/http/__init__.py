@@ -1,1 +1,1 @@
-"""HTTP as all programs here speak it: messages, connections, the way to servers, and whom they trust."""
+"""HTTP as all programs here speak it: one client, the way to servers, connections, messages, and the trusted CAs."""

@@ -7,18 +7,24 @@ import asyncio
 import ssl
 from contextlib import suppress
 
-from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.http import http1
+from amalthea.sidecars.http.origins import Origin
 
 PIECE = 64 * 1024
 _LINE = 8 * 1024
 _TRAILERS = 64
 _SHUTDOWN_SECONDS = 5.0
 _LINGER_SECONDS = 2.0
+_HAPPY_EYEBALLS_SECONDS = 0.25
+"""Seconds until a name's next address is tried beside one that does not answer (RFC 8305)."""
 
 
 class Truncated(ConnectionError):  # noqa: N818  (named by what happened)
     """The other end closed the connection in the middle of a message."""
+
+
+class TooLong(http1.BadMessage):
+    """A body is longer than anybody here reads."""
 
 
 class Peer:
@@ -129,7 +135,12 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
     try:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(
-                server.host, server.port, ssl=trust, server_hostname=name, limit=http1.MAX_HEAD
+                server.host,
+                server.port,
+                ssl=trust,
+                server_hostname=name,
+                limit=http1.MAX_HEAD,
+                happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
             )
     except OSError:  # some of these are ValueErrors, too
         raise
@@ -157,7 +168,7 @@ async def whole(source: Peer, framing: http1.Framing, most: int) -> bytes:
     """Read a body of at most so many bytes, without its coding.
 
     Raises:
-        BadMessage: it is longer, or its coding is wrong. Truncated, OSError, TimeoutError: as for `pour`.
+        TooLong, BadMessage: it is longer, or its coding is wrong. Truncated, OSError, TimeoutError: as for `pour`.
     """
     body = bytearray()
     if framing == "chunked":
@@ -180,7 +191,7 @@ async def whole(source: Peer, framing: http1.Framing, most: int) -> bytes:
 
 def _bound(length: int, most: int) -> None:
     if length > most:
-        raise http1.BadMessage(f"The body is too long: more than {most} bytes.")
+        raise TooLong(f"The body is too long: more than {most} bytes.")
 
 
 async def _pour_bytes(source: Peer, sink: Peer, count: int) -> None:

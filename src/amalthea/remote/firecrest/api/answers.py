@@ -6,7 +6,7 @@ import msgspec
 
 from amalthea.remote.errors import RemoteError
 from amalthea.remote.requests import lenient, replies
-from amalthea.remote.requests.exchange import Answer
+from amalthea.sidecars.http.messages import Answer
 
 _T = TypeVar("_T")
 _API = "FirecREST"

@@ -8,7 +8,7 @@ from amalthea.remote.firecrest.api import answers
 from amalthea.remote.firecrest.api.answers import Job
 from amalthea.remote.requests import exchange, replies
 from amalthea.remote.requests.caller import ATTEMPTS, Caller
-from amalthea.remote.requests.exchange import Question
+from amalthea.sidecars.http.messages import Question
 
 _WINDOW = "7d"
 """Days of jobs to look through; servers before 2.5.7 do not know the parameter and list as many by themselves."""

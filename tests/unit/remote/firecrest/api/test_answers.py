@@ -13,7 +13,7 @@ from amalthea.remote.firecrest.follow import states
 from amalthea.remote.job.port import Phase
 from amalthea.remote.job.standing import Standing
 from amalthea.remote.requests.caller import Caller
-from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.sidecars.http.messages import Answer, Question
 from tests.unit.remote.test_fuzz import Instantly, Token
 
 
