@@ -29,7 +29,7 @@ log = logging.getLogger("remote")
 
 
 def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
-    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is nott, or cannot be submitted.
+    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is not, or cannot be submitted.
 
     `early` gets signals that came before the controller could listen to them.
     """

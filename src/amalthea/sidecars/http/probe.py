@@ -15,6 +15,8 @@ async def status(server: Origin, target: str, authority: str, seconds: float) ->
     connection = await peer.dial(server, None, seconds, seconds)
     try:
         await connection.send(request.encode())
-        return http1.read_response(await connection.head(seconds), "GET").status
+        while (answer := http1.read_response(await connection.head(seconds), "GET").status) < 200:
+            pass  # only an interim one
+        return answer
     finally:
         connection.abort()

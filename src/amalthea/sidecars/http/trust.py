@@ -12,7 +12,7 @@ def context(env: Mapping[str, str]) -> ssl.SSLContext:
     """Return the TLS context that checks servers' certificates: the system's CAs, and those of the two variables.
 
     Raises:
-        ValueError: a variable names a file with it contains no certificates; which one, and the remedy.
+        ValueError: a variable names a file that cannot be read or contains no certificates; which one, and the remedy.
     """
     made = ssl.create_default_context()
     made.set_alpn_protocols(["http/1.1"])
