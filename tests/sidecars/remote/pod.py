@@ -11,7 +11,8 @@ from pathlib import Path
 
 import aiohttp
 
-from amalthea.remote.requests.exchange import Answer, Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Answer, Question
 from amalthea.testing.remote.cluster import MemoryFiles, MemoryScheduler, SlurmJob
 from amalthea.testing.remote.firecrest import FakeFirecrest
 from amalthea.testing.remote.firecrest_server import ServedExchange

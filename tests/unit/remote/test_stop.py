@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.model.diagnosis.remote_jobs import LAST_WORDS
 from amalthea.remote.job.journal import State
-from amalthea.remote.requests.exchange import Answer
+from amalthea.sidecars.http.messages import Answer
 from amalthea.testing.remote.firecrest import error
 from tests.unit.remote.site import Fuse, Running, Site, running
 

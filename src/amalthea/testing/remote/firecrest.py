@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from amalthea.remote.errors import Unavailable
-from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.sidecars.http.messages import Answer, Question
 from amalthea.testing.remote.cluster import ClusterError, Files, Scheduler, SlowClusterError, SlurmJob
 
 MAX_OUTPUT = 5 * 1024 * 1024

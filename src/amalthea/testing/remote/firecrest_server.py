@@ -6,7 +6,8 @@ from typing import Self
 from aiohttp import web
 
 from amalthea.remote.errors import Unavailable
-from amalthea.remote.requests.exchange import Answer, Body, Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Answer, Body, Question
 
 _MAX_BODY = 16 * 1024 * 1024
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.sidecars.http.messages import Answer, Question
 
 RENKU = "https://renku.example.org/renew"
 """The address at which Renku's pair is renewed."""

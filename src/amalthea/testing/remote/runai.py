@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.sidecars.http.messages import Answer, Question
 
 _QUANTITY = re.compile(r"([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)")
 """The pattern in the API reference."""

@@ -3,7 +3,7 @@
 import pytest
 
 from amalthea.children.pod import remote
-from amalthea.sidecars.tunnel.settings import read
+from amalthea.sidecars.tunnel.server.settings import read
 from amalthea.testing.builders import SessionBuilder, session
 
 SECRET = {"WSTUNNEL_SECRET": "x"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from amalthea.remote.requests import exchange
-from amalthea.remote.requests.exchange import Answer, Body, Question
+from amalthea.sidecars.http.messages import Answer, Body, Question
 from amalthea.testing.remote.cluster import MemoryFiles, MemoryScheduler
 from amalthea.testing.remote.disk import DiskFiles
 from amalthea.testing.remote.firecrest import FakeFirecrest
