@@ -19,8 +19,8 @@ from typing import Any, Self
 
 import msgspec
 
+from amalthea.engine.cache.store import Store
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.store import Store
 from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection

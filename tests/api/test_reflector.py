@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.cache.store import Store
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.store import Store
 from amalthea.kube import watch
 from amalthea.kube.auth import config
 from amalthea.kube.client import Client

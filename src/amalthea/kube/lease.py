@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.engine.ports import EventType, Key, Stale, WatchEvent
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, NotFound

@@ -18,8 +18,8 @@ from amalthea.children.manifests import manifests
 from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.shared.limits import TooLargeError
 from amalthea.children.shared.url import NO_URL, session_url
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.engine.work.controller import Result
 from amalthea.kube.errors import ApiError
 from amalthea.model import deadlines
 from amalthea.model.deadlines import End

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import Key
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.store import Store
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource

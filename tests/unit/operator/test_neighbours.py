@@ -8,8 +8,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.engine import room, slots
+from amalthea.engine import slots
 from amalthea.engine.clock import SystemClock
+from amalthea.engine.work import room
 from amalthea.kube import crowd
 from amalthea.kube.client import Client
 from amalthea.operator.instance import AGAIN, Operator

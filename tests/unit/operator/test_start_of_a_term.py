@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Key
+from amalthea.engine.work.controller import Result
 from amalthea.kube.client import Client
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.first_poll import PATIENCE, FirstPoll

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Result
+from amalthea.engine.work.controller import Result
 from amalthea.kube.client import Client
 from amalthea.operator import instance
 from amalthea.operator.instance import Operator

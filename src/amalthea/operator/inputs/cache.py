@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.children.changes import applied
+from amalthea.engine.cache.store import Index, Store
 from amalthea.engine.ports import Key, key_of
-from amalthea.engine.queue import Priority
-from amalthea.engine.store import Index, Store
+from amalthea.engine.work.queue import Priority
 from amalthea.model.diagnosis.checks import tells_of_its_end
 from amalthea.model.views import adoption, decoding
 from amalthea.model.views.objects import ChildView, SessionView, WorkloadView

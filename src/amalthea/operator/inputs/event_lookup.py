@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, key_of
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.kube.resource import Selection

@@ -15,7 +15,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.model.status.transitions import Transition

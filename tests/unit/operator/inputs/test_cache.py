@@ -9,7 +9,7 @@ from amalthea.api.schema import Manifest
 from amalthea.children.changes import applied
 from amalthea.children.changes.applied import Applied
 from amalthea.engine.ports import Key
-from amalthea.engine.queue import Priority
+from amalthea.engine.work.queue import Priority
 from amalthea.model.views import decoding
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED

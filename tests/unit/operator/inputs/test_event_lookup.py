@@ -11,7 +11,7 @@ import pytest
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.diagnosis.which_events import NO_NODE, NO_POD
 from amalthea.model.views.observed import Observed

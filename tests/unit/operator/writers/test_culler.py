@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Cause
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Stale
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import Forbidden
 from amalthea.model.deadlines import End

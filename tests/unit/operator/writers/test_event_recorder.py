@@ -9,7 +9,7 @@ from aiohttp import web
 
 from amalthea.api.event_reasons import EventReason
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import Metadata

@@ -9,7 +9,7 @@ import pytest
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.operator.writers.status_pacer import INTERVAL, PATIENCE, SPACING, StatusPacer
 from amalthea.testing.clock import FakeClock
 

@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.report import as_data
 from amalthea.operator.inputs.cache import Caches

@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, Stale, Unavailable
-from amalthea.engine.queue import WorkQueue
 from amalthea.engine.slots import Slot, Slots
+from amalthea.engine.work.queue import WorkQueue
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """The least until a wake-up: one that lies in the past, and that looking does not move, must not become a hot loop."""

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Clock, Key
-from amalthea.engine.room import Bounds, Room
 from amalthea.engine.slots import PATIENCE
-from amalthea.engine.timers import Timers
-from amalthea.engine.turns import Flow, Turns
+from amalthea.engine.work.room import Bounds, Room
+from amalthea.engine.work.timers import Timers
+from amalthea.engine.work.turns import Flow, Turns
 
 
 class Priority(enum.IntEnum):

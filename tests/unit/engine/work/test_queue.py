@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import Priority, WorkQueue
+from amalthea.engine.work.queue import Priority, WorkQueue
 from amalthea.testing.clock import START, FakeClock
 from tests.unit.engine.things import Half
 

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from amalthea.engine.clock import time_limit
-from amalthea.engine.lease_store import LeaseRecord, LeaseStore
-from amalthea.engine.lease_watch import LeaseWatch, LeaseWatchObserver
+from amalthea.engine.lease.lease_store import LeaseRecord, LeaseStore
+from amalthea.engine.lease.lease_watch import LeaseWatch, LeaseWatchObserver
 from amalthea.engine.ports import Clock, Randomness, Stale
 
 LONGEST_DURATION = 300.0

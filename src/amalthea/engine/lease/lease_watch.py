@@ -1,6 +1,6 @@
-"""Follows the Lease that somebody else holds, so that `lease.py`, standing by, sees a release at once.
+"""Follows the Lease that somebody else holds, so that `elector.py`, standing by, sees a release at once.
 
-It only saves time. A watch that fails, ends or falls silent harms nothing: `lease.py` looks at the record then.
+It only saves time. A watch that fails, ends or falls silent harms nothing: `elector.py` looks at the record then.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import time_limit
-from amalthea.engine.lease_store import LeaseRecord, LeaseStore
+from amalthea.engine.lease.lease_store import LeaseRecord, LeaseStore
 from amalthea.engine.ports import Clock, Randomness, Unavailable
 
 LONGEST_BACKOFF = 60.0

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Generic, NoReturn, Protocol
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import Clock, Expired, Refused, Source, T, Unavailable, WatchEvent
-from amalthea.engine.store import Store
 
 WATCH_SPACING = 1.0
 """Seconds from the start of one watch to the start of the next, at least: a server that ends each after a few events

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from amalthea.engine.ports import Clock, Key
 from amalthea.engine.slots import PATIENCE
-from amalthea.engine.turns import Flow
+from amalthea.engine.work.turns import Flow
 
 HANGS = 5.0
 """Seconds after which work hangs, unless long work in its namespace came to a good end in the same time."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import EventType, Expired, Listed, Refused, WatchEvent
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.store import Store
 from amalthea.operator.inputs.cache import BLIND_AFTER
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.things import Half, Thing, WatchTold, changed, deleted, listed, thing

@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.elector import Candidate, Elector
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.engine.ports import Stale, Unavailable
 from amalthea.testing.clock import FakeClock, SkewedClock
 from tests.unit.engine.things import LeaseTold

@@ -1,6 +1,6 @@
 """The storage of a leader election: one record that anybody may read, and change if it has not changed meanwhile.
 
-Used by ``lease.py``; implemented by ``amalthea.kube.lease``.
+Used by ``elector.py``; implemented by ``amalthea.kube.lease``.
 """
 
 from collections.abc import AsyncIterator

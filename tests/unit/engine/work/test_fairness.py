@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Unavailable
-from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.room import HANGS, Bounds
 from amalthea.engine.slots import PATIENCE, Slots
+from amalthea.engine.work.controller import Controller, Result
+from amalthea.engine.work.queue import Priority, WorkQueue
+from amalthea.engine.work.room import HANGS, Bounds
 from amalthea.testing.clock import FakeClock
 from tests.unit.engine.things import Half, WorkTold
 

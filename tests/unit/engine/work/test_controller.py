@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Stale, Unavailable
-from amalthea.engine.queue import WorkQueue
 from amalthea.engine.slots import PATIENCE, Slots
+from amalthea.engine.work.controller import Controller, Result
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.testing.clock import START, FakeClock
 from tests.unit.engine.things import Half, WorkTold
 

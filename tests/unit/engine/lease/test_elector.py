@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.elector import Candidate, Elector
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.testing.clock import FakeClock
-from tests.unit.engine.lease_fakes import Lease, Network, Process
+from tests.unit.engine.lease.lease_fakes import Lease, Network, Process
 from tests.unit.engine.things import Half, LeaseTold
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from amalthea.engine.cache.store import Change, Store
 from amalthea.engine.ports import EventType, WatchEvent
-from amalthea.engine.store import Change, Store
 from tests.unit.engine.things import Thing, changed, deleted, listed, thing
 
 
