@@ -194,10 +194,10 @@ def from_status(request: str, described: Status, status: int = 0, retry_after: f
 
 def unreachable(request: str, error: Exception) -> Unreachable:
     """Return the error for a request that got no answer."""
-    told = str(error) or type(error).__name__
+    message = str(error) or type(error).__name__
     cause = getattr(error, "os_error", None)  # aiohttp's, of a connection that did not come about
     kind = NotConnected if isinstance(cause, ConnectionError) else Unreachable
-    return kind(ErrorDetails(0, "Unreachable", told), request)
+    return kind(ErrorDetails(0, "Unreachable", message), request)
 
 
 def unreadable(request: str, error: Exception) -> Unreachable:
@@ -225,5 +225,5 @@ def _kind_of(code: int, described: Status) -> type[ApiError]:
 
 
 def denied(message: str) -> bool:
-    """Tell whether an admission webhook, or a ValidatingAdmissionPolicy, has denied a request."""
+    """Return whether an admission webhook, or a ValidatingAdmissionPolicy, has denied a request."""
     return _DENIED.search(message) is not None

@@ -13,7 +13,7 @@ from amalthea.api.types import RUNNING_STATES, Culling, Status
 from amalthea.model import spans
 from amalthea.model.times import began
 from amalthea.model.views import readiness, remote_job
-from amalthea.model.views.door import Silent, Told
+from amalthea.model.views.door import Reported, Silent
 from amalthea.model.views.observed import Observed
 
 HANGS_ON_THE_DOOR = (Cause.IDLE, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG)
@@ -159,13 +159,13 @@ def has_started(observed: Observed, status: Status) -> bool:
     """Return whether the present run was ready before: if it is not ready now, it is degraded or failing."""
     former = observed.session.status
     same_run = former.run_id == status.run_id
-    told = former.condition(ConditionType.PROGRESSING)
-    if same_run and (former.state in RUNNING_STATES or (told is not None and told.reason == Step.DONE)):
+    progressing = former.condition(ConditionType.PROGRESSING)
+    if same_run and (former.state in RUNNING_STATES or (progressing is not None and progressing.reason == Step.DONE)):
         return True
     if remote_job.waits(observed):
         return False
     pod = observed.pod
-    # One that is leaving is of a run before, or has been told of: a resume does not wait for it to be gone.
+    # One that is leaving is of a run before, or has been reported: a resume does not wait for it to be gone.
     return pod is not None and not pod.leaving and readiness.was_ready(pod)
 
 
@@ -202,7 +202,7 @@ def _unless_at_work(observed: Observed, since: datetime | None) -> datetime | No
         return since
     if isinstance(look, Silent):
         return None
-    return max(since, look.worked_at) if isinstance(look, Told) else since
+    return max(since, look.worked_at) if isinstance(look, Reported) else since
 
 
 def _quiet_since(status: Status, culling: Culling, now: datetime) -> datetime | None:

@@ -142,8 +142,8 @@ def _run_id(observed: Observed, fresh: Fresh) -> str | None:
     workload = observed.own_workload
     if observed.ended or observed.held_down or (workload is not None and workload.awake):
         return _known_run_id(observed)
-    told, former = observed.session.status.run_id, workload.run_id if workload is not None else None
-    return told if told is not None and told != former else fresh.run_id()
+    recorded, former = observed.session.status.run_id, workload.run_id if workload is not None else None
+    return recorded if recorded is not None and recorded != former else fresh.run_id()
 
 
 def _known_run_id(observed: Observed) -> str | None:

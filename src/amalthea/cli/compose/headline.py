@@ -71,10 +71,10 @@ def cause(known: SessionSnapshot) -> str:
     if _resumes(observed):
         return ""
     if observed.hibernated:
-        told = _told(observed, "Stopped")
+        why = _message(observed, "Stopped")
     else:
-        told = _silence(observed) if _fell_silent(observed) else _progress(observed)
-    return f"{told} {status.error or ''}".strip()
+        why = _silence(observed) if _fell_silent(observed) else _progress(observed)
+    return f"{why} {status.error or ''}".strip()
 
 
 def reason(known: SessionSnapshot) -> str:
@@ -141,7 +141,7 @@ def _turned(observed: Observed, kind: str) -> datetime | None:
     return moment(found.last_transition_time) if found is not None else None
 
 
-def _told(observed: Observed, kind: str) -> str:
+def _message(observed: Observed, kind: str) -> str:
     """Return the message of a condition that holds."""
     found = observed.session.status.condition(kind)
     return (found.message or "") if found is not None and found.status == "True" else ""
@@ -149,7 +149,7 @@ def _told(observed: Observed, kind: str) -> str:
 
 def _progress(observed: Observed) -> str:
     """Return how far a start is, while it goes on."""
-    step, counts = _told(observed, "Progressing"), observed.session.status.container_counts
+    step, counts = _message(observed, "Progressing"), observed.session.status.container_counts
     if not step or counts is None or counts.ready in (0, counts.total):
         return step
     return f"{step} {counts.ready} of {counts.total} containers are ready."

@@ -48,8 +48,8 @@ class Situation:
         """The problems as stable words of the conditions that report them; also past ones that may recur."""
         kinds = ("Accepted", "ChildrenInPlace", "Healthy")
         found = (self.observed.session.status.condition(kind) for kind in kinds)
-        told = [each.reason or "" for each in found if each is not None and each.status == "False"]
-        return tuple(dict.fromkeys((*told, *([Failure.OUT_OF_MEMORY] if self._ran_out_of_memory else ()))))
+        reasons = [each.reason or "" for each in found if each is not None and each.status == "False"]
+        return tuple(dict.fromkeys((*reasons, *([Failure.OUT_OF_MEMORY] if self._ran_out_of_memory else ()))))
 
     @property
     def container(self) -> ContainerDetails | None:

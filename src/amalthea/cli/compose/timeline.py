@@ -16,10 +16,10 @@ from amalthea.cli.explanation import Happening, Notice
 from amalthea.cli.read.snapshot import EventView, SessionSnapshot
 from amalthea.model.spans import moment
 
-_TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
+_SHOWN_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
 """Conditions whose start is not news: since when nobody works in it is shown already, and what comes, below."""
 SAME = timedelta(seconds=10)
-"""Two tales of one thing are at most this far apart."""
+"""Two reports of one event are at most this far apart."""
 
 _SAYS_NOTHING = {
     "Created",
@@ -51,20 +51,20 @@ _PLAIN = (
 
 def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
     """Return what happened, in the order of time."""
-    standing = {each.message for each in notices if each.condition in _TOLD_ELSEWHERE}
-    events = (event for event in known.events if _worth_telling(event) and event.message not in standing)
-    told = tuple(_merged(map(_from_event, events)))
+    standing = {each.message for each in notices if each.condition in _SHOWN_ELSEWHERE}
+    events = (event for event in known.events if _worth_showing(event) and event.message not in standing)
+    reported = tuple(_merged(map(_from_event, events)))
     noted = [
         _of_session(known, each.since, each.condition, each.message)
         for each in notices
-        if each.condition not in _TOLD_ELSEWHERE
+        if each.condition not in _SHOWN_ELSEWHERE
     ]
     ours = [each for each in (*_from_status(known), *noted) if each is not None]
-    new = [each for each in ours if not any(_same(each, event) for event in told)]
-    return tuple(sorted((*told, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
+    new = [each for each in ours if not any(_same(each, event) for event in reported)]
+    return tuple(sorted((*reported, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
 
 
-def _worth_telling(event: EventView) -> bool:
+def _worth_showing(event: EventView) -> bool:
     said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
     asked_too_early = event.reason == "Unhealthy" and _STILL_STARTS.match(event.message)
     return event.at is not None and not said and not asked_too_early

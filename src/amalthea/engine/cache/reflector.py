@@ -132,7 +132,7 @@ class Reflector(Generic[T]):
         moved = False
         async for event in events:
             if self._goes_back(event.resource_version):
-                raise Expired("the server's data are older than what it told before, as after a restore from a backup")
+                raise Expired("the server's data are older than what it sent before, as after a restore from a backup")
             self._heard_at = self._clock.monotonic()
             self._store.apply(event)
             self._version = event.resource_version
@@ -142,7 +142,7 @@ class Reflector(Generic[T]):
         return moved
 
     def _goes_back(self, version: str) -> bool:
-        """Tell whether a message is older than the watch: such a server tells no change until it has caught up."""
+        """Return whether a message is older than the watch: such a server sends no change until it has caught up."""
         return self._version is not None and int(version) < int(self._version)
 
     async def _recover(self, error: Exception) -> None:

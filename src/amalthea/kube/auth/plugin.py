@@ -101,14 +101,14 @@ class PluginCredentials:
         if plugin.cluster is not None:
             spec["cluster"] = plugin.cluster
         question = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
-        told = {"KUBERNETES_EXEC_INFO": msgspec.json.encode(question).decode()}
+        request = {"KUBERNETES_EXEC_INFO": msgspec.json.encode(question).decode()}
         try:
             process = await asyncio.create_subprocess_exec(
                 plugin.command,
                 *plugin.arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, **dict(plugin.environment), **told},
+                env={**os.environ, **dict(plugin.environment), **request},
             )
         except OSError as error:
             hint = f" ({plugin.install_hint})" if plugin.install_hint else ""

@@ -14,7 +14,7 @@ from amalthea.model.times import began
 
 UNKNOWN = "Unknown"
 """The reason or the cause where no condition gives one."""
-_TOLD_WITHIN = timedelta(seconds=30)
+_REPORTED_WITHIN = timedelta(seconds=30)
 """A start is reported within so many seconds, unless the API server is away."""
 
 
@@ -84,12 +84,12 @@ def _failed_before(old: Status, new: Status) -> bool:
     if old.run_id != new.run_id or began_at is None or at is None or at.status != "True":
         return False
     since = spans.moment(at.last_transition_time)
-    return since is not None and since - began_at > _TOLD_WITHIN
+    return since is not None and since - began_at > _REPORTED_WITHIN
 
 
 def _why_failed(status: Status) -> str:
-    told = (_reason(status, kind, "False") for kind in ("Healthy", "Accepted", "ChildrenInPlace"))
-    return next(filter(None, told), UNKNOWN)
+    reasons = (_reason(status, kind, "False") for kind in ("Healthy", "Accepted", "ChildrenInPlace"))
+    return next(filter(None, reasons), UNKNOWN)
 
 
 def _reason(status: Status, kind: str, value: str) -> str | None:

@@ -104,7 +104,7 @@ class ChildWriter:
         try:
             page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
         except ApiError:
-            return  # then the writes fail as well, and that is told
+            return  # then the writes fail as well, and that is reported
         if not any(decoding.session(found).metadata.uid == uid for found in page.items):
             raise Stale(f"session {name} is gone")
 
@@ -122,12 +122,12 @@ class ChildWriter:
     async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
         """Find out who undoes the writes that are held back, and in which fields, once per war."""
         for write in held if session[0] not in self._going else ():
-            if not self._reverted_writes.untold(uid, write):
+            if not self._reverted_writes.unreported(uid, write):
                 continue
             detail = ""
             if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
                 detail = contested.detail(live, write)
-            self._reverted_writes.tell(uid, write, detail)
+            self._reverted_writes.report(uid, write, detail)
             about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
             _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
 

@@ -106,12 +106,12 @@ class RevertedWrites:
         self._known[session] = reverted_writes
         self._forget_the_oldest(now)
 
-    def untold(self, session: str, write: Write) -> bool:
+    def unreported(self, session: str, write: Write) -> bool:
         """Return whether a write that is held back has to be reported, and was not."""
         reverted = self._known.get(session, {}).get(write.child)
         return reverted is not None and reverted.times >= len(WAITS) and reverted.finding is None
 
-    def tell(self, session: str, write: Write, detail: str) -> None:
+    def report(self, session: str, write: Write, detail: str) -> None:
         """Report from now on that somebody fights over a child; `detail` says what they change and who they are."""
         reverted_writes = self._known.get(session, {})
         if (reverted := reverted_writes.get(write.child)) is not None:  # forgotten, if it took long to look

@@ -12,7 +12,7 @@ from amalthea.api.types import Condition, Status
 from amalthea.model.deadlines import End
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
-from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Look, Reported, Silent, TooOld
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.usage import Usage
 from amalthea.testing.builders import session
@@ -40,9 +40,9 @@ def told(now: datetime, look: Look | None = None, before: Status | None = None) 
     return report(found, decide(found, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 
-def worked(at: datetime, ago: timedelta = timedelta(hours=2)) -> Told:
+def worked(at: datetime, ago: timedelta = timedelta(hours=2)) -> Reported:
     """Return what a door says that saw somebody work some time ago, and nobody since."""
-    return Told(at, at - ago)
+    return Reported(at, at - ago)
 
 
 def of(status: Status, kind: str) -> Condition | None:

@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Reason
 from amalthea.api.schema import Manifest
 from amalthea.model.idle import idleness
-from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Look, Reported, Silent, TooOld
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.usage import VALID, Usage
 from amalthea.testing.builders import SessionBuilder, session
@@ -96,13 +96,13 @@ def behind(look: Look | None, told: str = "Quiet", cores: str = "0.01") -> Obser
 
 DOORS: dict[str, tuple[Observed, str, Reason]] = {
     "not asked yet": (behind(None), "True", Reason.QUIET),
-    "tells when somebody worked": (behind(Told(NOW, NOW)), "True", Reason.QUIET),
+    "tells when somebody worked": (behind(Reported(NOW, NOW)), "True", Reason.QUIET),
     "too old to tell": (behind(TooOld(NOW)), "True", Reason.DOOR_TOO_OLD),
     "silent": (behind(Silent(NOW)), "Unknown", Reason.DOOR_SILENT),
     "silent, and the session computes": (behind(Silent(NOW), cores="1"), "False", Reason.CPU_BUSY),
     "was silent before the operator's restart": (behind(None, "DoorSilent"), "Unknown", Reason.DOOR_SILENT),
     "was too old before the operator's restart": (behind(None, "DoorTooOld"), "True", Reason.DOOR_TOO_OLD),
-    "was silent and tells now": (behind(Told(NOW, NOW), "DoorSilent"), "True", Reason.QUIET),
+    "was silent and tells now": (behind(Reported(NOW, NOW), "DoorSilent"), "True", Reason.QUIET),
     "is not asked any more": (replace(behind(None, "DoorSilent"), door=None), "True", Reason.QUIET),
 }
 

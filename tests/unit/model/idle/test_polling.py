@@ -9,7 +9,7 @@ from amalthea.api.reasons import Cause, Reason
 from amalthea.model.deadlines import Deadline
 from amalthea.model.idle.idleness import Idleness
 from amalthea.model.idle.polling import FRESH, PAUSES, ask_at
-from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Look, Reported, Silent, TooOld
 from amalthea.testing.observations import observed
 
 LEAD = timedelta(minutes=10)
@@ -26,8 +26,8 @@ def asked(look: Look | None, verdict: Idleness | None = IDLE, pause: Deadline | 
     return ask_at(replace(observed(), door=Door("192.0.2.1", look)), verdict, pause, LEAD)
 
 
-def told(at: datetime) -> Told:
-    return Told(at, DUE - timedelta(hours=1))
+def told(at: datetime) -> Reported:
+    return Reported(at, DUE - timedelta(hours=1))
 
 
 CASES: dict[str, tuple[Look | None, datetime]] = {

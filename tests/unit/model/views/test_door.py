@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amalthea.api.schema import Manifest
 from amalthea.model.views import door
-from amalthea.model.views.door import NoAnswerError, Told, TooOld
+from amalthea.model.views.door import NoAnswerError, Reported, TooOld
 from amalthea.testing.observations import container, pod, pod_view
 
 NOW = datetime(2026, 11, 22, 14, 0, 0, 500_000, tzinfo=UTC)
@@ -55,7 +55,7 @@ TELLS = {
 
 @pytest.mark.parametrize(("body", "worked"), TELLS.values(), ids=TELLS)
 def test_a_door_tells_when_somebody_last_worked(body: bytes, worked: str) -> None:
-    assert door.read(body, NOW) == Told(NOW, at(worked))
+    assert door.read(body, NOW) == Reported(NOW, at(worked))
 
 
 @pytest.mark.parametrize("body", [said(version=None, last_work_time=None), said(version=0), said(version=-1)])

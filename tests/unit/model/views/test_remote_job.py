@@ -19,7 +19,7 @@ from amalthea.model.plan import Fresh, TemplateChange, decide
 from amalthea.model.status import report as reports
 from amalthea.model.status.report import Context, report
 from amalthea.model.views import remote_job
-from amalthea.model.views.door import Door, NoAnswerError, Silent, Told
+from amalthea.model.views.door import Door, NoAnswerError, Reported, Silent
 from amalthea.model.views.door import Look as DoorLook
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.remote_job import Look, RemoteJob, Unanswered, Word
@@ -216,7 +216,7 @@ def test_a_pause_that_comes_before_the_end_of_the_job_is_the_one_that_is_told() 
     due = NOW + MINUTE
     quiet = Status(state="Running", run_id=RUN, idle=True, idle_since="2026-11-22T12:11:00Z")
     running = replace(RUNS, ends_at=due + MINUTE)
-    found = seen(running, ready=True, status=quiet, door=Told(NOW, NOW - 2 * HOUR))
+    found = seen(running, ready=True, status=quiet, door=Reported(NOW, NOW - 2 * HOUR))
     assert of(told(found).status, "StoppingSoon").reason == "Idle"
     found = replace(found, remote_job=RemoteJob("192.0.2.1", replace(running, ends_at=due - timedelta(seconds=30))))
     assert of(told(found).status, "StoppingSoon").reason == "TimeLimit"
@@ -228,7 +228,7 @@ def test_a_job_that_has_completed_counts_as_idle_from_then_and_is_paused() -> No
     assert (first.status.state, first.status.idle_since) == ("Succeeded", "2026-11-22T13:10:00Z")
     assert of(first.status, "Idle").reason == "JobCompleted"
     due = NOW + HOUR
-    door = Told(due, NOW - HOUR)
+    door = Reported(due, NOW - HOUR)
     last = told(seen(COMPLETED, ready=True, status=first.status, door=door, now=due), due)
     assert last.next.end == End(False, Cause.IDLE, HOUR)
 
@@ -244,7 +244,7 @@ def test_a_lie_stops_nobody_who_works_in_a_browser(phase: remote_job.Phase) -> N
     lie, status = word(phase, "PENDING", error=OOM), None
     for hours in range(6):
         now = NOW + hours * HOUR
-        at_work = Told(now, now - MINUTE)
+        at_work = Reported(now, now - MINUTE)
         result = told(seen(replace(lie, at=now), ready=True, status=status, door=at_work, now=now), now)
         assert result.next.end is None
         status = result.status
@@ -257,7 +257,7 @@ def test_a_job_that_failed_is_paused_when_nobody_works() -> None:
     due = NOW + 2 * HOUR
     unasked = told(seen(FAILED, ready=True, status=first, now=due), due)
     assert (unasked.next.end, unasked.next.ask_door_at) == (None, due - timedelta(minutes=10))
-    asked = told(seen(FAILED, ready=True, status=first, now=due, door=Told(due, NOW - HOUR)), due)
+    asked = told(seen(FAILED, ready=True, status=first, now=due, door=Reported(due, NOW - HOUR)), due)
     assert asked.next.end == End(False, Cause.FAILED_TOO_LONG, 2 * HOUR)
     down = told(seen(FAILED, ready=False, builder=PROBED, status=first, now=due), due)
     assert down.next.end == asked.next.end, "nobody can be at work"

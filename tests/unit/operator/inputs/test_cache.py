@@ -183,7 +183,7 @@ def test_a_pod_that_is_stopped_and_replaced_before_anybody_looks_is_not_missed()
     former = caches.former_pod(KEY)
     assert former is not None
     assert former.status.reason == "Evicted"
-    caches.told_former_pod(KEY)
+    caches.former_pod_reported(KEY)
     assert caches.former_pod(KEY) is None
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from amalthea.engine.ports import Key
 from amalthea.model.times import rfc3339
-from amalthea.model.views.door import Door, NoAnswerError, Silent, Told, TooOld
+from amalthea.model.views.door import Door, NoAnswerError, Reported, Silent, TooOld
 from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.clock import FakeClock
@@ -63,7 +63,7 @@ async def test_what_a_door_says_is_kept_and_wakes_its_session(desk: Desk) -> Non
     assert desk.door_poller.door(SEEN) == Door(HERE)
     asked_at = desk.clock.now()
 
-    assert await desk.ask() == Door(HERE, Told(asked_at, asked_at))
+    assert await desk.ask() == Door(HERE, Reported(asked_at, asked_at))
     assert desk.woken == [ONE]
     desk.answer = OLDER
     assert await desk.ask() == Door(HERE, TooOld(asked_at + timedelta(seconds=1)))
@@ -130,7 +130,7 @@ async def test_no_answer_of_a_door_keeps_the_next_from_being_asked(desk: Desk, a
     desk.answer = good
     door = await desk.ask()
     assert door is not None
-    assert isinstance(door.look, Told)
+    assert isinstance(door.look, Reported)
 
 
 async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone(

@@ -61,8 +61,8 @@ class Pass:
         self.reverted_writes.made(UID, free)
         self.made += [self.clock.monotonic()] * len(free)
         for write in held:
-            if self.reverted_writes.untold(UID, write):
-                self.reverted_writes.tell(UID, write, " (spec.ports)")
+            if self.reverted_writes.unreported(UID, write):
+                self.reverted_writes.report(UID, write, " (spec.ports)")
         return not held
 
     async def fight(self, seconds: float, *writes: Write) -> None:
