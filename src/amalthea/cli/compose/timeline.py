@@ -14,6 +14,7 @@ from amalthea.cli.compose.headline import degraded_at, fell_silent_at
 from amalthea.cli.compose.limits import started_at
 from amalthea.cli.explanation import Happening, Notice
 from amalthea.cli.read.snapshot import EventView, SessionSnapshot
+from amalthea.model.diagnosis.rules import Rule
 from amalthea.model.spans import moment
 
 _SHOWN_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
@@ -38,13 +39,13 @@ _STILL_STARTS = re.compile(r"Startup probe (failed|errored)")
 _BEGINNINGS = {"Created", "Starting"}
 """The events that come first of all in one second."""
 _PLAIN = (
-    (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
-    (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is being pulled."),
-    (re.compile(r'Successfully pulled image "([^"]+)" in (\S+)'), "The image {0} was pulled in {1}."),
-    (re.compile(r'Container image "([^"]+)" already present'), "The image {0} was on the node already."),
-    (re.compile(r"(?:Started container|Container started)"), "The container {container} started."),
-    (re.compile(r"Stopping container (\S+)"), "The container {0} is being stopped."),
-    (re.compile(r"Successfully provisioned volume"), "The volume was created."),
+    Rule(r"^Successfully assigned \S+ to (\S+)", "A node was found: {0}."),
+    Rule(r'^Pulling image "([^"]+)"', "The image {0} is being pulled."),
+    Rule(r'^Successfully pulled image "([^"]+)" in (\S+)', "The image {0} was pulled in {1}."),
+    Rule(r'^Container image "([^"]+)" already present', "The image {0} was on the node already."),
+    Rule(r"^(?:Started container|Container started)", "The container {container} started."),
+    Rule(r"^Stopping container (\S+)", "The container {0} is being stopped."),
+    Rule(r"^Successfully provisioned volume", "The volume was created."),
 )
 """Routine messages of Kubernetes, in words for a researcher."""
 
@@ -85,9 +86,9 @@ def _from_event(event: EventView) -> Happening:
 
 
 def _plainly(event: EventView) -> str:
-    for pattern, words in _PLAIN if event.type == "Normal" else ():
-        if found := pattern.match(event.message):
-            return words.format(*found.groups(), container=event.involved_object.container)
+    for rule in _PLAIN if event.type == "Normal" else ():
+        if found := rule.match(event.message):
+            return rule.meaning.format(*found.groups(), container=event.involved_object.container)
     return event.message.strip() or event.reason
 
 
