@@ -92,7 +92,7 @@ def test_flags_are_read_in_every_usual_form(name: str, text: str, on: bool) -> N
 
 
 @pytest.mark.parametrize("text", ["", " ", "[]"])
-def test_no_rewrite_rules_are_no_rules(text: str) -> None:
+def test_empty_rewrite_rules_rewrite_nothing(text: str) -> None:
     assert from_environment({"AMALTHEA_IMAGE_REWRITE_RULES": text}).build.rewrite_rules == ()
 
 
@@ -160,10 +160,10 @@ def test_what_is_set_of_our_containers_is_read_and_a_typo_is_named() -> None:
     read = from_environment({"AMALTHEA_SESSION_CONTAINERS": text, "AMALTHEA_SESSION_POD_SECURITY": "restricted"}).build
     assert read.containers["authproxy"] == ContainerSettings({"limits": {"cpu": "1"}}, {"runAsUser": 7})
     assert read.restricted_pods
-    for wrong, told in (
+    for wrong, message in (
         ({"AMALTHEA_SESSION_CONTAINERS": '{"proxy": {}}'}, "names 'proxy'; write one of authproxy"),
         ({"AMALTHEA_SESSION_CONTAINERS": '{"clone": {"limits": {}}}'}, "AMALTHEA_SESSION_CONTAINERS cannot be read"),
         ({"AMALTHEA_SESSION_POD_SECURITY": "baseline"}, "write restricted, or leave it empty"),
     ):
-        with pytest.raises(SettingsError, match=told):
+        with pytest.raises(SettingsError, match=message):
             from_environment(wrong)

@@ -137,9 +137,9 @@ def test_what_is_decided_comes_to_rest(life: list[str], strategy: str, as_job: b
     for act in ("pod waits", *life):
         ACTS[act](world)
         world.settle()
-        told = world.status
+        status = world.status
         assert world.step().writes == ()
-        assert world.status == told
+        assert world.status == status
 
 
 @thorough

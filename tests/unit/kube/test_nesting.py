@@ -40,7 +40,7 @@ def test_what_is_not_nested_too_deeply_stays_as_it_is(value: object) -> None:
 
 
 @pytest.mark.parametrize("levels", [1, DEEPEST - 1, DEEPEST, 3 * DEEPEST])
-def test_of_what_is_nested_too_deeply_the_lowest_levels_alone_are_null(levels: int) -> None:
+def test_only_the_lowest_levels_of_what_is_nested_too_deeply_are_null(levels: int) -> None:
     value = "[" * levels + "]" * levels
     cut = "[" * (DEEPEST - 1) + "null" + "]" * (DEEPEST - 1)  # the outermost level is the object
     body = f'{{"a": "[{{", "deep": {value}, "z": {{}}}}'
@@ -69,7 +69,7 @@ async def test_an_object_that_is_nested_too_deeply_hides_no_other(api: FakeApi, 
         api.objects.create(KIND, "ns", deep("later"))
         api.objects.create(KIND, "ns", config_map("last"))
         await eventually(lambda: len(run.store) == 4)
-        assert (run.told.errors, run.unread) == ([], [])
+        assert (run.reports.errors, run.unread) == ([], [])
 
 
 async def test_what_a_write_on_an_object_that_is_nested_too_deeply_returns_is_read(

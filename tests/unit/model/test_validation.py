@@ -169,7 +169,7 @@ def test_what_cannot_be_is_refused_with_field_and_remedy(builder: SessionBuilder
     assert ".." not in problem.replace(builder.raw["session"].get("urlPath", "-"), "")
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_named_at_once() -> None:
     builder = session("1st").with_session(urlPath="//lab", shmSize="much").with_token(key="")
 
     assert [problem.field for problem in problems(builder.name, builder.subject().spec)] == [

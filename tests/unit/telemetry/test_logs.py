@@ -52,6 +52,6 @@ def test_what_is_below_the_level_is_not_written(written: io.StringIO) -> None:
     assert written.getvalue() == ""
 
 
-def test_a_level_that_there_is_none_of_is_told() -> None:
+def test_an_unknown_level_is_named() -> None:
     with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'; write one of debug, info, warning, error"):
         logs.set_up("loud")

@@ -66,7 +66,7 @@ def test_what_is_unreleased_gets_the_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("# Changelog\n", "no section `## Unreleased`"),
         ("## Unreleased\n\n## 1.0.0 - 2026-01-01\n", "says nothing under"),
@@ -74,8 +74,8 @@ def test_what_is_unreleased_gets_the_version() -> None:
     ],
     ids=["no section", "empty", "twice"],
 )
-def test_a_release_without_a_word_to_users_is_refused(text: str, told: str) -> None:
-    with pytest.raises(ToolError, match=told):
+def test_a_release_without_a_word_to_users_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
         release.changelog(text, "1.1.0", DAY)
 
 

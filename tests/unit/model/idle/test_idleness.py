@@ -87,9 +87,9 @@ def test_only_what_is_known_to_rest_is_idle(found: Observed, status: str, reason
     assert verdict.idle == (status == "True")
 
 
-def behind(look: Look | None, told: str = "Quiet", cores: str = "0.01") -> Observed:
+def behind(look: Look | None, reason: str = "Quiet", cores: str = "0.01") -> Observed:
     """Return a session with a door, whose Idle was reported with that reason before."""
-    status = {"state": "Running", "conditions": [{"type": "Idle", "status": "True", "reason": told}]}
+    status = {"state": "Running", "conditions": [{"type": "Idle", "status": "True", "reason": reason}]}
     found = observed(CULLED, statefulset(), pod(container(ready=True)), status=status)
     return replace(found, usage=using(cores), door=Door("192.0.2.1", look))
 
@@ -171,14 +171,14 @@ def test_what_an_administrator_has_to_check_is_said() -> None:
     [session(), session().with_spec(culling={"maxIdleDuration": "0s"}), CULLED.as_job()],
     ids=["no culling", "never for idleness", "a job"],
 )
-def test_who_is_never_paused_for_being_idle_is_not_judged(builder: SessionBuilder) -> None:
+def test_a_session_that_is_never_paused_for_idleness_is_not_judged(builder: SessionBuilder) -> None:
     assert idleness.judge(seen(builder, using("0")), NOW) is None
 
 
 def test_the_words_stay_the_same_while_the_use_changes() -> None:
-    told = {str(idleness.judge(seen(usage=using(cores)), NOW)) for cores in ("0", "0.001", "0.2")}
+    verdicts = {str(idleness.judge(seen(usage=using(cores)), NOW)) for cores in ("0", "0.001", "0.2")}
 
-    assert len(told) == 1
+    assert len(verdicts) == 1
 
 
 @pytest.mark.parametrize(

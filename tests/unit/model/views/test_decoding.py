@@ -204,7 +204,7 @@ def test_a_secret_does_not_show_its_values() -> None:
     assert "c2VjcmV0" not in repr(secret)
 
 
-def test_a_job_tells_when_it_ended_in_both_ways() -> None:
+def test_a_job_shows_when_it_ended_in_both_ways() -> None:
     failed = {"type": "Failed", "status": "True", "lastTransitionTime": READY_AT}
     ended = decoding.job(encoded(job(failed)))
 
@@ -246,5 +246,5 @@ def test_what_others_write_into_the_status_of_a_child_is_read_as_its_faults() ->
     ],
     ids=["core", "events.k8s.io", "came again", "no time", "nothing"],
 )
-def test_both_event_apis_tell_when_it_was_last_so(times: Manifest, last: str) -> None:
+def test_both_event_apis_give_the_last_time(times: Manifest, last: str) -> None:
     assert decoding.event(encoded({"reason": "FailedMount", **times})).last == datetime.fromisoformat(last)

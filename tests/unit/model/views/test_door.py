@@ -54,12 +54,12 @@ TELLS = {
 
 
 @pytest.mark.parametrize(("body", "worked"), TELLS.values(), ids=TELLS)
-def test_a_door_tells_when_somebody_last_worked(body: bytes, worked: str) -> None:
+def test_a_door_reports_when_somebody_last_worked(body: bytes, worked: str) -> None:
     assert door.read(body, NOW) == Reported(NOW, at(worked))
 
 
 @pytest.mark.parametrize("body", [said(version=None, last_work_time=None), said(version=0), said(version=-1)])
-def test_a_door_of_an_older_release_cannot_tell(body: bytes) -> None:
+def test_a_door_of_an_older_release_reports_no_work(body: bytes) -> None:
     assert door.read(body, NOW) == TooOld(NOW)
 
 
@@ -80,7 +80,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_read_is_no_answer(body: bytes) -> None:
+def test_an_unreadable_answer_is_not_an_answer(body: bytes) -> None:
     with pytest.raises(NoAnswerError):
         door.read(body, NOW)
 

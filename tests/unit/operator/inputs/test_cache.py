@@ -122,7 +122,7 @@ def test_our_own_status_write_wakes_nobody() -> None:
     assert woken.keys == []
 
 
-def test_a_child_that_we_wrote_is_no_edit_and_one_that_others_write_is() -> None:
+def test_a_write_of_ours_is_not_an_edit_and_one_of_others_is() -> None:
     woken = Woken()
     caches = Caches(woken)
     caches.observe("Service", service(1))
@@ -187,7 +187,7 @@ def test_a_pod_that_is_stopped_and_replaced_before_anybody_looks_is_not_missed()
     assert caches.former_pod(KEY) is None
 
 
-def test_a_pod_that_just_ends_is_nothing_to_tell_of() -> None:
+def test_a_pod_that_ends_normally_is_not_reported() -> None:
     caches = Caches(Woken())
     store = caches.stores["Pod"]
     store.observe(pod_view(evicted(1) | {"status": {"phase": "Running"}}))
@@ -232,14 +232,14 @@ def is_edited(caches: Caches) -> bool:
     return caches.edited(caches.child("StatefulSet", KEY))
 
 
-def test_a_write_whose_answer_was_lost_is_no_edit_nor_is_another_replicas() -> None:
+def test_a_write_whose_answer_was_lost_is_not_an_edit_nor_is_another_replicas() -> None:
     first = workload(1, replicas=0, generation=1, recorded=1)
     assert not is_edited(seen(first, workload(2, replicas=1, generation=2, recorded=2)))
     assert is_edited(seen(first, workload(2, replicas=1, generation=2, recorded=1)))
     assert is_edited(seen(first, workload(2, replicas=1, generation=3, recorded=2)))
 
 
-def test_what_others_did_while_this_replica_stood_by_is_no_edit() -> None:
+def test_writes_of_others_while_this_replica_stood_by_are_not_edits() -> None:
     first = workload(1, replicas=1, generation=1, recorded=1)
     caches = seen(first, workload(2, replicas=1, generation=2, recorded=1))
     assert is_edited(caches)

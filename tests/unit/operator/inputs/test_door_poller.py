@@ -92,7 +92,7 @@ async def test_a_door_is_not_asked_again_while_its_answer_is_waited_for(desk: De
     assert desk.woken == [ONE]
 
 
-async def test_silence_is_counted_and_told_once_until_the_door_answers(
+async def test_silence_is_counted_and_logged_once_until_the_door_answers(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -133,7 +133,7 @@ async def test_no_answer_of_a_door_keeps_the_next_from_being_asked(desk: Desk, a
     assert isinstance(door.look, Reported)
 
 
-async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone(
+async def test_an_unforeseen_answer_of_a_door_is_silence_and_logged_by_its_id_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock, rung = FakeClock(), []
@@ -180,7 +180,7 @@ async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
     assert desk.door_poller.door(SEEN) == Door(HERE)
 
 
-async def test_who_is_forgotten_before_their_turn_is_not_asked(desk: Desk) -> None:
+async def test_a_door_that_is_forgotten_before_its_turn_is_not_asked(desk: Desk) -> None:
     desk.door_poller.ask(ONE, HERE)
     desk.door_poller.forget(ONE)
     await desk.clock.advance(1)

@@ -51,12 +51,12 @@ async def recorder(api: FakeApi, queue: WorkQueue, clock: FakeClock) -> AsyncIte
         running.cancel()
 
 
-def told(api: FakeApi) -> list[str]:
+def written(api: FakeApi) -> list[str]:
     return [change.object["reason"] for change in api.objects.history]
 
 
 def exactly(api: FakeApi, *reasons: str) -> Callable[[], bool]:
-    return lambda: told(api) == list(reasons)
+    return lambda: written(api) == list(reasons)
 
 
 async def test_an_event_is_written_soon_where_nothing_else_is_to_be_done(
@@ -75,7 +75,7 @@ async def test_events_wait_until_no_session_is_worked_on_and_keep_their_order(
     recorder.record(SESSION, PAUSED)
     key = await queue.get()
     await clock.advance(PATIENCE - 1)
-    assert told(api) == []
+    assert written(api) == []
     queue.done(key)
     await clock.advance(CALM)
     await eventually(exactly(api, "Running", "Hibernated"))
@@ -110,11 +110,13 @@ async def test_an_event_that_cannot_even_be_encoded_holds_up_no_other(
     recorder.record(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
     recorder.record(OTHER, RUNNING)
     await recorder.flush(1.0)
-    assert told(api) == ["Hibernated", "Running"]
+    assert written(api) == ["Hibernated", "Running"]
     assert [vars(record)["reason"] for record in caplog.records] == ["Failed", "Failed"]
 
 
-async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: EventRecorder, clock: FakeClock) -> None:
+async def test_an_operator_that_may_not_write_events_asks_once(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"))
     recorder.record(SESSION, RUNNING)
     recorder.record(SESSION, PAUSED)
@@ -123,7 +125,7 @@ async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: EventR
     api.heal()
     recorder.record(SESSION, FAILED)
     await recorder.flush(1.0)
-    assert told(api) == []
+    assert written(api) == []
 
 
 async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_ever(
@@ -134,14 +136,14 @@ async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_
     recorder.record(SESSION, PAUSED)
     recorder.record(OTHER, FAILED)
     await clock.advance(CALM)
-    await eventually(lambda: told(api) == ["Failed"])
+    await eventually(lambda: written(api) == ["Failed"])
     await clock.advance(FORBIDDEN_FOR)
     recorder.record(SESSION, RUNNING)
     await recorder.flush(1.0)
-    assert told(api) == ["Failed", "Running"]
+    assert written(api) == ["Failed", "Running"]
 
 
-async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: EventRecorder) -> None:
+async def test_a_quota_on_events_is_not_a_missing_right(api: FakeApi, recorder: EventRecorder) -> None:
     answer = faults.describe(
         403, "Forbidden", 'events "x" is forbidden: exceeded quota: few, requested: count/events=1'
     )
@@ -153,7 +155,7 @@ async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: Eve
     recorder.record(SESSION, RUNNING)
     recorder.record(SESSION, PAUSED)
     await recorder.flush(1.0)
-    assert told(api) == ["Hibernated"]
+    assert written(api) == ["Hibernated"]
 
 
 async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: EventRecorder, queue: WorkQueue) -> None:
@@ -161,7 +163,7 @@ async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: EventRec
     recorder.record(SESSION, RUNNING)
     recorder.record(SESSION, FAILED)
     await recorder.flush(1.0)
-    assert told(api) == ["Running", "Failed"]
+    assert written(api) == ["Running", "Failed"]
 
 
 async def test_a_term_that_ends_while_an_event_is_written_leaves_the_next_one_sound(
@@ -192,4 +194,4 @@ async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
         recorder.record(SESSION, RUNNING)
         recorder.begin_term()
         await recorder.flush(1.0)
-        assert told(api) == ["Running"]
+        assert written(api) == ["Running"]

@@ -50,7 +50,7 @@ async def test_what_is_refused_again_and_again_is_tried_more_rarely_but_within_t
     assert waits == [10, 30, 100, 100]
 
 
-def test_that_somebody_else_wrote_the_child_changes_nothing() -> None:
+def test_a_write_to_the_child_by_somebody_else_changes_nothing() -> None:
     assert refused(FakeClock()).of("ns", grow("2Gi", version="8")) is not None
 
 
@@ -68,7 +68,7 @@ def test_a_deletion_is_the_same_whatever_version_would_be_changed_instead() -> N
     [("ns", grow("1Gi")), ("other", grow("2Gi")), ("ns", Create(CHILD, {})), ("ns", Patch(("Service", "one"), ()))],
     ids=["another wish", "another namespace", "another write", "another child"],
 )
-def test_whatever_is_another_write_is_tried(namespace: str, write: Write) -> None:
+def test_another_write_is_always_tried(namespace: str, write: Write) -> None:
     assert refused(FakeClock()).of(namespace, write) is None
 
 

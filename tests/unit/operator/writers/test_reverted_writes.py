@@ -115,7 +115,7 @@ async def test_a_child_that_is_left_alone_for_two_minutes_is_put_back_at_once_ag
     assert war.want(patch())
 
 
-async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None:
+async def test_only_a_fight_that_lasts_is_reported_and_only_until_it_is_over() -> None:
     war = Pass()
     await war.fight(WAITS[0] + WAITS[1] + WAITS[2], patch())
     assert war.reverted_writes.truce(UID).findings == ()
@@ -138,7 +138,7 @@ async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None
     assert war.reverted_writes.sessions == 0
 
 
-def test_an_alert_can_tell_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contested_sessions_are_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RevertedWrites, "sessions", 3)
     client, registry = Client(Config(server="http://nowhere")), CollectorRegistry()
     Operator(client, Settings(), OperatorMetrics(registry), FakeClock())
@@ -221,19 +221,19 @@ async def life() -> AsyncIterator[Life]:
         yield made
 
 
-async def test_a_war_over_a_service_costs_few_writes_is_told_and_is_forgotten_when_it_ends(life: Life) -> None:
+async def test_a_fight_over_a_service_costs_few_writes_and_is_reported_until_it_ends(life: Life) -> None:
     life.undo = life.set_port
     life.set_port(life.api.objects.get(PATHS["Service"], KEY))
     began = life.clock.now()
     await life.loop.run(began + MINUTE)
     assert life.writes("patch") == len(WAITS)
-    told = life.place()
-    assert told is not None
-    assert (told["status"], told["reason"]) == ("False", "Contested")
-    assert "(spec.ports)" in told["message"]
+    condition = life.place()
+    assert condition is not None
+    assert (condition["status"], condition["reason"]) == ("False", "Contested")
+    assert "(spec.ports)" in condition["message"]
     await life.loop.run(began + 10 * MINUTE)
     assert life.writes("patch") <= len(WAITS) + 10
-    assert life.place() == told
+    assert life.place() == condition
     statuses = sum(each.path.endswith("/status") for each in life.api.asked)
     assert statuses <= 3, "of the session, of the war, and perhaps one of its start"
 
@@ -249,12 +249,12 @@ async def test_a_child_that_is_always_deleted_is_made_once_a_minute(life: Life) 
     life.delete({})
     await life.loop.run(life.clock.now() + MINUTE)
     assert life.writes("create") - made == len(WAITS)
-    told = life.place()
-    assert told is not None
-    assert "Somebody else deletes the Service demo again and again." in told["message"]
+    condition = life.place()
+    assert condition is not None
+    assert "Somebody else deletes the Service demo again and again." in condition["message"]
 
 
-async def test_whoever_makes_a_session_of_the_same_name_again_and_again_waits_for_nothing(life: Life) -> None:
+async def test_a_session_made_again_and_again_with_one_name_waits_for_nothing(life: Life) -> None:
     for _ in range(2 * len(WAITS)):
         life.api.objects.delete(PATHS[names.KIND], KEY, {})
         life.api.objects.delete(PATHS["Service"], KEY, {})  # as the garbage collector does
