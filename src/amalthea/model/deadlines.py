@@ -157,16 +157,20 @@ def started_at(observed: Observed, status: Status) -> datetime | None:
 
 def has_started(observed: Observed, status: Status) -> bool:
     """Return whether the present run was ready before: if it is not ready now, it is degraded or failing."""
-    former = observed.session.status
-    same_run = former.run_id == status.run_id
-    progressing = former.condition(ConditionType.PROGRESSING)
-    if same_run and (former.state in RUNNING_STATES or (progressing is not None and progressing.reason == Step.DONE)):
+    if was_ready(observed.session.status, status):
         return True
     if remote_job.waits(observed):
         return False
     pod = observed.pod
     # One that is leaving is of a run before, or has been reported: a resume does not wait for it to be gone.
     return pod is not None and not pod.leaving and readiness.was_ready(pod)
+
+
+def was_ready(former: Status, status: Status) -> bool:
+    """Return whether the former status says that the run of the present one was ready."""
+    progressing = former.condition(ConditionType.PROGRESSING)
+    done = progressing is not None and progressing.reason == Step.DONE
+    return former.run_id == status.run_id and (former.state in RUNNING_STATES or done)
 
 
 def starts(observed: Observed, status: Status) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from amalthea.api import names
+from amalthea.api.reasons import ConditionType
 from amalthea.cli.compose.facts import ended
 from amalthea.cli.compose.headline import degraded_at, fell_silent_at
 from amalthea.cli.compose.limits import started_at
@@ -17,7 +18,7 @@ from amalthea.cli.read.snapshot import EventView, SessionSnapshot
 from amalthea.model.diagnosis.rules import Rule
 from amalthea.model.spans import moment
 
-_SHOWN_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
+_SHOWN_ELSEWHERE = {ConditionType.IDLE, ConditionType.STOPPING_SOON, ConditionType.DELETING_SOON}
 """Conditions whose start is not news: since when nobody works in it is shown already, and what comes, below."""
 SAME = timedelta(seconds=10)
 """Two reports of one event are at most this far apart."""
@@ -116,7 +117,8 @@ def _from_status(known: SessionSnapshot) -> Iterator[Happening | None]:
     yield _of_session(known, created, "Created", "The session was created.")
     if began is not None and created is not None and began - created > SAME:
         yield _of_session(known, began, "Starting", "The current run started.")
-    for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
+    ready = status.condition(ConditionType.READY)
+    if ready is not None and ready.status == "True":
         yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
     yield _of_session(known, fell_silent_at(known), "NotReady", "It stopped answering.", warning=True)
     yield _of_session(known, degraded_at(known), "Degraded", "Something beside it stopped working.", warning=True)

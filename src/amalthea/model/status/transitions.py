@@ -81,4 +81,5 @@ def _with_cause(event: Transition, status: Status) -> Transition:
 
 
 def _ready_reason(status: Status) -> str:
-    return next((c.reason or "" for c in status.conditions or () if c.type == "Ready"), "")
+    ready = status.condition(ConditionType.READY)
+    return (ready.reason or "") if ready is not None else ""
