@@ -198,7 +198,7 @@ class Transport:
 
 @lru_cache(maxsize=4)
 def _date(text: str) -> datetime | None:
-    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is none, or one that leaves no room to count on."""
+    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is malformed, or leaves no room to count on."""
     try:
         date = parsedate_to_datetime(text).astimezone(UTC) if text else None
     except (ValueError, OverflowError):

@@ -126,11 +126,11 @@ class Reconciler:
             return Done(refusals, (held.finding,) if held is not None else ())
         finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
         refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
-        failed, truce = (*present(finalizer), *refusals), self._actors.child_writer.truce(uid)
-        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
+        failed, contests = (*present(finalizer), *refusals), self._actors.child_writer.contests(uid)
+        findings = (*changes.findings, *contests.findings, *(each.finding for each in failed))
         now = self._clock.now()
         again = [now + AGAIN_AFTER[each.reason] for each in changes.findings if each.reason in AGAIN_AFTER]
-        return Done(failed, findings, (truce.again, *again))
+        return Done(failed, findings, (contests.again, *again))
 
     async def _report(self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]) -> Done:
         """Look again, write the status, and follow up.
