@@ -161,7 +161,7 @@ def test_a_flag_without_meaning_here_is_ignored_with_a_warning(
     [[], ["fly"], ["operator", "--no-such-flag"], ["operator", "--leader-elect=maybe"], ["operator", "more"]],
     ids=["no command", "unknown command", "unknown flag", "neither true nor false", "something more"],
 )
-def test_what_is_misspelt_stops_with_a_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_misspelt_arguments_end_with_a_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
 

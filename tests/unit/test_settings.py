@@ -136,7 +136,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "text", "beginning"), BAD.values(), ids=BAD)
-def test_what_cannot_be_understood_is_refused_with_name_and_remedy(name: str, text: str, beginning: str) -> None:
+def test_an_unreadable_setting_is_refused_with_name_and_remedy(name: str, text: str, beginning: str) -> None:
     with pytest.raises(SettingsError) as refused:
         from_environment({name: text})
 
@@ -155,7 +155,7 @@ def test_settings_are_frozen() -> None:
         from_environment({}).workers = 1  # type: ignore[misc]
 
 
-def test_what_is_set_of_our_containers_is_read_and_a_typo_is_named() -> None:
+def test_settings_of_our_containers_are_read_and_a_typo_is_named() -> None:
     text = '{"authproxy": {"resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 7}}, "clone": {}}'
     read = from_environment({"AMALTHEA_SESSION_CONTAINERS": text, "AMALTHEA_SESSION_POD_SECURITY": "restricted"}).build
     assert read.containers["authproxy"] == ContainerSettings({"limits": {"cpu": "1"}}, {"runAsUser": 7})

@@ -67,7 +67,7 @@ def test_colour_needs_a_terminal_and_can_be_refused(
 
 
 @pytest.mark.usefixtures("asked")
-def test_what_cannot_be_explained_is_a_sentence_and_an_exit_code(
+def test_a_failed_explanation_is_a_sentence_and_an_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def fail(*_: object) -> str:

@@ -93,7 +93,7 @@ def test_an_empty_namespace_is_said_to_be_empty() -> None:
     assert "There are no sessions in the namespace team." in render_listing(listing("team", [], NOW), Terminal())
 
 
-def test_what_happened_on_another_day_stands_below_that_day() -> None:
+def test_events_of_another_day_stand_below_that_day() -> None:
     found = known(LAB, status("Running"), events=[event("Pod/demo-0", "Odd", "late", "13:00:00")])
     later = NOW.replace(day=24)
 

@@ -14,7 +14,7 @@ def test_each_failure_lengthens_the_wait_up_to_the_cap(failures: int, seconds: f
     assert Backoff(Half()).delay(failures) == pytest.approx(seconds)
 
 
-def test_what_the_server_asked_for_is_the_least() -> None:
+def test_a_delay_is_at_least_what_the_server_asked_for() -> None:
     assert Backoff(Half()).delay(1, at_least=20.0) == 20.0
     assert Backoff(Half()).delay(7, at_least=20.0) == 30.0
 

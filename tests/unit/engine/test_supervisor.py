@@ -39,7 +39,7 @@ async def test_work_that_fails_is_reported_and_restarted_ever_more_slowly_until_
     assert work.failures == [("work", "2", 1.2), ("work", "1", 4.8), ("work", "0", 19.2)]
 
 
-async def test_what_was_sound_for_a_while_is_begun_again_soon() -> None:
+async def test_work_that_went_well_for_a_while_is_restarted_soon() -> None:
     work = Work(1, 1, SOUND_AFTER)
     running = asyncio.create_task(work.supervisor.run("work", work))
     await work.clock.advance(2 * SOUND_AFTER)

@@ -374,7 +374,7 @@ def test_paths_are_those_of_the_api() -> None:
         ("-1", True),
     ],
 )
-async def test_what_the_server_quotes_of_an_object_is_not_shown(
+async def test_values_that_the_server_quotes_are_not_shown(
     api: FakeApi, client: Client, quoted: str, shown: bool
 ) -> None:
     said = f"x: Invalid value: {quoted}: field is immutable"

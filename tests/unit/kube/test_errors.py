@@ -67,7 +67,7 @@ def test_a_denial_is_shortened_to_what_a_status_holds() -> None:
         (404, "NotFound", 'pods "demo" not found', NotFound),
     ],
 )
-def test_what_a_webhook_denies_says_nothing_of_whether_the_object_is_there(
+def test_a_denial_by_a_webhook_does_not_say_whether_the_object_exists(
     code: int, reason: str, message: str, kind: type[ApiError]
 ) -> None:
     assert type(from_status("PATCH /x", Status("Status", code, reason, message))) is kind

@@ -144,7 +144,7 @@ async def test_a_large_list_arrives_whole(api: FakeApi, *, streamed: bool, monke
         assert api.count("list") == (1 if streamed else 5)
 
 
-async def test_what_goes_while_a_list_is_streamed_is_not_listed(api: FakeApi) -> None:
+async def test_an_object_deleted_while_a_list_is_streamed_is_not_listed(api: FakeApi) -> None:
     async def fault(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)

@@ -164,7 +164,7 @@ STARTED_CONTAINERS = {
 
 
 @pytest.mark.parametrize(("may_move", "seen"), STARTED_CONTAINERS.values(), ids=STARTED_CONTAINERS)
-def test_where_a_pod_runs_changes_only_before_any_of_its_containers_has_started(may_move: bool, seen: Observed) -> None:
+def test_the_placement_of_a_pod_changes_only_before_a_container_has_started(may_move: bool, seen: Observed) -> None:
     assert plan_of(seen).scheduling_may_change is may_move
 
 

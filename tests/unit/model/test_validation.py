@@ -52,7 +52,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("builder", FINE.values(), ids=FINE)
-def test_what_works_is_not_refused(builder: SessionBuilder) -> None:
+def test_a_spec_that_works_is_not_refused(builder: SessionBuilder) -> None:
     assert problems(builder.name, builder.subject().spec) == ()
 
 
@@ -161,7 +161,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("builder", "beginning"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_is_refused_with_field_and_remedy(builder: SessionBuilder, beginning: str) -> None:
+def test_an_impossible_spec_is_refused_with_field_and_remedy(builder: SessionBuilder, beginning: str) -> None:
     (problem,) = map(str, problems(builder.name, builder.subject().spec))
 
     assert problem.startswith(beginning)

@@ -55,7 +55,7 @@ async def test_an_end_that_depends_on_a_silent_watch_waits_and_says_so(api: Fake
         assert "That waits, since the operator currently receives no news of the session" in soon["message"]
 
 
-async def test_what_has_nothing_to_do_with_a_session_holds_up_none_of_its_limits(api: FakeApi) -> None:
+async def test_a_silent_watch_of_other_kinds_holds_up_no_limit_of_a_session(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client)
         await life.after(MINUTE)

@@ -54,7 +54,7 @@ def rolled_out_by_go(life: Led) -> Manifest:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("standing_by", [True, False], ids=["standing by", "started afterwards"])
-async def test_what_the_go_operator_rolled_out_while_it_led_is_not_rolled_out_again(
+async def test_a_change_that_the_go_operator_rolled_out_while_it_led_is_not_rolled_out_again(
     api: FakeApi, strategy: str, *, standing_by: bool
 ) -> None:
     async with Client(api.config) as client:
@@ -69,7 +69,7 @@ async def test_what_the_go_operator_rolled_out_while_it_led_is_not_rolled_out_ag
         assert life.conditions.get("UpdatePending", {}).get("reason") != "Edited"
 
 
-async def test_what_another_replica_wrote_is_neither_an_edit_nor_written_again(api: FakeApi) -> None:
+async def test_a_write_of_another_replica_is_neither_an_edit_nor_written_again(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Led(api, client, session("demo").with_ingress())
         await life.begin(client)

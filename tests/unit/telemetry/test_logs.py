@@ -47,7 +47,7 @@ def test_a_trace_stays_on_its_line(written: io.StringIO) -> None:
     assert "second line" in json.loads(line)["trace"]
 
 
-def test_what_is_below_the_level_is_not_written(written: io.StringIO) -> None:
+def test_a_record_below_the_level_is_not_written(written: io.StringIO) -> None:
     logging.getLogger("amalthea.test").debug("reconciled")
     assert written.getvalue() == ""
 

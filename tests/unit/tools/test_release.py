@@ -57,7 +57,7 @@ def test_a_place_without_a_version_is_named(copy: Path) -> None:
         release.set_version("7.8.9", copy)
 
 
-def test_what_is_unreleased_gets_the_version() -> None:
+def test_unreleased_changes_get_the_version() -> None:
     text = "# Changelog\n\n## Unreleased\n\n### Added\n\n- A thing.\n\n## 1.0.0 - 2026-01-01\n\n- Old.\n"
     assert release.changelog(text, "1.1.0", DAY) == (
         "# Changelog\n\n## Unreleased\n\n## 1.1.0 - 2026-12-24\n\n### Added\n\n- A thing.\n\n"

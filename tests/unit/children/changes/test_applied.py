@@ -95,7 +95,7 @@ def test_a_jobs_time_limit_is_not_a_change_of_the_manifest() -> None:
     assert applied.describe(workload(one)).manifest == applied.describe(workload(other)).manifest
 
 
-def test_where_a_pod_runs_has_a_hash_of_its_own() -> None:
+def test_the_placement_of_a_pod_has_a_hash_of_its_own() -> None:
     one, other = applied.describe(workload(FULL)), applied.describe(workload(ANOTHER_RUN["another place"]))
 
     assert one.scheduling != other.scheduling

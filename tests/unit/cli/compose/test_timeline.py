@@ -71,11 +71,11 @@ def test_a_wait_for_a_volume_is_not_shown_as_a_warning() -> None:
     assert (waits.message, waits.warning) == ("It waits for its volume.", False)
 
 
-def test_what_happened_in_one_second_keeps_its_order() -> None:
+def test_events_of_one_second_keep_their_order() -> None:
     assert happened(SCENARIOS["out_of_memory"](), ())[0].reason == "Created"
 
 
-def test_what_kubernetes_always_says_is_said_plainly() -> None:
+def test_routine_messages_of_kubernetes_are_put_in_plain_words() -> None:
     assert [each.message for each in timeline(*STARTED)][1:5] == [
         "A node was found: node-7.",
         "The image example.org/lab:1 is being pulled.",

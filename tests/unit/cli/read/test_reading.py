@@ -86,7 +86,7 @@ async def test_a_session_is_read_in_six_requests_with_the_events_of_its_own_obje
     assert (api.count("get"), api.count("list"), len(api.asked)) == (3, 3, 6)
 
 
-async def test_what_happened_to_a_pod_that_is_gone_is_remembered(api: FakeApi, client: Client) -> None:
+async def test_the_events_of_a_pod_that_is_gone_are_remembered(api: FakeApi, client: Client) -> None:
     fill(api, session().with_data_source("/data", "bucket"))
     remember(api, "Pod", "demo-0", "evicted")
     remember(api, "PersistentVolumeClaim", names.data_source_claim("demo", 0), "not-made")
@@ -116,9 +116,7 @@ async def test_events_of_other_pods_of_the_name_are_not_shown(api: FakeApi, clie
     assert (await reading.read(client, KEY)).events == ()
 
 
-async def test_what_the_operator_waits_for_is_known_from_events_if_all_can_be_read(
-    api: FakeApi, client: Client
-) -> None:
+async def test_waits_are_known_from_events_if_all_can_be_read(api: FakeApi, client: Client) -> None:
     fill(api, session())
     assert (await reading.read(client, KEY)).observed.events is not None
 

@@ -76,7 +76,7 @@ def test_a_list_made_before_our_write_does_not_drop_it(store: Store[Thing]) -> N
     assert versions(store) == {"a": "31", "b": "6", "new": "30"}
 
 
-def test_what_we_deleted_is_gone_at_once_and_late_news_do_not_revive_it(store: Store[Thing]) -> None:
+def test_an_object_that_we_deleted_is_gone_at_once_and_stays_gone(store: Store[Thing]) -> None:
     assert store.observe_deleted(("ns", "a"), "u1") is not None
     assert store.apply(changed("a", 12)) is None
     store.replace(listed(13, thing("a", 12), thing("b", 6)))

@@ -84,7 +84,7 @@ async def test_one_failing_session_does_not_stop_the_others() -> None:
         "but never in a hot loop",
     ],
 )
-async def test_what_is_raised_decides_when_the_key_comes_again(
+async def test_the_error_decides_when_the_key_comes_again(
     errors: list[Exception | None], delays: list[float], seconds: float
 ) -> None:
     bench = Bench(raising(*errors))

@@ -63,7 +63,7 @@ async def test_a_users_wish_waits_for_one_pass_of_others_at_most(others: Priorit
 
 
 @pytest.mark.parametrize("lower", [NEWS, BACKGROUND])
-async def test_what_nobody_waits_for_is_served_all_the_same(lower: Priority) -> None:
+async def test_background_keys_are_served_all_the_same(lower: Priority) -> None:
     waiting = queue()
     for number in range(10):
         waiting.add(("team", f"s{number}"), USER)
@@ -270,7 +270,7 @@ async def test_a_webhook_that_hangs_holds_up_nobody_elses_session(spaces: int, s
     await asyncio.wait({world.running})
 
 
-async def test_what_is_slow_and_ends_well_is_not_made_slower_by_more_of_it() -> None:
+async def test_slow_passes_that_end_well_are_not_slowed_down_by_more_of_them() -> None:
     """Services are made one after the other by the API server: a hundred at once all took longer than it was waited."""
     world = World()
     for number in range(200):

@@ -359,7 +359,7 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize(("code", "body", "message", "said"), WARNINGS.values(), ids=WARNINGS)
-def test_what_may_come_right_by_itself_is_a_warning(code: Failure, body: Manifest, message: str, said: str) -> None:
+def test_a_trouble_that_may_pass_by_itself_is_a_warning(code: Failure, body: Manifest, message: str, said: str) -> None:
     assert trouble_of(body) == Diagnosis(code, message, said, fatal=False)
 
 

@@ -149,5 +149,5 @@ def test_a_door_that_is_too_old_leaves_the_pause_to_the_others_and_says_so() -> 
     assert outcome(DUE, TooOld(DUE), warned.status).next.end == PAUSE
 
 
-def test_what_a_door_saw_before_the_session_fell_quiet_does_not_count() -> None:
+def test_work_before_the_session_fell_quiet_does_not_count() -> None:
     assert outcome(SOON, worked(SOON)).status.idle_since == "2026-11-22T14:00:00Z"

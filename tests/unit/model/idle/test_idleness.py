@@ -159,7 +159,7 @@ def test_the_verdict_names_each_signal_and_how_old_it_is(found: Observed, senten
     assert verdict.message.endswith(" ".join(sentences))
 
 
-def test_what_an_administrator_has_to_check_is_said() -> None:
+def test_the_verdict_says_what_an_administrator_has_to_check() -> None:
     verdict = idleness.judge(behind(Silent(NOW)), NOW)
 
     assert verdict is not None

@@ -88,7 +88,7 @@ def test_idleness_is_reported_with_its_signals_and_ends_when_somebody_works() ->
     assert (verdict.status, verdict.reason) == ("False", Reason.CPU_BUSY)
 
 
-def test_while_nobody_knows_the_usage_nobody_is_paused_for_being_idle() -> None:
+def test_no_session_is_paused_for_being_idle_while_its_usage_is_unknown() -> None:
     seen = observed(
         CULLED, statefulset(run_id=RUN), UP, status={**RUNS, "idle": True, "idleSince": "2026-11-22T14:00:00Z"}
     )

@@ -76,7 +76,7 @@ def again(seen: Observed, status: Status) -> Observed:
 
 
 @pytest.mark.parametrize(("seen", "findings"), CASES.values(), ids=CASES)
-def test_what_stays_as_it_is_is_written_once(seen: Observed, findings: tuple[Finding, ...]) -> None:
+def test_an_unchanged_status_is_written_once(seen: Observed, findings: tuple[Finding, ...]) -> None:
     first = status_of(seen, *findings)
     later = again(seen, first)
 
@@ -154,14 +154,14 @@ def test_a_job_that_ended_is_reported_as_ended_though_its_spec_was_broken_and_it
     assert status_of(seen).state == "Succeeded"
 
 
-def test_what_the_api_server_refuses_fails_a_session_that_does_not_run_yet() -> None:
+def test_a_refused_object_fails_a_session_that_does_not_run_yet() -> None:
     status = status_of(observed(), FULL)
 
     assert (status.state, status.error, status.failing_since) == ("Failed", "No room.", NOW_TEXT)
 
 
 @pytest.mark.parametrize("seen", [observed(None, AWAKE, READY), observed(PAUSED, ASLEEP)], ids=["running", "paused"])
-def test_what_the_api_server_refuses_does_not_fail_a_session_that_does_without(seen: Observed) -> None:
+def test_a_refused_object_does_not_fail_a_session_that_does_without(seen: Observed) -> None:
     status = status_of(seen, FULL)
 
     assert status.state in ("Running", "Hibernated")

@@ -86,7 +86,7 @@ def test_an_unreadable_answer_is_not_an_answer(body: bytes) -> None:
 
 
 @given(st.binary() | st.datetimes(timezones=st.timezones()).map(lambda time: said(last_work_time=time.isoformat())))
-def test_whatever_is_answered_nobody_seems_to_have_worked_in_the_future(body: bytes) -> None:
+def test_no_answer_reports_work_in_the_future(body: bytes) -> None:
     try:
         look = door.read(body, NOW)
     except NoAnswerError:

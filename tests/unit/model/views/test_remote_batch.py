@@ -164,9 +164,7 @@ def test_one_that_is_over_can_be_paused_and_is_run_anew_by_a_resume() -> None:
 @pytest.mark.parametrize("pods", [True, False])
 @pytest.mark.parametrize("why", ["DeadlineExceeded", "BackoffLimitExceeded"])
 @pytest.mark.parametrize("look", [COMPLETED, FAILED])
-def test_what_ends_a_pod_that_has_nothing_left_to_do_does_not_change_how_the_work_ended(
-    look: Word, why: str, pods: bool
-) -> None:
+def test_the_end_of_a_pod_does_not_change_how_its_work_ended(look: Word, why: str, pods: bool) -> None:
     first = outcome(seen(look)).status
     for former in (seen(look, status=first), seen(None, status=first)):
         status = outcome(finished(former, why, pods=pods), NOW + 24 * HOUR).status

@@ -236,7 +236,7 @@ def test_a_job_that_has_completed_counts_as_idle_from_then_and_is_paused() -> No
 
 
 @pytest.mark.parametrize("usage", [None, Usage(Decimal(5), NOW)])
-def test_what_its_pod_uses_does_not_keep_a_completed_job_from_being_idle(usage: Usage | None) -> None:
+def test_the_usage_of_its_pod_does_not_keep_a_completed_job_from_being_idle(usage: Usage | None) -> None:
     assert outcome(replace(seen(COMPLETED, ready=False), usage=usage)).status.idle
 
 
@@ -388,7 +388,7 @@ RUBBISH = (
 
 
 @pytest.mark.parametrize("body", RUBBISH, ids=lambda body: body[:40].decode(errors="replace"))
-def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
+def test_an_unreadable_answer_is_not_quoted(body: bytes) -> None:
     with pytest.raises(NoAnswerError) as caught:
         remote_job.read(body, NOW)
     assert "secret" not in str(caught.value)

@@ -46,7 +46,7 @@ class Woken:
         self.priorities.append(priority)
 
 
-def test_what_the_user_changed_while_the_status_was_written_is_not_missed() -> None:
+def test_a_change_by_the_user_while_the_status_is_written_is_not_missed() -> None:
     woken = Woken()
     caches = Caches(woken)
     caches.observe(names.KIND, session(1))
@@ -80,7 +80,7 @@ NEWS: dict[str, tuple[Raw | None, Raw | None, Priority]] = {
 
 
 @pytest.mark.parametrize(("old", "new", "priority"), NEWS.values(), ids=NEWS)
-def test_what_a_user_does_is_urgent_and_what_is_as_it_should_be_is_not(
+def test_a_change_by_a_user_is_urgent_and_other_news_are_not(
     old: Raw | None, new: Raw | None, priority: Priority
 ) -> None:
     woken = Woken()
@@ -138,7 +138,7 @@ def statefulset(version: int, *, replicas: int = 1, observed: int = 0) -> Raw:
     return raw(metadata=metadata, spec={"replicas": replicas}, status={"observedGeneration": observed})
 
 
-def test_what_a_controller_writes_and_nobody_reads_wakes_nobody() -> None:
+def test_a_write_to_a_field_that_is_not_read_wakes_no_session() -> None:
     woken = Woken()
     caches = Caches(woken)
     store = caches.stores["StatefulSet"]
@@ -195,7 +195,7 @@ def test_a_pod_that_ends_normally_is_not_reported() -> None:
     assert caches.former_pod(KEY) is None
 
 
-def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
+def test_the_end_of_a_pod_is_forgotten_with_its_session() -> None:
     caches = Caches(Woken())
     caches.observe(names.KIND, session(1))
     caches.stores["Pod"].observe(pod_view(evicted(2)))
@@ -204,7 +204,7 @@ def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
     assert caches.former_pod(KEY) is None
 
 
-def test_what_becomes_of_a_pod_that_outlives_its_session_is_not_kept() -> None:
+def test_the_end_of_a_pod_that_outlives_its_session_is_not_kept() -> None:
     caches = Caches(Woken())
     caches.observe(names.KIND, session(1))
     caches.stores["Pod"].observe(pod_view(evicted(2)))

@@ -59,7 +59,7 @@ async def desk() -> AsyncIterator[Desk]:
     running.cancel()
 
 
-async def test_what_a_door_says_is_kept_and_wakes_its_session(desk: Desk) -> None:
+async def test_the_answer_of_a_door_is_kept_and_wakes_its_session(desk: Desk) -> None:
     assert desk.door_poller.door(SEEN) == Door(HERE)
     asked_at = desk.clock.now()
 
@@ -168,7 +168,7 @@ async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     assert len(desk.rung) == len(desk.woken) == 3 * AT_ONCE
 
 
-async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
+async def test_a_forgotten_door_does_not_come_back(desk: Desk) -> None:
     desk.open.clear()
     await desk.ask()
     desk.door_poller.forget(ONE)

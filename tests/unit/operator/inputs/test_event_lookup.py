@@ -149,7 +149,7 @@ async def test_another_question_begins_anew_and_the_old_answer_is_not_taken_for_
     assert desk.learned() == [f"TriggeredScaleUp of {POD_UID}"]
 
 
-async def test_what_was_learned_goes_when_the_session_is_ready_gone_or_led_by_another(desk: Desk) -> None:
+async def test_events_are_forgotten_when_the_session_is_ready_gone_or_led_by_another(desk: Desk) -> None:
     ends: tuple[Callable[[], object], ...] = (
         lambda: desk.event_lookup.follow(READY),
         lambda: desk.event_lookup.forget(SESSION),

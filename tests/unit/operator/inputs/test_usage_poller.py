@@ -104,7 +104,7 @@ async def test_a_measurement_from_a_clock_that_is_ahead_grows_old_like_any_other
     assert not usage.valid(desk.clock.now() + VALID)
 
 
-async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, desk: Desk) -> None:
+async def test_other_containers_do_not_count(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "10m", container="amalthea-session-helper")
     await desk.look()

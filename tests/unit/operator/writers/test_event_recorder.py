@@ -158,7 +158,7 @@ async def test_a_quota_on_events_is_not_a_missing_right(api: FakeApi, recorder: 
     assert written(api) == ["Hibernated"]
 
 
-async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: EventRecorder, queue: WorkQueue) -> None:
+async def test_events_that_wait_at_the_end_are_written(api: FakeApi, recorder: EventRecorder, queue: WorkQueue) -> None:
     queue.add(("ns", "two"))
     recorder.record(SESSION, RUNNING)
     recorder.record(SESSION, FAILED)

@@ -120,7 +120,7 @@ async def test_a_child_that_cannot_be_written_hides_nothing_else(api: FakeApi, f
         assert life.object["spec"]["hibernated"]
 
 
-async def test_what_failed_is_written_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
+async def test_a_failed_write_is_made_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
     down = True
 
     async def fault(request: web.Request) -> web.StreamResponse | None:

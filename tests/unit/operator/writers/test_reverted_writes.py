@@ -99,7 +99,7 @@ OTHERS: dict[str, Write] = {
 
 
 @pytest.mark.parametrize("write", OTHERS.values(), ids=OTHERS)
-async def test_what_the_user_changes_meanwhile_is_written_at_once(write: Write) -> None:
+async def test_a_change_by_the_user_meanwhile_is_written_at_once(write: Write) -> None:
     contest = Pass()
     await contest.last(30, patch())
     assert contest.want(write)
@@ -145,7 +145,7 @@ def test_contested_sessions_are_a_metric(monkeypatch: pytest.MonkeyPatch) -> Non
     assert registry.get_sample_value("amalthea_contested_sessions") == 3
 
 
-async def test_what_was_written_long_ago_is_not_kept_in_memory() -> None:
+async def test_old_writes_are_not_kept_in_memory() -> None:
     contest = Pass()
     for number in range(100):
         contest.reverted_writes.made(str(number), (patch(),))
