@@ -76,7 +76,7 @@ class SkewObserver(Protocol):
 
 
 class ServerClock:
-    """The API server's time; implements ``Clock``. Where the node's own clock agrees with what is known, it is exact.
+    """The API server's time; implements `Clock`. Where the node's own clock agrees with what is known, it is exact.
 
     It is trusted as long as both clocks agree within MOST_SKEW: either of them may be the one that is wrong.
     """

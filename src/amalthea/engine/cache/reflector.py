@@ -1,6 +1,6 @@
 """Keeps a store equal to the server: list, then watch, for as long as the operator lives.
 
-It takes objects from a ``ports.Source`` to a ``store.Store``. Whatever fails, it goes on: from the last version it saw
+It takes objects from a `ports.Source` to a `store.Store`. Whatever fails, it goes on: from the last version it saw
 where the server still knows it, by a new list and the difference to it where not.
 """
 
@@ -26,7 +26,7 @@ class ReflectorObserver(Protocol):
     """Notified of the lists, watches and failures of a reflector, for logs and metrics."""
 
     def listed(self, name: str, count: int) -> None:
-        """All objects of ``name`` were listed."""
+        """All objects of `name` were listed."""
         ...
 
     def received(self, name: str) -> None:
@@ -34,7 +34,7 @@ class ReflectorObserver(Protocol):
         ...
 
     def failed(self, name: str, error: Exception, retry_in: float) -> None:
-        """A list or a watch failed; the next one starts in ``retry_in`` seconds.
+        """A list or a watch failed; the next one starts in `retry_in` seconds.
 
         Of connections refused in a row, only the first is reported.
         """
@@ -46,7 +46,7 @@ class ReflectorObserver(Protocol):
 
 
 class Reflector(Generic[T]):
-    """Runs one source into one store. ``synced`` is set once the store holds everything."""
+    """Runs one source into one store. `synced` is set once the store holds everything."""
 
     def __init__(
         self, source: Source[T], store: Store[T], clock: Clock, backoff: Backoff, observer: ReflectorObserver

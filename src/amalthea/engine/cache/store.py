@@ -1,10 +1,10 @@
 """The engine's memory of one kind of object: what the server said last, and what our own writes returned since.
 
-Fed by ``reflector.py``; read by all that decides. A write is read back at once through ``observe``, without waiting for
+Fed by `reflector.py`; read by all that decides. A write is read back at once through `observe`, without waiting for
 the watch to say it: else the next decision would be made on an object that we know to be outdated.
 
-Two numbers keep the order. Each object has its resource version. The store has ``known``, the version up to which the
-server has sent everything; so an object that is not held at a version up to ``known`` has been deleted, however late
+Two numbers keep the order. Each object has its resource version. The store has `known`, the version up to which the
+server has sent everything; so an object that is not held at a version up to `known` has been deleted, however late
 news of it arrives. Resource versions of one kind are compared as numbers, which Kubernetes guarantees.
 """
 
@@ -49,11 +49,11 @@ class Store(Generic[T]):
         return tuple(self._objects.values())
 
     def by_index(self, index: str, value: Hashable) -> tuple[T, ...]:
-        """Return the objects that ``index`` files under ``value``."""
+        """Return the objects that `index` files under `value`."""
         return tuple(self._objects[key] for key in self._found[index].get(value, ()))
 
     def on_change(self, listener: Listener[T]) -> None:
-        """Notify ``listener`` of every change from now on."""
+        """Notify `listener` of every change from now on."""
         self._listeners.append(listener)
 
     def apply(self, event: WatchEvent[T]) -> Change[T] | None:

@@ -1,4 +1,4 @@
-"""Bounds on the keys in work at once, including those that take long. Part of ``queue.py``.
+"""Bounds on the keys in work at once, including those that take long. Part of `queue.py`.
 
 A namespace is handed another key only while it has fewer in work than there is room left (a dynamic threshold, as in
 network switches): alone it takes half of the room, and however many namespaces hang, they leave some for the others.

@@ -1,6 +1,6 @@
-"""Credentials from an exec plugin: the program that a kubeconfig names (``aws``, ``gke-gcloud-auth-plugin`` …).
+"""Credentials from an exec plugin: the program that a kubeconfig names (`aws`, `gke-gcloud-auth-plugin` …).
 
-Implements ``credentials.Credentials`` by the ExecCredential protocol of client.authentication.k8s.io, v1 and v1beta1.
+Implements `credentials.Credentials` by the ExecCredential protocol of client.authentication.k8s.io, v1 and v1beta1.
 What the program prints on its standard error goes to ours; what it prints on standard output is never shown.
 """
 
@@ -39,7 +39,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """The command to run. ``where`` names the file and entry, for messages."""
+    """The command to run. `where` names the file and entry, for messages."""
 
     where: str
     api_version: str
