@@ -37,7 +37,7 @@ def test_no_minute_has_more_than_four_attempts_after_the_first(jitter: float) ->
 
 
 class Always:
-    """A chance that is none."""
+    """Always the same number."""
 
     def __init__(self, number: float) -> None:
         self._number = number

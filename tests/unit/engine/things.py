@@ -83,7 +83,7 @@ class LeaseReports(Reports):
 
 
 class Half:
-    """Chance without surprises: jitter is none."""
+    """Always one half, so that there is no jitter."""
 
     def random(self) -> float:
         return 0.5

@@ -130,7 +130,7 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
         Cause.FAILED_TOO_LONG,
     ),
     "zero never fires": (seen(culled(maxAge="0s", maxIdleDuration="0"), UP), status(**IDLE), None, None),
-    "what is no duration never fires": (seen(culled(maxAge="1d"), UP), status(), None, None),
+    "a malformed duration never fires": (seen(culled(maxAge="1d"), UP), status(), None, None),
     "longer than time lasts": (
         seen(culled(maxAge="2562047h"), UP),
         status(),

@@ -100,7 +100,7 @@ BAD: dict[str, tuple[SessionBuilder, Manifest]] = {
         session("demo").remote(),
         {"session": {"image": "x", "resources": {"requests": {"cpu": "1e1.5"}}}},
     ),
-    "a path that is none": (session("demo"), {"session": {"image": "x", "urlPath": "//elsewhere"}}),
+    "a malformed path": (session("demo"), {"session": {"image": "x", "urlPath": "//elsewhere"}}),
 }
 
 

@@ -187,7 +187,7 @@ FATAL = {
         NOT_STARTED + "its command is not in the image; correct the command, or use another image.",
         'exec: "lab": executable file not found in $PATH',
     ),
-    "a command that is none": (
+    "a command that its user may not run": (
         Failure.CANNOT_START,
         pod(container(state=terminated(128, "StartError", "exec /lab: permission denied"))),
         NOT_STARTED + "its user may not run its command; check the file's mode and the session's user.",

@@ -48,7 +48,7 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
     "just below it": (seen(usage=using("0.299999999")), "True", Reason.QUIET),
     "a threshold of its own": (seen(threshold("50m"), using("0.1")), "False", Reason.CPU_BUSY),
     "a stored zero is the default": (seen(threshold("0"), using("0.1")), "True", Reason.QUIET),
-    "a threshold that is none is the default": (seen(threshold("1e1.5"), using("0.1")), "True", Reason.QUIET),
+    "a malformed threshold is the default": (seen(threshold("1e1.5"), using("0.1")), "True", Reason.QUIET),
     "never measured": (seen(), "Unknown", Reason.USAGE_UNKNOWN),
     "measured long ago": (seen(usage=using("0.01", VALID)), "Unknown", Reason.USAGE_UNKNOWN),
     "declared busy": (seen(usage=using("0"), busy_until="2026-11-22T14:00:01Z"), "False", Reason.DECLARED_BUSY),
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         "Unknown",
         Reason.DECLARED_UNREADABLE,
     ),
-    "a time without zone is none": (
+    "a time without zone is not a time": (
         seen(usage=using("0"), busy_until="2026-11-22T14:00:00"),
         "Unknown",
         Reason.DECLARED_UNREADABLE,

@@ -71,7 +71,7 @@ UNREADABLE = {
     "no object": b"[]",
     "cut off": said()[:40],
     "not UTF-8": b'{"last_request_time": "\xff"}',
-    "a version that is none": said(version="1"),
+    "a malformed version": said(version="1"),
     "a release that tells otherwise": said(version=2, last_work_time=None),
     "a time without zone": said(last_work_time="2026-11-22T13:30:00"),
     "no time": said(last_work_time="now"),

@@ -116,7 +116,7 @@ HOSTILE = {
     "a header without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
     "a body that does not come": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
     "chunks without size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    "a malformed length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
     "continue for ever": b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
 }
