@@ -211,6 +211,10 @@ golden-chart: setup
 architecture: setup ## Regenerate the list of modules in ARCHITECTURE.md
 	$(BIN)/python -m tests.support.architecture
 
+.PHONY: reference
+reference: setup ## Regenerate docs/reference: the fields of a session, its conditions, the operator's metrics
+	$(BIN)/python -m tests.support.reference
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 .PHONY: requirements
 requirements: setup ## Pin all requirements again, with hashes

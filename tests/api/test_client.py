@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.engine.ports import Stale
 from amalthea.kube import errors
 from amalthea.kube.auth import config

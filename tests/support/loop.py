@@ -19,7 +19,7 @@ from amalthea.api.schema import Manifest
 from amalthea.children.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Listed, Stale
-from amalthea.engine.queue import Priority, WorkQueue
+from amalthea.engine.work.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection

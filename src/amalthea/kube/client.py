@@ -1,7 +1,7 @@
 """The API server's verbs on plain dicts: a thin client, no cache, no retries.
 
-``transport.py`` sends; ``watch.py`` follows changes. Each call is given the type of what it returns: a msgspec Struct
-with the fields that are read (cheapest), ``dict``, or ``msgspec.Raw`` for the bytes as they came.
+`transport.py` sends; `watch.py` follows changes. Each call is given the type of what it returns: a msgspec Struct
+with the fields that are read (cheapest), `dict`, or `msgspec.Raw` for the bytes as they came.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of a list; ``continue_`` asks for the rest and is empty on the last page."""
+    """Some of a list; `continue_` asks for the rest and is empty on the last page."""
 
     items: tuple[T, ...]
     resource_version: str
@@ -38,7 +38,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The options of a deletion: only this object (``uid``, ``resource_version``), and the fate of its children."""
+    """The options of a deletion: only this object (`uid`, `resource_version`), and the fate of its children."""
 
     uid: str = ""
     resource_version: str = ""
@@ -90,7 +90,7 @@ _decode_answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
 class Client:
     """Verbs on the objects of one API server; use as an async context.
 
-    Each raises ``errors.ApiError``, and msgspec.ValidationError where an object is not as ``into`` says.
+    Each raises `errors.ApiError`, and msgspec.ValidationError where an object is not as `into` says.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Client:
         pool: int = 32,
         date_observer: DateObserver | None = None,
     ) -> None:
-        """Make a client with at most ``pool`` requests under way; streams, and requests that hang, do not count."""
+        """Make a client with at most `pool` requests under way; streams, and requests that hang, do not count."""
         self.transport = Transport(config, observer, pool, date_observer)
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -112,7 +112,7 @@ class Client:
         await self.transport.__aexit__()
 
     async def read(self, path: str, into: type[T]) -> T:
-        """Return what the server has at a path that is not an object's: ``/version``, ``/apis``."""
+        """Return what the server has at a path that is not an object's: `/version`, `/apis`."""
         request = Request("get", path, "GET", path)
         body = await self.transport.send(request)
         with _readable(request):
@@ -125,7 +125,7 @@ class Client:
     async def list(
         self, resource: Resource, selection: Selection, into: type[T], limit: int = 0, continue_: str = ""
     ) -> Page[T]:
-        """Return the objects of a selection, at most ``limit`` of them (0: all), from ``continue_`` on."""
+        """Return the objects of a selection, at most `limit` of them (0: all), from `continue_` on."""
         query = selection.query()
         if limit:
             query["limit"] = str(limit)
@@ -142,19 +142,27 @@ class Client:
         return Page(items, page.metadata.resource_version, page.metadata.continue_)
 
     async def create(self, resource: Resource, namespace: str, body: object, into: type[T]) -> T:
-        """Create an object; ``body`` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
+        """Create an object; `body` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
         path = resource.collection(namespace)
         request = Request("create", resource.qualified, "POST", path, body=_encode(body))
         return await self._ask(request, into)
 
     async def update(self, resource: Resource, key: Key, body: object, into: type[T], subresource: str = "") -> T:
-        """Replace an object; raise Conflict if ``body`` names another resource version than the stored one."""
+        """Replace an object.
+
+        Raises:
+            Conflict: `body` names another resource version than the stored one.
+        """
         path = resource.item(*key, subresource)
         request = Request("update", resource.qualified, "PUT", path, body=_encode(body))
         return await self._ask(request, into)
 
     async def patch_merge(self, resource: Resource, key: Key, patch: object, into: type[T], subresource: str = "") -> T:
-        """Change some fields (RFC 7386); raise Conflict if ``patch`` names another resource version."""
+        """Change some fields (RFC 7386).
+
+        Raises:
+            Conflict: `patch` names another resource version.
+        """
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(patch), MERGE_PATCH)
         return await self._ask(request, into)
@@ -167,7 +175,11 @@ class Client:
         into: type[T],
         subresource: str = "",
     ) -> T:
-        """Apply operations (RFC 6902); raise Conflict if they do not fit: a failed test, a path that is not there."""
+        """Apply operations (RFC 6902).
+
+        Raises:
+            Conflict: they do not fit, by a failed test or a path that does not exist.
+        """
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(operations), JSON_PATCH)
         try:
@@ -180,9 +192,10 @@ class Client:
             raise
 
     async def delete(self, resource: Resource, key: Key, deletion: Deletion = Deletion()) -> bool:
-        """Delete an object; raise Conflict if it is not the one that ``deletion`` means.
+        """Delete an object; return whether it is gone: False while finalizers or a grace period hold it.
 
-        Return whether it is gone: False while finalizers or a grace period hold it.
+        Raises:
+            Conflict: it is not the one that `deletion` means.
         """
         body = _encode(deletion.body())
         request = Request("delete", resource.qualified, "DELETE", resource.item(*key), body=body)

@@ -15,13 +15,13 @@ from amalthea.api import names
 from amalthea.children.secret import draw
 from amalthea.engine import slots
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.controller import Controller, Reconcile
-from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.lease.elector import Candidate, Elector
 from amalthea.engine.ports import Clock, Key
-from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.room import Bounds
 from amalthea.engine.supervisor import Supervisor
+from amalthea.engine.work.controller import Controller, Reconcile
+from amalthea.engine.work.queue import Priority, WorkQueue
+from amalthea.engine.work.room import Bounds
 from amalthea.kube.client import Client
 from amalthea.kube.crowd import MOST
 from amalthea.kube.lease import KubeLease

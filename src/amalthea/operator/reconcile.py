@@ -18,8 +18,8 @@ from amalthea.children.manifests import manifests
 from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.shared.limits import TooLargeError
 from amalthea.children.shared.url import NO_URL, session_url
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.engine.work.controller import Result
 from amalthea.kube.errors import ApiError
 from amalthea.model import deadlines
 from amalthea.model.deadlines import End
@@ -56,7 +56,7 @@ class Reconciler:
         self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
-        self._untold: dict[Key, tuple[str, Status]] = {}
+        self._unreported: dict[Key, tuple[str, Status]] = {}
         """Sessions whose status cannot be written, with the one that it should be: limits count from that."""
 
     def begin_term(self, watched_until: datetime | None = None) -> None:
@@ -67,7 +67,7 @@ class Reconciler:
         self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
         self._actors.refusals.forget()
-        self._untold.clear()
+        self._unreported.clear()
         self._actors.child_writer.begin_term()
         self._actors.event_lookup.begin_term()
 
@@ -126,11 +126,11 @@ class Reconciler:
             return Done(refusals, (held.finding,) if held is not None else ())
         finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
         refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
-        failed, truce = (*present(finalizer), *refusals), self._actors.child_writer.truce(uid)
-        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
+        failed, contests = (*present(finalizer), *refusals), self._actors.child_writer.contests(uid)
+        findings = (*changes.findings, *contests.findings, *(each.finding for each in failed))
         now = self._clock.now()
         again = [now + AGAIN_AFTER[each.reason] for each in changes.findings if each.reason in AGAIN_AFTER]
-        return Done(failed, findings, (truce.again, *again))
+        return Done(failed, findings, (contests.again, *again))
 
     async def _report(self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]) -> Done:
         """Look again, write the status, and follow up.
@@ -147,7 +147,7 @@ class Reconciler:
         overdue = self._actors.refusals.of_own(key, END)
         known = (overdue.finding,) if overdue is not None and overdue.attempts else ()
         context = Context(url or NO_URL, self._clock.now(), self._lead)
-        outcome = report(self._as_untold(key, after), plan, (*findings, *known), context)
+        outcome = report(self._as_unreported(key, after), plan, (*findings, *known), context)
         written = await self._write_status(key, after, outcome.status)
         followed = await self._follow_up(key, after, outcome.next, context.now)
         # An end that was overdue, and succeeded, is to be taken out of the status.
@@ -155,13 +155,13 @@ class Reconciler:
         return written + followed + Done(due=(outcome.next.wake_at, silent_until, again))
 
     async def _write_status(self, key: Key, observed: Observed, status: Status) -> Done:
-        untold = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(observed, status))
-        self._untold.pop(key, None)
-        if untold is None:
-            self._caches.told_former_pod(key)
+        failed = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(observed, status))
+        self._unreported.pop(key, None)
+        if failed is None:
+            self._caches.former_pod_reported(key)
         else:
-            self._untold[key] = observed.session.metadata.uid, status
-        return Done(present(untold))
+            self._unreported[key] = observed.session.metadata.uid, status
+        return Done(present(failed))
 
     async def _follow_up(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> Done:
         """Ask what matters from now on, and pause or delete the session if that is due."""
@@ -199,9 +199,9 @@ class Reconciler:
             raise_for(failed)
         return next_look(Done(failed))
 
-    def _as_untold(self, key: Key, observed: Observed) -> Observed:
+    def _as_unreported(self, key: Key, observed: Observed) -> Observed:
         """Return a session as if its last report had been written, also if that failed."""
-        uid, status = self._untold.get(key, ("", observed.session.status))
+        uid, status = self._unreported.get(key, ("", observed.session.status))
         if uid != observed.session.metadata.uid:
             return observed
         return replace(observed, session=structs.replace(observed.session, status=status))
@@ -228,7 +228,7 @@ class Reconciler:
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
         self._actors.deletions.forget(key)
-        self._untold.pop(key, None)
+        self._unreported.pop(key, None)
         self._usage.leave(key)
         self._actors.door_poller.forget(key)
         self._actors.job_poller.forget(key)

@@ -152,8 +152,8 @@ class World:
     def _report(self, plan: Plan, findings: tuple[Finding, ...]) -> None:
         seen = self.observe()
         assert seen.spec is not None
-        told = report(seen, plan, findings, Context(session_url(seen.spec, self.builder.settings), NOW))
-        self.status = as_data(msgspec.convert(as_data(told.status), Status))
+        outcome = report(seen, plan, findings, Context(session_url(seen.spec, self.builder.settings), NOW))
+        self.status = as_data(msgspec.convert(as_data(outcome.status), Status))
 
     def _do(self, write: Write) -> None:
         match write:

@@ -16,7 +16,7 @@ KEY = ("ns", "a")
 @pytest.mark.parametrize(
     "page", [b"<html>log in</html>", b'{"error": "log in"}', b'{"metadata": {', b"\xff", b"null", b""]
 )
-async def test_a_page_of_a_proxy_with_a_good_status_is_no_answer(api: FakeApi, client: Client, page: bytes) -> None:
+async def test_a_page_of_a_proxy_with_a_good_status_is_not_an_answer(api: FakeApi, client: Client, page: bytes) -> None:
     async def log_in(_: web.Request) -> web.StreamResponse:
         return web.Response(body=page)
 

@@ -116,7 +116,7 @@ async def test_a_kind_that_may_not_be_listed_keeps_no_other_from_being_looked_at
         await asyncio.wait({searching})
 
 
-async def test_what_a_pass_has_written_since_it_was_listed_is_not_distrusted(api: FakeApi) -> None:
+async def test_a_write_since_the_list_is_not_taken_for_drift(api: FakeApi) -> None:
     """Passes go on while drift is looked for: an old page must not speak against what is there now."""
     async with Client(api.config) as client:
         await began(api, client, session("one"))

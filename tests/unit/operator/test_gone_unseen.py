@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amalthea.api import names
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Stale
+from amalthea.engine.work.controller import Result
 from amalthea.kube.client import Client
 from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.api_server.objects import Choice

@@ -63,13 +63,13 @@ async def life() -> AsyncIterator[tuple[Life, Client]]:
         yield life, client
 
 
-async def test_who_is_idle_is_paused_though_late(life: tuple[Life, Client]) -> None:
+async def test_an_idle_session_is_paused_though_late(life: tuple[Life, Client]) -> None:
     seen, _ = life
     await seen.loop.run(START + LIMIT)
     assert seen.session["spec"]["hibernated"]
 
 
-async def test_who_speaks_between_the_judgement_and_the_pause_is_not_paused(
+async def test_a_user_who_speaks_between_the_judgement_and_the_pause_is_not_paused(
     life: tuple[Life, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, client = life

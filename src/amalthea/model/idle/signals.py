@@ -16,7 +16,7 @@ from amalthea.model import spans
 from amalthea.model.deadlines import last_word
 from amalthea.model.times import rfc3339
 from amalthea.model.views import readiness, remote_job
-from amalthea.model.views.door import Door, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Reported, Silent, TooOld
 from amalthea.model.views.observed import Observed
 
 WARM_UP = timedelta(seconds=15)
@@ -90,18 +90,18 @@ def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:
     return Signal(f"It uses less than {limit} now.")
 
 
-def _browser(door: Door, told: Status) -> Signal:
+def _browser(door: Door, status: Status) -> Signal:
     """Return what the door said last; until it is asked again, the recorded answer still counts."""
     asked = Signal("Work in a browser is checked before a pause.")
     match door.look:
-        case Told():
+        case Reported():
             return asked
         case TooOld():
             word = Reason.DOOR_TOO_OLD
         case Silent():
             word = Reason.DOOR_SILENT
         case None:
-            former = told.condition(ConditionType.IDLE)
+            former = status.condition(ConditionType.IDLE)
             if former is None or former.reason not in (Reason.DOOR_TOO_OLD, Reason.DOOR_SILENT):
                 return asked
             word = Reason(former.reason)

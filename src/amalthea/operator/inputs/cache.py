@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.children.changes import applied
+from amalthea.engine.cache.store import Index, Store
 from amalthea.engine.ports import Key, key_of
-from amalthea.engine.queue import Priority
-from amalthea.engine.store import Index, Store
-from amalthea.model.diagnosis.checks import tells_of_its_end
+from amalthea.engine.work.queue import Priority
+from amalthea.model.diagnosis.checks import is_reportable
 from amalthea.model.views import adoption, decoding
 from amalthea.model.views.objects import ChildView, SessionView, WorkloadView
 from amalthea.model.views.pods import PodView
@@ -94,7 +94,7 @@ class Caches:
         """Return the last pod of a session that Kubernetes stopped and that is gone, unless it was reported already."""
         return self._stopped.get(session)
 
-    def told_former_pod(self, session: Key) -> None:
+    def former_pod_reported(self, session: Key) -> None:
         """Note that the end of that pod has been reported."""
         self._stopped.pop(session, None)
 
@@ -168,7 +168,7 @@ class Caches:
             self._written.setdefault(new.metadata.uid, new.fingerprint)
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
-        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and tells_of_its_end(old):
+        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and is_reportable(old):
             self._stopped.update((each, old) for each in _sessions_of(old) if self.session(each) is not None)
 
 

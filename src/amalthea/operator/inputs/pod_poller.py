@@ -42,7 +42,11 @@ class PodPoller(ABC, Generic[L]):
 
     @abstractmethod
     def _read(self, body: bytes, at: datetime) -> L:
-        """Return what an answer says; raise NoAnswerError where it cannot be read."""
+        """Return what an answer says.
+
+        Raises:
+            NoAnswerError: it cannot be read.
+        """
 
     @abstractmethod
     def _unanswered(self, at: datetime, former: L | None) -> L:

@@ -15,7 +15,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.model.status.transitions import Transition
@@ -56,11 +56,11 @@ class EventRecorder:
         self._refused: dict[str, float] = {}
         """Namespaces in which no Events may be created, and until when (monotonic) that counts."""
 
-    def tell(self, session: Metadata, told: Transition) -> None:
+    def record(self, session: Metadata, transition: Transition) -> None:
         """Take an Event on a session."""
         if self._clock.monotonic() < self._refused.get(session.namespace, 0.0):
             return
-        manifest = self._event(session, told)
+        manifest = self._event(session, transition)
         self._waiting.append(_Waiting(session.namespace, manifest, self._clock.monotonic() + PATIENCE))
         self._some.set()
 
@@ -121,7 +121,7 @@ class EventRecorder:
             extra={"namespace": namespace, "error": error.message},
         )
 
-    def _event(self, session: Metadata, told: Transition) -> Manifest:
+    def _event(self, session: Metadata, transition: Transition) -> Manifest:
         now = rfc3339(self._clock.now())
         return {
             "apiVersion": "v1",
@@ -135,9 +135,9 @@ class EventRecorder:
                 "uid": session.uid,
                 "resourceVersion": session.resource_version,
             },
-            "type": told.type,
-            "reason": str(told.reason),
-            "message": told.message,
+            "type": transition.type,
+            "reason": str(transition.reason),
+            "message": transition.message,
             "firstTimestamp": now,
             "lastTimestamp": now,
             "count": 1,

@@ -59,26 +59,26 @@ class StatusWriter:
             return
         self._caches.observe(names.KIND, body)
         if progress:
-            self._telemetry.told_progress()
+            self._telemetry.progress_written()
         if starting(status):
             self._status_pacer.had(key)
         else:
             self._status_pacer.forget(key)
-        if told := transition(former, status):
-            self._recorder.tell(observed.session.metadata, told)
-            self._telemetry.changed(observed.session, status, told)
+        if event := transition(former, status):
+            self._recorder.record(observed.session.metadata, event)
+            self._telemetry.changed(observed.session, status, event)
 
-    async def tell_defect(self, session: SessionView, defect: str, now: datetime) -> None:
+    async def report_defect(self, session: SessionView, defect: str, now: datetime) -> None:
         """Report in a session's status that the operator itself fails on it; the rest of the status stays.
 
         Raises:
             ApiError: it could not be written; try again.
         """
         former = session.status.conditions or []
-        told = with_defect(former, defect, now)
-        if told == former:
+        conditions = with_defect(former, defect, now)
+        if conditions == former:
             return
-        status = {"conditions": msgspec.to_builtins(told)}
+        status = {"conditions": msgspec.to_builtins(conditions)}
         try:
             body = await self._client.patch_merge(
                 SESSIONS, key_of(session), {"status": status}, Raw, subresource="status"

@@ -112,7 +112,7 @@ def test_our_keys_are_set_ours_of_before_go_and_others_stay(
     assert metadata["annotations"] == WANTED["metadata"]["annotations"] | kept
 
 
-def test_nothing_is_removed_from_a_child_of_which_nothing_is_recorded() -> None:
+def test_nothing_is_removed_from_a_child_without_a_record() -> None:
     body = {"kind": "Service", "metadata": {"labels": {"stale/label": "x"}, "annotations": {"stale~annotation": "x"}}}
 
     metadata = with_metadata(body, WANTED, None)

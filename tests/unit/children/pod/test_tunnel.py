@@ -26,7 +26,7 @@ def variables(builder: SessionBuilder) -> dict[str, str]:
     ],
     ids=["token", "oauth2-proxy", "oidc", "open", "disabled"],
 )
-def test_only_without_authentication_others_than_the_pod_reach_the_sessions_port(
+def test_the_sessions_port_is_reached_from_outside_the_pod_only_without_authentication(
     builder: SessionBuilder, is_near: bool
 ) -> None:
     assert read([], {**SECRET, **variables(builder)}).loopback_only is is_near

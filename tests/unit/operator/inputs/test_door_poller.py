@@ -10,7 +10,7 @@ import pytest
 
 from amalthea.engine.ports import Key
 from amalthea.model.times import rfc3339
-from amalthea.model.views.door import Door, NoAnswerError, Silent, Told, TooOld
+from amalthea.model.views.door import Door, NoAnswerError, Reported, Silent, TooOld
 from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.clock import FakeClock
@@ -59,11 +59,11 @@ async def desk() -> AsyncIterator[Desk]:
     running.cancel()
 
 
-async def test_what_a_door_says_is_kept_and_wakes_its_session(desk: Desk) -> None:
+async def test_the_answer_of_a_door_is_kept_and_wakes_its_session(desk: Desk) -> None:
     assert desk.door_poller.door(SEEN) == Door(HERE)
     asked_at = desk.clock.now()
 
-    assert await desk.ask() == Door(HERE, Told(asked_at, asked_at))
+    assert await desk.ask() == Door(HERE, Reported(asked_at, asked_at))
     assert desk.woken == [ONE]
     desk.answer = OLDER
     assert await desk.ask() == Door(HERE, TooOld(asked_at + timedelta(seconds=1)))
@@ -92,7 +92,7 @@ async def test_a_door_is_not_asked_again_while_its_answer_is_waited_for(desk: De
     assert desk.woken == [ONE]
 
 
-async def test_silence_is_counted_and_told_once_until_the_door_answers(
+async def test_silence_is_counted_and_logged_once_until_the_door_answers(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -130,10 +130,10 @@ async def test_no_answer_of_a_door_keeps_the_next_from_being_asked(desk: Desk, a
     desk.answer = good
     door = await desk.ask()
     assert door is not None
-    assert isinstance(door.look, Told)
+    assert isinstance(door.look, Reported)
 
 
-async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone(
+async def test_an_unforeseen_answer_of_a_door_is_silence_and_logged_by_its_id_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock, rung = FakeClock(), []
@@ -168,7 +168,7 @@ async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     assert len(desk.rung) == len(desk.woken) == 3 * AT_ONCE
 
 
-async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
+async def test_a_forgotten_door_does_not_come_back(desk: Desk) -> None:
     desk.open.clear()
     await desk.ask()
     desk.door_poller.forget(ONE)
@@ -180,7 +180,7 @@ async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
     assert desk.door_poller.door(SEEN) == Door(HERE)
 
 
-async def test_who_is_forgotten_before_their_turn_is_not_asked(desk: Desk) -> None:
+async def test_a_door_that_is_forgotten_before_its_turn_is_not_asked(desk: Desk) -> None:
     desk.door_poller.ask(ONE, HERE)
     desk.door_poller.forget(ONE)
     await desk.clock.advance(1)

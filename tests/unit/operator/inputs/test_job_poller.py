@@ -47,7 +47,7 @@ async def test_ten_megabytes_are_not_read(controller: PlayedDoor) -> None:
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 500, 503])
-async def test_another_status_is_no_answer_and_no_redirect_is_followed(controller: PlayedDoor, status: int) -> None:
+async def test_another_status_is_not_an_answer_and_no_redirect_is_followed(controller: PlayedDoor, status: int) -> None:
     with doors.played() as elsewhere:
         elsewhere.path = "/remote_status"
         controller.status = status
@@ -105,7 +105,7 @@ async def desk() -> AsyncIterator[Desk]:
     running.cancel()
 
 
-async def test_what_was_said_is_kept_through_silence_that_is_told_once(
+async def test_the_last_answer_is_kept_through_silence_which_is_logged_once(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -104,7 +104,7 @@ async def test_a_measurement_from_a_clock_that_is_ahead_grows_old_like_any_other
     assert not usage.valid(desk.clock.now() + VALID)
 
 
-async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, desk: Desk) -> None:
+async def test_other_containers_do_not_count(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "10m", container="amalthea-session-helper")
     await desk.look()
@@ -112,7 +112,7 @@ async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, de
 
 
 @pytest.mark.parametrize("code", [403, 404, 503])
-async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeApi, desk: Desk, code: int) -> None:
+async def test_a_missing_metrics_api_is_neither_an_error_nor_a_measurement(api: FakeApi, desk: Desk, code: int) -> None:
     api.fail("list", faults.refuse(code))
     desk.poller.follow(ONE, LIMIT)
     await desk.look()
@@ -138,7 +138,7 @@ async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeA
     ],
     ids=lambda spoilt: str(spoilt)[:90],
 )
-async def test_a_measurement_that_cannot_be_read_is_none_and_hides_no_other(
+async def test_an_unreadable_measurement_is_left_out_and_hides_no_other(
     api: FakeApi, desk: Desk, spoilt: dict[str, object]
 ) -> None:
     other = {"metadata": {"name": "other-0", "labels": {names.LABEL_INSTANCE: "other"}}}
@@ -187,9 +187,7 @@ async def test_nobody_is_asked_for_who_is_not_followed(api: FakeApi, desk: Desk)
 
 
 @pytest.mark.parametrize("first", ["0", "900m"])
-async def test_of_two_pods_that_say_they_are_a_sessions_the_busy_one_counts(
-    api: FakeApi, desk: Desk, first: str
-) -> None:
+async def test_the_busier_of_two_pods_of_a_session_counts(api: FakeApi, desk: Desk, first: str) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "900m" if first == "0" else "0", metadata=_pod("b"))
     desk.measure(api, first, metadata=_pod("a"))

@@ -84,7 +84,7 @@ class Life:
         return self.api.objects.get(PATHS[names.KIND], KEY)
 
     @property
-    def told(self) -> dict[str, Manifest]:
+    def conditions(self) -> dict[str, Manifest]:
         return {each["type"]: each for each in self.object.get("status", {}).get("conditions", ())}
 
     def asked(self, verb: str, part: str) -> int:
@@ -106,7 +106,7 @@ async def test_a_child_that_cannot_be_written_hides_nothing_else(api: FakeApi, f
         life = Life(api, client)
         api.fail("create", fault)
         await life.after(SECOND)
-        place = life.told["ChildrenInPlace"]
+        place = life.conditions["ChildrenInPlace"]
         assert (place["status"], place["reason"]) == ("False", "Unavailable")
         assert why in place["message"]
         assert life.object["status"].get("state", "NotReady") == "NotReady"
@@ -120,7 +120,7 @@ async def test_a_child_that_cannot_be_written_hides_nothing_else(api: FakeApi, f
         assert life.object["spec"]["hibernated"]
 
 
-async def test_what_failed_is_written_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
+async def test_a_failed_write_is_made_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
     down = True
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
@@ -133,20 +133,20 @@ async def test_what_failed_is_written_within_two_minutes_after_its_cause_is_gone
         down = False
         await life.after(2 * MINUTE)
         assert api.objects.get(PATHS["Ingress"], KEY)
-        assert "ChildrenInPlace" not in life.told
+        assert "ChildrenInPlace" not in life.conditions
 
 
-async def test_a_child_that_is_too_large_is_told_as_refused(api: FakeApi) -> None:
+async def test_a_child_that_is_too_large_is_reported_as_refused(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client)
         api.fail("create", at("/statefulsets", 413, "Request entity too large: limit is 3145728"))
         await life.after(MINUTE)
-        assert life.told["ChildrenInPlace"]["reason"] == "Refused"
+        assert life.conditions["ChildrenInPlace"]["reason"] == "Refused"
         assert "too large" in life.object["status"]["error"]
         assert life.asked("create", "/statefulsets") == 3  # the first, and after 10 and 40 s
 
 
-async def test_the_first_session_of_a_cluster_is_told_at_once_and_made_within_two_seconds(api: FakeApi) -> None:
+async def test_the_first_session_of_a_cluster_is_reported_at_once_and_made_within_two_seconds(api: FakeApi) -> None:
     learned = START + timedelta(seconds=25)
 
     async with Client(api.config) as client:
@@ -157,10 +157,10 @@ async def test_the_first_session_of_a_cluster_is_told_at_once_and_made_within_tw
 
         api.fail("create", fault)
         await life.after(SECOND)
-        assert life.told["ChildrenInPlace"]["reason"] == "KindUnknown"
+        assert life.conditions["ChildrenInPlace"]["reason"] == "KindUnknown"
         await life.after(timedelta(seconds=26))
         assert api.objects.get(PATHS["StatefulSet"], KEY)
-        assert "ChildrenInPlace" not in life.told
+        assert "ChildrenInPlace" not in life.conditions
 
 
 async def test_a_status_that_cannot_be_written_frees_no_session_from_its_limits(api: FakeApi) -> None:
@@ -171,7 +171,7 @@ async def test_a_status_that_cannot_be_written_frees_no_session_from_its_limits(
         assert life.object["spec"]["hibernated"]
 
 
-async def test_a_finalizer_that_cannot_be_set_is_told_and_keeps_no_session_from_running(api: FakeApi) -> None:
+async def test_a_finalizer_that_cannot_be_set_is_reported_and_keeps_no_session_from_running(api: FakeApi) -> None:
     adopting = LIMITED.with_spec(imagePullSecrets=[{"name": "pull", "adopt": True}])
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
@@ -182,7 +182,7 @@ async def test_a_finalizer_that_cannot_be_set_is_told_and_keeps_no_session_from_
         life = Life(api, client, adopting)
         api.fail("patch", fault)
         await life.after(SECOND)
-        assert "finalizer" in life.told["ChildrenInPlace"]["message"]
+        assert "finalizer" in life.conditions["ChildrenInPlace"]["message"]
         assert api.objects.get(PATHS["StatefulSet"], KEY)
 
 

@@ -28,7 +28,7 @@ def refused(clock: FakeClock) -> Refusals:
     return refusals
 
 
-async def test_what_was_refused_is_known_for_a_while() -> None:
+async def test_a_refusal_is_known_for_a_while() -> None:
     clock = FakeClock()
     refusals = refused(clock)
     known = refusals.of("ns", grow("2Gi"))
@@ -38,7 +38,7 @@ async def test_what_was_refused_is_known_for_a_while() -> None:
     assert refusals.of("ns", grow("2Gi")) is None
 
 
-async def test_what_is_refused_again_and_again_is_tried_more_rarely_but_within_two_minutes() -> None:
+async def test_a_write_that_is_refused_again_and_again_is_tried_within_two_minutes() -> None:
     clock = FakeClock()
     refusals, denied = Refusals(clock), Finding(ConditionType.CHILDREN_IN_PLACE, Reason.REFUSED, "No.")
     waits = []
@@ -50,7 +50,7 @@ async def test_what_is_refused_again_and_again_is_tried_more_rarely_but_within_t
     assert waits == [10, 30, 100, 100]
 
 
-def test_that_somebody_else_wrote_the_child_changes_nothing() -> None:
+def test_a_write_to_the_child_by_somebody_else_changes_nothing() -> None:
     assert refused(FakeClock()).of("ns", grow("2Gi", version="8")) is not None
 
 
@@ -68,7 +68,7 @@ def test_a_deletion_is_the_same_whatever_version_would_be_changed_instead() -> N
     [("ns", grow("1Gi")), ("other", grow("2Gi")), ("ns", Create(CHILD, {})), ("ns", Patch(("Service", "one"), ()))],
     ids=["another wish", "another namespace", "another write", "another child"],
 )
-def test_whatever_is_another_write_is_tried(namespace: str, write: Write) -> None:
+def test_another_write_is_always_tried(namespace: str, write: Write) -> None:
     assert refused(FakeClock()).of(namespace, write) is None
 
 
@@ -114,7 +114,7 @@ async def test_a_conflict_long_after_another_one_is_the_first_again() -> None:
         await clock.advance(3600)
 
 
-def test_what_failed_of_a_session_that_is_gone_says_nothing_of_the_next_one() -> None:
+def test_a_failure_of_a_session_that_is_gone_does_not_count_for_the_next_one() -> None:
     refusals, session = Refusals(FakeClock()), ("ns", "demo")
     refusals.note("ns", Patch(("status", "demo"), ()), FULL)
     assert refusals.of_own(session, "status") is not None

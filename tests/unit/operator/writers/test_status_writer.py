@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.report import as_data
 from amalthea.operator.inputs.cache import Caches
@@ -46,7 +46,7 @@ class Desk:
         )
 
     @property
-    def told(self) -> float:
+    def counted(self) -> float:
         """Return how many statuses were counted."""
         (metric,) = self._metrics.progress_writes.collect()
         return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
@@ -73,12 +73,12 @@ async def desk(api: FakeApi) -> AsyncIterator[Desk]:
         yield Desk(client)
 
 
-async def test_a_status_that_only_tells_of_progress_is_counted(desk: Desk) -> None:
+async def test_a_status_that_only_reports_progress_is_counted(desk: Desk) -> None:
     await desk.announce(starting("PullingImages"), starting("StartingContainers"))
-    assert desk.told == 1
+    assert desk.counted == 1
 
 
-async def test_news_that_also_tell_of_progress_are_not_counted(desk: Desk) -> None:
+async def test_a_status_that_reports_more_than_progress_is_not_counted(desk: Desk) -> None:
     news = msgspec.structs.replace(starting("StartingContainers"), error="no room")
     await desk.announce(starting("PullingImages"), news)
-    assert desk.told == 0
+    assert desk.counted == 0

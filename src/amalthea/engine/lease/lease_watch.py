@@ -1,6 +1,6 @@
-"""Follows the Lease that somebody else holds, so that `lease.py`, standing by, sees a release at once.
+"""Follows the Lease that somebody else holds, so that `elector.py`, standing by, sees a release at once.
 
-It only saves time. A watch that fails, ends or falls silent harms nothing: `lease.py` looks at the record then.
+It only saves time. A watch that fails, ends or falls silent harms nothing: `elector.py` looks at the record then.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.clock import time_limit
-from amalthea.engine.lease_store import LeaseRecord, LeaseStore
+from amalthea.engine.lease.lease_store import LeaseRecord, LeaseStore
 from amalthea.engine.ports import Clock, Randomness, Unavailable
 
 LONGEST_BACKOFF = 60.0
@@ -22,7 +22,7 @@ class LeaseWatchObserver(Protocol):
     """Notified of failures of the watch, for logs."""
 
     def unwatched(self, error: Exception, retry_in: float) -> None:
-        """The record could not be watched; that is tried again in ``retry_in`` seconds."""
+        """The record could not be watched; that is tried again in `retry_in` seconds."""
         ...
 
 
@@ -40,9 +40,9 @@ class LeaseWatch:
     async def follow(
         self, version: str, free: Callable[[LeaseRecord | None], bool], patience: Callable[[], float]
     ) -> bool:
-        """Follow the record after ``version`` until it is worth a look; return False if it cannot be followed.
+        """Follow the record after `version` until it is worth a look; return False if it cannot be followed.
 
-        Each change is handed to ``free``, which says whether the record may be taken. ``patience`` says, at the
+        Each change is handed to `free`, which says whether the record may be taken. `patience` says, at the
         beginning and after each change, for how many seconds nothing has to come.
         """
         if (begun := self._clock.monotonic()) < self._rests_until:

@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import EventType, Key, Listed, WatchEvent, key_of
-from amalthea.engine.store import Store
 from tests.unit.engine.things import Thing, thing
 
 NAMES = st.sampled_from("abc")

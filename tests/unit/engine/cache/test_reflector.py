@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import EventType, Expired, Listed, Refused, WatchEvent
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.store import Store
 from amalthea.operator.inputs.cache import BLIND_AFTER
 from amalthea.testing.clock import FakeClock
-from tests.unit.engine.things import Half, Thing, WatchTold, changed, deleted, listed, thing
+from tests.unit.engine.things import Half, Thing, WatchReports, changed, deleted, listed, thing
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Script:
 class Run:
     script: Script
     store: Store[Thing] = field(default_factory=Store)
-    told: WatchTold = field(default_factory=WatchTold)
+    reports: WatchReports = field(default_factory=WatchReports)
 
     @property
     def clock(self) -> FakeClock:
@@ -73,7 +73,7 @@ class Run:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Reflector[Thing]]:
-        reflector = Reflector(self.script, self.store, self.clock, Backoff(Half()), self.told)
+        reflector = Reflector(self.script, self.store, self.clock, Backoff(Half()), self.reports)
         task = asyncio.create_task(reflector.run())
         try:
             yield reflector
@@ -90,7 +90,7 @@ async def test_nothing_is_ready_before_the_first_list() -> None:
         assert not reflector.synced.is_set()
         await run.clock.advance(1)
         assert reflector.synced.is_set()
-        assert (len(run.store), run.told.counts, run.told.errors) == (1, [1], ["things: down"])
+        assert (len(run.store), run.reports.counts, run.reports.errors) == (1, [1], ["things: down"])
 
 
 async def test_a_watch_goes_on_from_the_last_version_it_saw() -> None:
@@ -98,7 +98,7 @@ async def test_a_watch_goes_on_from_the_last_version_it_saw() -> None:
     async with run.running():
         await run.clock.advance(10)
         assert run.script.asked == ["list", "watch 10", "watch 12", "watch 15"]
-        assert run.told.events == 3
+        assert run.reports.events == 3
 
 
 async def test_how_long_a_server_has_been_silent_is_known() -> None:
@@ -140,16 +140,16 @@ async def test_a_server_that_ends_each_watch_after_an_event_is_not_asked_without
     async with run.running():
         await run.clock.advance(60)
         assert len(run.script.asked) <= 62
-        assert run.told.errors == []
+        assert run.reports.errors == []
 
 
-async def test_quiet_watches_are_no_failures_and_leave_the_next_error_the_first() -> None:
+async def test_quiet_watches_are_not_failures_and_leave_the_next_error_the_first() -> None:
     quiet: list[WatchEvent[Thing] | Exception | float] = [90.0]
     run = Run(Script([listed(10)] * 21, [quiet] * 20 + [[RuntimeError("down")]]))
     async with run.running():
         await run.clock.advance(90 * 20 + 2)
         assert run.script.asked == ["list", "watch 10"] * 21 + ["watch 10"]
-        assert run.told.delays == [pytest.approx(1.2)]
+        assert run.reports.delays == [pytest.approx(1.2)]
 
 
 async def test_a_watch_that_only_begins_does_not_make_the_store_look_fresh() -> None:
@@ -177,12 +177,12 @@ async def test_a_server_that_was_away_is_followed_again_within_two_seconds() -> 
         async with run.running():
             await run.clock.advance(seconds)
             tries = len(run.script.asked)
-            assert run.told.returns == 0
+            assert run.reports.returns == 0
             await run.clock.advance(2)
             assert run.script.asked[-1] == "watch 11"
-            assert run.told.returns == 1
+            assert run.reports.returns == 1
         assert tries <= 3 + seconds
-        assert run.told.errors == ["things: refused"]  # a line, not thousands
+        assert run.reports.errors == ["things: refused"]  # a line, not thousands
 
 
 async def test_an_error_of_a_server_that_has_come_back_is_the_first_one() -> None:
@@ -191,9 +191,9 @@ async def test_an_error_of_a_server_that_has_come_back_is_the_first_one() -> Non
     run.script.lists = [listed(10)]
     async with run.running():
         await run.clock.advance(61)
-        assert run.told.delays == [1.5, 1.2]
+        assert run.reports.delays == [1.5, 1.2]
         await run.clock.advance(1)
-        assert run.told.delays == [1.5, 1.2, 4.8]
+        assert run.reports.delays == [1.5, 1.2, 4.8]
 
 
 async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest.LogCaptureFixture) -> None:
@@ -207,7 +207,7 @@ async def test_a_defect_in_a_listener_does_not_blind_the_operator(caplog: pytest
     async with run.running():
         await run.clock.advance(10)
         assert run.store.get(("ns", "good")) is not None
-        assert len(run.told.errors) == 1
+        assert len(run.reports.errors) == 1
     assert caplog.records == []
 
 
@@ -224,7 +224,7 @@ async def test_a_watch_that_may_be_dead_is_opened_anew_from_where_it_was() -> No
         assert live == [False, True, False, True]
         assert run.script.asked == ["list", "watch 10", "watch 11"]
         assert len(run.store) == 2
-    assert run.told.errors == []
+    assert run.reports.errors == []
 
 
 async def test_a_watch_that_is_expired_is_not_live_before_the_next_one() -> None:

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.elector import Candidate, Elector
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.engine.ports import Stale, Unavailable
 from amalthea.testing.clock import FakeClock, SkewedClock
-from tests.unit.engine.things import LeaseTold
+from tests.unit.engine.things import LeaseReports
 
 
 @dataclass
@@ -120,13 +120,13 @@ class Process:
     skew: float = 0.0
     working: int = 0
     starts: int = 0
-    told: LeaseTold = field(default_factory=LeaseTold)
+    reports: LeaseReports = field(default_factory=LeaseReports)
 
     def __post_init__(self) -> None:
         self.network = Network(self.lease, self.clock)
         chance = random.Random(self.identity)
         own_clock = SkewedClock(self.clock, self.skew)
-        self.elector = Elector(self.network, Candidate(self.identity), own_clock, chance, self.told)
+        self.elector = Elector(self.network, Candidate(self.identity), own_clock, chance, self.reports)
         self.task = asyncio.create_task(self.elector.run(self.work))
         self.lease.processes.append(self)
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.elector import Candidate, Elector
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.testing.clock import FakeClock
-from tests.unit.engine.lease_fakes import Lease, Network, Process
-from tests.unit.engine.things import Half, LeaseTold
+from tests.unit.engine.lease.lease_fakes import Lease, Network, Process
+from tests.unit.engine.things import Half, LeaseReports
 
 
 async def test_the_first_leads_and_the_second_waits(clock: FakeClock, lease: Lease) -> None:
@@ -100,7 +100,7 @@ async def test_a_stopped_leader_releases_the_lease_for_the_next(clock: FakeClock
     assert follower.working == 1
     assert lease.record is not None
     assert lease.record.transitions == 1
-    assert (leader.told.leads, follower.told.leads) == ([True, False], [True])
+    assert (leader.reports.leads, follower.reports.leads) == ([True, False], [True])
     await follower.stop()
 
 
@@ -114,7 +114,7 @@ async def test_the_lease_is_not_released_before_the_work_has_ended(clock: FakeCl
             await clock.sleep(1)
             seen.append(lease.record.holder if lease.record else "nobody")
 
-    elector = Elector(Network(lease, clock), Candidate("me"), clock, Half(), LeaseTold())
+    elector = Elector(Network(lease, clock), Candidate("me"), clock, Half(), LeaseReports())
     running = asyncio.create_task(elector.run(work))
     await clock.advance(1)
     running.cancel()
@@ -133,7 +133,7 @@ async def test_the_leader_survives_an_outage_shorter_than_the_deadline(clock: Fa
     process.network.mood = "ok"
     await clock.advance(60)
     assert (process.working, process.starts) == (1, 1)
-    assert process.told.errors
+    assert process.reports.errors
     await process.stop()
 
 
@@ -141,7 +141,7 @@ async def test_a_server_that_does_not_answer_is_named_as_the_reason(clock: FakeC
     process = Process("only", lease, clock)
     process.network.mood = "hang"
     await clock.advance(6)
-    assert process.told.errors == ["TimeoutError('no answer within 5.0 s')"]
+    assert process.reports.errors == ["TimeoutError('no answer within 5.0 s')"]
     await process.stop()
 
 
@@ -161,7 +161,7 @@ async def test_a_candidate_keeps_trying_while_there_is_no_server(clock: FakeCloc
     process = Process("only", lease, clock)
     process.network.mood = "down"
     await clock.advance(600)
-    assert 200 <= len(process.told.errors) <= 301
+    assert 200 <= len(process.reports.errors) <= 301
     process.network.mood = "ok"
     await clock.advance(3)
     assert process.working == 1
@@ -212,7 +212,7 @@ async def test_when_the_work_ends_the_lease_is_released(
         if defect:
             raise defect
 
-    elector = Elector(Network(lease, clock), Candidate("me"), clock, Half(), LeaseTold())
+    elector = Elector(Network(lease, clock), Candidate("me"), clock, Half(), LeaseReports())
     running = asyncio.create_task(elector.run(work))
     await clock.advance(1)
     assert running.exception() is defect

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import Priority, WorkQueue
+from amalthea.engine.work.queue import Priority, WorkQueue
 from amalthea.testing.clock import START, FakeClock
 from tests.unit.engine.things import Half
 
@@ -62,7 +62,7 @@ async def test_a_key_in_work_is_not_given_to_a_second_worker(queue: WorkQueue) -
     assert queue.depth == 0
 
 
-async def test_what_a_user_waits_for_goes_first(queue: WorkQueue) -> None:
+async def test_a_key_that_a_user_waits_for_goes_first(queue: WorkQueue) -> None:
     queue.add(A)
     queue.add(B)
     queue.add(B, Priority.USER)
@@ -171,7 +171,7 @@ async def test_failures_in_a_row_wait_longer_each_time(queue: WorkQueue, clock: 
     assert await taken(queue) == ["a"]
 
 
-async def test_what_failed_while_the_server_was_away_is_tried_as_soon_as_it_is_back(
+async def test_keys_that_failed_while_the_server_was_away_are_tried_as_soon_as_it_is_back(
     queue: WorkQueue, clock: FakeClock
 ) -> None:
     for _ in range(5):

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Unavailable
-from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.room import HANGS, Bounds
 from amalthea.engine.slots import PATIENCE, Slots
+from amalthea.engine.work.controller import Controller, Result
+from amalthea.engine.work.queue import Priority, WorkQueue
+from amalthea.engine.work.room import HANGS, Bounds
 from amalthea.testing.clock import FakeClock
-from tests.unit.engine.things import Half, WorkTold
+from tests.unit.engine.things import Half, WorkReports
 
 USER, NEWS, BACKGROUND = Priority
 WISH: Key = ("team", "new")
@@ -63,7 +63,7 @@ async def test_a_users_wish_waits_for_one_pass_of_others_at_most(others: Priorit
 
 
 @pytest.mark.parametrize("lower", [NEWS, BACKGROUND])
-async def test_what_nobody_waits_for_is_served_all_the_same(lower: Priority) -> None:
+async def test_background_keys_are_served_all_the_same(lower: Priority) -> None:
     waiting = queue()
     for number in range(10):
         waiting.add(("team", f"s{number}"), USER)
@@ -134,7 +134,7 @@ async def test_news_do_not_wait_until_a_crowd_of_wishes_is_through(rest: int) ->
     assert sum(key[1].startswith("new") for key in order) >= 50
 
 
-async def test_what_waited_for_a_new_leader_makes_no_users_wish_wait() -> None:
+async def test_work_that_waited_for_a_new_leader_delays_no_users_wish() -> None:
     waiting = queue()
     for number in range(100):
         waiting.add(("other", f"s{number}"), USER)  # created in the days before, while another replica led
@@ -195,7 +195,7 @@ async def test_however_many_namespaces_hang_there_is_room_for_another_that_may_h
 
 
 @pytest.mark.parametrize("hanging", [1, 96, 1000])
-async def test_no_crowd_that_hangs_takes_the_room_of_who_never_did(hanging: int) -> None:
+async def test_a_hanging_crowd_leaves_room_for_those_that_never_hung(hanging: int) -> None:
     clock = FakeClock()
     waiting = WorkQueue(clock, Backoff(Half()), Bounds(again=64))
     crowd = [(f"hangs-{number % hanging}", f"s{number}") for number in range(1000)]
@@ -228,7 +228,7 @@ class World:
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.clock, Backoff(random.Random(1)), BOUNDS)
         slots = Slots(WORKERS, self.clock, PATIENCE, lambda: self.all_slow)
-        controller = Controller(self.queue, self._work, slots, self.clock, WorkTold())
+        controller = Controller(self.queue, self._work, slots, self.clock, WorkReports())
         self.running = asyncio.create_task(controller.run())
 
     async def _work(self, key: Key) -> Result:
@@ -270,7 +270,7 @@ async def test_a_webhook_that_hangs_holds_up_nobody_elses_session(spaces: int, s
     await asyncio.wait({world.running})
 
 
-async def test_what_is_slow_and_ends_well_is_not_made_slower_by_more_of_it() -> None:
+async def test_slow_passes_that_end_well_are_not_slowed_down_by_more_of_them() -> None:
     """Services are made one after the other by the API server: a hundred at once all took longer than it was waited."""
     world = World()
     for number in range(200):
@@ -285,7 +285,7 @@ async def test_what_is_slow_and_ends_well_is_not_made_slower_by_more_of_it() -> 
     await asyncio.wait({world.running})
 
 
-async def test_where_all_is_slow_no_more_is_begun_than_there_are_workers() -> None:
+async def test_a_slow_server_gets_no_more_passes_than_there_are_workers() -> None:
     """An API server that can do no more would only become slower."""
     world = World(all_slow=True)
     for number in range(100):

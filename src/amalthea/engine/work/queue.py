@@ -1,6 +1,6 @@
 """The work queue: keys to look at, each once, in a fair order.
 
-Filled by the stores' listeners and by timers, emptied by ``controller.py``. A key says *that* something may have
+Filled by the stores' listeners and by timers, emptied by `controller.py`. A key says *that* something may have
 changed, never what: the worker that gets it looks at the whole.
 
 Every other key that is handed out is of the most urgent class. The one after goes to the namespace whose turn it is:
@@ -8,7 +8,7 @@ its news and its background by turns, and its users' wishes where nothing else o
 gets half of an equal share at least, no class starves, news do not wait until a crowd of wishes is through, and a
 user's wish waits for one key of others at most.
 
-``room.py`` bounds the keys that take long or hang.
+`room.py` bounds the keys that take long or hang.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Clock, Key
-from amalthea.engine.room import Bounds, Room
 from amalthea.engine.slots import PATIENCE
-from amalthea.engine.timers import Timers
-from amalthea.engine.turns import Flow, Turns
+from amalthea.engine.work.room import Bounds, Room
+from amalthea.engine.work.timers import Timers
+from amalthea.engine.work.turns import Flow, Turns
 
 
 class Priority(enum.IntEnum):
@@ -47,11 +47,11 @@ class _Working(NamedTuple):
 class WorkQueue:
     """A deduplicating queue with due times and per-key backoff; for one event loop.
 
-    A key that was handed out is not handed out again before ``done``; added meanwhile, it comes again after.
+    A key that was handed out is not handed out again before `done`; added meanwhile, it comes again after.
     """
 
     def __init__(self, clock: Clock, backoff: Backoff, bounds: Bounds | None = None) -> None:
-        """Make an empty queue; ``bounds`` says how many keys may be in work at once."""
+        """Make an empty queue; `bounds` says how many keys may be in work at once."""
         self._clock = clock
         self._backoff = backoff
         self._timers = Timers(clock)
@@ -74,7 +74,7 @@ class WorkQueue:
         return len(self._ready)
 
     def add(self, key: Key, priority: Priority = Priority.BACKGROUND) -> None:
-        """Hand out ``key`` as soon as a worker is free; a more urgent reason moves it forward."""
+        """Hand out `key` as soon as a worker is free; a more urgent reason moves it forward."""
         self._resting.clear()
         waiting = self._ready.get(key)
         if key in self._in_work:
@@ -119,15 +119,15 @@ class WorkQueue:
         self._all.remove(flow, key)
 
     def add_at(self, key: Key, due: datetime, priority: Priority = Priority.BACKGROUND) -> None:
-        """Add ``key`` at ``due`` by the wall clock, unless its timer is due earlier."""
+        """Add `key` at `due` by the wall clock, unless its timer is due earlier."""
         self._timers.at(key, due, partial(self.add, key, priority))
 
     def add_after(self, key: Key, seconds: float, priority: Priority = Priority.BACKGROUND) -> None:
-        """Add ``key`` in so many seconds, unless its timer is due earlier."""
+        """Add `key` in so many seconds, unless its timer is due earlier."""
         self._timers.after(key, seconds, partial(self.add, key, priority))
 
     def cancel_timer(self, key: Key) -> None:
-        """Forget the due time of ``key``."""
+        """Forget the due time of `key`."""
         self._timers.cancel(key)
 
     async def get(self) -> Key:
@@ -153,7 +153,7 @@ class WorkQueue:
         return next((key for each in turns if (key := each.next(self._room.may)) is not None), None)
 
     def done(self, key: Key) -> None:
-        """Record that the work on ``key`` has ended, well or not."""
+        """Record that the work on `key` has ended, well or not."""
         since = self._in_work.pop(key).since
         self._room.leave(key)
         if self._clock.monotonic() - since < PATIENCE:
@@ -176,9 +176,9 @@ class WorkQueue:
         await self._resting.wait()
 
     def retry(self, key: Key, at_least: float | None = None) -> float:
-        """Requeue ``key`` after a failure: later with each failure in a row, and behind new changes of users.
+        """Requeue `key` after a failure: later with each failure in a row, and behind new changes of users.
 
-        Return the seconds until then, no fewer than ``at_least``.
+        Return the seconds until then, no fewer than `at_least`.
         """
         self._failures[key] = self._failures.get(key, 0) + 1
         delay = self._backoff.delay(self._failures[key], at_least)
@@ -186,7 +186,7 @@ class WorkQueue:
         return delay
 
     def retry_now(self, key: Key) -> float:
-        """Requeue ``key`` after a conflict: at once, from the second in a row on as ``retry`` does."""
+        """Requeue `key` after a conflict: at once, from the second in a row on as `retry` does."""
         if key in self._failures:
             return self.retry(key)
         self._failures[key] = 1

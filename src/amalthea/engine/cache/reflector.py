@@ -1,6 +1,6 @@
 """Keeps a store equal to the server: list, then watch, for as long as the operator lives.
 
-It takes objects from a ``ports.Source`` to a ``store.Store``. Whatever fails, it goes on: from the last version it saw
+It takes objects from a `ports.Source` to a `store.Store`. Whatever fails, it goes on: from the last version it saw
 where the server still knows it, by a new list and the difference to it where not.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Generic, NoReturn, Protocol
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import Clock, Expired, Refused, Source, T, Unavailable, WatchEvent
-from amalthea.engine.store import Store
 
 WATCH_SPACING = 1.0
 """Seconds from the start of one watch to the start of the next, at least: a server that ends each after a few events
@@ -26,7 +26,7 @@ class ReflectorObserver(Protocol):
     """Notified of the lists, watches and failures of a reflector, for logs and metrics."""
 
     def listed(self, name: str, count: int) -> None:
-        """All objects of ``name`` were listed."""
+        """All objects of `name` were listed."""
         ...
 
     def received(self, name: str) -> None:
@@ -34,7 +34,7 @@ class ReflectorObserver(Protocol):
         ...
 
     def failed(self, name: str, error: Exception, retry_in: float) -> None:
-        """A list or a watch failed; the next one starts in ``retry_in`` seconds.
+        """A list or a watch failed; the next one starts in `retry_in` seconds.
 
         Of connections refused in a row, only the first is reported.
         """
@@ -46,7 +46,7 @@ class ReflectorObserver(Protocol):
 
 
 class Reflector(Generic[T]):
-    """Runs one source into one store. ``synced`` is set once the store holds everything."""
+    """Runs one source into one store. `synced` is set once the store holds everything."""
 
     def __init__(
         self, source: Source[T], store: Store[T], clock: Clock, backoff: Backoff, observer: ReflectorObserver
@@ -132,7 +132,7 @@ class Reflector(Generic[T]):
         moved = False
         async for event in events:
             if self._goes_back(event.resource_version):
-                raise Expired("the server's data are older than what it told before, as after a restore from a backup")
+                raise Expired("the server's data are older than what it sent before, as after a restore from a backup")
             self._heard_at = self._clock.monotonic()
             self._store.apply(event)
             self._version = event.resource_version
@@ -142,7 +142,7 @@ class Reflector(Generic[T]):
         return moved
 
     def _goes_back(self, version: str) -> bool:
-        """Tell whether a message is older than the watch: such a server tells no change until it has caught up."""
+        """Return whether a message is older than the watch: such a server sends no change until it has caught up."""
         return self._version is not None and int(version) < int(self._version)
 
     async def _recover(self, error: Exception) -> None:

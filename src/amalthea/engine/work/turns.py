@@ -1,4 +1,4 @@
-"""Keys that wait, in an order that is fair to the flows that they come in. Part of ``queue.py``."""
+"""Keys that wait, in an order that is fair to the flows that they come in. Part of `queue.py`."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ class Turns:
             del self._namespaces[flow.namespace]
 
     def next(self, may: Callable[[Flow], bool]) -> Key | None:
-        """Return the first key of the first flow that ``may``, whose next turn is the last; None if none may."""
+        """Return the first key of the first flow that `may`, whose next turn is the last; None if none may."""
         for namespace, flows in self._namespaces.items():
             if (flow := _first(flows, may)) is not None:
                 self._namespaces.move_to_end(namespace)

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from amalthea.engine.lease import Candidate, Elector
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.elector import Candidate, Elector
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.testing.clock import FakeClock
-from tests.unit.engine.lease_fakes import Lease, Network, Process
-from tests.unit.engine.things import Half, LeaseTold
+from tests.unit.engine.lease.lease_fakes import Lease, Network, Process
+from tests.unit.engine.things import Half, LeaseReports
 
 MINUTE = 60.0
 
@@ -109,7 +109,7 @@ async def test_a_standby_that_may_not_watch_asks_little_more_than_its_looks(cloc
     await clock.advance(10 * MINUTE)
     assert standby.network.asked.count("watch") <= 15
     assert 240 <= standby.network.asked.count("get") <= 301
-    assert len(standby.told.unwatched_errors) >= 10
+    assert len(standby.reports.unwatched_errors) >= 10
     await standby.stop()
     await leader.stop()
 
@@ -144,7 +144,7 @@ async def test_news_that_come_late_never_make_two_leaders(clock: FakeClock, leas
 
 async def test_a_standby_that_is_stopped_while_it_takes_the_lease_gives_it_back(clock: FakeClock, lease: Lease) -> None:
     network = Network(lease, clock)
-    elector = Elector(network, Candidate("me"), clock, Half(), LeaseTold())
+    elector = Elector(network, Candidate("me"), clock, Half(), LeaseReports())
     written = asyncio.Event()
     update = network.update
 

@@ -1,6 +1,6 @@
 """Timers of keys: at most one pending call per key, the earliest that was asked for.
 
-Part of ``queue.py``. A deadline of the wall clock is honoured even when that clock is set or the machine sleeps.
+Part of `queue.py`. A deadline of the wall clock is honoured even when that clock is set or the machine sleeps.
 """
 
 from collections.abc import Callable
@@ -35,16 +35,16 @@ class Timers:
         self._timers: dict[Key, _Timer] = {}
 
     def at(self, key: Key, due: datetime, ring: Ring) -> None:
-        """Call ``ring`` at ``due`` by the wall clock, unless the key is due earlier."""
+        """Call `ring` at `due` by the wall clock, unless the key is due earlier."""
         target = self._clock.monotonic() + (due - self._clock.now()).total_seconds()
         self._set(key, target, due, ring)
 
     def after(self, key: Key, seconds: float, ring: Ring) -> None:
-        """Call ``ring`` in so many seconds by the monotonic clock, unless the key is due earlier."""
+        """Call `ring` in so many seconds by the monotonic clock, unless the key is due earlier."""
         self._set(key, self._clock.monotonic() + seconds, None, ring)
 
     def cancel(self, key: Key) -> None:
-        """Forget what is pending for ``key``, if anything."""
+        """Forget what is pending for `key`, if anything."""
         if timer := self._timers.pop(key, None):
             timer.alarm.cancel()
 

@@ -1,10 +1,10 @@
 """The engine's memory of one kind of object: what the server said last, and what our own writes returned since.
 
-Fed by ``reflector.py``; read by all that decides. A write is read back at once through ``observe``, without waiting for
+Fed by `reflector.py`; read by all that decides. A write is read back at once through `observe`, without waiting for
 the watch to say it: else the next decision would be made on an object that we know to be outdated.
 
-Two numbers keep the order. Each object has its resource version. The store has ``known``, the version up to which the
-server has told everything; so an object that is not held at a version up to ``known`` has been deleted, however late
+Two numbers keep the order. Each object has its resource version. The store has `known`, the version up to which the
+server has sent everything; so an object that is not held at a version up to `known` has been deleted, however late
 news of it arrives. Resource versions of one kind are compared as numbers, which Kubernetes guarantees.
 """
 
@@ -49,11 +49,11 @@ class Store(Generic[T]):
         return tuple(self._objects.values())
 
     def by_index(self, index: str, value: Hashable) -> tuple[T, ...]:
-        """Return the objects that ``index`` files under ``value``."""
+        """Return the objects that `index` files under `value`."""
         return tuple(self._objects[key] for key in self._found[index].get(value, ()))
 
     def on_change(self, listener: Listener[T]) -> None:
-        """Notify ``listener`` of every change from now on."""
+        """Notify `listener` of every change from now on."""
         self._listeners.append(listener)
 
     def apply(self, event: WatchEvent[T]) -> Change[T] | None:
@@ -93,7 +93,7 @@ class Store(Generic[T]):
     def replace(self, listed: Listed[T]) -> list[Change[T]]:
         """Take in a complete list: return, and announce, what was added, changed and removed since the last news.
 
-        What our writes returned after the list was made stays. A list that is older than what the server told before
+        What our writes returned after the list was made stays. A list that is older than what the server sent before
         means that its data was restored from a backup: then the list is all there is.
         """
         version = int(listed.resource_version)
@@ -123,12 +123,12 @@ class Store(Generic[T]):
         for name, values_of in self._indexes.items():
             for value in values_of(new):
                 self._found[name].setdefault(value, {})[key] = None
-        return self._tell(Change(old, new))
+        return self._notify(Change(old, new))
 
     def _remove(self, key: Key) -> Change[T]:
         old = self._objects.pop(key)
         self._unfile(key, old)
-        return self._tell(Change(old, None))
+        return self._notify(Change(old, None))
 
     def _unfile(self, key: Key, old: T) -> None:
         for name, values_of in self._indexes.items():
@@ -138,7 +138,7 @@ class Store(Generic[T]):
                 if not filed:
                     del self._found[name][value]
 
-    def _tell(self, change: Change[T]) -> Change[T]:
+    def _notify(self, change: Change[T]) -> Change[T]:
         for listener in self._listeners:
             listener(*change)
         return change

@@ -1,11 +1,11 @@
 """Leader election on a Lease: one of many operators acts, and it stops before another may start.
 
-Works on the small port of ``lease_store.py``, which ``amalthea.kube.lease`` implements. Nobody's wall clock is trusted:
+Works on the small port of `lease_store.py`, which `amalthea.kube.lease` implements. Nobody's wall clock is trusted:
 the leader counts from the moment it *sent* its last successful renewal, the others from the moment they *saw* the
-record change, which is later. So the leader's ``renew_deadline`` ends before anybody else's ``duration`` does.
+record change, which is later. So the leader's `renew_deadline` ends before anybody else's `duration` does.
 
-A candidate that stands by follows the record by a watch (``lease_watch.py``) and looks as soon as it is released. Where
-it cannot watch, it looks every ``retry`` seconds; where the watch is silent, after twice that time.
+A candidate that stands by follows the record by a watch (`lease_watch.py`) and looks as soon as it is released. Where
+it cannot watch, it looks every `retry` seconds; where the watch is silent, after twice that time.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from amalthea.engine.clock import time_limit
-from amalthea.engine.lease_store import LeaseRecord, LeaseStore
-from amalthea.engine.lease_watch import LeaseWatch, LeaseWatchObserver
+from amalthea.engine.lease.lease_store import LeaseRecord, LeaseStore
+from amalthea.engine.lease.lease_watch import LeaseWatch, LeaseWatchObserver
 from amalthea.engine.ports import Clock, Randomness, Stale
 
 LONGEST_DURATION = 300.0
@@ -31,9 +31,9 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 class Candidate:
     """A candidate for leader election, and its times in seconds.
 
-    Another candidate waits ``duration`` before it takes a lease that nobody renews; the leader stops acting after
-    ``renew_deadline`` without a renewal; both try every ``retry`` seconds. A process that is started again under the
-    same ``identity`` takes its lease back at once, so no two that live at the same time may share one.
+    Another candidate waits `duration` before it takes a lease that nobody renews; the leader stops acting after
+    `renew_deadline` without a renewal; both try every `retry` seconds. A process that is started again under the
+    same `identity` takes its lease back at once, so no two that live at the same time may share one.
     """
 
     identity: str
@@ -87,10 +87,10 @@ class Elector:
         return self._remaining() > 0
 
     async def run(self, work: Work) -> None:
-        """Run ``work`` whenever this process leads, until it returns; raise what it raises.
+        """Run `work` whenever this process leads, until it returns; raise what it raises.
 
-        When the lease is lost, ``work`` is cancelled and, after the next election, called again. The lease is released
-        at the end, also when ``run`` is cancelled, and never before ``work`` has ended.
+        When the lease is lost, `work` is cancelled and, after the next election, called again. The lease is released
+        at the end, also when `run` is cancelled, and never before `work` has ended.
         """
         try:
             while not (await self._term(work) or self._resigned):

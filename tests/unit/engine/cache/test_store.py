@@ -2,8 +2,8 @@
 
 import pytest
 
+from amalthea.engine.cache.store import Change, Store
 from amalthea.engine.ports import EventType, WatchEvent
-from amalthea.engine.store import Change, Store
 from tests.unit.engine.things import Thing, changed, deleted, listed, thing
 
 
@@ -19,14 +19,14 @@ def versions(store: Store[Thing]) -> dict[str, str]:
     return {held.metadata.name: held.metadata.resource_version for held in store.values()}
 
 
-def test_a_deletion_missed_during_a_gap_is_told_by_the_next_list(store: Store[Thing]) -> None:
+def test_a_deletion_missed_during_a_gap_shows_in_the_next_list(store: Store[Thing]) -> None:
     a, b = store.values()
     changes = store.replace(listed(20, thing("b", 15), thing("c", 16)))
     assert changes == [Change(b, thing("b", 15)), Change(None, thing("c", 16)), Change(a, None)]
     assert versions(store) == {"b": "15", "c": "16"}
 
 
-def test_a_write_is_read_back_before_the_watch_tells_of_it(store: Store[Thing]) -> None:
+def test_a_write_is_read_back_before_the_watch_reports_it(store: Store[Thing]) -> None:
     assert store.observe(thing("a", 12)) is not None
     assert store.observe(thing("new", 13)) is not None
     assert versions(store) == {"a": "12", "b": "6", "new": "13"}
@@ -76,7 +76,7 @@ def test_a_list_made_before_our_write_does_not_drop_it(store: Store[Thing]) -> N
     assert versions(store) == {"a": "31", "b": "6", "new": "30"}
 
 
-def test_what_we_deleted_is_gone_at_once_and_late_news_do_not_revive_it(store: Store[Thing]) -> None:
+def test_an_object_that_we_deleted_is_gone_at_once_and_stays_gone(store: Store[Thing]) -> None:
     assert store.observe_deleted(("ns", "a"), "u1") is not None
     assert store.apply(changed("a", 12)) is None
     store.replace(listed(13, thing("a", 12), thing("b", 6)))
@@ -118,10 +118,10 @@ def test_an_index_follows_changes_and_leaves_nothing_behind(store: Store[Thing])
     assert len(store) == 1
 
 
-def test_listeners_are_told_each_change_once(store: Store[Thing]) -> None:
-    told: list[tuple[Thing | None, Thing | None]] = []
-    store.on_change(lambda old, new: told.append((old, new)))
+def test_listeners_hear_of_each_change_once(store: Store[Thing]) -> None:
+    changes: list[tuple[Thing | None, Thing | None]] = []
+    store.on_change(lambda old, new: changes.append((old, new)))
     store.apply(changed("a", 11))
     store.apply(changed("a", 11))
     store.replace(listed(12, thing("a", 11)))
-    assert [(old and old.metadata.name, new and new.metadata.name) for old, new in told] == [("a", "a"), ("b", None)]
+    assert [(old and old.metadata.name, new and new.metadata.name) for old, new in changes] == [("a", "a"), ("b", None)]

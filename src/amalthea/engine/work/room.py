@@ -1,4 +1,4 @@
-"""Bounds on the keys in work at once, including those that take long. Part of ``queue.py``.
+"""Bounds on the keys in work at once, including those that take long. Part of `queue.py`.
 
 A namespace is handed another key only while it has fewer in work than there is room left (a dynamic threshold, as in
 network switches): alone it takes half of the room, and however many namespaces hang, they leave some for the others.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from amalthea.engine.ports import Clock, Key
 from amalthea.engine.slots import PATIENCE
-from amalthea.engine.turns import Flow
+from amalthea.engine.work.turns import Flow
 
 HANGS = 5.0
 """Seconds after which work hangs, unless long work in its namespace came to a good end in the same time."""

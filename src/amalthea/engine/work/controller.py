@@ -1,7 +1,7 @@
 """Works through the queue: a fixed number of keys at a time, no key twice at once, none waiting long for another.
 
 It calls a reconcile function, which looks at one key as a whole. The exception that this raises decides when the key
-comes again: ``Stale`` at once, anything else with backoff, ``Unavailable`` not before the server asked.
+comes again: `Stale` at once, anything else with backoff, `Unavailable` not before the server asked.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, Stale, Unavailable
-from amalthea.engine.queue import WorkQueue
 from amalthea.engine.slots import Slot, Slots
+from amalthea.engine.work.queue import WorkQueue
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """The least until a wake-up: one that lies in the past, and that looking does not move, must not become a hot loop."""
@@ -22,7 +22,7 @@ SHORTEST_WAIT = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a successful pass over a key: look again at ``wake_at``, or only when something changes."""
+    """The result of a successful pass over a key: look again at `wake_at`, or only when something changes."""
 
     wake_at: datetime | None = None
 
@@ -43,9 +43,9 @@ class ControllerObserver(Protocol):
 
 
 class Controller:
-    """Runs ``reconcile`` on the queue's keys, as many at a time as there are ``slots``, not counting what takes long.
+    """Runs `reconcile` on the queue's keys, as many at a time as there are `slots`, not counting what takes long.
 
-    The queue bounds those that are known to take long, and ``amalthea.kube.crowd`` the requests of all.
+    The queue bounds those that are known to take long, and `amalthea.kube.crowd` the requests of all.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Controller:
         self._grace = 0.0
 
     async def run(self) -> None:
-        """Work until ``stop``, or until cancelled: then what was in flight goes back into the queue.
+        """Work until `stop`, or until cancelled: then what was in flight goes back into the queue.
 
         May be run again after it was cancelled. Leaves no task behind.
         """
@@ -77,7 +77,7 @@ class Controller:
             await _end(dispatcher, stopping, *self._in_flight)
 
     def stop(self, grace: float) -> None:
-        """Take no new key; ``run`` returns when those in flight have ended, or were cut off after ``grace`` seconds."""
+        """Take no new key; `run` returns when those in flight have ended, or were cut off after `grace` seconds."""
         self._grace = grace
         self._stopping.set()
 

@@ -1,6 +1,6 @@
 """The storage of a leader election: one record that anybody may read, and change if it has not changed meanwhile.
 
-Used by ``lease.py``; implemented by ``amalthea.kube.lease``.
+Used by `elector.py`; implemented by `amalthea.kube.lease`.
 """
 
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """The Lease as stored. ``duration`` in seconds; an empty ``holder`` means that it was released."""
+    """The Lease as stored. `duration` in seconds; an empty `holder` means that it was released."""
 
     holder: str
     duration: int
@@ -28,15 +28,15 @@ class LeaseStore(Protocol):
     async def get(self) -> LeaseRecord | None: ...
 
     async def create(self, record: LeaseRecord) -> LeaseRecord:
-        """Raise ``Stale`` if there is one already."""
+        """Raise `Stale` if there is one already."""
         ...
 
     async def update(self, record: LeaseRecord) -> LeaseRecord:
-        """Raise ``Stale`` unless the stored record still is at ``record.version``."""
+        """Raise `Stale` unless the stored record still is at `record.version`."""
         ...
 
     def watch(self, version: str) -> AbstractAsyncContextManager[AsyncIterator[LeaseRecord | None]]:
-        """Follow the record after ``version``: each change as it is made, None for a deletion.
+        """Follow the record after `version`: each change as it is made, None for a deletion.
 
         Ends whenever the server likes; raises whatever goes wrong.
         """

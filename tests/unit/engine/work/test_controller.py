@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.controller import Controller, Result
 from amalthea.engine.ports import Key, Stale, Unavailable
-from amalthea.engine.queue import WorkQueue
 from amalthea.engine.slots import PATIENCE, Slots
+from amalthea.engine.work.controller import Controller, Result
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.testing.clock import START, FakeClock
-from tests.unit.engine.things import Half, WorkTold
+from tests.unit.engine.things import Half, WorkReports
 
 A, B, C = ("ns", "a"), ("ns", "b"), ("ns", "c")
 
@@ -25,12 +25,12 @@ class Bench:
     work: Callable[[Key], Awaitable[Result]]
     workers: int = 2
     clock: FakeClock = field(default_factory=FakeClock)
-    told: WorkTold = field(default_factory=WorkTold)
+    reports: WorkReports = field(default_factory=WorkReports)
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.clock, Backoff(Half(), base=1.0, factor=2.0, cap=8.0))
         slots = Slots(self.workers, self.clock, PATIENCE, lambda: False)
-        self.controller = Controller(self.queue, self.work, slots, self.clock, self.told)
+        self.controller = Controller(self.queue, self.work, slots, self.clock, self.reports)
 
     async def ends(self, running: asyncio.Task[None]) -> None:
         self.controller.stop(grace=0)
@@ -65,7 +65,7 @@ async def test_one_failing_session_does_not_stop_the_others() -> None:
     for key in (A, B, C):
         bench.queue.add(key)
     await bench.clock.advance(0.5)
-    assert (bench.told.done, bench.told.errors) == ([B, C], ["a: broken"])
+    assert (bench.reports.done, bench.reports.errors) == ([B, C], ["a: broken"])
     await bench.ends(running)
 
 
@@ -84,22 +84,22 @@ async def test_one_failing_session_does_not_stop_the_others() -> None:
         "but never in a hot loop",
     ],
 )
-async def test_what_is_raised_decides_when_the_key_comes_again(
+async def test_the_error_decides_when_the_key_comes_again(
     errors: list[Exception | None], delays: list[float], seconds: float
 ) -> None:
     bench = Bench(raising(*errors))
     running = asyncio.create_task(bench.controller.run())
     bench.queue.add(A)
     await bench.clock.advance(max(0, seconds - 0.1))
-    assert bench.told.delays == delays
-    assert bench.told.done == ([] if seconds else [A])
+    assert bench.reports.delays == delays
+    assert bench.reports.done == ([] if seconds else [A])
     await bench.clock.advance(0.2)
-    assert bench.told.done == [A]
+    assert bench.reports.done == [A]
     await bench.ends(running)
 
 
 @pytest.mark.parametrize("error", [RuntimeError(), Busy(), Stale(), None], ids=repr)
-async def test_the_time_that_work_took_is_told_however_it_ended(error: Exception | None) -> None:
+async def test_the_time_that_work_took_is_reported_however_it_ended(error: Exception | None) -> None:
     fail = raising(error)
 
     async def work(key: Key) -> Result:
@@ -110,7 +110,7 @@ async def test_the_time_that_work_took_is_told_however_it_ended(error: Exception
     running = asyncio.create_task(bench.controller.run())
     bench.queue.add(A)
     await bench.clock.advance(7)
-    assert bench.told.seconds == [7]
+    assert bench.reports.seconds == [7]
     running.cancel()
     await asyncio.wait({running})
 
@@ -122,25 +122,25 @@ async def test_a_success_makes_the_next_failure_the_first_again() -> None:
     await bench.clock.advance(1.5)
     bench.queue.add(A)
     await bench.clock.advance(0)
-    assert bench.told.delays == [1, 1]
+    assert bench.reports.delays == [1, 1]
     await bench.ends(running)
 
 
 async def test_a_wake_up_time_brings_the_key_back_then_and_not_before() -> None:
     async def work(_: Key) -> Result:
-        return Result(wake_at=None if bench.told.done else START + timedelta(seconds=100))
+        return Result(wake_at=None if bench.reports.done else START + timedelta(seconds=100))
 
     bench = Bench(work)
     running = asyncio.create_task(bench.controller.run())
     bench.queue.add(A)
     await bench.clock.advance(99)
-    assert bench.told.done == [A]
+    assert bench.reports.done == [A]
     await bench.clock.advance(1)
-    assert bench.told.done == [A, A]
+    assert bench.reports.done == [A, A]
     await bench.ends(running)
 
 
-async def test_a_wake_up_time_that_has_passed_is_no_hot_loop() -> None:
+async def test_a_wake_up_time_that_has_passed_does_not_cause_a_hot_loop() -> None:
     async def work(_: Key) -> Result:
         return Result(wake_at=START)
 
@@ -148,7 +148,7 @@ async def test_a_wake_up_time_that_has_passed_is_no_hot_loop() -> None:
     running = asyncio.create_task(bench.controller.run())
     bench.queue.add(A)
     await bench.clock.advance(10.5)
-    assert len(bench.told.done) == 11
+    assert len(bench.reports.done) == 11
     await bench.ends(running)
 
 
@@ -175,7 +175,7 @@ async def test_no_more_keys_are_in_work_than_there_are_workers_and_none_twice() 
     gate.set()
     await bench.clock.advance(0)
     assert most == 2
-    assert sorted(bench.told.done) == [A, A, B, C]
+    assert sorted(bench.reports.done) == [A, A, B, C]
     await bench.ends(running)
 
 
@@ -196,7 +196,7 @@ async def test_stopping_lets_work_in_flight_end_and_takes_up_no_more() -> None:
     assert not running.done()
     gate.set()
     await running
-    assert (bench.told.done, bench.queue.depth) == ([A], 1)
+    assert (bench.reports.done, bench.queue.depth) == ([A], 1)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
@@ -235,5 +235,5 @@ async def test_losing_the_lease_puts_the_work_in_flight_back_into_the_queue() ->
     hang.set()
     again = asyncio.create_task(bench.controller.run())
     await bench.clock.advance(0)
-    assert sorted(bench.told.done) == [A, B]
+    assert sorted(bench.reports.done) == [A, B]
     await bench.ends(again)
