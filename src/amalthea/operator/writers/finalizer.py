@@ -45,14 +45,14 @@ class Finalizer:
             raise Stale(str(error)) from error
 
     async def release(self, observed: Observed) -> None:
-        """Delete what the session adopted, then let it go.
+        """Delete what a session that is being deleted adopted, then let it go.
 
         Raises:
             Stale: the session changed meanwhile.
             ApiError: try again.
         """
-        if not observed.has_finalizer:
-            return
+        if not observed.has_finalizer or not observed.deleting:
+            return  # deleting is not what it was a moment ago if another session has its name meanwhile
         for secret in observed.adopted_secrets:
             if not self._shared(observed, secret):
                 await self._delete(observed, secret)

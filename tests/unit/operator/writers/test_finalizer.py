@@ -99,3 +99,15 @@ def seconds_to_look(count: int) -> float:
 
 def test_many_sessions_that_end_at_once_are_not_each_compared_with_all_others() -> None:
     assert seconds_to_look(10_000) < 10 * seconds_to_look(100)
+
+
+async def test_no_secret_of_a_session_that_stays_is_deleted(api: FakeApi) -> None:
+    """The name of one that was deleted is used again, by a copy from a backup that has its finalizer already."""
+    async with Client(api.config) as client:
+        caches = Caches(lambda *_: None)
+        caches.observe(names.KIND, session(api, ("ns", "one"), ADOPTING, finalizers=[names.FINALIZER]))
+        observed = gather(caches, ("ns", "one"))
+        assert observed is not None
+        await Finalizer(client, caches).release(observed)
+    assert api.objects.select(Choice(SECRETS))
+    assert api.objects.get(SESSIONS, ("ns", "one"))["metadata"]["finalizers"] == [names.FINALIZER]
