@@ -207,3 +207,30 @@ async def test_a_session_that_is_replaced_within_a_second_is_counted_as_deleted_
     await life.clock.advance(30)
     counted = life.registry.get_sample_value("amalthea_session_deletions_total", {"cause": "User"})
     assert counted == 1
+
+
+async def test_no_session_gets_the_status_of_one_that_had_its_name_a_moment_ago(life: Life) -> None:
+    """Its limits count from the run in its status: a former run's would end it hours early."""
+    replaced: list[str] = []
+
+    def replace_at_the_last_moment(asked: Wanted, _: bytes) -> None:
+        if asked.subresource == "status" and not replaced:
+            replaced.append(life.take_over_the_name())
+
+    told: list[tuple[str, str]] = []
+    life.objects.listeners.append(
+        lambda change: told.append((change.object["metadata"]["uid"], change.object.get("status", {}).get("runID", "")))
+    )
+    await life.clock.advance(1)
+    life.create()
+    await life.clock.advance(3600)
+    life.wire.fault = replace_at_the_last_moment
+    held = life.objects.get(SESSIONS, KEY)
+    life.objects.update(SESSIONS, KEY, {**held, "spec": {**held["spec"], "hibernated": True}})
+    await life.clock.advance(60)
+
+    assert replaced
+    runs = {run: {uid for uid, each in told if each == run} for _, run in told if run}
+    assert all(len(sessions) == 1 for sessions in runs.values())
+    assert life.told["state"] == "Running"
+    assert all(condition["lastTransitionTime"] >= "2026-11-29T15" for condition in life.told["conditions"])
