@@ -103,7 +103,7 @@ class EventRecorder:
         try:
             await self._client.create(EVENTS, waiting.namespace, waiting.manifest, Raw)
         except ApiError as error:
-            if isinstance(error, Forbidden) and not (error.quota_exceeded or "is being terminated" in error.message):
+            if isinstance(error, Forbidden) and not (error.quota_exceeded or error.terminating):
                 self._give_up(waiting.namespace, error)
             else:
                 _log.info("an Event was not written", extra={"reason": waiting.manifest["reason"], "error": str(error)})

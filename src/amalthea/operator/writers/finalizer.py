@@ -92,4 +92,5 @@ def _for_good(error: ApiError) -> bool:
     """Return whether another attempt would fail the same way: what the server cannot do now, it may do in a moment."""
     if isinstance(error, Invalid):
         return True
-    return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict | NotServed)
+    passes = error.status in (401, 408, 429) or isinstance(error, Conflict | NotServed)
+    return 400 <= error.status < 500 and not passes
