@@ -23,6 +23,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
 _NO_OBJECT = "it is no object"
+_ANOTHER = "it is about another object"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -72,15 +73,29 @@ class RawList(msgspec.Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
+class _ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
 class _Answer(msgspec.Struct, frozen=True):
-    """The fields by which an object, or a Status, differs from a page of a proxy."""
+    """The fields that distinguish an object, or a Status, from a proxy's page and from the answer to another request.
+
+    A proxy that is out of step hands out the latter: what it says would be taken for what we have written.
+    """
 
     kind: str = ""
-    metadata: ListMeta = ListMeta()
+    metadata: _ObjectMeta = _ObjectMeta()
 
-    @property
-    def genuine(self) -> bool:
-        return bool(self.kind or self.metadata.resource_version)
+    def check(self, resource: Resource, key: Key) -> None:
+        """Raise ValueError unless this is the object of that name; an empty name is not known beforehand."""
+        found, (namespace, name) = self.metadata, key
+        if not self.kind and not found.resource_version:
+            raise ValueError(_NO_OBJECT)
+        here = not resource.namespaced or namespace in ("", found.namespace)
+        if self.kind not in ("", resource.kind) or not here or name not in ("", found.name):
+            raise ValueError(_ANOTHER)
 
 
 _decode_list = nesting.tolerant(msgspec.json.Decoder(RawList).decode)
@@ -120,7 +135,7 @@ class Client:
 
     async def get(self, resource: Resource, key: Key, into: type[T]) -> T:
         request = Request("get", resource.qualified, "GET", resource.item(*key))
-        return await self._ask(request, into)
+        return await self._ask(request, into, resource, key)
 
     async def list(
         self, resource: Resource, selection: Selection, into: type[T], limit: int = 0, continue_: str = ""
@@ -143,9 +158,9 @@ class Client:
 
     async def create(self, resource: Resource, namespace: str, body: object, into: type[T]) -> T:
         """Create an object; `body` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
-        path = resource.collection(namespace)
-        request = Request("create", resource.qualified, "POST", path, body=_encode(body))
-        return await self._ask(request, into)
+        path, sent = resource.collection(namespace), _encode(body)
+        request = Request("create", resource.qualified, "POST", path, body=sent)
+        return await self._ask(request, into, resource, (namespace, _decode_answer(sent).metadata.name))
 
     async def update(self, resource: Resource, key: Key, body: object, into: type[T], subresource: str = "") -> T:
         """Replace an object.
@@ -155,7 +170,7 @@ class Client:
         """
         path = resource.item(*key, subresource)
         request = Request("update", resource.qualified, "PUT", path, body=_encode(body))
-        return await self._ask(request, into)
+        return await self._ask(request, into, resource, key)
 
     async def patch_merge(self, resource: Resource, key: Key, patch: object, into: type[T], subresource: str = "") -> T:
         """Change some fields (RFC 7386).
@@ -165,7 +180,7 @@ class Client:
         """
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(patch), MERGE_PATCH)
-        return await self._ask(request, into)
+        return await self._ask(request, into, resource, key)
 
     async def patch_json(
         self,
@@ -183,7 +198,7 @@ class Client:
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(operations), JSON_PATCH)
         try:
-            return await self._ask(request, into)
+            return await self._ask(request, into, resource, key)
         except errors.Invalid as error:
             # The server does not say which operation failed; what it says of a wrong object has causes, and what a
             # webhook denies is said to be denied.
@@ -199,7 +214,12 @@ class Client:
         """
         body = _encode(deletion.body())
         request = Request("delete", resource.qualified, "DELETE", resource.item(*key), body=body)
-        return (await self._ask(request, _Answer)).kind == "Status"
+        answer = await self.transport.send(request)
+        with _readable(request):
+            told = _decode_answer(answer)
+            if told.kind != "Status":
+                told.check(resource, key)
+        return told.kind == "Status"
 
     def decoder(self, into: type[T]) -> msgspec.json.Decoder[T]:
         """Return the decoder for a type, made once."""
@@ -207,11 +227,10 @@ class Client:
             self._decoders[into] = msgspec.json.Decoder(into)
         return self._decoders[into]
 
-    async def _ask(self, request: Request, into: type[T]) -> T:
+    async def _ask(self, request: Request, into: type[T], resource: Resource, key: Key) -> T:
         body = await self.transport.send(request)
         with _readable(request):
-            if not _decode_answer(body).genuine:
-                raise ValueError(_NO_OBJECT)
+            _decode_answer(body).check(resource, key)
         return nesting.tolerant(self.decoder(into).decode)(body)
 
 

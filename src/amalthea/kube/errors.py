@@ -125,7 +125,13 @@ class Forbidden(ApiError):
     @property
     def kind_unknown(self) -> bool:
         """Return whether the server does not know an owner's kind yet: with a new CRD for up to half a minute."""
-        return "no matches for kind" in self.message
+        return "no matches for kind" in self.message and not denied(self.message)
+
+    @property
+    def terminating(self) -> bool:
+        """Return whether the namespace is being deleted; what a webhook says in these words is its own affair."""
+        words = self.reason == "NamespaceTerminating" or "is being terminated" in self.message
+        return words and not denied(self.message)
 
 
 class Unauthorized(ApiError):

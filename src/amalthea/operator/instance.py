@@ -118,6 +118,7 @@ class Operator:
         self._audit = DriftSearch(client, self.caches, settings, self.clock, backoff)
         self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
         self._reconciler = Reconciler(self.caches, self._usage, self._actors(client), settings, self.clock, chance)
+        self._reconciler.forget_failures = self.queue.forget
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
         places = slots.Slots(settings.workers, self.clock, slots.PATIENCE, client.transport.slow)

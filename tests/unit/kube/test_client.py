@@ -392,7 +392,8 @@ async def test_only_good_answers_give_the_servers_time(api: FakeApi) -> None:
     api.objects.create(CONFIG_MAPS.api_version + "/" + CONFIG_MAPS.plural, "ns", config_map("a"))
 
     async def dated(_: web.Request) -> web.StreamResponse:
-        return web.json_response(config_map("a"), headers={"Date": "Sun, 22 Nov 2026 14:00:07 GMT"})
+        found = config_map("a") | {"metadata": {"name": "a", "namespace": "ns"}}
+        return web.json_response(found, headers={"Date": "Sun, 22 Nov 2026 14:00:07 GMT"})
 
     answers: list[Answer] = []
     async with Client(api.config, date_observer=answers.append) as client:

@@ -73,14 +73,14 @@ async def test_a_user_who_speaks_between_the_judgement_and_the_pause_is_not_paus
     life: tuple[Life, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, client = life
-    write = client.patch_merge
+    write = client.patch_json
 
-    async def patch_merge(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  (passed on as they are)
+    async def patch_json(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  (passed on as they are)
         if options.get("subresource") == "status" and seen.session["spec"]["culling"] != SAID:
             seen.say_unheard()
         return await write(*arguments, **options)
 
-    monkeypatch.setattr(client, "patch_merge", patch_merge)
+    monkeypatch.setattr(client, "patch_json", patch_json)
     await seen.loop.run(START + LIMIT)
     assert not seen.session["spec"]["hibernated"]
     assert seen.session["status"]["willHibernateAt"] == "2026-11-22T17:59:59Z"

@@ -14,8 +14,11 @@ from amalthea.engine.ports import Clock, Key
 from amalthea.engine.slots import PATIENCE
 from amalthea.engine.work.turns import Flow
 
-HANGS = 5.0
-"""Seconds after which work hangs, unless long work in its namespace came to a good end in the same time."""
+HANGS = 3.0
+"""Seconds after which work hangs, unless long work in its namespace came to a good end in the same time.
+
+Shorter would help nobody: in this time as many begin, one a second for each worker, as half of the room takes.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class Caches:
 
     def former_pod(self, session: Key) -> PodView | None:
         """Return the last pod of a session that Kubernetes stopped and that is gone, unless it was reported already."""
-        return self._stopped.get(session)
+        pod, present = self._stopped.get(session), self.session(session)
+        return pod if pod is not None and present is not None and pod.made_for(present.metadata.uid) else None
 
     def former_pod_reported(self, session: Key) -> None:
         """Note that the end of that pod has been reported."""
@@ -169,7 +170,8 @@ class Caches:
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
         if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and is_reportable(old):
-            self._stopped.update((each, old) for each in _sessions_of(old) if self.session(each) is not None)
+            here = ((each, self.session(each)) for each in _sessions_of(old))
+            self._stopped.update((key, old) for key, there in here if there and old.made_for(there.metadata.uid))
 
 
 def _written_by_us(old: ChildView, new: ChildView) -> bool:

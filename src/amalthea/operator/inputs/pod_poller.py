@@ -7,6 +7,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
@@ -23,6 +24,14 @@ L = TypeVar("L")
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Question:
+    """A question that waits or is under way: the same once more is another one, as about the next pod of a session."""
+
+    session: Key
+    address: str
+
+
 class PodPoller(ABC, Generic[L]):
     """Keeps the latest outcome of each question, and asks those that it is given, while `run` runs."""
 
@@ -36,8 +45,9 @@ class PodPoller(ABC, Generic[L]):
         self._clock = clock
         self._asks = asks
         self._looks: dict[Key, L] = {}
-        self._asked: dict[Key, str] = {}  # addresses, by the sessions whose answer is waited for
-        self._waiting: asyncio.Queue[Key] = asyncio.Queue()
+        self._asked: dict[Key, _Question] = {}
+        """The sessions whose answer is waited for."""
+        self._waiting: asyncio.Queue[_Question] = asyncio.Queue()
         self.wake: Callable[[Key], object] = lambda _: None
 
     @abstractmethod
@@ -69,8 +79,8 @@ class PodPoller(ABC, Generic[L]):
     def ask(self, session: Key, address: str) -> None:
         """Have a question asked, unless it is already queued; the session is woken afterwards."""
         if session not in self._asked:
-            self._asked[session] = address
-            self._waiting.put_nowait(session)
+            self._asked[session] = question = _Question(session, address)
+            self._waiting.put_nowait(question)
 
     def forget(self, session: Key) -> None:
         """Forget the answer about a session, and one that is under way."""
@@ -85,15 +95,17 @@ class PodPoller(ABC, Generic[L]):
 
     async def _ask_in_turn(self) -> None:
         while True:
-            session = await self._waiting.get()
-            if (address := self._asked.get(session)) is None:
+            question = await self._waiting.get()
+            session = question.session
+            if self._asked.get(session) is not question:
                 continue  # forgotten before its turn
             try:
-                look = await self._look(session, address)
-                if session in self._asked:
+                look = await self._look(session, question.address)
+                if self._asked.get(session) is question:
                     self._looks[session] = look
             finally:
-                self._asked.pop(session, None)
+                if self._asked.get(session) is question:
+                    del self._asked[session]
                 self.wake(session)
 
     async def _look(self, session: Key, address: str) -> L:

@@ -63,6 +63,7 @@ class UsagePoller:
         self._polled = polled
         self._known: dict[Key, Usage] = {}
         self._thresholds: dict[Key, Decimal] = {}
+        self._since: dict[Key, datetime | None] = {}
         self._was_busy: dict[Key, bool | None] = {}
         self._followed = asyncio.Event()
         self._failing = False
@@ -78,15 +79,19 @@ class UsagePoller:
         """Return the last measurement of a session; None if there is none."""
         return self._known.get(session)
 
-    def follow(self, session: Key, threshold: Decimal) -> None:
-        """Keep a session's measurement fresh, and wake it when it crosses so many cores."""
-        self._thresholds[session] = threshold
+    def follow(self, session: Key, threshold: Decimal, since: datetime | None = None) -> None:
+        """Keep a session's measurement fresh, and wake it when it crosses so many cores.
+
+        `since` is when its container started: what was measured before is another container's.
+        """
+        self._thresholds[session], self._since[session] = threshold, since
         self._was_busy[session] = self._busy(session)
         self._followed.set()
 
     def leave(self, session: Key) -> None:
         """Stop asking for a session."""
         self._thresholds.pop(session, None)
+        self._since.pop(session, None)
         self._was_busy.pop(session, None)
         self._known.pop(session, None)
         self.continuity.forget(session)
@@ -141,7 +146,7 @@ class UsagePoller:
 
     def _busy(self, session: Key) -> bool | None:
         usage = self._known.get(session)
-        if usage is None or not usage.valid(self._clock.now()):
+        if usage is None or not usage.of_container(self._since[session], self._clock.now()):
             return None
         return usage.cpu >= self._thresholds[session]
 

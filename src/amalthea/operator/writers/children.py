@@ -28,7 +28,7 @@ from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
-from amalthea.operator.writers.refusals import Refusal, Refusals
+from amalthea.operator.writers.refusals import Owner, Refusal, Refusals
 from amalthea.operator.writers.reverted_writes import Contests, RevertedWrites
 
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class ChildWriter:
             Stale: something was not as it was thought to be; look again.
         """
         writes, held = self._reverted_writes.part(uid, writes)
-        asked = [write for write in writes if self._refusals.of(session[0], write) is None]
+        asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
         if made_again(self._caches.session(session), asked):
             await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
@@ -110,7 +110,7 @@ class ChildWriter:
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
         return await self._refusals.attempt(
-            namespace, write, " ".join(write.child), lambda: self._write(namespace, uid, write)
+            Owner(namespace, uid), write, " ".join(write.child), lambda: self._write(namespace, uid, write)
         )
 
     async def _side_by_side(

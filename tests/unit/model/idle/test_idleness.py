@@ -40,6 +40,7 @@ def threshold(text: Any) -> SessionBuilder:  # noqa: ANN401  (a quantity)
 
 
 YOUNG = pod(container(state=running("2026-11-22T13:59:50Z"), ready=True))
+RESUMED = pod(container(state=running("2026-11-22T13:59:30Z"), ready=True))
 DOWN = pod(container(state=waiting("CrashLoopBackOff")))
 
 CASES: dict[str, tuple[Observed, str, Reason]] = {
@@ -50,6 +51,11 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
     "a stored zero is the default": (seen(threshold("0"), using("0.1")), "True", Reason.QUIET),
     "a malformed threshold is the default": (seen(threshold("1e1.5"), using("0.1")), "True", Reason.QUIET),
     "never measured": (seen(), "Unknown", Reason.USAGE_UNKNOWN),
+    "measured while the pod before was there": (
+        measured(using("0.01", timedelta(seconds=40)), CULLED, RESUMED),
+        "Unknown",
+        Reason.USAGE_UNKNOWN,
+    ),
     "measured long ago": (seen(usage=using("0.01", VALID)), "Unknown", Reason.USAGE_UNKNOWN),
     "declared busy": (seen(usage=using("0"), busy_until="2026-11-22T14:00:01Z"), "False", Reason.DECLARED_BUSY),
     "declared busy in another zone": (

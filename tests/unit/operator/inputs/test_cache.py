@@ -274,3 +274,14 @@ def test_a_child_with_a_record_that_nobody_can_read_still_wakes_its_session(
     store.observe(edited)
     assert woken.keys == [KEY, KEY]
     assert [len(vars(record)["defect"]) for record in caplog.records] == [8]
+
+
+@pytest.mark.parametrize(("uid", "known"), [("s", True), ("that of a former session", False)])
+def test_the_end_of_a_former_sessions_pod_is_not_told_of_the_session_that_has_its_name(uid: str, known: bool) -> None:
+    caches = Caches(Woken())
+    caches.observe(names.KIND, session(1))
+    body = evicted(2)
+    body["metadata"]["annotations"] = {names.ANNOTATION_SESSION_UID: uid}
+    caches.stores["Pod"].observe(pod_view(body))
+    caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
+    assert (caches.former_pod(KEY) is not None) == known

@@ -16,7 +16,7 @@ from amalthea.operator.inputs.pod_poller import AT_ONCE
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, observed, pod, statefulset
 
-ONE, HERE = ("team", "demo"), "192.0.2.1"
+ONE, HERE, NEXT = ("team", "demo"), "192.0.2.1", "192.0.2.2"
 SEEN = observed(None, statefulset(), pod(container(), container("authproxy"), podIP=HERE))
 OLDER = b'{"last_request_time": "2026-01-01T11:00:00Z"}'
 
@@ -199,3 +199,21 @@ async def test_a_question_that_was_cut_off_is_put_again() -> None:
         await asyncio.gather(running, return_exceptions=True)
         assert desk.woken.pop() == ONE
     assert desk.rung == [HERE, HERE]
+
+
+async def test_an_answer_about_a_pod_that_is_gone_is_not_taken_for_that_of_the_next_one(desk: Desk) -> None:
+    """The session was paused and resumed, or replaced by another of its name, while its door took its time."""
+    desk.open.clear()
+    await desk.ask()
+    desk.door_poller.forget(ONE)
+    desk.door_poller.ask(ONE, NEXT)
+    desk.door_poller.forget(ONE)
+    desk.door_poller.ask(ONE, NEXT)
+    former, desk.open = desk.open, asyncio.Event()
+    former.set()
+    await desk.clock.advance(1)
+    assert desk.door_poller.door(SEEN) == Door(HERE)
+    desk.open.set()
+    await desk.clock.advance(1)
+    assert isinstance((desk.door_poller.door(SEEN) or Door(HERE)).look, Reported)
+    assert desk.rung == [HERE, NEXT]

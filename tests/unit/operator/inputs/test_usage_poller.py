@@ -209,3 +209,16 @@ async def test_a_pod_that_was_busy_long_ago_counts_for_no_other(api: FakeApi, de
 
 def _pod(name: str) -> dict[str, object]:
     return {"name": name, "labels": {names.LABEL_INSTANCE: "one"}}
+
+
+async def test_what_the_pod_before_used_says_nothing_of_the_next_one_and_the_first_measurement_wakes_it(
+    api: FakeApi, desk: Desk
+) -> None:
+    desk.measure(api, "10m")
+    desk.poller.follow(ONE, LIMIT)
+    await desk.look()
+    await desk.clock.advance(10)
+    desk.poller.follow(ONE, LIMIT, since=desk.clock.now())
+    assert await desk.look() == []
+    desk.measure(api, "10m")
+    assert await desk.look() == [ONE]

@@ -13,7 +13,7 @@ from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import Metadata
-from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, EventRecorder
+from amalthea.operator.writers.event_recorder import AT_ONCE, CALM, FORBIDDEN_FOR, LONGEST, PATIENCE, EventRecorder
 from amalthea.testing.api_server import faults
 from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
@@ -195,3 +195,47 @@ async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
         recorder.begin_term()
         await recorder.flush(1.0)
         assert written(api) == ["Running"]
+
+
+async def test_a_webhook_that_hangs_in_some_namespaces_holds_up_no_events_of_others(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
+    async def hang(request: web.Request) -> None:
+        if "/namespaces/hangs-" in request.path:
+            await asyncio.Event().wait()
+
+    api.fail("create", hang)
+    for number in range(AT_ONCE // 2):
+        hung = Metadata(name="one", namespace=f"hangs-{number}", uid="u3")
+        for _ in range(100):
+            recorder.record(hung, RUNNING)
+    recorder.record(OTHER, RUNNING)
+    recorder.record(OTHER, PAUSED)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Running", "Hibernated"))
+    recorder.record(OTHER, FAILED)
+    flushing = asyncio.create_task(recorder.flush(1.0))
+    await eventually(exactly(api, "Running", "Hibernated", "Failed"))
+    assert api.count("create") == AT_ONCE // 2 + 3
+    await clock.advance(1)
+    await flushing
+
+
+async def test_more_namespaces_that_hang_than_are_written_in_at_once_hold_up_others_for_seconds(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
+    async def hang(request: web.Request) -> None:
+        if "/namespaces/hangs-" in request.path:
+            await asyncio.Event().wait()
+
+    api.fail("create", hang)
+    for number in range(2 * AT_ONCE):
+        for _ in range(100):
+            recorder.record(Metadata(name="one", namespace=f"hangs-{number}", uid="u3"), RUNNING)
+    recorder.record(OTHER, RUNNING)
+    await clock.advance(CALM)
+    for round_ in range(2):
+        await eventually(lambda: api.count("create") == (round_ + 1) * AT_ONCE)  # noqa: B023 (called at once)
+        await clock.advance(LONGEST)
+    await eventually(exactly(api, "Running"))
+    assert api.count("create") == 2 * AT_ONCE + 1

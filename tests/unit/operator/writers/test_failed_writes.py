@@ -255,3 +255,23 @@ async def test_a_deletion_that_was_not_allowed_once_is_tried_again(api: FakeApi)
         assert life.asked("delete", names.PLURAL) == 1
         await life.after(2 * MINUTE)
     assert not api.objects.select(Choice(PATHS[names.KIND]))
+
+
+WORDS = ["the project is being terminated", 'no matches for kind "Project"']
+
+
+@pytest.mark.parametrize("words", WORDS)
+async def test_a_webhook_that_speaks_like_the_api_server_is_told_like_any_other(api: FakeApi, words: str) -> None:
+    """From the API server these words mean that nothing is to be told, or that it is to be tried again at once."""
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        denial = f'admission webhook "policy.example.org" denied the request: {words}'
+        api.fail("create", at("/ingresses", 403, denial))
+        await life.after(MINUTE)
+        place = life.conditions["ChildrenInPlace"]
+        assert place["reason"] == "Refused"
+        assert words in place["message"]
+        assert life.asked("create", "/ingresses") <= 5
+        api.heal()
+        await life.after(2 * MINUTE)
+        assert api.objects.get(PATHS["Ingress"], KEY)

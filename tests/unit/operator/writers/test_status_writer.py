@@ -8,7 +8,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.work.queue import WorkQueue
@@ -21,7 +20,7 @@ from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.operator.writers.status_pacer import SPACING, StatusPacer
 from amalthea.operator.writers.status_writer import StatusWriter
 from amalthea.testing.api_server.api import FakeApi
-from amalthea.testing.builders import session
+from amalthea.testing.builders import UID, session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import observed
 
@@ -35,7 +34,8 @@ def starting(step: str) -> Status:
 class Desk:
     """A status writer before an API server, and how often it told of progress alone."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, api: FakeApi, client: Client) -> None:
+        self._api = api
         self.clock = FakeClock()
         self._metrics = OperatorMetrics(CollectorRegistry())
         queue = WorkQueue(self.clock, Backoff(random.Random(1)))
@@ -53,6 +53,8 @@ class Desk:
 
     async def announce(self, former: Status, status: Status) -> None:
         """Announce a status, as often as it takes to be written."""
+        stored = self._api.objects.create(KIND, "team", session().manifest() | {"status": as_data(former)})
+        stored["metadata"]["uid"] = UID
         seen = observed(session(), status=as_data(former))
         await self._status_writer.announce(seen, status)
         await self.clock.advance(SPACING)
@@ -62,15 +64,13 @@ class Desk:
 @pytest.fixture
 async def api() -> AsyncIterator[FakeApi]:
     async with FakeApi() as started:
-        body: Manifest = session().manifest()
-        started.objects.create(KIND, body["metadata"]["namespace"], body)
         yield started
 
 
 @pytest.fixture
 async def desk(api: FakeApi) -> AsyncIterator[Desk]:
     async with Client(api.config) as client:
-        yield Desk(client)
+        yield Desk(api, client)
 
 
 async def test_a_status_that_only_reports_progress_is_counted(desk: Desk) -> None:
