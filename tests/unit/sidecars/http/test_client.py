@@ -31,7 +31,9 @@ async def answering() -> AsyncIterator[Answering]:
     """Start a server that gives one answer after the other, on each connection `each` of them."""
     started: list[Upstream] = []
 
-    async def start(*answers: bytes, of: Authority | None = None, each: int = 1) -> tuple[Upstream, list[bytes]]:
+    async def start(
+        *answers: bytes, of: Authority | None = None, each: int = 1, name: str = "localhost"
+    ) -> tuple[Upstream, list[bytes]]:
         seen: list[bytes] = []
         left = iter(answers)
 
@@ -42,7 +44,7 @@ async def answering() -> AsyncIterator[Answering]:
                 await writer.drain()
 
         upstream = Upstream(serve)
-        await upstream.start(of.server("renku", ["localhost"]) if of else None)
+        await upstream.start(of.server(f"of-{name}", [name]) if of else None)
         started.append(upstream)
         return upstream, seen
 
@@ -219,3 +221,37 @@ async def test_a_request_without_tls_goes_to_the_networks_proxy_which_is_told_wh
     assert (await HttpClient(trust, network)(Question("GET", "http://far.example.org:81/x?y"))).body == b"hello"
     assert seen[0].startswith(b"GET http://far.example.org:81/x?y HTTP/1.1\r\nHost: far.example.org:81\r\n")
     assert b"Proxy-Authorization: Basic aHVzaA==\r\n" in seen[0]
+
+
+async def test_a_request_over_tls_goes_through_the_networks_proxy_which_reads_none_of_it(
+    answering: Answering, authority: Authority
+) -> None:
+    server, seen = await answering(OK, of=authority, name="far.example.org")
+    passed = bytearray()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passed.extend(await reader.readuntil(END))
+        far_reader, far = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"HTTP/1.1 200 Yes\r\n\r\n")
+
+        async def back() -> None:
+            while data := await far_reader.read(65536):
+                writer.write(data)
+
+        async with asyncio.TaskGroup() as both:
+            both.create_task(back())
+            while data := await reader.read(65536):
+                passed.extend(data)
+                far.write(data)
+            far.close()
+
+    proxy = Upstream(connect)
+    await proxy.start(None)
+    network = Network(WebProxy(Origin("http", "localhost", proxy.port), "Basic aHVzaA=="))
+    client = HttpClient(client_of(authority)._trust, network)
+    assert (await client(Question("GET", "https://far.example.org/", bearer=BEARER))).body == b"hello"
+    proxy.stop()
+    assert passed.startswith(b"CONNECT far.example.org:443 HTTP/1.1\r\nHost: far.example.org:443\r\n")
+    assert b"Proxy-Authorization: Basic aHVzaA==\r\n" in passed
+    assert BEARER.encode() in seen[0]
+    assert BEARER.encode() not in passed
