@@ -240,3 +240,25 @@ async def test_no_session_gets_the_status_of_one_that_had_its_name_a_moment_ago(
     assert all(len(sessions) == 1 for sessions in runs.values())
     assert life.status["state"] == "Running"
     assert all(condition["lastTransitionTime"] >= "2026-11-29T15" for condition in life.status["conditions"])
+
+
+async def test_no_object_of_somebody_else_is_marked_as_a_sessions_child(life: Life) -> None:
+    """A child that lost its labels is given them again; it may be gone, and a stranger's be in its place, by then."""
+    path = PATHS["Service"]
+    life.wire.fault = lambda asked, _: Answer(503, "Unavailable") if asked.kind == path else None
+    await life.clock.advance(1)
+    uid = life.create()
+    await life.clock.advance(60)
+    owner = {"kind": names.KIND, "name": "demo", "uid": uid, "controller": True}
+    life.objects.create(path, KEY[0], {"metadata": {"name": "demo", "ownerReferences": [owner]}})
+
+    def replace_at_the_last_moment(asked: Wanted, _: bytes) -> None:
+        if asked.kind == path and asked.verb == "patch":
+            life.objects.delete(path, KEY, {})
+            life.objects.create(path, KEY[0], {"metadata": {"name": "demo", "labels": {"of": "a stranger"}}})
+            life.wire.fault = lambda *_: None
+
+    life.wire.fault = replace_at_the_last_moment
+    await life.clock.advance(120)
+    assert life.objects.get(path, KEY)["metadata"]["labels"] == {"of": "a stranger"}
+    assert "NameTaken" in {condition["reason"] for condition in life.status["conditions"]}

@@ -194,7 +194,8 @@ class ChildWriter:
             return made_beforehand(write.child)
         if not labelled if owner is None else owner.uid != uid:
             return name_taken(write.child)
-        metadata = {"labels": write.manifest["metadata"].get("labels")}
+        version = view.metadata.resource_version  # in its place there may be somebody else's object by now
+        metadata = {"resourceVersion": version, "labels": write.manifest["metadata"].get("labels")}
         key = (namespace, name)
         body = await self._client.patch_merge(CHILD_KINDS[kind].resource, key, {"metadata": metadata}, Raw)
         self._caches.observe(kind, body)
