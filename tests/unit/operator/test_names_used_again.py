@@ -111,7 +111,7 @@ def memories(operator: Operator) -> Iterator[tuple[str, Any, object]]:
     yield "continuity._measured", usage.continuity._measured, START
     yield "pod_poller._looks", operator._door_poller._looks, Reported(START, START)
     yield "pod_poller._looks", operator._job_poller._looks, Word(START, "Failed", error="that of the former one")
-    yield "pod_poller._asked", operator._job_poller._asked, pod_poller._Question(KEY, "192.0.2.1")
+    yield "pod_poller._asked", operator._job_poller._asked, pod_poller._Question("192.0.2.1", waits=False)
     question = operator._event_lookup._open(KEY, Inquiry(NODES, ("a former pod",), timedelta(seconds=1)))
     yield "event_lookup._questions", operator._event_lookup._questions, question
     yield "status_pacer._waiting", writer._status_pacer._waiting, 1e9

@@ -12,7 +12,7 @@ from amalthea.engine.ports import Key
 from amalthea.model.times import rfc3339
 from amalthea.model.views.door import Door, NoAnswerError, Reported, Silent, TooOld
 from amalthea.operator.inputs.door_poller import DoorPoller
-from amalthea.operator.inputs.pod_poller import AT_ONCE
+from amalthea.operator.inputs.pod_poller import AT_ONCE, OF_A_NAMESPACE
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, observed, pod, statefulset
 
@@ -160,7 +160,7 @@ async def test_an_unforeseen_answer_of_a_door_is_silence_and_logged_by_its_id_al
 async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     desk.open.clear()
     for number in range(3 * AT_ONCE):
-        desk.door_poller.ask(("team", f"session-{number}"), HERE)
+        desk.door_poller.ask((f"team-{number % 3}", f"session-{number}"), HERE)
     await desk.clock.advance(1)
     assert len(desk.rung) == AT_ONCE
     desk.open.set()
@@ -217,3 +217,19 @@ async def test_an_answer_about_a_pod_that_is_gone_is_not_taken_for_that_of_the_n
     await desk.clock.advance(1)
     assert isinstance((desk.door_poller.door(SEEN) or Door(HERE)).look, Reported)
     assert desk.rung == [HERE, NEXT]
+
+
+async def test_doors_that_no_one_reaches_hold_up_no_pause_in_another_namespace(desk: Desk) -> None:
+    """A network policy swallows the questions of a whole namespace; each takes its three seconds."""
+    desk.open.clear()
+    for number in range(500):
+        desk.door_poller.ask(("walled", f"s{number}"), HERE)
+    await desk.clock.advance(1)
+    for number in range(OF_A_NAMESPACE):
+        desk.door_poller.ask(("team", f"s{number}"), NEXT)
+    await desk.clock.advance(1)
+    assert desk.rung.count(HERE) == desk.rung.count(NEXT) == OF_A_NAMESPACE
+    desk.open.set()
+    await desk.clock.advance(1)
+    assert desk.rung.count(HERE) == 500
+    assert len(desk.woken) == 500 + OF_A_NAMESPACE

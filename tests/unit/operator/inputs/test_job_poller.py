@@ -143,7 +143,7 @@ async def test_no_answer_keeps_the_next_from_being_asked_or_reaches_the_log(
 async def test_sessions_whose_controllers_hang_hold_up_no_door_and_no_more_than_their_share(desk: Desk) -> None:
     desk.open.clear()
     for number in range(3 * AT_ONCE):
-        desk.asker.ask(("team", f"session-{number}"), HERE)
+        desk.asker.ask((f"team-{number % 3}", f"session-{number}"), HERE)
     await desk.clock.advance(1)
     assert len(desk.asked) == AT_ONCE
 
