@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from amalthea.engine.ports import Clock, Key
-from amalthea.engine.turns import Flow, Turns
+from amalthea.engine.work.turns import Flow, Turns
 from amalthea.model.views.door import NoAnswerError
 from amalthea.operator import defects
 from amalthea.operator.inputs.door_client import Ring
