@@ -90,7 +90,7 @@ test-images: setup ## Build all images, check what they hold, and run the unit t
 
 .PHONY: test-sidecars
 test-sidecars: setup ## Run the tests of the programs beside a session, in their image, on real servers: minutes
-	$(BIN)/pytest -n 2 --dist loadgroup tests/sidecars
+	$(BIN)/pytest -n 2 tests/sidecars
 
 .PHONY: test-api
 test-api: setup ## Run the tests against a real API server without nodes: a few minutes
