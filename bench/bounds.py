@@ -23,9 +23,9 @@ USAGE_INTERVAL = Settings.usage_interval.total_seconds()
 DEADLINE_P99 = 2.0
 """Seconds by which 99 of 100 sessions are late at most when they are paused by themselves."""
 IDLE_CPU = 1e-3
-"""CPU seconds of the operator per session and minute."""
+"""CPU seconds of the operator per session and minute, beyond those that it takes without any session."""
 IDLE_SESSION_MINUTES = 150.0
-"""Below that the Lease and the clock's ticks, which no session is to blame for, weigh more than the sessions."""
+"""Below that the clock's ticks, which no session is to blame for, weigh more than the sessions."""
 
 # Goals: these seconds are the machine's as much as ours, so they are shown and not checked.
 FLOOR_RATIO = 1.3

@@ -65,6 +65,8 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     peak_mib: float
     """Of the operator, ever."""
     latencies: dict[str, Spread]
+    base_cpu: float = 0.0
+    """CPU seconds of the operator in a minute without any session: its Lease's, which are no session's. 0: unknown."""
 
     @property
     def per_session(self) -> float:
@@ -80,8 +82,8 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cpu_per_minute(self) -> float:
-        """CPU seconds of the operator per session and minute."""
-        return self.operator_cpu / self.session_minutes
+        """CPU seconds of the operator per session and minute, less those that it takes without any session."""
+        return max(0.0, self.operator_cpu - self.base_cpu * self.measured / 60) / self.session_minutes
 
     @property
     def session_minutes(self) -> float:

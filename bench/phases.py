@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from amalthea.engine.clock import SystemClock
 from amalthea.kube.auth import config
 from amalthea.kube.client import Client
@@ -18,13 +20,15 @@ from bench.crowd import WRITERS, Crowd
 from bench.figures import Alone, Phase, Spread, spread
 from bench.meter import Costs, Meter
 from bench.observer import Observer
-from bench.world import ALONE_NAMESPACE, NAMESPACE, World
+from bench.world import ALONE_NAMESPACE, NAMESPACE, OPERATOR, World
 from lab.base.progress import Progress
 from lab.control_plane import metrics_api
 
 ALONE = 5
 """Sessions that are created one by one, after one that is not counted: an API server holds the first object of a new
 custom resource back for two seconds, lest other API servers do not know the resource yet."""
+SETTLED = 3.0
+"""Seconds after the last news in which the operator still takes them in and writes Events: that is not rest yet."""
 PROGRESS = "patch amaltheasessions/status"
 """The requests among which are those that only report progress."""
 CHILDREN, READY_TO_RUNNING = "children", "StatefulSet ready to Running"
@@ -45,13 +49,14 @@ async def measure(world: World, sessions: list[str], idle: float, progress: Prog
     access = config.load({}, SystemClock(), world.control_plane.kubeconfig)
     async with Client(access, pool=WRITERS) as client, Observer(client) as observer:
         meter = Meter(world, observer.sightings)
+        base_cpu = await _without_sessions(meter, idle, progress)
         alone = await _alone(client, observer, meter, progress)
         stage = Stage(Crowd(client, NAMESPACE, sessions), observer, meter, progress)
         with progress.step(f"Creating the secrets of {len(sessions)} sessions"):
             await stage.crowd.prepare()
         phases = [
             await _phase(stage, "create", stage.crowd.create, (seen.RUNNING,)),
-            await _idle(stage, idle),
+            await _idle(stage, idle, base_cpu),
             await _phase(stage, "hibernate", stage.crowd.hibernate, (seen.HIBERNATED,)),
         ]
         # What is known of the last run would make the next one idle, while its start is measured.
@@ -79,16 +84,27 @@ async def _phase(stage: Stage, name: str, act: Callable[[], Awaitable[None]], ar
     return _compose(stage, name, seconds, costs, _latencies(stage, costs.requests, arrivals))
 
 
-async def _idle(stage: Stage, seconds: float) -> Phase:
+async def _without_sessions(meter: Meter, seconds: float, progress: Progress) -> float:
+    """Return the CPU seconds that the operator takes in a minute in which there is nothing to do."""
+    with progress.step(f"Measuring the operator without any session for {seconds:g} s"):
+        await asyncio.sleep(SETTLED)
+        meter.begin()
+        await asyncio.sleep(seconds)
+        costs = await meter.end()
+    return costs.cpu[OPERATOR] * 60 / costs.seconds
+
+
+async def _idle(stage: Stage, seconds: float, base_cpu: float) -> Phase:
     with stage.progress.step("Waiting until the operator has found each session idle") as step:
         await stage.crowd.rest()
         await stage.observer.until(seen.IDLE, stage.crowd.names, step)
+        await asyncio.sleep(SETTLED)
     stage.meter.begin()
     started = time.monotonic()
     with stage.progress.step(f"Phase 'idle' for {seconds:g} s"):
         await asyncio.sleep(seconds)
         costs = await stage.meter.end()
-    return _compose(stage, "idle", time.monotonic() - started, costs, {})
+    return replace(_compose(stage, "idle", time.monotonic() - started, costs, {}), base_cpu=base_cpu)
 
 
 def _compose(stage: Stage, name: str, seconds: float, costs: Costs, latencies: dict[str, Spread]) -> Phase:

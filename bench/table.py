@@ -76,6 +76,7 @@ def _goals(report: Report) -> Iterator[str]:
             yield _goal(f"{phase.name}: ready to Running, p99", seconds.p99, bounds.READY_TO_RUNNING_P99)
     idle = next(phase for phase in report.phases if phase.name == "idle")
     kind = "bound" if bounds.judges_rest(idle) else "goal"
+    yield f"  without any session: {idle.base_cpu * 1e3:.0f} ms of CPU per minute, which no session is charged for"
     yield _goal("idle: ms of CPU per session and minute", idle.cpu_per_minute * 1e3, bounds.IDLE_CPU * 1e3, kind)
     yield _goal(_ends(report.deadlines), report.deadlines.lateness.p99, bounds.DEADLINE_P99, "bound")
     yield _goal("one alone: children, p50", report.alone.children.p50, bounds.ALONE_CHILDREN)

@@ -63,12 +63,17 @@ def test_pauses_that_come_late_are_found() -> None:
 
 
 def test_cpu_at_rest_is_judged_where_it_is_the_sessions_own() -> None:
-    """A hundred sessions and a minute and a half: fewer and shorter, and it is the Lease that is measured."""
+    """A hundred sessions and a minute and a half: fewer and shorter, and it is the clock's ticks that are measured."""
     assert broken(report(phase("idle", measured=90.0, cpu={"operator": 0.15}))) == []
     [sentence] = broken(report(phase("idle", measured=90.0, cpu={"operator": 0.18})))
     assert sentence == "idle: 1.20 ms of CPU per session and minute, at most 1 allowed"
     assert broken(report(phase("idle", measured=80.0, cpu={"operator": 0.18}))) == []
     assert broken(report(phase("idle", sessions=20, measured=120.0, cpu={"operator": 0.18}))) == []
+
+
+def test_what_the_operator_takes_without_any_session_is_no_sessions_cost() -> None:
+    assert broken(report(phase("idle", measured=90.0, cpu={"operator": 0.3}, base_cpu=0.11))) == []
+    assert phase("idle", measured=90.0, cpu={"operator": 0.1}, base_cpu=0.11).cpu_per_minute == 0.0
 
 
 def test_the_memory_of_more_sessions_than_the_bound_is_for_is_not_judged() -> None:
