@@ -123,6 +123,11 @@ class Forbidden(ApiError):
         return "exceeded quota" in self.message
 
     @property
+    def missing_right(self) -> bool:
+        """Return whether such requests are not allowed at all in the namespace: it is not this one object's affair."""
+        return not (self.quota_exceeded or self.terminating or self.kind_unknown or denied(self.message))
+
+    @property
     def kind_unknown(self) -> bool:
         """Return whether the server does not know an owner's kind yet: with a new CRD for up to half a minute."""
         return "no matches for kind" in self.message and not denied(self.message)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from amalthea.children.changes.writes import Delete
@@ -66,3 +67,19 @@ async def test_a_forbidden_deletion_is_not_asked_for_at_each_look(api: FakeApi, 
 
     assert first == second
     assert len(api.asked) == 1
+
+
+async def test_a_webhook_that_denies_one_deletion_is_not_taken_for_a_missing_right(
+    api: FakeApi, child_writer: ChildWriter
+) -> None:
+    """Else nothing of any session there would be deleted for ten minutes, and admins would look for a missing right."""
+    denial = faults.describe(403, "Forbidden", 'admission webhook "policy.example.org" denied the request: keep it')
+
+    async def deny(_: web.Request) -> web.StreamResponse:
+        return web.json_response(denial, status=403)
+
+    api.fail("delete", deny, times=1)
+    (refusal,) = await delete(child_writer, LEFT_OVER)
+    assert "denied the request: keep it" in refusal.finding.message
+    assert await delete(child_writer, Delete(("PersistentVolumeClaim", "amalthea-two-ds-0"), "uid", otherwise=())) == ()
+    assert len(api.asked) == 2

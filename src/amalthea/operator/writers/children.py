@@ -221,8 +221,8 @@ class ChildWriter:
         except NotFound:
             gone = True
         except Forbidden as error:
-            if error.quota_exceeded:
-                raise  # that is not a missing right
+            if not error.missing_right:
+                raise
             if write.otherwise is None and kind == CLAIM:
                 return kept(name, error)
             if write.otherwise is None:

@@ -137,7 +137,7 @@ class EventRecorder:
         except TimeoutError:
             self._give_up(waiting.namespace, HANGING_FOR, "there was no answer in time")
         except ApiError as error:
-            if isinstance(error, Forbidden) and not (error.quota_exceeded or error.terminating):
+            if isinstance(error, Forbidden) and error.missing_right:
                 self._give_up(waiting.namespace, FORBIDDEN_FOR, error.message)
             else:
                 _log.info("an Event was not written", extra={"reason": waiting.manifest["reason"], "error": str(error)})

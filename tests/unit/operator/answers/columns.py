@@ -14,6 +14,9 @@ ANSWERS = {
     "400, a webhook denies it": Answer(
         400, "BadRequest", 'admission webhook "policy.example.org" denied the request: not like this'
     ),
+    "403, a webhook denies it": Answer(
+        403, "Forbidden", 'admission webhook "policy.example.org" denied the request: not like this'
+    ),
     "403, a right is missing": Answer(403, "Forbidden", _RIGHT),
     "403, a quota is used up": Answer(403, "Forbidden", _QUOTA),
     "404, the kind is not served": Answer(404, "NotFound", "the server could not find the requested resource"),

@@ -239,3 +239,18 @@ async def test_more_namespaces_that_hang_than_are_written_in_at_once_hold_up_oth
         await clock.advance(LONGEST)
     await eventually(exactly(api, "Running"))
     assert api.count("create") == 2 * AT_ONCE + 1
+
+
+async def test_an_event_that_a_webhook_denies_silences_no_other_of_its_namespace(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
+    denial = faults.describe(403, "Forbidden", 'admission webhook "policy.example.org" denied the request: no')
+
+    async def deny(_: web.Request) -> web.StreamResponse:
+        return web.json_response(denial, status=403)
+
+    api.fail("create", deny, times=1)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, PAUSED)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Hibernated"))
