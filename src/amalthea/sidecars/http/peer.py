@@ -15,8 +15,6 @@ _LINE = 8 * 1024
 _TRAILERS = 64
 _SHUTDOWN_SECONDS = 5.0
 _LINGER_SECONDS = 2.0
-_HAPPY_EYEBALLS_SECONDS = 0.25
-"""Seconds until a name's next address is tried beside one that does not answer (RFC 8305)."""
 
 
 class Truncated(ConnectionError):  # noqa: N818  (named by what happened)
@@ -135,12 +133,7 @@ async def dial(server: Origin, trust: ssl.SSLContext | None, patience: float, id
     try:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(
-                server.host,
-                server.port,
-                ssl=trust,
-                server_hostname=name,
-                limit=http1.MAX_HEAD,
-                happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS,
+                server.host, server.port, ssl=trust, server_hostname=name, limit=http1.MAX_HEAD
             )
     except OSError:  # some of these are ValueErrors, too
         raise
