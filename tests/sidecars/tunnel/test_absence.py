@@ -28,7 +28,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     await made.start()
     yield port
     await made.stop()
-    for _ in range(5):  # what was accepted at the last moment is ended, too
+    for _ in range(10):  # what was accepted at the last moment is ended, too: seven turns of the loop
         await asyncio.sleep(0)
 
 
