@@ -6,7 +6,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import admin, containerd, images, kind, state
+from lab import admin, containerd, images, state
+from lab.kind import cluster as kind
 from lab.layout import Layout
 from lab.progress import Progress
 from lab.system import MachineError

@@ -1,13 +1,14 @@
 """The command line's actions on a profile, whichever it is: start it, stop it, show its state.
 
-Each profile is a `Cluster`: the modules `lab.node` and `lab.kind`, or a `lab.standalone.Standalone`.
+Each profile is a `Cluster`: the modules `lab.node` and `lab.kind.cluster`, or a `lab.standalone.Standalone`.
 """
 
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from lab import kind, node, state
+from lab import node, state
+from lab.kind import cluster as kind
 from lab.process import Daemons
 from lab.progress import Progress
 from lab.slurm.site import of_the_node

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from amalthea import __version__
-from lab import addons, image_loaders, kind, state, versions
+from lab import addons, image_loaders, state, versions
+from lab.kind import cluster as kind
 from lab.progress import Progress
 from lab.system import MachineError
 

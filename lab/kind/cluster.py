@@ -1,6 +1,6 @@
 """The profile kind, for machines with Docker: the same cluster as the full node's, made with kind, without root.
 
-Names of storage classes, ingress class and port are those of `lab.addons`; the manifests are in kind-addons.yaml.
+Names of storage classes, ingress class and port are those of `lab.addons`; the manifests are in addons.yaml.
 kind and kubectl must be installed.
 """
 
@@ -19,7 +19,7 @@ from lab.system import MachineError
 
 CLUSTER = "amalthea-lab"
 PROVISIONER = "rancher.io/local-path"
-ADDONS = Path(__file__).parent / "kind-addons.yaml"
+ADDONS = Path(__file__).parent / "addons.yaml"
 NODE_IMAGE = "AMALTHEA_KIND_NODE_IMAGE"
 """The variable that names the image of the node."""
 _NAMED = ("--name", CLUSTER)
