@@ -1,7 +1,7 @@
 """A kind cluster for one command, with a Docker engine and a network of its own: `python -m lab.kind.sandbox COMMAND`.
 
 Nothing else on the machine notices it, and nothing of it is left when the command has ended. What a run has left that
-was killed goes with the next one.
+was killed goes with the next one. The node image is made from packages, unless the environment names another.
 """
 
 import fcntl
@@ -21,16 +21,19 @@ from lab.process import DaemonError
 from lab.progress import Progress
 from lab.system import MachineError
 
+MODULES = Path("/lib/modules")
+"""kind mounts it into its node, and Docker makes it where there is none."""
+
 
 def main(command: Sequence[str]) -> int:
     """Run `command` beside the cluster, and return its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     progress = Progress()
     try:
-        made = node_image.archive(progress)
+        made = None if os.environ.get(cluster.NODE_IMAGE) else node_image.archive(progress)
         with _alone() as folder, docker_engine.running(folder, progress, own_network=True) as engine:
-            with progress.step("Loading the node image of kind"):
-                engine.docker("load", "--quiet", "--input", str(made))
+            if made is not None:
+                with progress.step("Loading the node image of kind"):
+                    engine.docker("load", "--quiet", "--input", str(made))
             _run(engine, sys.executable, "-m", "lab", "up", "--profile", "kind")
             _run(engine, *command)
     except (BuildError, DaemonError, MachineError) as error:
@@ -43,7 +46,8 @@ def main(command: Sequence[str]) -> int:
 
 def _run(engine: Engine, *command: str) -> None:
     """Run a command where the cluster's ports are; raise CalledProcessError."""
-    here = {"AMALTHEA_LAB_STATE": str(engine.folder / "state"), cluster.NODE_IMAGE: node_image.reference()}
+    image = os.environ.get(cluster.NODE_IMAGE) or node_image.reference()
+    here = {"AMALTHEA_LAB_STATE": str(engine.folder / "state"), cluster.NODE_IMAGE: image}
     subprocess.run((*engine.enter, *command), env={**os.environ, **engine.environment, **here}, check=True)
 
 
@@ -63,9 +67,12 @@ def _alone() -> Iterator[Path]:
             yield state.root() / "kind-sandbox"
         finally:
             lock.unlink()
-            with suppress(OSError):
-                state.root().rmdir()
+            for folder in (state.root(), MODULES):
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 if __name__ == "__main__":
+    # Who stops it wants it gone, with all that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main(sys.argv[1:]))

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from lab import docker_network, state
+from lab.kind.sandbox import MODULES
 from tests.docker.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(1500)
 SESSION = "tests/e2e/test_life.py::test_files_outlive_a_pause_and_the_address_does_not"
 SANDBOX = (sys.executable, "-m", "lab.kind.sandbox")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
+SHIM_SOCKETS = Path("/run/containerd/s")
 UP_WITHIN = 900.0
 
 
@@ -30,6 +32,7 @@ def traces() -> dict[str, list[str]]:
         "devices": sorted(path.name for path in Path("/sys/class/net").iterdir()),
         "namespaces": sorted(path.name for path in Path("/run/netns").glob("*")),
         "folders": sorted(path.name for path in state.root().glob("kind-sandbox*")),
+        "others": sorted(str(path) for path in (MODULES, *SHIM_SOCKETS.glob("*")) if path.exists()),
     }
 
 
