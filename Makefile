@@ -32,7 +32,7 @@ demo: setup ## Start a real cluster and a JupyterLab session on it that a browse
 
 .PHONY: demo-remote
 demo-remote: setup ## Start a real cluster, a real Slurm, and a session that runs there as a job
-	$(BIN)/python -m lab.demo_remote
+	$(BIN)/python -m lab.demo.remote
 
 .PHONY: kind_cluster
 kind_cluster: setup ## Make the cluster with kind instead, where a Docker engine runs
@@ -90,7 +90,7 @@ test-images: setup ## Build all images, check what they hold, and run the unit t
 
 .PHONY: test-sidecars
 test-sidecars: setup ## Run the tests of the programs beside a session, in their image, on real servers: minutes
-	$(BIN)/pytest -n 2 --dist loadgroup tests/sidecars
+	$(BIN)/pytest -n 2 tests/sidecars
 
 .PHONY: test-api
 test-api: setup ## Run the tests against a real API server without nodes: a few minutes
@@ -215,6 +215,10 @@ golden-chart: setup
 .PHONY: architecture
 architecture: setup ## Regenerate the list of modules in ARCHITECTURE.md
 	$(BIN)/python -m tests.support.architecture
+
+.PHONY: reference
+reference: setup ## Regenerate docs/reference: the fields of a session, its conditions, the operator's metrics
+	$(BIN)/python -m tests.support.reference
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 .PHONY: requirements

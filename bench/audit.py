@@ -1,7 +1,7 @@
 """The API server's audit log: what the operator asked of it, and when each answer was given.
 
-The log holds the requests of one user only (`lab.flags.audit_policy`), one JSON object per line. Reading is split from
-understanding: `AuditLog` follows the file, everything else is pure.
+The log holds the requests of one user only (`audit_policy` in `lab/control_plane/flags.py`), one JSON object per line.
+Reading is split from understanding: `AuditLog` follows the file, everything else is pure.
 """
 
 from collections import Counter

@@ -30,9 +30,9 @@ from bench.observer import BenchError, patience
 from bench.scripts import Script, script
 from bench.verdict import Event, Found, Session, faults
 from bench.world import NAMESPACE, World, world
-from lab.gobuild import BuildError
-from lab.process import DaemonError
-from lab.progress import Progress
+from lab.base.process import DaemonError
+from lab.base.progress import Progress
+from lab.programs.gobuild import BuildError
 
 CLOCK_AHEAD = 300
 """Seconds by which the clock of one replica is ahead."""

@@ -14,9 +14,9 @@ from bench import bounds, deadlines, floor, phases, table
 from bench.figures import Report, as_json
 from bench.observer import BenchError
 from bench.world import World, world
-from lab.gobuild import BuildError
-from lab.process import DaemonError
-from lab.progress import Progress
+from lab.base.process import DaemonError
+from lab.base.progress import Progress
+from lab.programs.gobuild import BuildError
 
 INTERRUPTED = 130
 _TAIL_LINES = 15

@@ -1,7 +1,7 @@
 """The cost of talking to the API server: CPU time of this process per write, and per event of a watch.
 
 Writes go to a real API server (the lab's, control plane only), events come at full speed from a fake one in another
-process. Run: ``python -m bench.client``.
+process. Run: `python -m bench.client`.
 """
 
 import argparse
@@ -19,16 +19,16 @@ from typing import Any, Self
 
 import msgspec
 
+from amalthea.engine.cache.store import Store
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.store import Store
 from amalthea.kube.auth import config
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.model.views import decoding
 from amalthea.model.views.pods import PodView
-from amalthea.testing.api import FakeApi
-from lab.control_plane import ControlPlane
+from amalthea.testing.api_server.api import FakeApi
+from lab.control_plane.control_plane import ControlPlane
 
 IN_FLIGHT = 16
 BODY = {"data": {"text": "x" * 2000}}

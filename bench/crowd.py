@@ -16,7 +16,7 @@ from amalthea.operator.inputs.usage_poller import POD_METRICS
 from amalthea.operator.kinds import CHILD_KINDS, PODS, SECRETS, SESSIONS
 from bench import manifests
 from bench.observer import BenchError, patience
-from lab import metrics_api
+from lab.control_plane import metrics_api
 
 WRITERS = 16
 _POLL = 0.2

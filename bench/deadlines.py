@@ -18,7 +18,7 @@ from bench.crowd import WRITERS, Crowd
 from bench.figures import Deadlines, spread
 from bench.observer import BenchError, Observer
 from bench.world import DEADLINES_NAMESPACE, World
-from lab.progress import Progress
+from lab.base.progress import Progress
 
 BEFORE = 10.0
 BEFORE_EACH = 0.2

@@ -16,7 +16,7 @@ from typing import Any
 from amalthea.api import names
 from amalthea.model.times import rfc3339
 from bench.world import NAMESPACE
-from lab.api import Api, ApiError
+from lab.control_plane.api import Api, ApiError
 
 CRASHED_FOR = 4.0
 """Seconds until a program that crashed runs again."""

@@ -24,9 +24,9 @@ from bench.crowd import WRITERS, Crowd
 from bench.observer import BenchError, Observer
 from bench.replica import OPERATOR_NAMESPACE, Replica
 from bench.world import NAMESPACE, World, world
-from lab.gobuild import BuildError
-from lab.process import DaemonError
-from lab.progress import Progress
+from lab.base.process import DaemonError
+from lab.base.progress import Progress
+from lab.programs.gobuild import BuildError
 
 TAKEN_WITHIN = {"TERM": 1.0, "KILL": 16.0}
 """Seconds from the signal until another has the Lease: at once, or after its duration and one."""

@@ -22,7 +22,7 @@ from bench.figures import Floor
 from bench.meter import cpu_seconds, used
 from bench.observer import STATEFULSET_READY, Metadata, Observer
 from bench.world import FLOOR_NAMESPACE, World
-from lab.progress import Progress
+from lab.base.progress import Progress
 
 WRITERS = 64
 

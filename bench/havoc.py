@@ -13,9 +13,9 @@ from bench.network import Segment
 from bench.replica import Replica
 from bench.webhook import Mood, Webhook
 from bench.world import World
-from lab import metrics_api
-from lab.api import ApiError
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.control_plane import metrics_api
+from lab.control_plane.api import ApiError
 
 METRICS_AWAY = (0.2, 0.5)
 """From when to when the metrics API is away, in parts of the whole time."""

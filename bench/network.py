@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.replica import Place
-from lab import system
-from lab.progress import Progress
-from lab.system import MachineError, Package
+from lab.base import system
+from lab.base.progress import Progress
+from lab.base.system import MachineError, Package
 
 ADDRESS = "198.18.200.1"
 """Of the bridge: in the range for tests of networks, apart from what the lab's node uses."""

@@ -17,7 +17,7 @@ from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
-from lab.progress import Step
+from lab.base.progress import Step
 
 RUNNING, HIBERNATED = "Running", "Hibernated"
 IDLE = "idle"

@@ -19,8 +19,8 @@ from bench.figures import Alone, Phase, Spread, spread
 from bench.meter import Costs, Meter
 from bench.observer import Observer
 from bench.world import ALONE_NAMESPACE, NAMESPACE, World
-from lab import metrics_api
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.control_plane import metrics_api
 
 ALONE = 5
 """Sessions that are created one by one, after one that is not counted: an API server holds the first object of a new

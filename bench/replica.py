@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.process import Daemon, Daemons
+from lab.base.process import Daemon, Daemons
 
 OPERATOR_NAMESPACE = "amalthea-system"
 STOP_GRACE = 10.0

@@ -4,9 +4,9 @@ import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import system
-from lab.progress import Progress
-from lab.system import MachineError, Package
+from lab.base import system
+from lab.base.progress import Progress
+from lab.base.system import MachineError, Package
 
 _LIBRARY = Path("/usr/lib") / str(sysconfig.get_config_var("MULTIARCH")) / "faketime" / "libfaketime.so.1"
 _PACKAGES = (Package("libfaketime", str(_LIBRARY)),)

@@ -15,16 +15,20 @@ from pathlib import Path
 
 from bench.start_figures import Found, broken, render
 from bench.stopwatch import SESSIONS, NotDoneError, Object, Stopwatch, Subject
-from lab import addons, admin, binaries, git_server, image_loaders, ports
-from lab.admin import Admin, CommandError
-from lab.api import Api
-from lab.gobuild import BuildError
-from lab.localhost import ask, with_port
-from lab.process import DaemonError, Daemons
-from lab.progress import Progress
-from lab.release import Release
-from lab.state import BusyError
-from lab.system import MachineError
+from lab.base import ports
+from lab.base.process import DaemonError, Daemons
+from lab.base.progress import Progress
+from lab.base.state import BusyError
+from lab.base.system import MachineError
+from lab.cluster import admin, image_loaders
+from lab.cluster.admin import Admin, CommandError
+from lab.cluster.localhost import ask, with_port
+from lab.cluster.release import Release
+from lab.control_plane.api import Api
+from lab.demo import git_server
+from lab.node import addons
+from lab.programs import binaries
+from lab.programs.gobuild import BuildError
 
 NAMESPACE = "bench-start"
 KEY = "the-key-of-the-bench"

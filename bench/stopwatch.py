@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from lab.api import Api, ApiError
-from lab.localhost import Answer, ask
+from lab.cluster.localhost import Answer, ask
+from lab.control_plane.api import Api, ApiError
 
 Object = dict[str, Any]
 

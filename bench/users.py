@@ -23,7 +23,7 @@ from amalthea.operator.inputs.usage_poller import POD_METRICS
 from amalthea.operator.kinds import SECRETS, SESSIONS
 from bench import manifests
 from bench.scripts import Deed, Script
-from lab import metrics_api
+from lab.control_plane import metrics_api
 
 CULLING = {"maxAge": "24h", "maxIdleDuration": "5s", "maxStartingDuration": "1h"}
 REPAIRED_WITHIN = 120

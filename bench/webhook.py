@@ -11,8 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from bench.world import NAMESPACE, USER
-from lab import ports
-from lab.control_plane import ControlPlane
+from lab.base import ports
+from lab.control_plane.control_plane import ControlPlane
 
 NAME = "chaos.example.org"
 _LIMIT = 1

@@ -19,12 +19,13 @@ from bench import network
 from bench.network import Segment
 from bench.observer import BenchError
 from bench.replica import OPERATOR_NAMESPACE, Replica
-from lab import kwok, metrics_api, ports, state, storage
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
-from lab.process import DaemonError
-from lab.progress import Progress
+from lab.base import ports, state
+from lab.base.process import DaemonError
+from lab.base.progress import Progress
+from lab.control_plane import kwok, metrics_api, storage
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
 
 OPERATOR = "operator"
 USER = "amalthea-operator"

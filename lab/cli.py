@@ -1,6 +1,6 @@
 """The lab's command line: `python -m lab up`, `down`, `status`, `logs`, `kubeconfig`, `build` and `images`.
 
-Parses, calls `lab.profiles`, and turns the errors that a user can do something about into one clear message.
+Parses, calls `lab.cluster.profiles`, and turns the errors that a user can do something about into one clear message.
 """
 
 import argparse
@@ -10,12 +10,15 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from lab import binaries, image_loaders, images, profiles, state
-from lab.gobuild import BuildError
-from lab.process import DaemonError
-from lab.progress import Progress
-from lab.state import PROFILES, BusyError, Profile
-from lab.system import MachineError
+from lab.base import state
+from lab.base.process import DaemonError
+from lab.base.progress import Progress
+from lab.base.state import PROFILES, BusyError, Profile
+from lab.base.system import MachineError
+from lab.cluster import image_loaders, profiles
+from lab.images import images
+from lab.programs import binaries
+from lab.programs.gobuild import BuildError
 
 SHOWN_LINES = "200"
 NOT_UP = 3

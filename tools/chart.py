@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab import binaries
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.programs import binaries
 from tools.kubectl import ToolError
 from tools.manifests import ROOT
 

@@ -6,7 +6,7 @@ It is written from the files below `images/`, which stand on each other by name,
 import re
 import sys
 
-from lab.images import IMAGES, Image
+from lab.images.images import IMAGES, Image
 from tools.manifests import ROOT
 
 STAGES = ("base", "package", "sidecars", "cloner", "jupyterlab", "probe", "operator")

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from amalthea import __version__
-from lab.image_builders import BUILDKIT, Recipe, build_options, docker_builds
-from lab.images import IMAGES, Image
+from lab.images.builders import BUILDKIT, Recipe, build_options, docker_builds
+from lab.images.images import IMAGES, Image
 from tools.kubectl import ToolError
 from tools.manifests import ROOT
 

@@ -1,6 +1,6 @@
 """The profile kind, for machines with Docker: the same cluster as the full node's, made with kind, without root.
 
-Names of storage classes, ingress class and port are those of `lab.addons`; the manifests are in addons.yaml.
+Names of storage classes, ingress class and port are those of `lab.node.addons`; the manifests are in addons.yaml.
 kind and kubectl are those that are installed, else the lab's own.
 """
 
@@ -11,12 +11,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lab import addons, binaries, preflight, state, versions
-from lab.image_builders import docker_answers
+from lab.base import state
+from lab.base.progress import Progress
+from lab.base.system import MachineError
+from lab.images.builders import docker_answers
 from lab.kind import node_image
-from lab.layout import http_port
-from lab.progress import Progress
-from lab.system import MachineError
+from lab.node import addons, preflight
+from lab.node.layout import http_port
+from lab.programs import binaries, versions
 
 CLUSTER = "amalthea-lab"
 PROVISIONER = "rancher.io/local-path"

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import binaries, image_builders, images, versions
-from lab.gobuild import BuildError
-from lab.image_builders import Builder, Recipe
+from lab.base.progress import Progress
+from lab.images import builders as image_builders
+from lab.images import images
+from lab.images.builders import Builder, Recipe
 from lab.kind import program_images
 from lab.kind.program_images import ProgramImage
-from lab.progress import Progress
+from lab.programs import binaries, versions
+from lab.programs.gobuild import BuildError
 
 HERE = Path(__file__).parent / "node"
 NODE_PROGRAMS = ("kubeadm", "kubelet", "kubectl")

@@ -9,10 +9,13 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab import binaries, cache, image_builders, images, system, versions
-from lab.image_builders import Recipe, find_builder
+from lab.base import cache, system
+from lab.base.progress import Progress
+from lab.images import builders as image_builders
+from lab.images import images
+from lab.images.builders import Recipe, find_builder
 from lab.kind import node_context
-from lab.progress import Progress
+from lab.programs import binaries, versions
 
 SUITE = "bookworm"
 PACKAGES = (

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab import docker_engine, state
-from lab.docker_engine import Engine
-from lab.gobuild import BuildError
+from lab.base import state
+from lab.base.process import DaemonError
+from lab.base.progress import Progress
+from lab.base.system import MachineError
+from lab.docker import engine as docker_engine
+from lab.docker.engine import Engine
 from lab.kind import cluster, node_image
-from lab.process import DaemonError
-from lab.progress import Progress
-from lab.system import MachineError
+from lab.programs.gobuild import BuildError
 
 MODULES = Path("/lib/modules")
 """kind mounts it into its node, and Docker makes it where there is none."""

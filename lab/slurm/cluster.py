@@ -1,7 +1,7 @@
 """Starts and stops a Slurm, and removes what a crash of an earlier one has left.
 
-Every daemon runs in the foreground as a program of the lab (`lab.process`), as root, with files, sockets and ports of
-its own, so that nothing of a Slurm that the machine may have is touched.
+Every daemon runs in the foreground as a program of the lab (`lab.base.process`), as root, with files, sockets and
+ports of its own, so that nothing of a Slurm that the machine may have is touched.
 """
 
 import os
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from lab import ports, system
-from lab.process import Daemon, Daemons
-from lab.progress import Progress
+from lab.base import ports, system
+from lab.base.process import Daemon, Daemons
+from lab.base.progress import Progress
 from lab.slurm import configuration
 from lab.slurm.configuration import Layout, Ports
 

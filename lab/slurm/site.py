@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from amalthea.testing.disk import DiskFiles
-from amalthea.testing.firecrest import FakeFirecrest
-from amalthea.testing.firecrest_server import ServedExchange
-from amalthea.testing.issuer import FakeIssuer
-from amalthea.testing.slurm import SlurmScheduler
-from lab import state, system
-from lab.images import PROJECT
-from lab.layout import FIRECREST_PORT, NODE_ADDRESS
-from lab.pki import write_secret
-from lab.process import Daemon, Daemons
-from lab.progress import Progress
+from amalthea.testing.remote.disk import DiskFiles
+from amalthea.testing.remote.firecrest import FakeFirecrest
+from amalthea.testing.remote.firecrest_server import ServedExchange
+from amalthea.testing.remote.issuer import FakeIssuer
+from amalthea.testing.remote.slurm import SlurmScheduler
+from lab.base import state, system
+from lab.base.pki import write_secret
+from lab.base.process import Daemon, Daemons
+from lab.base.progress import Progress
+from lab.base.project import PROJECT
+from lab.node.layout import FIRECREST_PORT, NODE_ADDRESS
 from lab.slurm.cluster import Slurm
 
 FIRECREST = "firecrest"

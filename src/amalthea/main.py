@@ -187,11 +187,11 @@ def _explain(arguments: argparse.Namespace) -> int:
     )
     try:
         cluster = config.load(os.environ, clock, arguments.kubeconfig, arguments.context)
-        told = asyncio.run(explain.explain(cluster, request, clock.now().replace(microsecond=0)))
+        output = asyncio.run(explain.explain(cluster, request, clock.now().replace(microsecond=0)))
     except (ConfigError, CannotExplain) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(told)
+    sys.stdout.write(output)
     return 0
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import pytest
 
 from amalthea.cli.trial import manifest
-from lab import binaries
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.programs import binaries
 from tools.chart import CHART
 from tools.kubectl import SESSIONS, Kubectl
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import binaries
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
+from lab.programs import binaries
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

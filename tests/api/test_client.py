@@ -4,6 +4,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,20 @@ import pytest
 import yaml
 
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.engine.ports import Stale
 from amalthea.kube import errors
 from amalthea.kube.auth import config
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.lease import LEASES, KubeLease
 from amalthea.kube.resource import Resource, Selection
-from amalthea.testing.api import FakeApi
-from lab.control_plane import ControlPlane
-from lab.pki import write_secret
+from amalthea.testing.api_server.api import FakeApi
+from lab.base.pki import write_secret
+from lab.control_plane.control_plane import ControlPlane
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
 CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 
@@ -131,6 +133,22 @@ async def test_the_status_and_the_rest_are_written_apart(either: Client, namespa
     assert after["spec"]["accessModes"] == ["ReadWriteOnce"]
 
 
+async def test_a_status_is_written_to_no_object_that_has_the_name_of_a_former_one(
+    either: Client, namespace: str
+) -> None:
+    key, body = (namespace, "a"), {"metadata": {"name": "a"}, "spec": {"hard": {"pods": "1"}}}
+    former = await either.create(QUOTAS, namespace, body, dict)
+    await either.delete(QUOTAS, key)
+    present = await either.create(QUOTAS, namespace, body, dict)
+    for quota, written in ((former, False), (present, True)):
+        test = {"op": "test", "path": "/metadata/uid", "value": quota["metadata"]["uid"]}
+        operations = [test, {"op": "add", "path": "/status", "value": {"hard": {"pods": "1"}}}]
+        with nullcontext() if written else pytest.raises(Stale):
+            await either.patch_json(QUOTAS, key, operations, dict, subresource="status")
+        now = await either.get(QUOTAS, key, dict)
+        assert bool(now.get("status")) == written
+
+
 async def test_a_finalizer_holds_an_object_until_it_is_removed(either: Client, namespace: str) -> None:
     key = (namespace, "a")
     held = config_map("a") | {"metadata": {"name": "a", "finalizers": ["amalthea.dev/test"]}}
@@ -176,12 +194,11 @@ async def test_a_refused_secret_is_not_quoted(client: Client, namespace: str) ->
 async def test_a_quota_that_is_used_up_is_told_from_a_missing_permission(
     client: Client, control_plane: ControlPlane, namespace: str
 ) -> None:
-    quotas = Resource("", "v1", "resourcequotas", "ResourceQuota")
     quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/configmaps": "0"}}}
-    await client.create(quotas, namespace, quota, dict)
-    await client.patch_merge(quotas, (namespace, "none"), {"status": quota["spec"]}, dict, subresource="status")
+    await client.create(QUOTAS, namespace, quota, dict)
+    await client.patch_merge(QUOTAS, (namespace, "none"), {"status": quota["spec"]}, dict, subresource="status")
     used = {"status": {"hard": {"count/configmaps": "0"}, "used": {"count/configmaps": "0"}}}
-    await client.patch_merge(quotas, (namespace, "none"), used, dict, subresource="status")
+    await client.patch_merge(QUOTAS, (namespace, "none"), used, dict, subresource="status")
     with pytest.raises(errors.Forbidden) as exceeded:
         await client.create(CONFIG_MAPS, namespace, config_map("a"), dict)
     assert exceeded.value.quota_exceeded

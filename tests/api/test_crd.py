@@ -13,8 +13,8 @@ from amalthea.api import durations, quantities
 from amalthea.api.names import API_VERSION, GROUP, PLURAL, VERSION
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec, Status
-from lab.api import ApiError
-from lab.control_plane import ControlPlane, KubectlError
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane, KubectlError
 
 DATA = Path(__file__).parents[1] / "data"
 SESSIONS = sorted((DATA / "recorded").glob("*/session.yaml"))

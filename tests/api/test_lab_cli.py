@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.process import Daemons
+from lab.base.process import Daemons
 
 PROFILE = ("--profile", "control-plane")
 

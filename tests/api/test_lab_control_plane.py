@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lab import storage
-from lab.api import ApiError
-from lab.control_plane import ControlPlane, KubectlError
-from lab.flags import Settings
-from lab.process import Daemons
+from lab.base.process import Daemons
+from lab.control_plane import storage
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane, KubectlError
+from lab.control_plane.flags import Settings
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lab import kwok
-from lab.control_plane import ControlPlane
+from lab.control_plane import kwok
+from lab.control_plane.control_plane import ControlPlane
 
 POD_SPEC = {
     "initContainers": [

@@ -4,7 +4,7 @@ import pytest
 
 from amalthea.children.manifests import children
 from amalthea.children.secret import draw
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.paths import collection
 from tests.unit.children.cases import CASES, Case
 

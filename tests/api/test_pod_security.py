@@ -9,8 +9,8 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.pod import pod
 from amalthea.testing.builders import SessionBuilder, session
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
 from tests import recorded
 
 HARDENED = {"allowPrivilegeEscalation": False, "seccompProfile": {"type": "RuntimeDefault"}}

@@ -10,7 +10,7 @@ from amalthea.api.schema import Manifest
 from amalthea.api.types import Spec
 from amalthea.children.manifests import children
 from amalthea.children.shared.subject import Subject
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests import recorded
 from tests.api.paths import collection
 from tests.recorded import Recorded

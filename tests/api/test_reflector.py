@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.cache.store import Store
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.store import Store
 from amalthea.kube import watch
 from amalthea.kube.auth import config
 from amalthea.kube.client import Client
@@ -21,9 +21,9 @@ from amalthea.kube.resource import Selection
 from amalthea.kube.transport import Call
 from amalthea.kube.watch import KubeSource
 from amalthea.testing.waiting import eventually
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
-from tests.unit.engine.things import WatchTold
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
+from tests.unit.engine.things import WatchReports
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map, decode
 
 LABELLED = "amalthea.dev/test=mine"
@@ -34,7 +34,7 @@ class Following:
     client: Client
     calls: list[Call]
     store: Store[ConfigMap] = field(default_factory=Store)
-    told: WatchTold = field(default_factory=WatchTold)
+    reports: WatchReports = field(default_factory=WatchReports)
     gone: set[str] = field(default_factory=set)
 
     def listen(self, old: ConfigMap | None, new: ConfigMap | None) -> None:
@@ -60,7 +60,7 @@ async def following(control_plane: ControlPlane, namespace: str) -> AsyncIterato
             client, CONFIG_MAPS, decode, Selection(namespace, LABELLED), lambda *of: unreadable.append(of)
         )
         backoff = Backoff(random.Random(1), base=0.1, cap=1.0)
-        reflector = Reflector(source, made.store, clock, backoff, made.told)
+        reflector = Reflector(source, made.store, clock, backoff, made.reports)
         task = asyncio.create_task(reflector.run())
         try:
             async with asyncio.timeout(10):
@@ -89,7 +89,7 @@ async def test_changes_arrive_as_projections_of_the_selection(control_plane: Con
         relabel = {"metadata": {"labels": {"amalthea.dev/test": "yours"}}}
         await run.client.patch_merge(CONFIG_MAPS, (namespace, "mine"), relabel, dict)
         await eventually(lambda: run.gone == {"mine"})
-        assert run.told.errors == []
+        assert run.reports.errors == []
 
 
 async def test_our_own_write_is_known_at_once_and_its_event_changes_nothing(
@@ -98,12 +98,12 @@ async def test_our_own_write_is_known_at_once_and_its_event_changes_nothing(
     async with following(control_plane, namespace) as run:
         await make(run.client, namespace, "mine")
         await eventually(lambda: run.names() == {"mine"})
-        seen = run.told.events
+        seen = run.reports.events
         patch = {"data": {"at": "second"}}
         answer = await run.client.patch_merge(CONFIG_MAPS, (namespace, "mine"), patch, ConfigMap)
         run.store.observe(answer)
         assert run.store.get((namespace, "mine")) == answer
-        await eventually(lambda: run.told.events > seen)
+        await eventually(lambda: run.reports.events > seen)
         assert run.store.get((namespace, "mine")) == answer
 
 
@@ -140,7 +140,7 @@ async def test_nothing_is_missed_when_the_api_server_restarts_in_mid_flight(tmp_
             writer = asyncio.create_task(_write_until(run.client, 40))
             await eventually(lambda: len(run.store) > 8, within=10)
             await asyncio.to_thread(control_plane.stop_api_server, 0)
-            await eventually(lambda: run.told.errors, within=10)
+            await eventually(lambda: run.reports.errors, within=10)
             await asyncio.to_thread(control_plane.start_api_server)
             assert await run.client.delete(CONFIG_MAPS, ("default", "doomed"))
             await writer

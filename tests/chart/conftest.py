@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import binaries
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
+from lab.programs import binaries
 from tests.chart.installation import OPERATOR
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from lab import binaries, versions
+from lab.programs import binaries, versions
 
 Object = dict[str, Any]
 Values = dict[str, Any]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from lab.control_plane import ControlPlane
-from lab.pki import write_secret
+from lab.base.pki import write_secret
+from lab.control_plane.control_plane import ControlPlane
 from tests.chart.helm import NAMESPACE, RECORDED, RELEASE, ROOT, documents, find, helm
 
 ACCOUNT = f"{RELEASE}-amalthea-sessions-controller-manager"

@@ -4,8 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from lab import binaries
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
+from lab.programs import binaries
 from tests.chart.helm import ROOT
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
 from tests import recorded
 from tests.chart.forbidden import BAD_VOLUME, IMAGE, NEW_IN_OLD, NGINX, OLD, REFUSED, VALUES, container
 from tests.chart.helm import CHART, NAMESPACE, RELEASE, HelmError, Object, find, render

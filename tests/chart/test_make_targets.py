@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import binaries
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
+from lab.programs import binaries
 from tests.chart.helm import ROOT, Object, documents, find, manager_of
 from tests.chart.make import MakeError, environment, make
 from tests.chart.test_manifests import CONFIG, kustomize

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import binaries
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
+from lab.programs import binaries
 from tests.chart.helm import CHART, ROOT, Object, bound, documents, find, manager_of, render, rights
 from tests.chart.installation import SERVED_WITHIN
 

@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from amalthea.operator.telemetry.metrics import OperatorMetrics, SessionRow, exposition
-from lab.progress import Progress
-from lab.system import Package, ensure
+from lab.base.progress import Progress
+from lab.base.system import Package, ensure
 from tests.chart.helm import ROOT, HelmError, Object, Values, find, render
 
 ALL: Values = {

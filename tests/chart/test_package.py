@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab import binaries
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
+from lab.programs import binaries
 from tests.chart.helm import CHART, ROOT, documents, helm, manager_of
 from tests.chart.make import make
 from tests.chart.test_make_targets import is_there, namespace, wait_until

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.control_plane import ControlPlane, KubectlError
+from lab.control_plane.control_plane import ControlPlane, KubectlError
 from tests.chart.helm import CHART, NAMESPACE, Object, bound, environment_of, manager_of, render, rights
 from tests.chart.installation import OPERATOR, Installation, old_chart
 from tests.support.processes import OperatorProcess

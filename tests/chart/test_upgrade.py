@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
 from tests.chart.helm import (
     CHART,
     NAMESPACE,

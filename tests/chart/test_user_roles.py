@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.control_plane import ControlPlane, KubectlError
+from lab.control_plane.control_plane import ControlPlane, KubectlError
 from tests.chart.helm import CHART, NAMESPACE, documents, helm, render
 from tests.chart.installation import Installation
 

@@ -12,7 +12,7 @@ import yaml
 import amalthea
 from amalthea import main
 from amalthea.settings import BuildSettings, ContainerSettings, RewriteRule, Settings, from_environment
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.chart import readme
 from tests.chart.helm import (
     CHART,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import docker_engine
-from lab.docker_engine import Engine
-from lab.image_builders import AUTHORITIES
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.docker import engine as docker_engine
+from lab.docker.engine import Engine
+from lab.images.builders import AUTHORITIES
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import amalthea
-from lab.docker_engine import Engine
+from lab.docker.engine import Engine
 from tests.chart.helm import documents, helm, manager_of
 from tests.docker.conftest import ROOT, copy_of_the_project
 

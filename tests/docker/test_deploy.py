@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import admin, image_loaders, images, state
-from lab.admin import Admin
-from lab.docker_engine import Engine
-from lab.progress import Progress
+from lab.base import state
+from lab.base.progress import Progress
+from lab.cluster import admin, image_loaders
+from lab.cluster.admin import Admin
+from lab.docker.engine import Engine
+from lab.images import images
 from tests.docker.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(1200)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.docker_engine import Engine
+from lab.docker.engine import Engine
 from tests.docker.conftest import copy_of_the_project
 
 pytestmark = pytest.mark.timeout(900)

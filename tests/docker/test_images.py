@@ -12,10 +12,10 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 import amalthea
-from lab import system
-from lab.docker_engine import Engine
-from lab.image_builders import Buildah
-from lab.progress import Progress
+from lab.base import system
+from lab.base.progress import Progress
+from lab.docker.engine import Engine
+from lab.images.builders import Buildah
 
 Make = Callable[..., str]
 pytestmark = pytest.mark.timeout(900)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import docker_network, state
+from lab.base import state
+from lab.docker import network as docker_network
 from lab.kind.sandbox import MODULES
 from tests.docker.conftest import ROOT
 

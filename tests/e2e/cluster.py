@@ -4,8 +4,8 @@ import json
 import time
 from collections.abc import Callable
 
-from lab.admin import Admin, CommandError
-from lab.release import Release
+from lab.cluster.admin import Admin, CommandError
+from lab.cluster.release import Release
 
 LOG_LINES = 40
 KIND_KNOWN_WITHIN = 60.0

@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from lab import admin, binaries, image_loaders, images, state, system
-from lab.admin import Admin
-from lab.api import Api
-from lab.gobuild import BuildError
-from lab.progress import Progress
-from lab.release import Release
-from lab.state import Profile
-from lab.system import MachineError
+from lab.base import state, system
+from lab.base.progress import Progress
+from lab.base.state import Profile
+from lab.base.system import MachineError
+from lab.cluster import admin, image_loaders
+from lab.cluster.admin import Admin
+from lab.cluster.release import Release
+from lab.control_plane.api import Api
+from lab.images import images
+from lab.programs import binaries
+from lab.programs.gobuild import BuildError
 from tests.e2e.cluster import explainer, wait_until_sessions_can_own
 from tests.e2e.firewall import IPSET
 from tests.e2e.operator_pod import Installation

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import binaries
-from lab.admin import Admin
-from lab.layout import NODE, SERVICE_RANGE
-from lab.system import Package
+from lab.base.system import Package
+from lab.cluster.admin import Admin
+from lab.node.layout import NODE, SERVICE_RANGE
+from lab.programs import binaries
 
 IPSET = Package("ipset", "ipset")
 FIRST_CHAIN = "KUBE-ROUTER-FORWARD"

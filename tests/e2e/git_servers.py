@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import system
-from lab.admin import Admin
-from lab.layout import NODE_ADDRESS
-from lab.pki import Authority
-from lab.progress import Progress
+from lab.base import system
+from lab.base.pki import Authority
+from lab.base.progress import Progress
+from lab.cluster.admin import Admin
+from lab.node.layout import NODE_ADDRESS
 from tests.e2e.specs import NOT_ASKED, Spec, container
 from tests.support import git
 from tests.support.git_server import GitServer

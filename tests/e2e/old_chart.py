@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from lab import images
-from lab.release import Release
+from lab.cluster.release import Release
+from lab.images import images
 
 DATA = Path(__file__).parents[1] / "data"
 IMAGE = "renku/amalthea-sessions:latest"

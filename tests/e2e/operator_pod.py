@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from lab.release import Release
+from lab.cluster.release import Release
 from tests.support.world import Object, World
 
 READY_WITHIN = 60.0

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.localhost import Answer, ask, with_port
+from lab.cluster.localhost import Answer, ask, with_port
 from tests.support.world import Object
 
 WITHIN = 20.0

@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from amalthea.testing.cluster import SlurmJob
-from amalthea.testing.slurm import SlurmScheduler
-from lab import state
-from lab.admin import Admin
-from lab.progress import Progress
+from amalthea.testing.remote.cluster import SlurmJob
+from amalthea.testing.remote.slurm import SlurmScheduler
+from lab.base import state
+from lab.base.progress import Progress
+from lab.cluster.admin import Admin
 from lab.slurm.site import Site
 from tests.e2e.specs import Spec, container, environment
 from tests.support.processes import free_port
@@ -186,7 +186,7 @@ def _can_be_reached(pod: Object) -> bool:
 def restart_the_ingress() -> None:
     """Kill the lab's ingress controller and start it again, as a child of another process than this one."""
     code = (
-        "import sys; from pathlib import Path; from lab.process import Daemon, Daemons\n"
+        "import sys; from pathlib import Path; from lab.base.process import Daemon, Daemons\n"
         "daemons = Daemons(Path(sys.argv[1]), outlive=True); pid = daemons.running()['traefik']\n"
         "argv = Path(f'/proc/{pid}/cmdline').read_text().split('\\0')[:-1]\n"
         "env = dict(line.split('=', 1) for line in Path(f'/proc/{pid}/environ').read_text().split('\\0') if line)\n"

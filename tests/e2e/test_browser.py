@@ -14,8 +14,8 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from lab.admin import Admin
-from lab.localhost import ask, with_port
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import ask, with_port
 from tests.e2e.browsers import launch
 from tests.e2e.pages import page_of
 from tests.e2e.specs import STARTS

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from amalthea.model.times import rfc3339
-from lab.admin import Admin
-from lab.api import Api
-from lab.release import Release
+from lab.cluster.admin import Admin
+from lab.cluster.release import Release
+from lab.control_plane.api import Api
 from tests.e2e import old_chart
 from tests.e2e.cluster import explainer, wait_until_sessions_can_own
 from tests.e2e.operator_pod import Installation

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.admin import Admin, CommandError
+from lab.cluster.admin import Admin, CommandError
 from tests.e2e.specs import STARTS, opened_at
 from tests.support.world import World, condition
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from amalthea.api.quantities import parse
-from lab.admin import Admin
-from lab.localhost import Answer, ask, with_port
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import Answer, ask, with_port
 from tests.e2e.pages import page_of
 from tests.e2e.specs import STARTS, Spec, environment, opened_at
 from tests.support.world import World, condition

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.admin import Admin
-from lab.localhost import ask, with_port
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import ask, with_port
 from tests.e2e.specs import STARTS
 from tests.e2e.test_door import OWNER, behind_a_door, wait_for_answer
 from tests.support.world import Object, World

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.admin import Admin, CommandError
-from lab.layout import NODE_ADDRESS
+from lab.cluster.admin import Admin, CommandError
+from lab.node.layout import NODE_ADDRESS
 from tests.e2e.git_servers import IMAGE, Servers, serving, session_with_git, shell_in
 from tests.e2e.specs import STARTS, Spec, environment, job
 from tests.support.processes import free_port

@@ -1,6 +1,6 @@
 """`helm test` shows an admin whether sessions can be used: it runs one on real pods, and leaves nothing of it."""
 
-from lab.admin import Admin
+from lab.cluster.admin import Admin
 from tests.e2e.operator_pod import Installation
 from tests.support.world import World
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lab.admin import Admin
+from lab.cluster.admin import Admin
 from tests.e2e.operator_pod import Installation
 from tests.e2e.pages import page_of
 from tests.e2e.specs import STARTS, opened_at

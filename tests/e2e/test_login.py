@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from lab.admin import Admin
-from lab.layout import NODE_ADDRESS
-from lab.localhost import ask, with_port
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import ask, with_port
+from lab.node.layout import NODE_ADDRESS
 from tests.e2e.browsers import Person, at_port, launch
 from tests.e2e.doors import Doors
 from tests.e2e.operator_pod import Installation

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from amalthea.api.names import CONTAINER_SESSION, PORT_ENTRY, PORT_META
-from lab.admin import Admin
-from lab.localhost import ask, with_port
-from lab.release import CHART
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import ask, with_port
+from lab.cluster.release import CHART
 from tests.e2e.firewall import firewall
 from tests.e2e.operator_pod import Installation
 from tests.e2e.specs import STARTS, opened_at

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from amalthea.api.quantities import parse
-from lab.admin import CommandError
+from lab.cluster.admin import CommandError
 from tests.e2e.operator_pod import Installation
 
 MEMORY_BOUND = parse("96Mi")

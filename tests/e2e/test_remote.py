@@ -11,8 +11,8 @@ import pytest
 import yaml
 from playwright.sync_api import Page, expect, sync_playwright
 
-from lab import demo_remote
-from lab.admin import Admin
+from lab.cluster.admin import Admin
+from lab.demo import remote as demo_remote
 from tests.e2e.browsers import believe, launch
 from tests.e2e.git_servers import Servers, serving
 from tests.e2e.remote_sessions import STARTS, Remote, restart_the_ingress, site_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.admin import Admin
+from lab.cluster.admin import Admin
 from tests.e2e.git_servers import LARGE, Servers, serving, session_with_git, shell_in
 from tests.e2e.specs import STARTS, Spec
 from tests.support.world import Object, World, condition

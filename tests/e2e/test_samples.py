@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.admin import Admin
-from lab.localhost import ask
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import ask
 from tests.e2e.operator_pod import Installation
 from tests.e2e.pages import Page, page_of
 from tests.e2e.specs import STARTS

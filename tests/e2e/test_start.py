@@ -6,8 +6,8 @@ import pytest
 
 from bench.start_figures import AT_MOST, EARLY_AFTER_DOOR, PAUSED_AFTER_END, after_program
 from bench.stopwatch import Stopwatch, Subject
-from lab.admin import Admin
-from lab.localhost import with_port
+from lab.cluster.admin import Admin
+from lab.cluster.localhost import with_port
 from tests.e2e.specs import environment
 from tests.e2e.test_door import behind_a_door
 from tests.support.world import World

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import images
-from lab.images import IMAGES
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.images import images
+from lab.images.images import IMAGES
 from tests.support import image_contents
 from tests.support.image_contents import Contents
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.images import PROJECT
+from lab.base.project import PROJECT
 from tests.support.image_contents import Contents
 
 FLOORS = tomllib.loads((PROJECT / "images" / "floors.toml").read_text())

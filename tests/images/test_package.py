@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.images import PROJECT
+from lab.base.project import PROJECT
 from tests.support.image_contents import Contents
 
 SOURCE = PROJECT / "src"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.images import IMAGES, SESSION_IMAGES
+from lab.images.images import IMAGES, SESSION_IMAGES
 from tests.support.image_contents import Contents
 
 STARTED = (*SESSION_IMAGES, "oauth2-proxy", "pause")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import amalthea
-from lab import binaries
+from lab.programs import binaries
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import binaries, images, profiles, state
-from lab.process import Daemons
-from lab.progress import Progress
+from lab.base import state
+from lab.base.process import Daemons
+from lab.base.progress import Progress
+from lab.cluster import profiles
+from lab.images import images
+from lab.programs import binaries
 
 HERE = Path(__file__).parent
 TIMEOUT = 300.0

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.host_network import CHANGED_SETTINGS, SYSCTLS
-from lab.layout import Layout
+from lab.node.host_network import CHANGED_SETTINGS, SYSCTLS
+from lab.node.layout import Layout
 
 OUTSIDE_FOLDERS = ("/var/log/containers", "/var/log/pods", "/var/lib/kubelet", "/var/lib/cni", "/run/containerd")
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import binaries, image_loaders, localhost, state
-from lab.admin import Admin
-from lab.process import Daemons
-from lab.progress import Progress
+from lab.base import state
+from lab.base.process import Daemons
+from lab.base.progress import Progress
+from lab.cluster import image_loaders, localhost
+from lab.cluster.admin import Admin
+from lab.programs import binaries
 from tests.lab.machine import Machine
 
 SESSION = Path(__file__).parent / "session.yaml"

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import localhost, state
+from lab.base import state
+from lab.cluster import localhost
 from tests.lab.support import daemons, eventually, kill, kill_while_it_works, lab, start_session, untouched, up
 
 

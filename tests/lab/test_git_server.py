@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import git_server
-from lab.git_server import NAME, USER, GitServer
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.demo import git_server
+from lab.demo.git_server import NAME, USER, GitServer
 from tests.lab.support import daemons, kill, untouched, up
 from tests.support.git import git
 
-START = "from lab import git_server; from lab.progress import Progress; git_server.up(Progress())"
+START = "from lab.demo import git_server; from lab.base.progress import Progress; git_server.up(Progress())"
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import localhost
-from lab.admin import Admin
-from lab.layout import Layout
+from lab.cluster import localhost
+from lab.cluster.admin import Admin
+from lab.node.layout import Layout
 from tests.lab.support import SESSION, eventually, start_session, untouched, up
 
 

@@ -4,10 +4,11 @@ import platform
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from lab import system
-from lab.progress import Progress
-from lab.system import Package
+from lab.base import system
+from lab.base.progress import Progress
+from lab.base.system import Package
 from tests.support import git, image_root, sidecars
 
 _LIBRARIES = f"/usr/lib/{platform.machine()}-linux-gnu"
@@ -18,21 +19,26 @@ _OF_THE_IMAGE = (
 )
 """The machine needs these only where its own programs are tested."""
 _HERE = Path(__file__).parent
+_LONGEST = ("slurm", "cloner")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives all tests of a folder to one worker, since they share servers and ports; the door's share none."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if "/authproxy/" in file else file.rpartition("/")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadScopeScheduling:
+    """Return the scheduler of several workers (pytest-xdist)."""
+    config.option.loadscopereorder = False
+    return _ByFolder(config)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests of a folder to the same worker, since they share servers; the door's have none and are divided.
-
-    The tests on Slurm come first: they wait for minutes, which the other worker uses.
-    """
-    own = [item for item in items if _HERE in item.path.parents]
-    for item in own:
-        folder = item.path.parent
-        group = item.path if folder.name == "authproxy" else folder
-        item.add_marker(pytest.mark.xdist_group(str(group.relative_to(_HERE))))
-    own.sort(key=lambda item: item.path.parent.name != "slurm")
-    items[:] = own + [item for item in items if _HERE not in item.path.parents]
+    """Begin with the folders that take longest: they wait for minutes, which the other worker uses."""
+    items.sort(key=lambda item: _LONGEST.index(name) if (name := item.path.parent.name) in _LONGEST else len(_LONGEST))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

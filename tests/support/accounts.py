@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.support.world import World
 
 _RBAC = "rbac.authorization.k8s.io"

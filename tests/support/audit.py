@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.images import PROJECT
+from lab.base.project import PROJECT
 
 _PINNED = (*sorted((PROJECT / "requirements").glob("*.txt")), PROJECT / "lab" / "requirements.txt")
 

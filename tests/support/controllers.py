@@ -9,7 +9,7 @@ from typing import Any
 from amalthea.api import names
 from amalthea.engine.ports import Clock, Key
 from amalthea.model.times import rfc3339
-from amalthea.testing.objects import Choice, Happened, Manifest, Objects, Refusal
+from amalthea.testing.api_server.objects import Choice, Happened, Manifest, Objects, Refusal
 from tests.support.world import ready_status
 
 KINDS = {

@@ -61,7 +61,7 @@ class Seen:
     """The outcome of a look at a world."""
 
     plan: Plan
-    told: Outcome
+    outcome: Outcome
     made: list[Manifest]
     changes: Changes
 
@@ -114,7 +114,7 @@ def look(world: World, caches: Caches) -> Seen:
     observed = gathered(world, caches)
     known = last_resort.Known(observed.session, observed.pods, observed.claims)
     assert None in (last_resort.pause(known), last_resort.deletion(known))
-    former, status = observed.session.status, seen.told.status
+    former, status = observed.session.status, seen.outcome.status
     msgspec.json.encode([as_data(status), transition(former, status)])
     list(milestones(NOW, former, status, NOW))
     return seen
@@ -155,8 +155,8 @@ def planned(observed: Observed) -> Seen:
         except TooLargeError as error:
             plan = refused(observed, (error.problem,))
     url = session_url(observed.spec, BuildSettings()) if observed.spec is not None else None
-    told = report(observed, plan, changes.findings, Context(url or NO_URL, NOW))
-    return Seen(plan, told, made, changes)
+    outcome = report(observed, plan, changes.findings, Context(url or NO_URL, NOW))
+    return Seen(plan, outcome, made, changes)
 
 
 def audited(children: Iterable[tuple[str, Manifest]], caches: Caches) -> None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from lab import system
+from lab.base import system
 
 PACKAGES = (
     system.Package("git", "git"),

@@ -12,8 +12,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Literal
 
-from lab.git_http import GitHttp, Handler
-from lab.pki import Authority
+from lab.base.pki import Authority
+from lab.demo.git_http import GitHttp, Handler
 
 _OVER_QUOTA = b'{"message": "This repository is over its data quota."}'
 Fault = Literal["break", "busy", "hold"]

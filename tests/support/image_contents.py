@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lab import images
+from lab.images import images
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"

@@ -13,9 +13,11 @@ from functools import cache as once
 from pathlib import Path
 from typing import IO
 
-from lab import cache, images
-from lab.images import IMAGES, PROJECT, Image
-from lab.progress import Progress
+from lab.base import cache
+from lab.base.progress import Progress
+from lab.base.project import PROJECT
+from lab.images import images
+from lab.images.images import IMAGES, Image
 
 _WHITEOUT = ".wh."
 _MOUNTED_FILES = ("etc/hosts", "etc/resolv.conf")
@@ -38,7 +40,7 @@ exec /usr/bin/setpriv --no-new-privs -- /usr/sbin/chroot --userspec="$user" --gr
 def unpacked(name: str) -> Path:
     """Return the root folder of image `name`, made first where it is missing.
 
-    Raise what `lab.images.archive` raises where the image cannot be built.
+    Raise what `lab.images.images.archive` raises where the image cannot be built.
     """
     return cache.artefact(f"root-{name}", _key(IMAGES[name]), lambda folder: _unpack(name, folder)) / "root"
 

@@ -93,7 +93,7 @@ class Issuer:
         return code
 
     def redeem(self, form: Query, client: tuple[str, str]) -> dict[str, Any] | None:
-        """Return tokens for a code; None if it is none, or was not given to this client."""
+        """Return tokens for a code; None if the code is unknown, or was given to another client."""
         name, query = self._codes.pop(form.get("code", ""), ("", {}))
         if not name or client != (CLIENT, CLIENT_SECRET) or form.get("redirect_uri") != query["redirect_uri"]:
             return None

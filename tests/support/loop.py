@@ -19,7 +19,7 @@ from amalthea.api.schema import Manifest
 from amalthea.children.secret import draw
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key, Listed, Stale
-from amalthea.engine.queue import Priority, WorkQueue
+from amalthea.engine.work.queue import Priority, WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError
 from amalthea.kube.resource import Selection
@@ -49,9 +49,9 @@ from amalthea.operator.writers.reverted_writes import RevertedWrites
 from amalthea.operator.writers.status_pacer import StatusPacer
 from amalthea.operator.writers.status_writer import StatusWriter
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice, Happened
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Happened
 
 PATHS = {kind: f"{each.resource.api_version}/{each.resource.plural}" for kind, each in WATCHED.items()}
 """How the fake API server names each kind."""

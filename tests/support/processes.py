@@ -12,7 +12,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from lab import ports
+from lab.base import ports
 
 START_SECONDS = 60.0
 

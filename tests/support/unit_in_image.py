@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab import cache
-from lab.images import PROJECT
-from lab.progress import Progress
+from lab.base import cache
+from lab.base.progress import Progress
+from lab.base.project import PROJECT
 from tests.support import image_root
 
 _REQUIREMENTS = PROJECT / "requirements" / "dev.txt"

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
-from lab.api import Api
-from lab.pki import Authority
+from lab.base.pki import Authority
+from lab.control_plane.api import Api
 from tests.support.processes import free_port
 from tests.support.world import World
 

@@ -18,9 +18,9 @@ from amalthea.kube import errors
 from amalthea.kube.auth.config import Config
 from amalthea.kube.errors import ErrorDetails
 from amalthea.kube.transport import TIME_LIMIT, Request, Transport
-from amalthea.testing import verbs
-from amalthea.testing.objects import Happened, Objects, Refusal
-from amalthea.testing.verbs import Wanted
+from amalthea.testing.api_server import verbs
+from amalthea.testing.api_server.objects import Happened, Objects, Refusal
+from amalthea.testing.api_server.verbs import Wanted
 
 BOOKMARKS = 60.0
 """Seconds after which a watch without news brings a bookmark."""
@@ -68,7 +68,7 @@ class Wire(Transport):
         self._objects = objects
         self._clock = clock
         self._watches: list[tuple[Wanted, asyncio.Queue[bytes]]] = []
-        objects.listeners.append(self._tell)
+        objects.listeners.append(self._notify)
 
     async def send(self, request: Request) -> bytes:
         wanted, body = self._note(request)
@@ -138,15 +138,15 @@ class Wire(Transport):
         self.sent.append(Sent(self._clock.monotonic(), wanted, body))
         return wanted, body
 
-    def _tell(self, change: Happened) -> None:
+    def _notify(self, change: Happened) -> None:
         for wanted, lines in self._watches:
             if verbs.concerns(wanted, change.kind, change.object):
                 lines.put_nowait(verbs.line(change.type, change.object))
 
 
 def _status(answer: Answer) -> bytes:
-    told: dict[str, Any] = {"kind": "Status", "code": answer.code, "reason": answer.reason, "message": answer.message}
-    return msgspec.json.encode({**told, "details": {"causes": answer.causes}})
+    body: dict[str, Any] = {"kind": "Status", "code": answer.code, "reason": answer.reason, "message": answer.message}
+    return msgspec.json.encode({**body, "details": {"causes": answer.causes}})
 
 
 async def at_rest() -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from lab.api import Api, ApiError
+from lab.control_plane.api import Api, ApiError
 
 Object = dict[str, Any]
 
@@ -163,8 +163,8 @@ class World:
     def wait_for_events(self, session: Object, *expected: str, besides: str = "", within: float = WITHIN) -> None:
         """Return as soon as the Events on a session are these; one that may be reported or not does not count."""
         deadline = time.monotonic() + within
-        while (told := [reason for reason in self._events_of(session) if reason != besides]) != list(expected):
-            assert time.monotonic() < deadline, f"the Events are {told}, not {list(expected)}, after {within} s"
+        while (reasons := [reason for reason in self._events_of(session) if reason != besides]) != list(expected):
+            assert time.monotonic() < deadline, f"the Events are {reasons}, not {list(expected)}, after {within} s"
             time.sleep(POLL_INTERVAL)
 
     def _events_of(self, session: Object) -> list[str]:

@@ -161,7 +161,7 @@ def test_a_flag_without_meaning_here_is_ignored_with_a_warning(
     [[], ["fly"], ["operator", "--no-such-flag"], ["operator", "--leader-elect=maybe"], ["operator", "more"]],
     ids=["no command", "unknown command", "unknown flag", "neither true nor false", "something more"],
 )
-def test_what_is_misspelt_stops_with_a_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_misspelt_arguments_end_with_a_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
 
@@ -206,7 +206,7 @@ def test_each_shell_gets_a_script(shell: str, capsys: pytest.CaptureFixture[str]
     assert "explain" in capsys.readouterr().out
 
 
-def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
 
@@ -226,7 +226,7 @@ def test_a_bad_setting_ends_the_operator_with_its_name(
 
 @pytest.mark.usefixtures("started")
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "sentence"),
     [
         (ModuleNotFoundError("sentry_sdk"), "--sentry-dsn needs an extra package; install amalthea[sentry]."),
         (ValueError("no scheme"), "--sentry-dsn cannot be used (no scheme); write the DSN that Sentry shows."),
@@ -234,7 +234,7 @@ def test_a_bad_setting_ends_the_operator_with_its_name(
     ids=["not installed", "no DSN"],
 )
 def test_errors_that_cannot_be_reported_end_the_operator_with_a_word_why(
-    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception, sentence: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def set_up(*_: object, **__: object) -> None:
         raise error
@@ -242,7 +242,7 @@ def test_errors_that_cannot_be_reported_end_the_operator_with_a_word_why(
     monkeypatch.setattr(sentry, "set_up", set_up)
 
     assert main(["operator", "--sentry-dsn=secret-key"]) == 1
-    assert vars(caplog.records[-1])["error"] == told
+    assert vars(caplog.records[-1])["error"] == sentence
 
 
 @pytest.mark.usefixtures("started")
@@ -268,7 +268,7 @@ def test_the_command_tree_costs_no_import_of_what_a_command_needs() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_unknown_log_level_is_told_and_not_a_trace(
+def test_an_unknown_log_level_is_named_without_a_trace(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LOG_LEVEL", "verbose")

@@ -92,7 +92,7 @@ def test_flags_are_read_in_every_usual_form(name: str, text: str, on: bool) -> N
 
 
 @pytest.mark.parametrize("text", ["", " ", "[]"])
-def test_no_rewrite_rules_are_no_rules(text: str) -> None:
+def test_empty_rewrite_rules_rewrite_nothing(text: str) -> None:
     assert from_environment({"AMALTHEA_IMAGE_REWRITE_RULES": text}).build.rewrite_rules == ()
 
 
@@ -136,7 +136,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "text", "beginning"), BAD.values(), ids=BAD)
-def test_what_cannot_be_understood_is_refused_with_name_and_remedy(name: str, text: str, beginning: str) -> None:
+def test_an_unreadable_setting_is_refused_with_name_and_remedy(name: str, text: str, beginning: str) -> None:
     with pytest.raises(SettingsError) as refused:
         from_environment({name: text})
 
@@ -155,15 +155,15 @@ def test_settings_are_frozen() -> None:
         from_environment({}).workers = 1  # type: ignore[misc]
 
 
-def test_what_is_set_of_our_containers_is_read_and_a_typo_is_named() -> None:
+def test_settings_of_our_containers_are_read_and_a_typo_is_named() -> None:
     text = '{"authproxy": {"resources": {"limits": {"cpu": "1"}}, "securityContext": {"runAsUser": 7}}, "clone": {}}'
     read = from_environment({"AMALTHEA_SESSION_CONTAINERS": text, "AMALTHEA_SESSION_POD_SECURITY": "restricted"}).build
     assert read.containers["authproxy"] == ContainerSettings({"limits": {"cpu": "1"}}, {"runAsUser": 7})
     assert read.restricted_pods
-    for wrong, told in (
+    for wrong, message in (
         ({"AMALTHEA_SESSION_CONTAINERS": '{"proxy": {}}'}, "names 'proxy'; write one of authproxy"),
         ({"AMALTHEA_SESSION_CONTAINERS": '{"clone": {"limits": {}}}'}, "AMALTHEA_SESSION_CONTAINERS cannot be read"),
         ({"AMALTHEA_SESSION_POD_SECURITY": "baseline"}, "write restricted, or leave it empty"),
     ):
-        with pytest.raises(SettingsError, match=told):
+        with pytest.raises(SettingsError, match=message):
             from_environment(wrong)

@@ -22,7 +22,7 @@ class ConditionType(StrEnum):
     STORAGE_SIZED = "StorageSized"
     """False while the volume does not have the size or class that the spec asks for, and will not get it."""
     HEALTHY = "Healthy"
-    """False while something is wrong with what the session consists of: its reason is one of `Failure`."""
+    """False while something is wrong with what the session consists of: its reason is the code of the trouble."""
     PROGRESSING = "Progressing"
     """True while a run starts, its reason the step it is at; False once the run has started, or cannot start."""
     IDLE = "Idle"

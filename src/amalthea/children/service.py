@@ -23,7 +23,7 @@ def service(subject: Subject) -> Manifest:
             {
                 "selector": names.selector_labels(subject.name),
                 "ports": _ports(subject),
-                # A tunnel is dialled, and a door tells how the session is, before the session behind it is ready.
+                # A tunnel is dialled, and a door shows how the session is, before the session behind it is ready.
                 "publishNotReadyAddresses": True if subject.remote or _checked(subject) else None,
             }
         ),

@@ -60,18 +60,18 @@ async def _one(client: Client, key: tuple[str, str], request: Request, now: date
         known = await reading.read(client, key)
     except NotFound:
         raise CannotExplain(await errors.missing(client, key)) from None
-    told = compose.explanation(known, _kubectl(key[0], request), now)
-    return _as_json(told) if request.as_json else text.render(told, request.paper)
+    explanation = compose.explanation(known, _kubectl(key[0], request), now)
+    return _as_json(explanation) if request.as_json else text.render(explanation, request.paper)
 
 
 async def _all(client: Client, namespace: str, request: Request, now: datetime) -> str:
     page = await client.list(SESSIONS, Selection(namespace), Raw)
-    told = listing.listing(namespace, map(reading.alone, page.items), now)
-    return _as_json(told) if request.as_json else listing.render(told, request.paper)
+    sessions = listing.listing(namespace, map(reading.alone, page.items), now)
+    return _as_json(sessions) if request.as_json else listing.render(sessions, request.paper)
 
 
-def _as_json(told: Part) -> str:
-    return msgspec.json.format(msgspec.json.encode(told), indent=2).decode() + "\n"
+def _as_json(part: Part) -> str:
+    return msgspec.json.format(msgspec.json.encode(part), indent=2).decode() + "\n"
 
 
 def _kubectl(namespace: str, request: Request) -> str:

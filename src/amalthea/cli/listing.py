@@ -51,17 +51,17 @@ def listing(namespace: str, sessions: Iterable[SessionSnapshot], now: datetime) 
     return Listing(namespace=namespace, sessions=tuple(lines), explained_at=now)
 
 
-def render(told: Listing, paper: Terminal) -> str:
+def render(listing: Listing, paper: Terminal) -> str:
     """Return the listing as text, no line wider than the paper if no name is very long."""
-    if not told.sessions:
-        return f"There are no sessions in the namespace {told.namespace}. Name another one with -n.\n"
-    rows = [_COLUMNS, *(_row(each, told.explained_at) for each in told.sessions)]
+    if not listing.sessions:
+        return f"There are no sessions in the namespace {listing.namespace}. Name another one with -n.\n"
+    rows = [_COLUMNS, *(_row(each, listing.explained_at) for each in listing.sessions)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     shown = [paper.paint("bold", head)]
-    for text, each in zip(lines, told.sessions, strict=True):
+    for text, each in zip(lines, listing.sessions, strict=True):
         shown.append(paper.paint(STATE_COLOURS.get(each.state, ""), text))
-        why = localized(_why(each), told.explained_at, paper.zone)
+        why = localized(_why(each), listing.explained_at, paper.zone)
         shown += paper.wrapped(why, 4, "    ")
     return "\n".join(shown) + "\n"
 
@@ -99,6 +99,6 @@ def _next(coming: Coming, now: datetime) -> str:
 
 def _why(line: Line) -> str:
     """Return the first sentence of what is wrong with a session; the explanation of that session has all of it."""
-    told = line.error or (line.cause if line.headline in _TROUBLED else "")
-    first, more, _ = told.partition(". ")
+    why = line.error or (line.cause if line.headline in _TROUBLED else "")
+    first, more, _ = why.partition(". ")
     return f"{first}{more.strip()}"

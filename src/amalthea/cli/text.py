@@ -53,57 +53,61 @@ class Terminal:
         )
 
 
-def render(told: Explanation, paper: Terminal) -> str:
+def render(explanation: Explanation, paper: Terminal) -> str:
     """Return the explanation as text."""
     sections = (
-        _opening(told, paper),
-        _notices(told, paper),
-        _facts(told, paper),
-        _containers(told, paper),
-        _happened(told, paper),
-        _coming(told, paper),
-        _advice(told, paper),
-        _unread(told, paper),
+        _opening(explanation, paper),
+        _notices(explanation, paper),
+        _facts(explanation, paper),
+        _containers(explanation, paper),
+        _happened(explanation, paper),
+        _coming(explanation, paper),
+        _advice(explanation, paper),
+        _unread(explanation, paper),
     )
     return "\n\n".join("\n".join(lines) for lines in map(list, sections) if lines) + "\n"
 
 
-def _opening(told: Explanation, paper: Terminal) -> Iterator[str]:
-    for line in paper.wrapped(f"{told.name} {_dated(told, paper)}."):
-        yield paper.paint(STATE_COLOURS.get(told.state, "bold"), line)
-    yield from paper.wrapped(_local(told.cause, told, paper)) if told.cause else ()
-    if told.url and told.state in RUNNING_STATES:
-        yield f"Open it at {paper.paint('bold', harmless(told.url))}"
+def _opening(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    for line in paper.wrapped(f"{explanation.name} {_dated(explanation, paper)}."):
+        yield paper.paint(STATE_COLOURS.get(explanation.state, "bold"), line)
+    yield from paper.wrapped(_local(explanation.cause, explanation, paper)) if explanation.cause else ()
+    if explanation.url and explanation.state in RUNNING_STATES:
+        yield f"Open it at {paper.paint('bold', harmless(explanation.url))}"
 
 
-def _dated(told: Explanation, paper: Terminal) -> str:
+def _dated(explanation: Explanation, paper: Terminal) -> str:
     """Return the headline with the time since which it holds."""
-    now, zone = told.explained_at, paper.zone
-    if told.since is None or told.headline not in DATED:
-        return told.headline
+    now, zone = explanation.explained_at, paper.zone
+    if explanation.since is None or explanation.headline not in DATED:
+        return explanation.headline
     time, at, ago = (
-        clock(told.since, now, zone),
-        time_format.when(told.since, now, zone),
-        time_format.span(now - told.since),
+        clock(explanation.since, now, zone),
+        time_format.when(explanation.since, now, zone),
+        time_format.span(now - explanation.since),
     )
-    return DATED[told.headline].format(time=time, at=at, ago=ago)
+    return DATED[explanation.headline].format(time=time, at=at, ago=ago)
 
 
-def _local(text: str, told: Explanation, paper: Terminal) -> str:
+def _local(text: str, explanation: Explanation, paper: Terminal) -> str:
     """Return what somebody wrote, with its times in the form of all others in the text."""
-    return time_format.localized(text, told.explained_at, paper.zone)
+    return time_format.localized(text, explanation.explained_at, paper.zone)
 
 
-def _notices(told: Explanation, paper: Terminal) -> Iterator[str]:
-    for notice in told.notices:
-        yield from paper.wrapped(_local(notice.message, told, paper), 2, "! " if notice.condition != "Idle" else "- ")
+def _notices(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    for notice in explanation.notices:
+        yield from paper.wrapped(
+            _local(notice.message, explanation, paper), 2, "! " if notice.condition != "Idle" else "- "
+        )
 
 
-def _facts(told: Explanation, paper: Terminal) -> Iterator[str]:
-    yield f"{'Namespace':<{_LABEL}}{harmless(told.namespace)}"
-    if told.run.started_at is not None:
-        yield from paper.wrapped(_run(told.run, told.run.started_at, told.explained_at, paper), _LABEL, "Run")
-    for fact in told.facts:
+def _facts(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    yield f"{'Namespace':<{_LABEL}}{harmless(explanation.namespace)}"
+    if explanation.run.started_at is not None:
+        yield from paper.wrapped(
+            _run(explanation.run, explanation.run.started_at, explanation.explained_at, paper), _LABEL, "Run"
+        )
+    for fact in explanation.facts:
         yield from paper.wrapped(fact.text, _LABEL, fact.label)
 
 
@@ -114,12 +118,12 @@ def _run(run: Run, began: datetime, now: datetime, paper: Terminal) -> str:
     return f"for {length}, {start}{end}" + (f" (id {run.id})" if run.id else "")
 
 
-def _containers(told: Explanation, paper: Terminal) -> Iterator[str]:
-    if told.containers:
+def _containers(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    if explanation.containers:
         yield _heading("Containers", paper)
-    column = max((len(each.name) for each in told.containers), default=0) + 4
-    for each in told.containers:
-        yield from paper.wrapped(_doing(each, told.explained_at), column, f"  {harmless(each.name)}")
+    column = max((len(each.name) for each in explanation.containers), default=0) + 4
+    for each in explanation.containers:
+        yield from paper.wrapped(_doing(each, explanation.explained_at), column, f"  {harmless(each.name)}")
         if each.ended_before:
             yield from paper.wrapped(f"before that: {each.ended_before}", column)
 
@@ -131,45 +135,47 @@ def _doing(container: Container, now: datetime) -> str:
     return f"{container.says}, for {length}" if container.running else f"{container.says}, {length} ago"
 
 
-def _happened(told: Explanation, paper: Terminal) -> Iterator[str]:
-    shown = told.happened[-LAST:]
+def _happened(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    shown = explanation.happened[-LAST:]
     if not shown:
         return
-    more = len(told.happened) - len(shown)
-    now, zone = told.explained_at, paper.zone
+    more = len(explanation.happened) - len(shown)
+    now, zone = explanation.explained_at, paper.zone
     before = f"; {counted(more, 'thing')} before are in -o json" if more else ""
     yield f"{_heading('What happened', paper)} (times in {time_format.zone_name(now, zone)}{before})"
     for day, things in groupby(shown, key=lambda each: time_format.day(each.at, now, zone)):
         if day != time_format.day(now, now, zone):
             yield f"  {day}"
         for each in things:
-            yield from _thing(each, told, paper)
+            yield from _thing(each, explanation, paper)
 
 
-def _thing(each: Happening, told: Explanation, paper: Terminal) -> Iterator[str]:
+def _thing(each: Happening, explanation: Explanation, paper: Terminal) -> Iterator[str]:
     """Yield the lines for one thing that happened; the cause of the session's state is not repeated."""
     time = f"{time_format.in_zone(each.at, paper.zone):%H:%M:%S}"
     message = each.message
-    if told.cause:
-        message = message.replace(told.cause, "").strip() or "See above."
-        message = message if message not in told.cause else "See above."
+    if explanation.cause:
+        message = message.replace(explanation.cause, "").strip() or "See above."
+        message = message if message not in explanation.cause else "See above."
     often = f" ({each.count} times)" if each.count > 1 else ""
-    lines = paper.wrapped(f"{_local(message, told, paper)}{often}", 13, f"  {time} {'!' if each.warning else ' '}")
+    lines = paper.wrapped(
+        f"{_local(message, explanation, paper)}{often}", 13, f"  {time} {'!' if each.warning else ' '}"
+    )
     yield from (paper.paint("yellow", line) if each.warning else line for line in lines)
 
 
-def _coming(told: Explanation, paper: Terminal) -> Iterator[str]:
+def _coming(explanation: Explanation, paper: Terminal) -> Iterator[str]:
     yield _heading("What comes next", paper)
-    if not told.coming:
-        deleting = told.headline == "is being deleted"
+    if not explanation.coming:
+        deleting = explanation.headline == "is being deleted"
         yield (
             "  It is deleted with everything that belongs to it."
             if deleting
             else "  Nothing pauses or deletes it automatically."
         )
-    for each in told.coming:
+    for each in explanation.coming:
         limit = f" ({each.limit})." if each.limit else "."
-        yield from paper.wrapped(_when(each, told.explained_at, paper).rstrip(".") + limit, 4, "  -")
+        yield from paper.wrapped(_when(each, explanation.explained_at, paper).rstrip(".") + limit, 4, "  -")
 
 
 def _when(coming: Coming, now: datetime, paper: Terminal) -> str:
@@ -181,19 +187,19 @@ def _when(coming: Coming, now: datetime, paper: Terminal) -> str:
     return f"In {time_format.span(coming.at - now)}, {time_format.when(coming.at, now, paper.zone)}: {why}"
 
 
-def _advice(told: Explanation, paper: Terminal) -> Iterator[str]:
-    if told.advice:
+def _advice(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    if explanation.advice:
         yield _heading("What you can do", paper)
-    for each in told.advice:
+    for each in explanation.advice:
         yield from paper.wrapped(each.text, 2, "  ")
         if each.command:
             yield f"    {paper.paint('dim', harmless(each.command))}"
 
 
-def _unread(told: Explanation, paper: Terminal) -> Iterator[str]:
-    if told.unread:
+def _unread(explanation: Explanation, paper: Terminal) -> Iterator[str]:
+    if explanation.unread:
         yield _heading("What could not be read", paper)
-    for sentence in told.unread:
+    for sentence in explanation.unread:
         yield from paper.wrapped(sentence, 2, "  ")
 
 

@@ -122,5 +122,7 @@ def _why(status: _Status | UnsetType) -> str:
     """Return what the session's status reports. Without a condition no operator has seen it."""
     if not isinstance(status, _Status) or not (status.conditions or status.error):
         return "No operator has reported on it: check that one runs, and that it serves this namespace."
-    told = [f"{each.type}: {each.message}" for each in status.conditions if each.status == "False" and each.message]
-    return " ".join([f"Its state is {status.state}.", status.error, *told]).strip()
+    sentences = [
+        f"{each.type}: {each.message}" for each in status.conditions if each.status == "False" and each.message
+    ]
+    return " ".join([f"Its state is {status.state}.", status.error, *sentences]).strip()

@@ -14,7 +14,7 @@ KNOCK = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential backoff with jitter: ``base`` seconds, ``factor`` times more per failure up to ``cap``.
+    """Exponential backoff with jitter: `base` seconds, `factor` times more per failure up to `cap`.
 
     Each delay is multiplied by 0.75 to 1.25. The defaults allow at most four attempts a minute after the first.
     """
@@ -25,7 +25,7 @@ class Backoff:
     cap: float = 30.0
 
     def delay(self, failures: int, at_least: float | None = None) -> float:
-        """Return the seconds to wait after ``failures`` (1 or more) in a row, ``at_least`` what the server asked for.
+        """Return the seconds to wait after `failures` (1 or more) in a row, `at_least` what the server asked for.
 
         At most LONGEST_ASKED: a proxy's maintenance page may ask for a day.
         """

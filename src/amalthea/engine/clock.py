@@ -10,7 +10,7 @@ from amalthea.engine.ports import Cancellable, Clock
 
 
 class SystemClock:
-    """The time of this machine; implements ``Clock``."""
+    """The time of this machine; implements `Clock`."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -39,7 +39,7 @@ class Limit:
         self._alarm: Cancellable | None = None
 
     def restart(self, seconds: float) -> None:
-        """Let the body go on for ``seconds`` from now, however much was left."""
+        """Let the body go on for `seconds` from now, however much was left."""
         self.stop()
         self._alarm = self._clock.call_at(self._clock.monotonic() + seconds, lambda: self._limit.reschedule(0))
 
@@ -51,7 +51,7 @@ class Limit:
 
 @asynccontextmanager
 async def time_limit(clock: Clock, seconds: float) -> AsyncIterator[Limit]:
-    """Cancel the body after ``seconds`` of ``clock`` and raise TimeoutError, as ``asyncio.timeout`` does."""
+    """Cancel the body after `seconds` of `clock` and raise TimeoutError, as `asyncio.timeout` does."""
     async with asyncio.timeout(None) as timeout:
         limit = Limit(clock, timeout)
         limit.restart(seconds)

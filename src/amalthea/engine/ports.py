@@ -1,7 +1,7 @@
 """The ports of the engine: where objects come from, what time it is, and what is random.
 
-``amalthea.kube`` implements ``Source`` over HTTP, ``clock.py`` implements ``Clock``, ``amalthea.testing`` fakes them.
-The engine distinguishes these four exceptions only; ``amalthea.kube.errors`` derives its own from them.
+`amalthea.kube` implements `Source` over HTTP, `clock.py` implements `Clock`, `amalthea.testing` fakes them.
+The engine distinguishes these four exceptions only; `amalthea.kube.errors` derives its own from them.
 """
 # ruff: noqa: N818 an exception is named by what happened
 
@@ -59,7 +59,7 @@ class WatchEvent(Generic[T_co]):
     """One message of a watch.
 
     ADDED and MODIFIED carry the object. DELETED carries its key only: what it was is in the store. BOOKMARK carries
-    neither: it says that everything up to ``resource_version`` was sent.
+    neither: it says that everything up to `resource_version` was sent.
     """
 
     type: EventType
@@ -70,9 +70,9 @@ class WatchEvent(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[T_co]):
-    """All objects as of ``resource_version``, from which a watch can go on.
+    """All objects as of `resource_version`, from which a watch can go on.
 
-    ``unreadable`` names those that exist and could not be decoded: unknown is not gone.
+    `unreadable` names those that exist and could not be decoded: unknown is not gone.
     """
 
     items: Sequence[T_co]
@@ -83,12 +83,12 @@ class Listed(Generic[T_co]):
 class Source(Protocol[T_co]):
     """One kind of object at the server, all of it or a selection.
 
-    Both methods raise ``Expired``, ``Unavailable``, or whatever else goes wrong.
+    Both methods raise `Expired`, `Unavailable`, or whatever else goes wrong.
     """
 
     @property
     def name(self) -> str:
-        """Name the kind, for logs and metrics: ``pods``."""
+        """Name the kind, for logs and metrics: `pods`."""
         ...
 
     async def list(self) -> Listed[T_co]:
@@ -105,7 +105,7 @@ class Expired(Exception):
 
 
 class Unavailable(Exception):
-    """The server cannot answer now: back off, for ``retry_after`` seconds where it named a time."""
+    """The server cannot answer now: back off, for `retry_after` seconds where it named a time."""
 
     retry_after: float | None = None
 
@@ -141,14 +141,14 @@ class Clock(Protocol):
         ...
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
-        """Call back once ``monotonic()`` has reached ``when``."""
+        """Call back once `monotonic()` has reached `when`."""
         ...
 
     async def sleep(self, seconds: float) -> None: ...
 
 
 class Randomness(Protocol):
-    """Chance, so that tests can hand in their own; ``random.Random`` fits."""
+    """Chance, so that tests can hand in their own; `random.Random` fits."""
 
     def random(self) -> float:
         """Return a number from 0 up to, but not including, 1."""

@@ -55,12 +55,12 @@ def bounds(known: Bounds | None, answer: Answer) -> Bounds:
     If it contradicts those before, the server's clock was set, or another server answered: then it counts alone.
     """
     waited = timedelta(seconds=answer.received - answer.sent)
-    told = Bounds(answer.received, answer.date, answer.date + _DATE + waited)
+    fresh = Bounds(answer.received, answer.date, answer.date + _DATE + waited)
     if known is None:
-        return told
+        return fresh
     before = known.moved(answer.received)
-    both = Bounds(answer.received, max(before.earliest, told.earliest), min(before.latest, told.latest))
-    return both if both.earliest <= both.latest else told
+    both = Bounds(answer.received, max(before.earliest, fresh.earliest), min(before.latest, fresh.latest))
+    return both if both.earliest <= both.latest else fresh
 
 
 class SkewObserver(Protocol):
@@ -76,7 +76,7 @@ class SkewObserver(Protocol):
 
 
 class ServerClock:
-    """The API server's time; implements ``Clock``. Where the node's own clock agrees with what is known, it is exact.
+    """The API server's time; implements `Clock`. Where the node's own clock agrees with what is known, it is exact.
 
     It is trusted as long as both clocks agree within MOST_SKEW: either of them may be the one that is wrong.
     """

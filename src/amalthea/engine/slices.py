@@ -12,9 +12,9 @@ LONGEST = 0.005
 
 
 async def in_slices(items: Iterable[T], clock: Clock, share: float) -> AsyncIterator[T]:
-    """Yield the items, one after the other, while the work on them takes no more than a ``share`` (0 to 1) of the time.
+    """Yield the items, one after the other, while the work on them takes no more than a `share` (0 to 1) of the time.
 
-    To be used in ``async for``: the time between two items is what the work on the first of them takes.
+    To be used in `async for`: the time between two items is what the work on the first of them takes.
     """
     began = clock.monotonic()
     for item in items:

@@ -1,8 +1,8 @@
 """Slots for a limited number of tasks: one that takes too long gives its slot away and goes on, so it blocks no other.
 
-Used for passes over sessions (``controller.py``) and for requests (``amalthea.kube.transport``): a webhook that hangs
-for half a minute must not leave the others without a worker or a connection. ``amalthea.kube.crowd`` bounds how many
-go on, and decides whether all are slow.
+Used for passes over sessions (`work/controller.py`) and for requests (`amalthea.kube.transport`): a webhook that
+hangs for half a minute must not leave the others without a worker or a connection. `amalthea.kube.crowd` bounds how
+many go on, and decides whether all are slow.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Slot:
 
 
 class Slots:
-    """A fixed number of places, each for ``patience`` seconds at most, and for longer while everything is slow."""
+    """A fixed number of places, each for `patience` seconds at most, and for longer while everything is slow."""
 
     def __init__(self, count: int, clock: Clock, patience: float, all_slow: AllSlow) -> None:
         self._free = asyncio.Semaphore(count)

@@ -1,7 +1,7 @@
 """The API server's verbs on plain dicts: a thin client, no cache, no retries.
 
-``transport.py`` sends; ``watch.py`` follows changes. Each call is given the type of what it returns: a msgspec Struct
-with the fields that are read (cheapest), ``dict``, or ``msgspec.Raw`` for the bytes as they came.
+`transport.py` sends; `watch.py` follows changes. Each call is given the type of what it returns: a msgspec Struct
+with the fields that are read (cheapest), `dict`, or `msgspec.Raw` for the bytes as they came.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +23,14 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 
 _NO_OBJECT = "it is no object"
+_ANOTHER = "it is about another object"
 
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some of a list; ``continue_`` asks for the rest and is empty on the last page."""
+    """Some of a list; `continue_` asks for the rest and is empty on the last page."""
 
     items: tuple[T, ...]
     resource_version: str
@@ -38,7 +39,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The options of a deletion: only this object (``uid``, ``resource_version``), and the fate of its children."""
+    """The options of a deletion: only this object (`uid`, `resource_version`), and the fate of its children."""
 
     uid: str = ""
     resource_version: str = ""
@@ -72,15 +73,29 @@ class RawList(msgspec.Struct, frozen=True):
     items: list[msgspec.Raw] | None = None
 
 
+class _ObjectMeta(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
 class _Answer(msgspec.Struct, frozen=True):
-    """The fields by which an object, or a Status, differs from a page of a proxy."""
+    """The fields that distinguish an object, or a Status, from a proxy's page and from the answer to another request.
+
+    A proxy that is out of step hands out the latter: what it says would be taken for what we have written.
+    """
 
     kind: str = ""
-    metadata: ListMeta = ListMeta()
+    metadata: _ObjectMeta = _ObjectMeta()
 
-    @property
-    def genuine(self) -> bool:
-        return bool(self.kind or self.metadata.resource_version)
+    def check(self, resource: Resource, key: Key) -> None:
+        """Raise ValueError unless this is the object of that name; an empty name is not known beforehand."""
+        found, (namespace, name) = self.metadata, key
+        if not self.kind and not found.resource_version:
+            raise ValueError(_NO_OBJECT)
+        here = not resource.namespaced or namespace in ("", found.namespace)
+        if self.kind not in ("", resource.kind) or not here or name not in ("", found.name):
+            raise ValueError(_ANOTHER)
 
 
 _decode_list = nesting.tolerant(msgspec.json.Decoder(RawList).decode)
@@ -90,7 +105,7 @@ _decode_answer = nesting.tolerant(msgspec.json.Decoder(_Answer).decode)
 class Client:
     """Verbs on the objects of one API server; use as an async context.
 
-    Each raises ``errors.ApiError``, and msgspec.ValidationError where an object is not as ``into`` says.
+    Each raises `errors.ApiError`, and msgspec.ValidationError where an object is not as `into` says.
     """
 
     def __init__(
@@ -100,7 +115,7 @@ class Client:
         pool: int = 32,
         date_observer: DateObserver | None = None,
     ) -> None:
-        """Make a client with at most ``pool`` requests under way; streams, and requests that hang, do not count."""
+        """Make a client with at most `pool` requests under way; streams, and requests that hang, do not count."""
         self.transport = Transport(config, observer, pool, date_observer)
         self._decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -112,7 +127,7 @@ class Client:
         await self.transport.__aexit__()
 
     async def read(self, path: str, into: type[T]) -> T:
-        """Return what the server has at a path that is not an object's: ``/version``, ``/apis``."""
+        """Return what the server has at a path that is not an object's: `/version`, `/apis`."""
         request = Request("get", path, "GET", path)
         body = await self.transport.send(request)
         with _readable(request):
@@ -120,12 +135,12 @@ class Client:
 
     async def get(self, resource: Resource, key: Key, into: type[T]) -> T:
         request = Request("get", resource.qualified, "GET", resource.item(*key))
-        return await self._ask(request, into)
+        return await self._ask(request, into, resource, key)
 
     async def list(
         self, resource: Resource, selection: Selection, into: type[T], limit: int = 0, continue_: str = ""
     ) -> Page[T]:
-        """Return the objects of a selection, at most ``limit`` of them (0: all), from ``continue_`` on."""
+        """Return the objects of a selection, at most `limit` of them (0: all), from `continue_` on."""
         query = selection.query()
         if limit:
             query["limit"] = str(limit)
@@ -142,22 +157,30 @@ class Client:
         return Page(items, page.metadata.resource_version, page.metadata.continue_)
 
     async def create(self, resource: Resource, namespace: str, body: object, into: type[T]) -> T:
-        """Create an object; ``body`` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
-        path = resource.collection(namespace)
-        request = Request("create", resource.qualified, "POST", path, body=_encode(body))
-        return await self._ask(request, into)
+        """Create an object; `body` is a dict or a Struct. Raise AlreadyExists if the name is taken."""
+        path, sent = resource.collection(namespace), _encode(body)
+        request = Request("create", resource.qualified, "POST", path, body=sent)
+        return await self._ask(request, into, resource, (namespace, _decode_answer(sent).metadata.name))
 
     async def update(self, resource: Resource, key: Key, body: object, into: type[T], subresource: str = "") -> T:
-        """Replace an object; raise Conflict if ``body`` names another resource version than the stored one."""
+        """Replace an object.
+
+        Raises:
+            Conflict: `body` names another resource version than the stored one.
+        """
         path = resource.item(*key, subresource)
         request = Request("update", resource.qualified, "PUT", path, body=_encode(body))
-        return await self._ask(request, into)
+        return await self._ask(request, into, resource, key)
 
     async def patch_merge(self, resource: Resource, key: Key, patch: object, into: type[T], subresource: str = "") -> T:
-        """Change some fields (RFC 7386); raise Conflict if ``patch`` names another resource version."""
+        """Change some fields (RFC 7386).
+
+        Raises:
+            Conflict: `patch` names another resource version.
+        """
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(patch), MERGE_PATCH)
-        return await self._ask(request, into)
+        return await self._ask(request, into, resource, key)
 
     async def patch_json(
         self,
@@ -167,11 +190,15 @@ class Client:
         into: type[T],
         subresource: str = "",
     ) -> T:
-        """Apply operations (RFC 6902); raise Conflict if they do not fit: a failed test, a path that is not there."""
+        """Apply operations (RFC 6902).
+
+        Raises:
+            Conflict: they do not fit, by a failed test or a path that does not exist.
+        """
         path = resource.item(*key, subresource)
         request = Request("patch", resource.qualified, "PATCH", path, None, _encode(operations), JSON_PATCH)
         try:
-            return await self._ask(request, into)
+            return await self._ask(request, into, resource, key)
         except errors.Invalid as error:
             # The server does not say which operation failed; what it says of a wrong object has causes, and what a
             # webhook denies is said to be denied.
@@ -180,13 +207,19 @@ class Client:
             raise
 
     async def delete(self, resource: Resource, key: Key, deletion: Deletion = Deletion()) -> bool:
-        """Delete an object; raise Conflict if it is not the one that ``deletion`` means.
+        """Delete an object; return whether it is gone: False while finalizers or a grace period hold it.
 
-        Return whether it is gone: False while finalizers or a grace period hold it.
+        Raises:
+            Conflict: it is not the one that `deletion` means.
         """
         body = _encode(deletion.body())
         request = Request("delete", resource.qualified, "DELETE", resource.item(*key), body=body)
-        return (await self._ask(request, _Answer)).kind == "Status"
+        answer = await self.transport.send(request)
+        with _readable(request):
+            told = _decode_answer(answer)
+            if told.kind != "Status":
+                told.check(resource, key)
+        return told.kind == "Status"
 
     def decoder(self, into: type[T]) -> msgspec.json.Decoder[T]:
         """Return the decoder for a type, made once."""
@@ -194,11 +227,10 @@ class Client:
             self._decoders[into] = msgspec.json.Decoder(into)
         return self._decoders[into]
 
-    async def _ask(self, request: Request, into: type[T]) -> T:
+    async def _ask(self, request: Request, into: type[T], resource: Resource, key: Key) -> T:
         body = await self.transport.send(request)
         with _readable(request):
-            if not _decode_answer(body).genuine:
-                raise ValueError(_NO_OBJECT)
+            _decode_answer(body).check(resource, key)
         return nesting.tolerant(self.decoder(into).decode)(body)
 
 

@@ -1,7 +1,7 @@
 """Bounds the requests under way: a fixed number at a time, beside those that hang, and all of them within memory.
 
-Part of ``transport.py``. Where all answers are slow, more requests at once would make them slower still: then none
-gives its place away before it is answered, and passes keep theirs, too (``amalthea.engine.controller``).
+Part of `transport.py`. Where all answers are slow, more requests at once would make them slower still: then none
+gives its place away before it is answered, and passes keep theirs, too (`amalthea.engine.work.controller`).
 """
 
 import asyncio

@@ -45,7 +45,7 @@ _IN_BRACES = re.compile(r"(?<=Invalid value: )[\w.*&\[\]]*\{.*\}", re.DOTALL)
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One field that the server complains about; ``field`` as in ``spec.replicas``."""
+    """One field that the server complains about; `field` as in `spec.replicas`."""
 
     field: str = ""
     reason: str = ""
@@ -58,7 +58,7 @@ class _Details(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The API server's own description of an outcome (``meta/v1 Status``)."""
+    """The API server's own description of an outcome (`meta/v1 Status`)."""
 
     kind: str = ""
     code: int = 0
@@ -69,7 +69,7 @@ class Status(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """The details of a failed request; ``status`` is 0 where there was no answer."""
+    """The details of a failed request; `status` is 0 where there was no answer."""
 
     status: int
     reason: str
@@ -84,7 +84,7 @@ class ApiError(Exception):
     retry_after: float | None = None
 
     def __init__(self, failure: ErrorDetails, request: str) -> None:
-        """Describe a failure of ``request``: verb and path, never a body."""
+        """Describe a failure of `request`: verb and path, never a body."""
         super().__init__(f"{request}: {failure.message or failure.reason or failure.status}")
         self.failure = failure
         self.status = failure.status
@@ -111,7 +111,7 @@ class Conflict(ApiError, Stale):
 
 
 class Invalid(ApiError):
-    """The server does not accept the object; ``causes`` names the fields."""
+    """The server does not accept the object; `causes` names the fields."""
 
 
 class Forbidden(ApiError):
@@ -125,7 +125,13 @@ class Forbidden(ApiError):
     @property
     def kind_unknown(self) -> bool:
         """Return whether the server does not know an owner's kind yet: with a new CRD for up to half a minute."""
-        return "no matches for kind" in self.message
+        return "no matches for kind" in self.message and not denied(self.message)
+
+    @property
+    def terminating(self) -> bool:
+        """Return whether the namespace is being deleted; what a webhook says in these words is its own affair."""
+        words = self.reason == "NamespaceTerminating" or "is being terminated" in self.message
+        return words and not denied(self.message)
 
 
 class Unauthorized(ApiError):
@@ -137,7 +143,7 @@ class Gone(ApiError, Expired):
 
 
 class TooManyRequests(ApiError, Unavailable):
-    """The server asks to come back after ``retry_after`` seconds."""
+    """The server asks to come back after `retry_after` seconds."""
 
 
 class ServerError(ApiError, Unavailable):
@@ -167,7 +173,7 @@ _decode_status = msgspec.json.Decoder(Status).decode
 
 
 def from_answer(request: str, status: int, body: bytes, retry_after: str | None = None) -> ApiError:
-    """Return the error that an HTTP answer means; ``retry_after`` is the header of that name."""
+    """Return the error that an HTTP answer means; `retry_after` is the header of that name."""
     try:
         described = _decode_status(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -194,10 +200,10 @@ def from_status(request: str, described: Status, status: int = 0, retry_after: f
 
 def unreachable(request: str, error: Exception) -> Unreachable:
     """Return the error for a request that got no answer."""
-    told = str(error) or type(error).__name__
+    message = str(error) or type(error).__name__
     cause = getattr(error, "os_error", None)  # aiohttp's, of a connection that did not come about
     kind = NotConnected if isinstance(cause, ConnectionError) else Unreachable
-    return kind(ErrorDetails(0, "Unreachable", told), request)
+    return kind(ErrorDetails(0, "Unreachable", message), request)
 
 
 def unreadable(request: str, error: Exception) -> Unreachable:
@@ -225,5 +231,5 @@ def _kind_of(code: int, described: Status) -> type[ApiError]:
 
 
 def denied(message: str) -> bool:
-    """Tell whether an admission webhook, or a ValidatingAdmissionPolicy, has denied a request."""
+    """Return whether an admission webhook, or a ValidatingAdmissionPolicy, has denied a request."""
     return _DENIED.search(message) is not None

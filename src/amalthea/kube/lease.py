@@ -1,4 +1,4 @@
-"""The Lease of the leader election, kept at the API server: the engine's ``LeaseStore``.
+"""The Lease of the leader election, kept at the API server: the engine's `LeaseStore`.
 
 The client should be one of its own, so that a renewal never queues behind writes.
 """
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from amalthea.engine.lease_store import LeaseRecord
+from amalthea.engine.lease.lease_store import LeaseRecord
 from amalthea.engine.ports import EventType, Key, Stale, WatchEvent
 from amalthea.kube.client import Client
 from amalthea.kube.errors import AlreadyExists, NotFound
@@ -59,7 +59,11 @@ class KubeLease:
             return None
 
     async def create(self, record: LeaseRecord) -> LeaseRecord:
-        """Create the Lease; raise Stale if there is one."""
+        """Create the Lease.
+
+        Raises:
+            Stale: there is one.
+        """
         namespace, name = self._key
         body = {
             "apiVersion": LEASES.api_version,
@@ -73,7 +77,11 @@ class KubeLease:
             raise Stale(str(error)) from error
 
     async def update(self, record: LeaseRecord) -> LeaseRecord:
-        """Write our fields only, others' labels stay; raise Stale unless it is at the record's version."""
+        """Write our fields only: others' labels stay.
+
+        Raises:
+            Stale: it is not at the record's version.
+        """
         patch = {"metadata": {"resourceVersion": record.version}, "spec": _spec(record)}
         try:
             return _record(await self._client.patch_merge(LEASES, self._key, patch, _Lease))

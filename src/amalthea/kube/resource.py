@@ -10,7 +10,7 @@ _FORBIDDEN = frozenset({"", ".", ".."})
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of object: ``Resource("apps", "v1", "statefulsets", "StatefulSet")``; the core group is ""."""
+    """One kind of object: `Resource("apps", "v1", "statefulsets", "StatefulSet")`; the core group is ""."""
 
     group: str
     version: str
@@ -20,23 +20,23 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """The value of ``apiVersion``: ``apps/v1``."""
+        """The value of `apiVersion`: `apps/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def qualified(self) -> str:
-        """The unambiguous name, as kubectl takes it: ``pods``, ``pods.metrics.k8s.io``."""
+        """The unambiguous name, as kubectl takes it: `pods`, `pods.metrics.k8s.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def collection(self, namespace: str | None) -> str:
-        """Return the path of all objects in ``namespace``; None: in every one."""
+        """Return the path of all objects in `namespace`; None: in every one."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         if self.namespaced and namespace is not None:
             return f"{root}/namespaces/{segment(namespace)}/{self.plural}"
         return f"{root}/{self.plural}"
 
     def item(self, namespace: str, name: str, subresource: str = "") -> str:
-        """Return the path of one object, or of its ``status``."""
+        """Return the path of one object, or of its `status`."""
         path = f"{self.collection(namespace)}/{segment(name)}"
         return f"{path}/{subresource}" if subresource else path
 
@@ -58,7 +58,7 @@ class Selection:
 def segment(name: str) -> str:
     """Return a name as one path segment.
 
-    Names come from users' specs: one such as ``../secrets/x`` must never lead to another object. Raise Invalid, as the
+    Names come from users' specs: one such as `../secrets/x` must never lead to another object. Raise Invalid, as the
     server would.
     """
     if name in _FORBIDDEN or "/" in name or "%" in name:

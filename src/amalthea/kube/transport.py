@@ -1,6 +1,6 @@
 """Requests over HTTP: connections, credentials, time limits, and errors by their kind.
 
-The lower half of ``client.py``, which knows what to ask; also used by ``watch.py``, whose answers do not end.
+The lower half of `client.py`, which knows what to ask; also used by `watch.py`, whose answers do not end.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _SILENCE = 60
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it is counted; ``status`` is 0 where there was no whole answer, ``seconds`` until its end."""
+    """One request as it is counted; `status` is 0 where there was no whole answer, `seconds` until its end."""
 
     verb: str
     resource: str
@@ -55,7 +55,7 @@ DateObserver: TypeAlias = Callable[[Answer], None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: what it is called in metrics (``verb``, ``resource``), and where it goes."""
+    """One request: what it is called in metrics (`verb`, `resource`), and where it goes."""
 
     verb: str
     resource: str
@@ -100,7 +100,7 @@ class Transport:
         return self._crowd.slow()
 
     async def send(self, request: Request) -> bytes:
-        """Return the answer's body, within TIME_LIMIT once it is sent, or sooner in a crowd; raise ``errors.ApiError``.
+        """Return the answer's body, within TIME_LIMIT once it is sent, or sooner in a crowd; raise `errors.ApiError`.
 
         Not sent twice, but for two cases: a 401 that another token may cure, and (aiohttp does that) a GET, PUT or
         DELETE whose connection broke before any answer.
@@ -113,7 +113,7 @@ class Transport:
 
     @asynccontextmanager
     async def stream(self, request: Request, silence: float) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open an answer that goes on, as chunks; TimeoutError after ``silence`` seconds without any."""
+        """Open an answer that goes on, as chunks; TimeoutError after `silence` seconds without any."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=TIME_LIMIT, sock_read=silence)
         async with self._exchange(self._streams, request, limits) as response:
             try:
@@ -198,7 +198,7 @@ class Transport:
 
 @lru_cache(maxsize=4)
 def _date(text: str) -> datetime | None:
-    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is none, or one that leaves no room to count on."""
+    """Return the time of a `Date` (RFC 9110, 6.6.1), or None if it is malformed, or leaves no room to count on."""
     try:
         date = parsedate_to_datetime(text).astimezone(UTC) if text else None
     except (ValueError, OverflowError):

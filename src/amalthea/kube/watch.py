@@ -1,7 +1,7 @@
-"""Lists and watches of one kind of object: the engine's ``Source`` over HTTP.
+"""Lists and watches of one kind of object: the engine's `Source` over HTTP.
 
 Lists come as a stream where the server can do that (it then keeps no copy of the whole), else in pages. A watch that
-says nothing for longer than bookmarks take is ended: it may be half-open. ``engine.reflector`` decides what comes next.
+says nothing for longer than bookmarks take is ended: it may be half-open. `engine.reflector` decides what comes next.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ Unreadable: TypeAlias = Callable[[str, Key, Exception], None]
 
 
 class KubeSource(Generic[T]):
-    """One kind of object, or a selection of it, each as the projection that ``decode`` makes."""
+    """One kind of object, or a selection of it, each as the projection that `decode` makes."""
 
     def __init__(
         self, client: Client, resource: Resource, decode: Decode[T], selection: Selection, unreadable: Unreadable

@@ -1,4 +1,4 @@
-"""The lines of a watch, and what they say: the lower half of ``watch.py``, without any connection."""
+"""The lines of a watch, and what they say: the lower half of `watch.py`, without any connection."""
 
 import msgspec
 
@@ -43,7 +43,7 @@ class LineSplitter:
         self._pending: list[bytes] = []
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Return the lines that ``chunk`` completes."""
+        """Return the lines that `chunk` completes."""
         lines = chunk.split(b"\n")
         self._pending.append(lines[0])
         if len(lines) == 1:
@@ -59,7 +59,7 @@ _decode_status = msgspec.json.Decoder(errors.Status).decode
 
 
 def frame(line: bytes, request: str) -> Frame:
-    """Decode a line; raise the ``errors.ApiError`` that an ERROR line stands for."""
+    """Decode a line; raise the `errors.ApiError` that an ERROR line stands for."""
     decoded = _decode_frame(line)
     if decoded.type == "ERROR":
         raise errors.from_status(request, _decode_status(decoded.object))

@@ -13,7 +13,7 @@ from amalthea.api.types import RUNNING_STATES, Culling, Status
 from amalthea.model import spans
 from amalthea.model.times import began
 from amalthea.model.views import readiness, remote_job
-from amalthea.model.views.door import Silent, Told
+from amalthea.model.views.door import Reported, Silent
 from amalthea.model.views.observed import Observed
 
 HANGS_ON_THE_DOOR = (Cause.IDLE, Cause.STARTING_TOO_LONG, Cause.FAILED_TOO_LONG)
@@ -157,16 +157,20 @@ def started_at(observed: Observed, status: Status) -> datetime | None:
 
 def has_started(observed: Observed, status: Status) -> bool:
     """Return whether the present run was ready before: if it is not ready now, it is degraded or failing."""
-    former = observed.session.status
-    same_run = former.run_id == status.run_id
-    told = former.condition(ConditionType.PROGRESSING)
-    if same_run and (former.state in RUNNING_STATES or (told is not None and told.reason == Step.DONE)):
+    if was_ready(observed.session.status, status):
         return True
     if remote_job.waits(observed):
         return False
     pod = observed.pod
-    # One that is leaving is of a run before, or has been told of: a resume does not wait for it to be gone.
+    # One that is leaving is of a run before, or has been reported: a resume does not wait for it to be gone.
     return pod is not None and not pod.leaving and readiness.was_ready(pod)
+
+
+def was_ready(former: Status, status: Status) -> bool:
+    """Return whether the former status says that the run of the present one was ready."""
+    progressing = former.condition(ConditionType.PROGRESSING)
+    done = progressing is not None and progressing.reason == Step.DONE
+    return former.run_id == status.run_id and (former.state in RUNNING_STATES or done)
 
 
 def starts(observed: Observed, status: Status) -> bool:
@@ -202,7 +206,7 @@ def _unless_at_work(observed: Observed, since: datetime | None) -> datetime | No
         return since
     if isinstance(look, Silent):
         return None
-    return max(since, look.worked_at) if isinstance(look, Told) else since
+    return max(since, look.worked_at) if isinstance(look, Reported) else since
 
 
 def _quiet_since(status: Status, culling: Culling, now: datetime) -> datetime | None:

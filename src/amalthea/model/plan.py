@@ -10,7 +10,7 @@ from enum import Enum
 
 from amalthea.model import validation
 from amalthea.model.state import judge
-from amalthea.model.views import remote_job
+from amalthea.model.views import readiness, remote_job
 from amalthea.model.views.observed import Observed
 
 
@@ -142,8 +142,8 @@ def _run_id(observed: Observed, fresh: Fresh) -> str | None:
     workload = observed.own_workload
     if observed.ended or observed.held_down or (workload is not None and workload.awake):
         return _known_run_id(observed)
-    told, former = observed.session.status.run_id, workload.run_id if workload is not None else None
-    return told if told is not None and told != former else fresh.run_id()
+    recorded, former = observed.session.status.run_id, workload.run_id if workload is not None else None
+    return recorded if recorded is not None and recorded != former else fresh.run_id()
 
 
 def _known_run_id(observed: Observed) -> str | None:
@@ -172,11 +172,4 @@ def _job_failed(observed: Observed) -> bool:
 def _no_container_has_started(observed: Observed) -> bool:
     if observed.files_at_risk or observed.blind or observed.pod_unseen:
         return False  # a restart would delete the files for good; or there may be a pod that is not seen
-    statuses = [
-        status
-        for pod in observed.pods
-        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses)
-    ]
-    return not any(
-        status.state.running or status.state.terminated or status.last_state.terminated for status in statuses
-    )
+    return not any(map(readiness.has_begun, observed.pods))

@@ -32,10 +32,10 @@ def judge(observed: Observed) -> Verdict:
     """
     if observed.deleting:
         return _stopping(observed)
-    if _end_is_told(observed):
-        told = observed.session.status
-        counts = (told.container_counts or _NONE, told.init_container_counts or _NONE)
-        return Verdict(told.state, told.error, *counts, troubles.told(told))
+    if _end_is_recorded(observed):
+        status = observed.session.status
+        counts = (status.container_counts or _NONE, status.init_container_counts or _NONE)
+        return Verdict(status.state, status.error, *counts, troubles.recorded(status))
     if observed.hibernated:
         return _hibernated(observed) if _asleep(observed) else _stopping(observed)
     return _judge_run(observed)
@@ -43,8 +43,8 @@ def judge(observed: Observed) -> Verdict:
 
 def _hibernated(observed: Observed) -> Verdict:
     """Return the verdict on a paused session; what its pod could not undo at its end is still reported."""
-    told = troubles.told(observed.session.status)
-    trouble = told if told is not None and told.code is Failure.REMOTE_JOB_LEFT else None
+    known = troubles.recorded(observed.session.status)
+    trouble = known if known is not None and known.code is Failure.REMOTE_JOB_LEFT else None
     trouble = remote_jobs.left(observed.former_pod) or trouble
     return Verdict("Hibernated", trouble.message if trouble is not None else None, trouble=trouble)
 
@@ -55,22 +55,22 @@ def _asleep(observed: Observed) -> bool:
     return not observed.pods and not observed.pod_unseen and (workload is None or not workload.awake)
 
 
-def _end_is_told(observed: Observed) -> bool:
+def _end_is_recorded(observed: Observed) -> bool:
     """Return whether a job's end was recorded, and neither the Job nor its pod is there any more to show it better.
 
-    Of work on another machine they do not tell: its maxAge, or a drain, ends a pod that has nothing left to do.
+    They do not show the end of work on another machine: its maxAge, or a drain, ends a pod that has nothing left to do.
     """
-    job, told = observed.own_workload, observed.session.status
+    job, status = observed.own_workload, observed.session.status
     if not observed.ended:
         return False
-    if job is None or not job.finished or (observed.remote and remote_job.end_is_told(told)):
+    if job is None or not job.finished or (observed.remote and remote_job.end_is_recorded(status)):
         return True
-    return observed.pod is None and told.state == "Failed" and not job.succeeded
+    return observed.pod is None and status.state == "Failed" and not job.succeeded
 
 
 def _judge_run(observed: Observed) -> Verdict:
-    trouble, told = checks.find(observed), observed.session.status
-    message = words(trouble, told) if trouble is not None else None
+    trouble, status = checks.find(observed), observed.session.status
+    message = words(trouble, status) if trouble is not None else None
     state: State = "NotReady"
     word = remote_job.decisive(observed)
     job = word.phase if word is not None else None
@@ -96,13 +96,13 @@ def _counts(observed: Observed) -> tuple[ContainerCounts, ContainerCounts]:
     return readiness.counts(pod), readiness.init_counts(pod)
 
 
-def words(trouble: Diagnosis, told: Status) -> str:
+def words(trouble: Diagnosis, status: Status) -> str:
     """Return cause and remedy with the runtime's words: those reported first, as long as the cause is the same.
 
     The runtime's words hold counters, ports and times: reported anew each time, they would cause a write per attempt.
     """
-    if trouble.said and told.error and f"{told.error} ".startswith(f"{trouble.message} "):
-        return told.error
+    if trouble.said and status.error and f"{status.error} ".startswith(f"{trouble.message} "):
+        return status.error
     return f"{trouble.message} {trouble.said}".strip()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from amalthea.children.secret import Material
+from amalthea.engine.ports import Key
 from amalthea.model.plan import Fresh
 from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.event_lookup import EventLookup
@@ -39,3 +40,10 @@ class Actors:
     door_poller: DoorPoller
     job_poller: JobPoller
     last_resort: LastResort
+
+    def forget(self, key: Key) -> None:
+        """Forget what is remembered of a session by its name, which another one may have."""
+        self.door_poller.forget(key)
+        self.job_poller.forget(key)
+        self.status_writer.forget(key)
+        self.event_lookup.forget(key)

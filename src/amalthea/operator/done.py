@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from amalthea.api.reasons import Reason
-from amalthea.engine.controller import Result
+from amalthea.engine.work.controller import Result
 from amalthea.model.findings import Finding
 from amalthea.operator.writers.refusals import Refusal
 

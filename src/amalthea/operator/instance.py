@@ -15,13 +15,13 @@ from amalthea.api import names
 from amalthea.children.secret import draw
 from amalthea.engine import slots
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.controller import Controller, Reconcile
-from amalthea.engine.lease import Candidate, Elector
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.lease.elector import Candidate, Elector
 from amalthea.engine.ports import Clock, Key
-from amalthea.engine.queue import Priority, WorkQueue
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.room import Bounds
 from amalthea.engine.supervisor import Supervisor
+from amalthea.engine.work.controller import Controller, Reconcile
+from amalthea.engine.work.queue import Priority, WorkQueue
+from amalthea.engine.work.room import Bounds
 from amalthea.kube.client import Client
 from amalthea.kube.crowd import MOST
 from amalthea.kube.lease import KubeLease
@@ -118,6 +118,7 @@ class Operator:
         self._audit = DriftSearch(client, self.caches, settings, self.clock, backoff)
         self._first_poll = FirstPoll(self._usage, self.caches, self.clock, self.queue.add)
         self._reconciler = Reconciler(self.caches, self._usage, self._actors(client), settings, self.clock, chance)
+        self._reconciler.forget_failures = self.queue.forget
         reconcile = trace(self._reconciler.reconcile) if trace is not None else self._reconciler.reconcile
         reconcile = self._first_poll.before(reconcile)
         places = slots.Slots(settings.workers, self.clock, slots.PATIENCE, client.transport.slow)

@@ -7,6 +7,7 @@ by a crash at any moment too, one pass after the other brings it to what its spe
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from msgspec import structs
 
@@ -18,13 +19,13 @@ from amalthea.children.manifests import manifests
 from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.shared.limits import TooLargeError
 from amalthea.children.shared.url import NO_URL, session_url
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Clock, Key, Stale
+from amalthea.engine.work.controller import Result
 from amalthea.kube.errors import ApiError
 from amalthea.model import deadlines
 from amalthea.model.deadlines import End
 from amalthea.model.findings import Finding
-from amalthea.model.idle.signals import threshold
+from amalthea.model.idle.signals import started_at, threshold
 from amalthea.model.plan import Course, Plan, decide, refused
 from amalthea.model.status.report import Context, NextSteps, report
 from amalthea.model.views import decoding, remote_job
@@ -35,7 +36,7 @@ from amalthea.operator.done import Done, next_look, present, raise_for
 from amalthea.operator.inputs.cache import Caches, spec_unchanged
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.inputs.usage_poller import UsagePoller
-from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal
+from amalthea.operator.writers.refusals import AGAIN_AFTER, Refusal, owner_of
 from amalthea.settings import Settings
 
 FINALIZER, STATUS, END = "finalizer", "status", "pause or deletion"
@@ -56,8 +57,11 @@ class Reconciler:
         self._account = settings.account or ("", None)
         self._clock = clock
         self._chance = chance
-        self._untold: dict[Key, tuple[str, Status]] = {}
+        self._unreported: dict[Key, Status] = {}
         """Sessions whose status cannot be written, with the one that it should be: limits count from that."""
+        self._uids: dict[Key, str] = {}
+        self.forget_failures: Callable[[Key], object] = lambda _: None
+        """Called where another session has taken the name of one that failed."""
 
     def begin_term(self, watched_until: datetime | None = None) -> None:
         """Start with an empty memory: what was known in an earlier term, or while another replica led, may be wrong.
@@ -67,7 +71,7 @@ class Reconciler:
         self._usage.continuity.begin_term(self._caches.sessions(), self._clock.now(), watched_until)
         self._caches.begin_term()
         self._actors.refusals.forget()
-        self._untold.clear()
+        self._unreported.clear()
         self._actors.child_writer.begin_term()
         self._actors.event_lookup.begin_term()
 
@@ -87,6 +91,7 @@ class Reconciler:
             raise await self._actors.last_resort.meet(key, error) from error
 
     async def _pass(self, key: Key) -> Result:
+        self._forget_former(key)
         before = self._look(key)
         self._actors.deletions.look(key, before.session if before is not None else None)
         if before is None:
@@ -100,8 +105,8 @@ class Reconciler:
         raise_for(done.failed)
         return next_look(done)
 
-    async def _own(self, key: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
-        return await self._actors.refusals.attempt_own(key, part, act)
+    async def _own(self, session: SessionView, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
+        return await self._actors.refusals.attempt_own(owner_of(session.metadata), part, act)
 
     def _decide(self, observed: Observed) -> tuple[Plan, Changes]:
         plan = decide(observed, self._chance.fresh)
@@ -121,16 +126,16 @@ class Reconciler:
         """Write the finalizer and the children."""
         uid = observed.session.metadata.uid
         if plan.course is Course.DELETE:
-            held = self._actors.refusals.of_own(key, FINALIZER)
+            held = self._actors.refusals.of_own(owner_of(observed.session.metadata), FINALIZER)
             refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
             return Done(refusals, (held.finding,) if held is not None else ())
-        finalizer = await self._own(key, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
+        finalizer = await self._own(observed.session, FINALIZER, lambda: self._actors.finalizer.ensure(observed))
         refusals = await self._actors.child_writer.apply(key, uid, plan, changes.writes)
-        failed, truce = (*present(finalizer), *refusals), self._actors.child_writer.truce(uid)
-        findings = (*changes.findings, *truce.findings, *(each.finding for each in failed))
+        failed, contests = (*present(finalizer), *refusals), self._actors.child_writer.contests(uid)
+        findings = (*changes.findings, *contests.findings, *(each.finding for each in failed))
         now = self._clock.now()
         again = [now + AGAIN_AFTER[each.reason] for each in changes.findings if each.reason in AGAIN_AFTER]
-        return Done(failed, findings, (truce.again, *again))
+        return Done(failed, findings, (contests.again, *again))
 
     async def _report(self, key: Key, before: Observed, plan: Plan, findings: tuple[Finding, ...]) -> Done:
         """Look again, write the status, and follow up.
@@ -144,10 +149,10 @@ class Reconciler:
         door, idle_from = self._actors.door_poller.door(after), self._usage.continuity.idle_from(key)
         after = replace(after, events=self._actors.event_lookup.known(key), door=door, idle_from=idle_from)
         url = session_url(after.spec, self._settings) if after.spec is not None else after.session.status.url
-        overdue = self._actors.refusals.of_own(key, END)
+        overdue = self._actors.refusals.of_own(owner_of(after.session.metadata), END)
         known = (overdue.finding,) if overdue is not None and overdue.attempts else ()
         context = Context(url or NO_URL, self._clock.now(), self._lead)
-        outcome = report(self._as_untold(key, after), plan, (*findings, *known), context)
+        outcome = report(self._as_unreported(key, after), plan, (*findings, *known), context)
         written = await self._write_status(key, after, outcome.status)
         followed = await self._follow_up(key, after, outcome.next, context.now)
         # An end that was overdue, and succeeded, is to be taken out of the status.
@@ -155,13 +160,14 @@ class Reconciler:
         return written + followed + Done(due=(outcome.next.wake_at, silent_until, again))
 
     async def _write_status(self, key: Key, observed: Observed, status: Status) -> Done:
-        untold = await self._own(key, STATUS, lambda: self._actors.status_writer.announce(observed, status))
-        self._untold.pop(key, None)
-        if untold is None:
-            self._caches.told_former_pod(key)
+        announce = partial(self._actors.status_writer.announce, observed, status)
+        failed = await self._own(observed.session, STATUS, announce)
+        self._unreported.pop(key, None)
+        if failed is None:
+            self._caches.former_pod_reported(key)
         else:
-            self._untold[key] = observed.session.metadata.uid, status
-        return Done(present(untold))
+            self._unreported[key] = status
+        return Done(present(failed))
 
     async def _follow_up(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> Done:
         """Ask what matters from now on, and pause or delete the session if that is due."""
@@ -173,7 +179,7 @@ class Reconciler:
         # Looked up anew: a session that was changed meanwhile must not be paused all the same.
         if session is None or not spec_unchanged(observed.session, session):
             return Done()
-        return Done(present(await self._own(key, END, lambda: self._end(session, following.end))))
+        return Done(present(await self._own(session, END, lambda: self._end(session, following.end))))
 
     async def _end(self, session: SessionView, end: End | None) -> None:
         if end is not None:
@@ -191,7 +197,7 @@ class Reconciler:
         stays = deadlines.stays_until(newest)
         if stays is not None and self._clock.now() < stays:
             return next_look(Done(done.failed, due=(stays,)))
-        released = await self._own(key, FINALIZER, lambda: self._actors.finalizer.release(newest))
+        released = await self._own(newest.session, FINALIZER, lambda: self._actors.finalizer.release(newest))
         failed = (*done.failed, *present(released))
         if self._caches.session(key) is not None:
             if unreported is not None:
@@ -199,11 +205,9 @@ class Reconciler:
             raise_for(failed)
         return next_look(Done(failed))
 
-    def _as_untold(self, key: Key, observed: Observed) -> Observed:
+    def _as_unreported(self, key: Key, observed: Observed) -> Observed:
         """Return a session as if its last report had been written, also if that failed."""
-        uid, status = self._untold.get(key, ("", observed.session.status))
-        if uid != observed.session.metadata.uid:
-            return observed
+        status = self._unreported.get(key, observed.session.status)
         return replace(observed, session=structs.replace(observed.session, status=status))
 
     def _look(self, key: Key) -> Observed | None:
@@ -219,7 +223,7 @@ class Reconciler:
     def _follow_usage(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> None:
         culling = observed.spec.culling if observed.spec is not None else None
         if following.usage_counts and culling is not None:
-            self._usage.follow(key, threshold(culling))
+            self._usage.follow(key, threshold(culling), started_at(observed))
             if following.at_work:
                 self._usage.continuity.worked(key, now)
         else:
@@ -228,11 +232,19 @@ class Reconciler:
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
         self._actors.deletions.forget(key)
-        self._untold.pop(key, None)
+        self._uids.pop(key, None)
+        self._forget_memories(key)
+
+    def _forget_former(self, key: Key) -> None:
+        """Forget a session whose name another one has: created within the same second, nobody saw that it was gone."""
+        if (session := self._caches.session(key)) is not None:
+            uid, former = session.metadata.uid, self._uids.get(key)
+            self._uids[key] = uid
+            if former not in (None, uid):
+                self._forget_memories(key)
+                self.forget_failures(key)
+
+    def _forget_memories(self, key: Key) -> None:
+        self._unreported.pop(key, None)
         self._usage.leave(key)
-        self._actors.door_poller.forget(key)
-        self._actors.job_poller.forget(key)
-        self._actors.status_writer.forget(key)
-        self._actors.event_lookup.forget(key)
-        for part in (FINALIZER, STATUS, END):
-            self._actors.refusals.forget_own(key, part)
+        self._actors.forget(key)

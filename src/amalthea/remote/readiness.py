@@ -3,16 +3,16 @@
 import asyncio
 from urllib.parse import quote
 
-import aiohttp
-from yarl import URL
-
 from amalthea.remote.settings import Settings
+from amalthea.sidecars.http import probe
+from amalthea.sidecars.http.http1 import BadMessage
+from amalthea.sidecars.http.origins import Origin
 
 _PATIENCE = 5.0
 _SAFE = "/%:@!$&'()*+,;=-._~?"
 
 
-async def is_ready(settings: Settings, session: aiohttp.ClientSession) -> bool:
+async def is_ready(settings: Settings) -> bool:
     """Ask as the session's probe says; False where there is no answer within five seconds."""
     if settings.probe == "none":
         return True
@@ -20,15 +20,14 @@ async def is_ready(settings: Settings, session: aiohttp.ClientSession) -> bool:
         async with asyncio.timeout(_PATIENCE):
             if settings.probe == "tcp":
                 return await _connects(settings.session_port)
-            return await _answers(session, address(settings))
-    except (OSError, aiohttp.ClientError):
+            return await _answers(settings)
+    except (OSError, BadMessage):
         return False
 
 
-def address(settings: Settings) -> URL:
-    """Return where the front end is: the path as it is, or percent-encoded where it is nott yet."""
-    path = quote(settings.url_path if settings.url_path.startswith("/") else f"/{settings.url_path}", safe=_SAFE)
-    return URL(f"http://127.0.0.1:{settings.session_port}{path}", encoded=True)
+def target(settings: Settings) -> str:
+    """Return the path of the front end: as it is, or percent-encoded where it is not yet."""
+    return quote(settings.url_path if settings.url_path.startswith("/") else f"/{settings.url_path}", safe=_SAFE)
 
 
 async def _connects(port: int) -> bool:
@@ -37,6 +36,6 @@ async def _connects(port: int) -> bool:
     return True
 
 
-async def _answers(session: aiohttp.ClientSession, where: URL) -> bool:
-    async with session.get(where, allow_redirects=False) as response:
-        return 200 <= response.status < 400
+async def _answers(settings: Settings) -> bool:
+    front_end = Origin("http", "127.0.0.1", settings.session_port)
+    return 200 <= await probe.status(front_end, target(settings), front_end.authority, _PATIENCE) < 400

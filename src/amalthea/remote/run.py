@@ -5,7 +5,6 @@ import logging
 import os
 import random
 import signal
-import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,8 @@ from amalthea.remote.pretence import Pretence
 from amalthea.remote.requests.http import HttpExchange
 from amalthea.remote.server import Server
 from amalthea.remote.settings import Options, Settings, SettingsError
-from amalthea.sidecars import last_words, trust
+from amalthea.sidecars import last_words
+from amalthea.sidecars.http import network, trust
 
 _AT_ONCE = 128 + signal.SIGTERM
 
@@ -29,7 +29,7 @@ log = logging.getLogger("remote")
 
 
 def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
-    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is nott, or cannot be submitted.
+    """Run the controller; return the exit code: 0 once the job is gone, 1 where it is not, or cannot be submitted.
 
     `early` gets signals that came before the controller could listen to them.
     """
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
         options = settings.read(arguments, os.environ)
         common = settings.common(options)
         kind = kinds.choose(options)
-        believed = trust.context(os.environ)
+        exchange = HttpExchange(trust.context(os.environ), network.from_environment(os.environ, plain=True))
     except ValueError as error:
         return last_words.end(str(error), 1)
     log.info("configuration", extra={"settings": options.shown()})
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str], early: Sequence[int] = ()) -> int:
             log.warning("tokens could be intercepted; write https://", extra={"variable": settings.variable_of(flag)})
     log.info("using remote kind", extra={"kind": kind.name})
     try:
-        trouble = asyncio.run(_run(options, common, kind, believed, early))
+        trouble = asyncio.run(_run(options, common, kind, exchange, early))
     except SettingsError as error:
         return last_words.end(str(error), 1)
     except (RemoteError, JournalError) as error:
@@ -65,7 +65,7 @@ def _fail(what: str, error: str) -> int:
     return 1
 
 
-async def _run(options: Options, common: Settings, kind: Kind, believed: ssl.SSLContext, early: Sequence[int]) -> str:
+async def _run(options: Options, common: Settings, kind: Kind, exchange: HttpExchange, early: Sequence[int]) -> str:
     """Run until SIGTERM or SIGINT; return why the job could not be cancelled, or empty."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,7 +75,7 @@ async def _run(options: Options, common: Settings, kind: Kind, believed: ssl.SSL
     clock, chance = SystemClock(), random.Random()  # noqa: S311  (for the distance between attempts)
     journal = FileJournal(Path(common.mount_dir or "/") / ".rsc")
     printer = output.Printer(sys.stdout.buffer)
-    async with HttpExchange(believed) as exchange:
+    async with exchange:
         around = Surroundings(exchange, clock, chance, journal, printer, os.environ)
         backend: RemoteBackend = Pretence() if common.fake_start else await kind.make(options, around)
         controller = Controller(backend, clock, chance)

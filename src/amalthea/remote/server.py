@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
-import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -28,14 +27,9 @@ class Server:
         self._standing = standing
         self._clock = clock
         self._stack = AsyncExitStack()
-        self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
         """Listen; raise OSError where the port is taken."""
-        connector = aiohttp.TCPConnector(force_close=True)
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        )
         for_the_operator = {_FOR_THE_OPERATOR: self._remote_status}
         routes = {"/": self._root, "/live": self._live, "/ready": self._ready, "/status": self._status}
         await self._serve({**routes, **for_the_operator}, self._settings.server_port)
@@ -68,7 +62,7 @@ class Server:
         return web.Response()
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return web.Response(status=200 if await is_ready(self._settings, self._session) else 503)
+        return web.Response(status=200 if await is_ready(self._settings) else 503)
 
     async def _remote_status(self, _: web.Request) -> web.Response:
         return web.json_response(self._standing().told_the_operator(*self._moment()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.support.world import World
 
 EVERYTHING = ["pods", "events", "persistentvolumeclaims", "statefulsets", "jobs", "amaltheasessions"]

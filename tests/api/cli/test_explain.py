@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.cli.conftest import EVERYTHING, Told, explain
 from tests.support.world import World
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.support.world import World
 
 WITHIN = 20.0

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import metrics_api
-from lab.control_plane import ControlPlane
+from lab.control_plane import metrics_api
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.operator import old_role
 from tests.support.processes import OperatorProcess
 from tests.support.world import World

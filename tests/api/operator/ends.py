@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from lab import metrics_api
+from lab.control_plane import metrics_api
 from tests.support.world import Object, World, condition
 
 LATE = 2.0

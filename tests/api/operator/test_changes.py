@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from lab.api import ApiError
-from lab.storage import STORAGE_CLASS
+from lab.control_plane.api import ApiError
+from lab.control_plane.storage import STORAGE_CLASS
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import CONTAINER, PLAIN, TOKEN, with_env
 from tests.support.world import Object, World, as_written, condition

@@ -21,7 +21,7 @@ from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
 from amalthea.testing.clock import SkewedClock
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.operator.conftest import Operators
 from tests.api.operator.ends import LATE, changed_at, paused
 from tests.api.operator.specs import PLAIN

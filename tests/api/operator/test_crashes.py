@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
 from tests.api.operator.conftest import Operators, install_crd
 from tests.api.operator.specs import PLAIN, TOKEN
 from tests.support.processes import OperatorProcess

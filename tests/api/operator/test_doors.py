@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from amalthea.engine.lease import Candidate
+from amalthea.engine.lease.elector import Candidate
 from tests.api.operator.conftest import Operators
 from tests.api.operator.ends import LATE, changed_at, measure, paused, stopped
 from tests.api.operator.specs import PLAIN, TOKEN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.operator.specs import PLAIN, TOKEN, with_env
 from tests.support.processes import OperatorProcess
 from tests.support.world import World, condition

@@ -8,8 +8,8 @@ from functools import partial
 import pytest
 
 from amalthea.api import names
-from lab.api import ApiError
-from lab.control_plane import ControlPlane
+from lab.control_plane.api import ApiError
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.operator.conftest import Operators, install_crd
 from tests.api.operator.specs import PLAIN
 from tests.support.processes import OperatorProcess

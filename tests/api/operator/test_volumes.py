@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from lab.api import ApiError
+from lab.control_plane.api import ApiError
 from tests.api.operator.specs import CONTAINER, PLAIN
 from tests.support.world import Object, World, condition
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.conftest import new_namespace
 from tests.api.operator.conftest import Operators
 from tests.api.operator.specs import CONTAINER, PLAIN

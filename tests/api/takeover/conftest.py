@@ -2,7 +2,7 @@
 
 import pytest
 
-from lab.control_plane import ControlPlane
+from lab.control_plane.control_plane import ControlPlane
 from tests.api.operator.conftest import crd, operators, world
 
 __all__ = ["crd", "operators", "world"]

@@ -13,8 +13,8 @@ import yaml
 
 from amalthea.api import names
 from amalthea.api.schema import Manifest
-from lab.control_plane import ControlPlane
-from lab.flags import Settings
+from lab.control_plane.control_plane import ControlPlane
+from lab.control_plane.flags import Settings
 from tests.api.operator.conftest import install_crd
 from tests.api.operator.specs import JOB, PLAIN, TOKEN
 from tests.api.operator.test_jobs import end

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.progress import Progress
-from lab.system import Package, ensure
+from lab.base.progress import Progress
+from lab.base.system import Package, ensure
 from tests.sidecars.authproxy.limited import Limited
 from tests.support import sidecars
 from tests.support.processes import free_port

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-from lab import binaries
+from lab.programs import binaries
 from tests.sidecars.authproxy.door import Door
 from tests.support.processes import free_port
 

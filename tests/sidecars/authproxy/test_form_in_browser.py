@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from lab import system
-from lab.progress import Progress
+from lab.base import system
+from lab.base.progress import Progress
 from tests.e2e.browsers import QUIET
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.ingress import traefik

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.sidecars.cloner.machine import Cloner
 from tests.support.git import commit, git, publish
 from tests.support.git_server import GitServer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.sidecars.cloner.canary import Canaries
 from tests.sidecars.cloner.hostile import World
 from tests.sidecars.cloner.hostile_files import BY_FILES

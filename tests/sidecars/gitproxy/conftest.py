@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from amalthea.testing.waiting import eventually
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.sidecars.gitproxy.forge import Forge
 from tests.sidecars.gitproxy.wire import Begin, MakesWire, Serve, Upstream, Wire
 from tests.support import sidecars

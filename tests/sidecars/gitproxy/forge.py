@@ -15,7 +15,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from lab.pki import Authority
+from lab.base.pki import Authority
 
 BACKEND = "/usr/lib/git-core/git-http-backend"
 HOST = "0.0.0.0"

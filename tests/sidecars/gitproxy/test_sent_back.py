@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.http import peer
 from tests.sidecars.gitproxy.wire import BASIC, END, GET, OK, Begin, Serve, answering, faults_of_the_proxy, intercepted
 
 CREDENTIAL = BASIC.partition(b": ")[2]

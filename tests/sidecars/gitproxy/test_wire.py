@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.sidecars.gitproxy.wire import peer
+from amalthea.sidecars.http import peer
 from amalthea.testing.waiting import eventually
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.sidecars.gitproxy.wire import BASIC, END, GET, OK, Begin, Wire, answering, faults_of_the_proxy, intercepted
 
 MEBIBYTE = 2**20

@@ -8,15 +8,16 @@ from typing import Self
 
 from amalthea.sidecars import clear_text
 from amalthea.sidecars.gitproxy import certificate
+from amalthea.sidecars.gitproxy.listening import PROXY, Bounds, Crowd
 from amalthea.sidecars.gitproxy.proxy import Proxy
-from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
+from amalthea.sidecars.gitproxy.rules.matching import Repository
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
 from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.gitproxy.tokens import Tokens
-from amalthea.sidecars.gitproxy.wire.fetch import Answer, Question
-from amalthea.sidecars.gitproxy.wire.listening import PROXY, Bounds, Crowd
-from amalthea.sidecars.http1 import MAX_HEAD
-from lab.pki import KeyPair
+from amalthea.sidecars.http.http1 import MAX_HEAD
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.sidecars.http.origins import Origin
+from lab.base.pki import KeyPair
 
 END = b"\r\n\r\n"
 BASIC = b"Authorization: Basic b2F1dGgyOnRva2VuLTE="

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from amalthea.testing.builders import SessionBuilder
-from lab import binaries
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.programs import binaries
 from tests.sidecars.oauth2_proxy import door
 from tests.sidecars.oauth2_proxy.door import Door
 from tests.support.issuer import Issuer

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from amalthea.children import secret
 from amalthea.children.pod import auth, oidc
 from amalthea.children.shared.subject import Subject
-from lab import binaries
+from lab.programs import binaries
 from tests.support.issuer import Issuer
 from tests.support.processes import free_port
 

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from amalthea.testing.cluster import ClusterError, MemoryScheduler, SlurmJob
+from amalthea.testing.remote.cluster import ClusterError, MemoryScheduler, SlurmJob
 
 _SRUN = """\
 #!/bin/bash

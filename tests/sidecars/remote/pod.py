@@ -11,11 +11,12 @@ from pathlib import Path
 
 import aiohttp
 
-from amalthea.remote.requests.exchange import Answer, Exchange, Question
-from amalthea.testing.cluster import MemoryFiles, MemoryScheduler, SlurmJob
-from amalthea.testing.firecrest import FakeFirecrest
-from amalthea.testing.firecrest_server import ServedExchange
-from amalthea.testing.issuer import FakeIssuer
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.testing.remote.cluster import MemoryFiles, MemoryScheduler, SlurmJob
+from amalthea.testing.remote.firecrest import FakeFirecrest
+from amalthea.testing.remote.firecrest_server import ServedExchange
+from amalthea.testing.remote.issuer import FakeIssuer
 from tests.support import sidecars
 from tests.support.processes import free_port
 

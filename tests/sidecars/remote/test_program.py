@@ -112,6 +112,7 @@ async def test_a_pod_that_is_stopped_before_its_job_is_submitted_leaves_none(pod
         ({"RSC_READINESS_PROBE_TYPE": "grpc"}, "invalid readiness probe type: grpc"),
         ({"RSC_AUTH_KIND": "magic"}, "RSC_AUTH_KIND is not a known kind"),
         ({"SSL_CERT_FILE": "/dev/null"}, "SSL_CERT_FILE names /dev/null"),
+        ({"HTTPS_PROXY": "socks5://me:hush@proxy"}, "HTTPS_PROXY is not the address of a proxy; write one like"),
         ({"RSC_SESSION_MAX_AGE_SECONDS": "2h"}, "RSC_SESSION_MAX_AGE_SECONDS is not a number"),
     ],
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from amalthea.testing.disk import DiskFiles
+from amalthea.testing.remote.disk import DiskFiles
 from amalthea.testing.waiting import eventually
 from tests.sidecars.remote.cluster import BashScheduler
 from tests.sidecars.remote.pod import Pod, ended

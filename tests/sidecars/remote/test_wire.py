@@ -16,13 +16,14 @@ from amalthea.remote.clock import SystemClock
 from amalthea.remote.errors import Unavailable
 from amalthea.remote.job.standing import Standing
 from amalthea.remote.requests import exchange
-from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.requests.http import HttpExchange
 from amalthea.remote.server import Server
 from amalthea.remote.settings import Settings
-from amalthea.sidecars import trust
-from amalthea.testing.firecrest_server import ServedExchange
-from lab.pki import Authority
+from amalthea.sidecars.http import trust
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.sidecars.http.network import Network
+from amalthea.testing.remote.firecrest_server import ServedExchange
+from lab.base.pki import Authority
 from tests.support.processes import free_port
 
 
@@ -42,7 +43,7 @@ class Recorder:
 async def test_a_question_arrives_as_it_was_asked() -> None:
     recorder = Recorder(Answer(429, b'{"x": "\xc3\xa9"}', 7.0))
     body = exchange.as_upload("environment.sh", b"\x00\xff--\r\n\r\nexport A='b'\n")
-    async with ServedExchange({"v2": recorder}) as served, HttpExchange(trust.context({})) as ask:
+    async with ServedExchange({"v2": recorder}) as served, HttpExchange(trust.context({}), Network()) as ask:
         query = (("path", "/a b/ü&c+d"), ("bytes", "1"))
         answer = await ask(Question("POST", f"{served.url}/v2/a%2Fb", query, body, "t0ken"))
     assert answer == Answer(429, b'{"x": "\xc3\xa9"}', 7.0)
@@ -53,20 +54,20 @@ async def test_a_question_arrives_as_it_was_asked() -> None:
 
 async def test_what_breaks_off_says_nothing_but_whom_it_was_asked() -> None:
     recorder = Recorder(Unavailable("gone"))
-    async with ServedExchange({"v2": recorder}) as served, HttpExchange(trust.context({})) as ask:
+    async with ServedExchange({"v2": recorder}) as served, HttpExchange(trust.context({}), Network()) as ask:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1 cannot be reached") as raised:
             await ask(Question("GET", f"{served.url}/v2", (("secret", "s3cret"),), bearer="s3cret"))
     assert "s3cret" not in str(raised.value)
 
 
 async def test_nobody_there_is_told() -> None:
-    async with HttpExchange(trust.context({})) as ask:
+    async with HttpExchange(trust.context({}), Network()) as ask:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1 cannot be reached"):
             await ask(Question("GET", f"http://127.0.0.1:{free_port()}/"))
 
 
 async def test_an_address_that_is_none_is_no_crash() -> None:
-    async with HttpExchange(trust.context({})) as ask:
+    async with HttpExchange(trust.context({}), Network()) as ask:
         with pytest.raises(Unavailable, match="The server cannot be reached"):
             await ask(Question("GET", "https://[bad/"))
 
@@ -75,7 +76,7 @@ async def test_a_server_that_keeps_silent_is_given_up() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        async with HttpExchange(trust.context({}), time_limit=0.2) as ask:
+        async with HttpExchange(trust.context({}), Network(), time_limit=0.2) as ask:
             with pytest.raises(Unavailable, match="did not answer in time"):
                 await ask(Question("GET", f"http://127.0.0.1:{silent.getsockname()[1]}/"))
 
@@ -109,7 +110,7 @@ class Redirecting:
 
 async def test_a_redirect_within_the_server_is_followed_with_the_token() -> None:
     server = Redirecting(lambda _: "/to")
-    async with server as port, HttpExchange(trust.context({})) as ask:
+    async with server as port, HttpExchange(trust.context({}), Network()) as ask:
         answer = await ask(Question("GET", f"http://127.0.0.1:{port}/from", bearer="t"))
     assert (answer.body, server.seen) == (b"there", [("GET", "Bearer t")] * 2)
 
@@ -119,7 +120,7 @@ async def test_a_token_never_goes_to_another_server() -> None:
     async with (
         other as port,
         Redirecting(lambda _: f"http://127.0.0.1:{port}/to") as first,
-        HttpExchange(trust.context({})) as ask,
+        HttpExchange(trust.context({}), Network()) as ask,
     ):
         with pytest.raises(Unavailable, match="another server, which must not get the token"):
             await ask(Question("GET", f"http://127.0.0.1:{first}/from", bearer="t"))
@@ -129,8 +130,8 @@ async def test_a_token_never_goes_to_another_server() -> None:
 
 
 async def test_a_circle_of_redirects_ends() -> None:
-    async with Redirecting(lambda _: "/from") as port, HttpExchange(trust.context({})) as ask:
-        with pytest.raises(Unavailable, match="more than 3 times"):
+    async with Redirecting(lambda _: "/from") as port, HttpExchange(trust.context({}), Network()) as ask:
+        with pytest.raises(Unavailable, match="more than 5 times"):
             await ask(Question("GET", f"http://127.0.0.1:{port}/from"))
 
 
@@ -141,16 +142,16 @@ async def test_a_certificate_is_checked_by_the_mounted_authorities(tmp_path: Pat
     tls.load_cert_chain(pair.certificate, pair.key)
     question_to = "https://127.0.0.1:{}/to"
     async with Redirecting(lambda _: "/to", tls) as port:
-        async with HttpExchange(trust.context({"SSL_CERT_FILE": str(authority.pair.certificate)})) as ask:
+        async with HttpExchange(trust.context({"SSL_CERT_FILE": str(authority.pair.certificate)}), Network()) as ask:
             assert (await ask(Question("GET", question_to.format(port)))).body == b"there"
-        async with HttpExchange(trust.context({})) as ask:
+        async with HttpExchange(trust.context({}), Network()) as ask:
             with pytest.raises(Unavailable, match=r"certificate of 127\.0\.0\.1 is not trusted"):
                 await ask(Question("GET", question_to.format(port)))
 
 
 async def test_too_much_at_once_is_refused() -> None:
     recorder = Recorder(Answer(200, bytes(9 * 2**20)))
-    async with ServedExchange({"v2": recorder}) as served, HttpExchange(trust.context({})) as ask:
+    async with ServedExchange({"v2": recorder}) as served, HttpExchange(trust.context({}), Network()) as ask:
         with pytest.raises(Unavailable, match="more than 8 MiB at once"):
             await ask(Question("GET", f"{served.url}/v2"))
 
@@ -162,18 +163,16 @@ async def test_a_front_end_is_ready_when_it_answers_without_an_error(status: int
     async with ServedExchange({"s": Recorder(Answer(status))}) as front:
         port = int(front.url.rpartition(":")[2])
         settings = Settings(session_port=port, url_path="/s/a b%20c", probe="http")
-        async with aiohttp.ClientSession() as session:
-            assert await readiness.is_ready(settings, session) is ready
+        assert await readiness.is_ready(settings) is ready
 
 
 async def test_a_tunnel_that_takes_connections_is_enough_for_tcp() -> None:
-    async with aiohttp.ClientSession() as session:
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            listening.listen()
-            settings = Settings(session_port=listening.getsockname()[1], probe="tcp")
-            assert await readiness.is_ready(settings, session)
-        assert not await readiness.is_ready(settings, session)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        settings = Settings(session_port=listening.getsockname()[1], probe="tcp")
+        assert await readiness.is_ready(settings)
+    assert not await readiness.is_ready(settings)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,7 @@ async def test_a_tunnel_that_takes_connections_is_enough_for_tcp() -> None:
     [("/s/x", "/s/x"), ("s", "/s"), ("/a b", "/a%20b"), ("/a%2Fb//c", "/a%2Fb//c"), ("/ü?q=1", "/%C3%BC?q=1")],
 )
 def test_a_path_is_asked_for_as_it_is_written(written: str, asked: str) -> None:
-    assert readiness.address(Settings(session_port=80, url_path=written)).raw_path_qs == asked
+    assert readiness.target(Settings(session_port=80, url_path=written)) == asked
 
 
 async def test_the_kubelet_and_whoever_is_in_the_pod_get_their_answers() -> None:

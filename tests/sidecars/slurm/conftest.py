@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from amalthea.testing.disk import DiskFiles
-from amalthea.testing.slurm import SlurmScheduler
-from lab.progress import Progress
+from amalthea.testing.remote.disk import DiskFiles
+from amalthea.testing.remote.slurm import SlurmScheduler
+from lab.base.progress import Progress
 from lab.slurm.cluster import Slurm
 from tests.sidecars.remote.pod import Pod
 from tests.sidecars.slurm.site import Site

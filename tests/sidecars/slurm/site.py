@@ -14,9 +14,9 @@ from amalthea.remote import kinds, settings
 from amalthea.remote.clock import SystemClock
 from amalthea.remote.job.journal import FileJournal
 from amalthea.remote.job.port import Phase, RemoteBackend, Report, Surroundings
-from amalthea.remote.requests.exchange import Answer, Question
-from amalthea.testing.cluster import SlurmJob
-from amalthea.testing.slurm import SlurmScheduler
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.testing.remote.cluster import SlurmJob
+from amalthea.testing.remote.slurm import SlurmScheduler
 from lab.slurm.cluster import Slurm
 from tests.sidecars.remote.pod import Pod
 from tests.support.processes import free_port

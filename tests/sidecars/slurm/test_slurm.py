@@ -10,14 +10,15 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from lab.progress import Progress
+from lab.base.progress import Progress
+from lab.base.system import MachineError
 from lab.slurm.cluster import Slurm
-from lab.system import MachineError
 
 pytestmark = pytest.mark.timeout(180)
 
 LEAVES = (
-    "import os, sys; from pathlib import Path; from lab.slurm.cluster import Slurm; from lab.progress import Progress\n"
+    "import os, sys; from pathlib import Path\n"
+    "from lab.base.progress import Progress; from lab.slurm.cluster import Slurm\n"
     "slurm = Slurm(Path(sys.argv[1]), outlive=True); slurm.start(Progress())\n"
     "slurm.command('sbatch', '--output=/dev/null', '--wrap=exec sleep 600')\n"
     "slurm.command('sbatch', '--output=/dev/null', '--begin=now+1hour', '--wrap=exec sleep 600')\n"

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amalthea.sidecars.tunnel.frames import DATA, Event, Parser
+from amalthea.sidecars.tunnel.wire.frames import DATA, Event, Parser
 
 SECRET = "MTIzNDU2Nzg5MGFiY2RlZg"
 PATH = "/sessions/demo/__amalthea__/tunnel"
@@ -151,9 +151,9 @@ async def asks(port: int, line: bytes) -> bytes:
             await asyncio.sleep(0.05)
 
 
-def request(port: int, secret: str = SECRET, wish: object = "ReverseTcp", host: str = "0.0.0.0") -> bytes:
+def request(port: int, secret: str = SECRET, protocol: object = "ReverseTcp", host: str = "0.0.0.0") -> bytes:
     """Return a request as the real client makes it."""
-    claims = json.dumps({"id": "x", "p": wish, "r": host, "rp": port}).encode()
+    claims = json.dumps({"id": "x", "p": protocol, "r": host, "rp": port}).encode()
     token = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in (b"{}", claims, b"x"))
     lines = (
         f"GET /{PATH}/events HTTP/1.1",

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from lab.pki import KeyPair
-from lab.progress import Progress
-from lab.system import Package, ensure
+from lab.base.pki import KeyPair
+from lab.base.progress import Progress
+from lab.base.system import Package, ensure
 from tests.sidecars.tunnel.ends import PATH
 
 _CONFIGURATION = """

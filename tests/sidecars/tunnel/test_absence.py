@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from amalthea.sidecars.tunnel import reverse
-from amalthea.sidecars.tunnel.server import Server
-from amalthea.sidecars.tunnel.settings import Settings
+from amalthea.sidecars.tunnel.server import reverse
+from amalthea.sidecars.tunnel.server.server import Server
+from amalthea.sidecars.tunnel.server.settings import Settings
 from amalthea.testing.waiting import eventually
 from tests.sidecars.tunnel.ends import SECRET, Wire, connect, open_port, request
 from tests.support.processes import free_port

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from amalthea.sidecars.tunnel.frames import DATA, data_frames
+from amalthea.sidecars.tunnel.wire.frames import DATA, data_frames
 from amalthea.testing.waiting import eventually
 from tests.sidecars.authproxy.limited import Limited
 from tests.sidecars.tunnel.conftest import Dial, Listen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from amalthea.sidecars.tunnel.claim import FIRST, LAST, claim
+from amalthea.sidecars.tunnel.client.claim import FIRST, LAST, claim
 from amalthea.testing.waiting import eventually
 from tests.sidecars.tunnel.conftest import Dial, Listen
 from tests.sidecars.tunnel.ends import MEBIBYTE, SECRET, Front, asks, connect, open_port, pattern
@@ -148,7 +148,7 @@ async def test_the_secret_is_deleted_once_it_is_read_and_stands_nowhere_else(
 def test_no_other_program_of_the_user_can_read_the_memory_that_the_secret_is_read_into(tmp_path: Path) -> None:
     told = tmp_path / "told"
     code = (
-        "import ctypes, sys; from pathlib import Path; from amalthea.sidecars.tunnel import client\n"
+        "import ctypes, sys; from pathlib import Path; from amalthea.sidecars.tunnel.client import client\n"
         "told = lambda _: exit(Path(sys.argv[1]).write_text(str(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))))\n"
         "client.take_secret = told\n"
         "client.main(['--secret-file', 'x', 'http://127.0.0.1:1/'])"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from amalthea.sidecars.tunnel.frames import CLOSE, DATA, MOST, Parser
+from amalthea.sidecars.tunnel.wire.frames import CLOSE, DATA, MOST, Parser
 from tests.sidecars.authproxy.limited import Limited
 from tests.sidecars.tunnel.conftest import Listen
 from tests.sidecars.tunnel.ends import LIMIT, MEBIBYTE, SECONDS, Wire, connect, open_port, pattern

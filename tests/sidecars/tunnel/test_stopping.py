@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from amalthea.sidecars.tunnel.frames import CLOSE, DATA, data_frames
+from amalthea.sidecars.tunnel.wire.frames import CLOSE, DATA, data_frames
 from tests.sidecars.tunnel.conftest import Listen
 from tests.sidecars.tunnel.ends import MEBIBYTE, Server, Wire, connect, open_port, pattern, request
 from tests.support.processes import free_port

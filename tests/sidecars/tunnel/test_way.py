@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amalthea.testing.waiting import eventually
-from lab.pki import Authority
+from lab.base.pki import Authority
 from tests.sidecars.tunnel.conftest import Dial, Listen
 from tests.sidecars.tunnel.ends import END, PATH, SECRET, Front, asks, connect, pattern
 from tests.sidecars.tunnel.nginx import nginx

@@ -97,7 +97,7 @@ def test_no_field_of_the_contract_is_missing_and_none_is_added_in_silence() -> N
     assert len(CONTRACT_FIELDS) > 900, "the contract's schema was not read as a whole"
 
 
-def test_what_we_add_is_optional_status_so_that_an_older_crd_may_prune_it() -> None:
+def test_our_additions_are_optional_status_that_an_older_crd_may_prune() -> None:
     demanded = {f"{path}/{name}" for path, schema in OUR_FIELDS.items() for name in schema.get("required", [])}
     assert ADDITIONS & demanded == set()
     assert {path for path in ADDITIONS if not path.startswith("/status/")} == set()

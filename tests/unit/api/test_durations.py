@@ -33,7 +33,7 @@ from amalthea.api import durations
         ("2562047h", 2562047 * 3600),
     ],
 )
-def test_what_go_writes_and_clients_send_is_read(text: str, seconds: float) -> None:
+def test_durations_of_go_and_of_clients_are_read(text: str, seconds: float) -> None:
     assert durations.parse(text) == timedelta(seconds=seconds)
 
 
@@ -44,7 +44,7 @@ def test_what_go_writes_and_clients_send_is_read(text: str, seconds: float) -> N
         *("1H", "1e3s", "1_000s", "1,5h", "1..5h", "0x10s", "1h-1m", "٣h", "1s\n", "1" * 5000 + "h"),
     ],
 )
-def test_what_go_refuses_is_refused_with_the_remedy(text: str) -> None:
+def test_a_duration_that_go_refuses_is_refused_with_the_remedy(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a duration: write .* such as 2h45m") as refusal:
         durations.parse(text)
     assert len(str(refusal.value)) < 300, "the message must fit into a condition"
@@ -85,7 +85,7 @@ WHOLE_MILLISECONDS = st.integers(-(LONGEST // timedelta(milliseconds=1)), LONGES
 
 
 @given(WHOLE_MILLISECONDS)
-def test_what_is_written_reads_back_as_the_same(duration: timedelta) -> None:
+def test_a_written_duration_reads_back_as_the_same(duration: timedelta) -> None:
     assert durations.parse(durations.format(duration)) == duration
 
 

@@ -55,7 +55,7 @@ def test_every_spelling_of_a_quantity_is_read(quantity: Quantity, value: str) ->
         *("1e3Ki", "0x10", "1_000", "1,5", "NaN", "Infinity", "two", "٣", "9" * 5000),
     ],
 )
-def test_what_kubernetes_refuses_is_refused_with_the_remedy(text: str) -> None:
+def test_a_quantity_that_kubernetes_refuses_is_refused_with_the_remedy(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a quantity: write .* such as 500m") as refusal:
         quantities.parse(text)
     assert len(str(refusal.value)) < 300, "the message must fit into a condition"
@@ -74,7 +74,7 @@ def test_what_kubernetes_refuses_is_refused_with_the_remedy(text: str) -> None:
         ("0e1000000000000000000", 0),
     ],
 )
-def test_what_kubernetes_cannot_hold_is_capped_and_rounded_as_there(text: str, value: Decimal) -> None:
+def test_a_quantity_beyond_kubernetes_range_is_capped_and_rounded_as_there(text: str, value: Decimal) -> None:
     assert quantities.parse(text) == value
 
 

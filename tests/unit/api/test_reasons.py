@@ -32,7 +32,7 @@ def test_no_word_means_two_things(vocabulary: type[StrEnum]) -> None:
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
 def test_every_word_has_its_sentence(vocabulary: type[StrEnum]) -> None:
     _, *lines = getsource(vocabulary).split('"""', 2)[2].splitlines()
-    told = [line.strip() for line in lines if line.strip()]
+    written = [line.strip() for line in lines if line.strip()]
 
-    assert len(told) == 2 * len(vocabulary)
-    assert all(sentence.startswith('"""') and sentence.endswith('."""') for sentence in told[1::2])
+    assert len(written) == 2 * len(vocabulary)
+    assert all(sentence.startswith('"""') and sentence.endswith('."""') for sentence in written[1::2])

@@ -132,14 +132,14 @@ def started(world: World) -> bool:
 @thorough
 @given(lives, strategies, st.booleans())
 @example(["pod cannot pull", "workload deleted", "a bad spec"], "always", False)
-def test_what_is_decided_comes_to_rest(life: list[str], strategy: str, as_job: bool) -> None:
+def test_decisions_come_to_rest(life: list[str], strategy: str, as_job: bool) -> None:
     world = World((JOB if as_job else FULL).with_spec(reconcileStrategy=strategy))
     for act in ("pod waits", *life):
         ACTS[act](world)
         world.settle()
-        told = world.status
+        status = world.status
         assert world.step().writes == ()
-        assert world.status == told
+        assert world.status == status
 
 
 @thorough

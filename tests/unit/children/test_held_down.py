@@ -26,7 +26,7 @@ def error(world: World) -> str:
 
 
 @pytest.mark.parametrize("builder", [session(), JOB], ids=["StatefulSet", "Job"])
-def test_what_somebody_else_took_stays_so_and_is_told_with_their_name(builder: SessionBuilder) -> None:
+def test_a_pod_that_somebody_else_scaled_down_stays_down_and_their_name_is_reported(builder: SessionBuilder) -> None:
     world = running(builder)
     run, uid = world.status["runID"], world.workload["metadata"]["uid"]
     still(world, KUEUE)

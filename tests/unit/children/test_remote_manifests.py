@@ -16,7 +16,7 @@ from tests.unit.children.world import World, pending, running, touches_template
 FAR = session().remote()
 
 
-def told(builder: SessionBuilder) -> dict[str, str]:
+def variables(builder: SessionBuilder) -> dict[str, str]:
     """Return the controller's variables in the manifest."""
     return {each["name"]: each["value"] for each in remote.container(builder.subject())["env"] if "value" in each}
 
@@ -42,19 +42,19 @@ ASKED_FOR: list[tuple[Manifest, tuple[str, str, str]]] = [
 
 @pytest.mark.parametrize(("resources", "asked"), ASKED_FOR, ids=json.dumps)
 def test_the_job_asks_for_what_the_session_does(resources: Manifest, asked: tuple[str, str, str]) -> None:
-    found = told(FAR.with_session(resources=resources))
+    found = variables(FAR.with_session(resources=resources))
     assert tuple(found[f"RSC_SESSION_{name}"] for name in ("CPU", "MEMORY", "GPUS")) == asked
 
 
 @pytest.mark.parametrize("path", ["/sessions/remote/lab", "lab", "", "/a b", "/?x=1#y"])
-def test_the_path_is_told_as_it_is_written(path: str) -> None:
-    assert told(FAR.with_session(urlPath=path))["RSC_SESSION_URL_PATH"] == path
+def test_the_path_is_passed_on_as_it_is_written(path: str) -> None:
+    assert variables(FAR.with_session(urlPath=path))["RSC_SESSION_URL_PATH"] == path
 
 
-def test_only_without_a_door_the_controller_itself_answers_where_the_operator_asks() -> None:
-    assert told(FAR)["RSC_STATUS_PORT"] == str(names.PORT_META)
+def test_the_controller_answers_the_operator_only_without_a_door() -> None:
+    assert variables(FAR)["RSC_STATUS_PORT"] == str(names.PORT_META)
     for door in (FAR.with_token(), FAR.with_oidc(), FAR.with_oauth2_proxy()):
-        assert "RSC_STATUS_PORT" not in told(door)
+        assert "RSC_STATUS_PORT" not in variables(door)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_local_session_keeps_none_of_this_in_its_secret() -> None:
 
 
 @pytest.mark.parametrize("change", ["command", "workingDir", "maxAge"])
-def test_what_only_the_next_job_is_told_restarts_nobody(change: str) -> None:
+def test_a_variable_that_only_the_next_job_gets_restarts_nobody(change: str) -> None:
     world = running(FAR.with_token().with_spec(reconcileStrategy="always"))
     builder = world.builder
     changed = {
@@ -105,14 +105,14 @@ def of_an_earlier_release(world: World) -> None:
     annotation = f"/metadata/annotations/{names.ANNOTATION_APPLIED.replace('/', '~1')}"
     containers = [each["name"] for each in world.template["spec"]["containers"]]
     tunnel = containers.index(names.CONTAINER_TUNNEL)
-    told = world.template["spec"]["containers"][tunnel]["env"]
+    env = world.template["spec"]["containers"][tunnel]["env"]
     written = json.dumps({**record, "manifest": "of-an-earlier-release", "generation": record["generation"] + 1})
     operations: list[Manifest] = [
         {"op": "replace", "path": path, "value": old},
         {
             "op": "replace",
             "path": f"/spec/template/spec/containers/{tunnel}/env",
-            "value": [each for each in told if each["name"] != "TUNNEL_SESSION_PORT"],
+            "value": [each for each in env if each["name"] != "TUNNEL_SESSION_PORT"],
         },
         {"op": "replace", "path": annotation, "value": written},
     ]

@@ -49,7 +49,7 @@ WAITED = {"an upgrade": upgrade, "an edit": edit, "a change": change}
 
 @pytest.mark.parametrize("act", WAITED.values(), ids=WAITED)
 @pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated"])
-def test_what_waited_is_there_at_the_next_start(strategy: str, act: Callable[[World], None]) -> None:
+def test_a_change_that_waited_is_there_at_the_next_start(strategy: str, act: Callable[[World], None]) -> None:
     world = asleep(strategy)
     act(world)
     world.settle()

@@ -58,7 +58,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_read_is_made_anew(data: dict[str, str] | None) -> None:
+def test_an_unreadable_secret_is_made_anew(data: dict[str, str] | None) -> None:
     assert material_from(data, FRESH) == FRESH
 
 

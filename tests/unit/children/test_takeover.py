@@ -42,7 +42,7 @@ def test_the_workload_of_a_paused_session_is_not_even_marked() -> None:
 
 
 @pytest.mark.parametrize("name", recorded.NAMES)
-def test_what_clients_read_of_a_session_stays_as_it_was(name: str) -> None:
+def test_the_fields_that_clients_read_stay_as_they_were(name: str) -> None:
     world = World.recorded(name)
     before = world.status
     world.settle()
@@ -92,7 +92,7 @@ def back_and_forth(world: World, image: str) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated", "never"])
-def test_what_the_go_operator_rolled_out_for_its_user_in_between_is_not_rolled_out_again(strategy: str) -> None:
+def test_a_change_that_the_go_operator_rolled_out_in_between_is_not_rolled_out_again(strategy: str) -> None:
     world = running(session().with_token().with_spec(reconcileStrategy=strategy))
     back_and_forth(world, "example.org/lab:2")
     template = world.template
@@ -108,7 +108,7 @@ def test_what_the_go_operator_rolled_out_for_its_user_in_between_is_not_rolled_o
     assert (world.template["spec"]["containers"][0]["image"] == "example.org/lab:3") == (strategy == "always")
 
 
-def test_what_our_own_pause_and_somebodys_scaling_wrote_is_not_taken_for_another_operators() -> None:
+def test_our_own_pause_and_a_users_scaling_are_not_taken_for_another_operators() -> None:
     world = running(session().with_token().with_spec(reconcileStrategy="always"))
     for replicas in (3, 0):
         world.edit("StatefulSet", [{"op": "replace", "path": "/spec/replicas", "value": replicas}])

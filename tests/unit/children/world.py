@@ -25,7 +25,8 @@ from amalthea.model.status.report import Context, as_data, report
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import ChildView
 from amalthea.model.views.observed import ChildKey, Observed
-from amalthea.testing import observations, patches
+from amalthea.testing import observations
+from amalthea.testing.api_server import patches
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import container, pod
 from tests import recorded
@@ -151,8 +152,8 @@ class World:
     def _report(self, plan: Plan, findings: tuple[Finding, ...]) -> None:
         seen = self.observe()
         assert seen.spec is not None
-        told = report(seen, plan, findings, Context(session_url(seen.spec, self.builder.settings), NOW))
-        self.status = as_data(msgspec.convert(as_data(told.status), Status))
+        outcome = report(seen, plan, findings, Context(session_url(seen.spec, self.builder.settings), NOW))
+        self.status = as_data(msgspec.convert(as_data(outcome.status), Status))
 
     def _do(self, write: Write) -> None:
         match write:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from amalthea.api.schema import Manifest
-from amalthea.model.views.door import Told
+from amalthea.model.views.door import Reported
 from amalthea.testing import observations as found
 from amalthea.testing.builders import SessionBuilder
 from tests.unit.cli.lives import RUN, Life, at
@@ -41,7 +41,7 @@ def ran() -> Life:
 def fell_idle(since: str, asked: datetime) -> Life:
     """Return a session in which nobody has worked since then, as its door said as well when it was asked."""
     life = ran().look(at(since), cores="0.003")
-    return life.look(asked + timedelta(seconds=1), cores="0.003", door=Told(asked, at("13:50:00")))
+    return life.look(asked + timedelta(seconds=1), cores="0.003", door=Reported(asked, at("13:50:00")))
 
 
 def slept(manager: str, life: Life | None = None) -> Life:

@@ -83,8 +83,8 @@ class Life:
             remote_job=RemoteJob("192.0.2.1", job) if job is not None else None,
         )
         url = session_url(seen.spec, self.builder.settings) if seen.spec is not None else "None"
-        told = report(seen, decide(seen, Fresh(lambda: RUN)), findings, Context(url, when))
-        return replace(self, status=json.loads(msgspec.json.encode(as_data(told.status))))
+        outcome = report(seen, decide(seen, Fresh(lambda: RUN)), findings, Context(url, when))
+        return replace(self, status=json.loads(msgspec.json.encode(as_data(outcome.status))))
 
     def observed(self) -> Observed:
         """Return what there is of it."""

@@ -84,7 +84,7 @@ STARTED = (
 
 def known(
     builder: SessionBuilder,
-    told: Manifest,
+    recorded: Manifest,
     pod: Manifest | None = None,
     events: Iterable[EventView] = (),
     *,
@@ -95,7 +95,7 @@ def known(
     """Return a session as it was found."""
     pods = () if pod is None else (pod,)
     observed: Observed = found.observed(
-        builder, workload or found.statefulset(run_id=RUN), *pods, status=told, deleting=deleting
+        builder, workload or found.statefulset(run_id=RUN), *pods, status=recorded, deleting=deleting
     )
     return SessionSnapshot(
         observed,

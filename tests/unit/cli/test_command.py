@@ -22,7 +22,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     async def answer(_: Config, request: Request, now: datetime) -> str:
         assert now.microsecond == 0
         requests.append(request)
-        return "told\n"
+        return "shown\n"
 
     monkeypatch.setattr(explain, "explain", answer)
     monkeypatch.setattr(config, "load", lambda *_: Config("https://cluster"))
@@ -37,7 +37,7 @@ def test_every_flag_reaches_the_command(asked: list[Request], capsys: pytest.Cap
     (request,) = asked
     assert (request.name, request.namespace, request.context) == ("demo", "team", "moon")
     assert (request.kubeconfig, request.as_json, request.paper.width) == (Path("/k"), True, 99)
-    assert capsys.readouterr().out == "told\n"
+    assert capsys.readouterr().out == "shown\n"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_colour_needs_a_terminal_and_can_be_refused(
 
 
 @pytest.mark.usefixtures("asked")
-def test_what_cannot_be_explained_is_a_sentence_and_an_exit_code(
+def test_a_failed_explanation_is_a_sentence_and_an_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def fail(*_: object) -> str:

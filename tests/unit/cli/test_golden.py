@@ -18,12 +18,12 @@ PAPER = Terminal(width=80, zone=UTC)
 
 
 @pytest.mark.parametrize(("name", "find"), SCENARIOS.items(), ids=SCENARIOS)
-def test_what_a_reader_sees(name: str, find: Callable[[], SessionSnapshot]) -> None:
+def test_the_text_of_each_scenario(name: str, find: Callable[[], SessionSnapshot]) -> None:
     check(f"{name}.txt", render(explanation(find(), "kubectl -n team", NOW), PAPER))
 
 
 @pytest.mark.parametrize("name", ["running_and_idle", "failed_for_a_bad_image"])
-def test_what_a_program_reads(name: str) -> None:
+def test_the_json_of_each_scenario(name: str) -> None:
     text = _as_json(explanation(SCENARIOS[name](), "kubectl -n team", NOW))
     assert json.loads(text)["name"] == "demo"
     check(f"{name}.json", text)

@@ -43,7 +43,7 @@ def test_colour_is_only_there_where_it_is_wanted() -> None:
     assert "\x1b" not in shown()
 
 
-def test_of_much_that_happened_the_last_is_shown_and_the_rest_is_counted() -> None:
+def test_a_long_timeline_shows_its_end_and_counts_the_rest() -> None:
     many = [event("Pod/demo-0", "Odd", f"thing {number}", f"13:{number:02}:00") for number in range(LAST + 10)]
     text = render(explanation(known(LAB, status("Running"), events=many), "kubectl", NOW), Terminal(zone=UTC))
 
@@ -67,8 +67,8 @@ def named(name: str) -> SessionSnapshot:
 
 
 def test_a_namespace_is_listed_with_what_is_in_trouble_first_and_what_comes_soonest_next() -> None:
-    told = listing("team", map(named, LISTED), NOW)
-    assert render_listing(told, Terminal(width=80, zone=UTC)).splitlines() == [
+    listed = listing("team", map(named, LISTED), NOW)
+    assert render_listing(listed, Terminal(width=80, zone=UTC)).splitlines() == [
         "NAME                    STATE            FOR         NEXT",
         "failed-for-a-bad-image  cannot run       2 h 9 min   paused in 3 h 50 min",
         "    The container amalthea-session does not start: the registry has no such",
@@ -89,11 +89,11 @@ def test_every_state_fits_into_its_column() -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_an_empty_namespace_is_told_to_be_so() -> None:
+def test_an_empty_namespace_is_said_to_be_empty() -> None:
     assert "There are no sessions in the namespace team." in render_listing(listing("team", [], NOW), Terminal())
 
 
-def test_what_happened_on_another_day_stands_below_that_day() -> None:
+def test_events_of_another_day_stand_below_that_day() -> None:
     found = known(LAB, status("Running"), events=[event("Pod/demo-0", "Odd", "late", "13:00:00")])
     later = NOW.replace(day=24)
 

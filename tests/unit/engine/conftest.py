@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from amalthea.testing.clock import FakeClock
-from tests.unit.engine.lease_fakes import Lease
+from tests.unit.engine.lease.lease_fakes import Lease
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ def test_each_failure_lengthens_the_wait_up_to_the_cap(failures: int, seconds: f
     assert Backoff(Half()).delay(failures) == pytest.approx(seconds)
 
 
-def test_what_the_server_asked_for_is_the_least() -> None:
+def test_a_delay_is_at_least_what_the_server_asked_for() -> None:
     assert Backoff(Half()).delay(1, at_least=20.0) == 20.0
     assert Backoff(Half()).delay(7, at_least=20.0) == 30.0
 
@@ -37,7 +37,7 @@ def test_no_minute_has_more_than_four_attempts_after_the_first(jitter: float) ->
 
 
 class Always:
-    """A chance that is none."""
+    """Always the same number."""
 
     def __init__(self, number: float) -> None:
         self._number = number

@@ -13,7 +13,7 @@ SECOND, MINUTE, HOUR, YEAR = timedelta(seconds=1), timedelta(minutes=1), timedel
 
 
 @dataclass
-class Told:
+class Reports:
     lines: list[str] = field(default_factory=list)
 
     def clocks_differ(self, skew: timedelta) -> None:
@@ -29,8 +29,8 @@ class Node:
     def __init__(self, skew: timedelta = timedelta(0), start: datetime = START) -> None:
         self.true = FakeClock(start)
         self.own = SkewedClock(self.true, skew.total_seconds())
-        self.told = Told()
-        self.clock = ServerClock(self.own, self.told)
+        self.reports = Reports()
+        self.clock = ServerClock(self.own, self.reports)
 
     async def asks(self, seconds: float = 0.0, server_is_off: timedelta = timedelta(0)) -> None:
         """Ask the server; the answer is made at once and takes so long."""
@@ -56,7 +56,7 @@ SKEWS = [timedelta(0), 5 * SECOND, -5 * SECOND, 59 * SECOND, 5 * MINUTE, -5 * MI
 
 
 @pytest.mark.parametrize("skew", SKEWS, ids=str)
-async def test_one_answer_tells_the_time_to_the_second_whatever_the_nodes_clock_says(skew: timedelta) -> None:
+async def test_one_answer_gives_the_time_to_the_second_whatever_the_nodes_clock_says(skew: timedelta) -> None:
     node = Node(skew, START + timedelta(milliseconds=400))
     await node.asks()
     assert abs(node.error) <= SECOND
@@ -64,7 +64,7 @@ async def test_one_answer_tells_the_time_to_the_second_whatever_the_nodes_clock_
 
 
 @pytest.mark.parametrize("skew", SKEWS[1:], ids=str)
-async def test_many_answers_tell_it_far_more_exactly(skew: timedelta) -> None:
+async def test_many_answers_give_it_far_more_exactly(skew: timedelta) -> None:
     node = Node(skew, START + timedelta(milliseconds=400))
     await node.works(hours=0.1)
     assert timedelta(0) >= node.error > -0.11 * SECOND, "and never before its time"
@@ -75,7 +75,7 @@ async def test_a_clock_that_agrees_is_exact_from_the_first_answer_on() -> None:
     assert node.error == timedelta(0)
     await node.asks()
     await node.works(hours=0.1)
-    assert (node.error, node.clock.skew, node.told.lines) == (timedelta(0), timedelta(0), [])
+    assert (node.error, node.clock.skew, node.reports.lines) == (timedelta(0), timedelta(0), [])
 
 
 async def test_an_answer_that_took_long_makes_the_time_no_less_exact() -> None:
@@ -86,7 +86,7 @@ async def test_an_answer_that_took_long_makes_the_time_no_less_exact() -> None:
 
 
 @pytest.mark.parametrize("step", [5 * MINUTE, -5 * MINUTE, YEAR], ids=str)
-async def test_a_clock_that_is_set_moves_no_deadline_and_is_told_once(step: timedelta) -> None:
+async def test_a_clock_that_is_set_moves_no_deadline_and_is_reported_once(step: timedelta) -> None:
     node = Node()
     await node.works(hours=0.1)
     node.own.skew = step.total_seconds()
@@ -94,14 +94,14 @@ async def test_a_clock_that_is_set_moves_no_deadline_and_is_told_once(step: time
     assert not node.trusts()
     await node.works(hours=0.1)
     assert abs(node.error) < 0.2 * SECOND
-    assert node.told.lines == [f"differ {step.total_seconds():+.0f}"]
+    assert node.reports.lines == [f"differ {step.total_seconds():+.0f}"]
     assert not node.trusts()
     node.own.skew = 0
     await node.works(hours=(CALM - 5) / 3600)
     assert not node.trusts()
     await node.works(hours=10 / 3600)
     assert node.trusts()
-    assert node.told.lines[1:] == ["agree"]
+    assert node.reports.lines[1:] == ["agree"]
 
 
 async def test_one_answer_from_a_server_whose_clock_is_wrong_is_not_acted_upon() -> None:
@@ -123,7 +123,7 @@ async def test_servers_whose_clocks_differ_by_seconds_do_no_harm() -> None:
         await node.asks(server_is_off=3 * SECOND if turn % 2 else timedelta(0))
         assert abs(node.error) <= 3 * SECOND
     assert node.trusts()
-    assert node.told.lines == []
+    assert node.reports.lines == []
 
 
 async def test_a_machine_that_slept_knows_the_time_with_the_next_answer() -> None:

@@ -16,7 +16,7 @@ class Work:
     def __init__(self, *lasting: float) -> None:
         self.clock = FakeClock()
         self.lasting = list(lasting)
-        self.told: list[tuple[str, str, float]] = []
+        self.failures: list[tuple[str, str, float]] = []
         self.supervisor = Supervisor(self.clock, Backoff(Half()), self._failed)
 
     async def __call__(self) -> None:
@@ -26,25 +26,25 @@ class Work:
         raise ZeroDivisionError(len(self.lasting))
 
     def _failed(self, name: str, error: Exception, retry_in: float) -> None:
-        self.told.append((name, str(error), retry_in))
+        self.failures.append((name, str(error), retry_in))
 
 
-async def test_what_fails_is_told_and_begun_again_ever_more_slowly_until_it_ends() -> None:
+async def test_work_that_fails_is_reported_and_restarted_ever_more_slowly_until_it_ends() -> None:
     work = Work(1, 1, 1)
     running = asyncio.create_task(work.supervisor.run("work", work))
     await work.clock.advance(3 + 1.2 + 4.8 + 19.1)
     assert not running.done()
     await work.clock.advance(0.2)
     assert running.done()
-    assert work.told == [("work", "2", 1.2), ("work", "1", 4.8), ("work", "0", 19.2)]
+    assert work.failures == [("work", "2", 1.2), ("work", "1", 4.8), ("work", "0", 19.2)]
 
 
-async def test_what_was_sound_for_a_while_is_begun_again_soon() -> None:
+async def test_work_that_went_well_for_a_while_is_restarted_soon() -> None:
     work = Work(1, 1, SOUND_AFTER)
     running = asyncio.create_task(work.supervisor.run("work", work))
     await work.clock.advance(2 * SOUND_AFTER)
     await running
-    assert [retry_in for _, _, retry_in in work.told] == [1.2, 4.8, 1.2]
+    assert [retry_in for _, _, retry_in in work.failures] == [1.2, 4.8, 1.2]
 
 
 async def test_work_that_is_cancelled_is_not_begun_again() -> None:
@@ -54,4 +54,4 @@ async def test_work_that_is_cancelled_is_not_begun_again() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert work.told == []
+    assert work.failures == []

@@ -20,7 +20,7 @@ class Thing:
 
 
 @dataclass
-class Told:
+class Reports:
     """Remembers what any component of the engine reports."""
 
     errors: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Told:
         self.delays.append(retry_in)
 
 
-class WatchTold(Told):
+class WatchReports(Reports):
     def listed(self, name: str, count: int) -> None:
         assert name
         self.counts.append(count)
@@ -60,7 +60,7 @@ class WatchTold(Told):
         self.returns += 1
 
 
-class WorkTold(Told):
+class WorkReports(Reports):
     def failed(self, key: Key, error: Exception, seconds: float, retry_in: float) -> None:
         self.seconds.append(seconds)
         self.errors.append(f"{key[1]}: {error}")
@@ -68,7 +68,7 @@ class WorkTold(Told):
 
 
 @dataclass
-class LeaseTold(Told):
+class LeaseReports(Reports):
     unwatched_errors: list[str] = field(default_factory=list)
 
     def unwatched(self, error: Exception, retry_in: float) -> None:
@@ -83,7 +83,7 @@ class LeaseTold(Told):
 
 
 class Half:
-    """Chance without surprises: jitter is none."""
+    """Always one half, so that there is no jitter."""
 
     def random(self) -> float:
         return 0.5

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 
 
 @pytest.fixture

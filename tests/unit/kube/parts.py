@@ -9,17 +9,17 @@ from typing import Any
 import msgspec
 
 from amalthea.engine.backoff import Backoff
+from amalthea.engine.cache.reflector import Reflector
+from amalthea.engine.cache.store import Store
 from amalthea.engine.ports import Key
-from amalthea.engine.reflector import Reflector
-from amalthea.engine.store import Store
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.watch import KubeSource
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
-from tests.unit.engine.things import Half, WatchTold
+from tests.unit.engine.things import Half, WatchReports
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 KIND = "v1/configmaps"
@@ -54,14 +54,14 @@ class Following:
     client: Client
     clock: FakeClock = field(default_factory=FakeClock)
     store: Store[ConfigMap] = field(default_factory=Store)
-    told: WatchTold = field(default_factory=WatchTold)
+    reports: WatchReports = field(default_factory=WatchReports)
     unread: list[Key] = field(default_factory=list)
     changes: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store.on_change(self._remember)
         source = KubeSource(self.client, CONFIG_MAPS, decode, Selection(), lambda _, key, __: self.unread.append(key))
-        self.reflector = Reflector(source, self.store, self.clock, Backoff(Half()), self.told)
+        self.reflector = Reflector(source, self.store, self.clock, Backoff(Half()), self.reports)
 
     def _remember(self, old: ConfigMap | None, new: ConfigMap | None) -> None:
         present = new or old

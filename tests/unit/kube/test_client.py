@@ -17,9 +17,9 @@ from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client, Deletion
 from amalthea.kube.resource import Resource, Selection
 from amalthea.kube.transport import Call
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
-from amalthea.testing.faults import Fault
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
 from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import CONFIG_MAPS, ConfigMap, config_map
 
@@ -93,7 +93,7 @@ async def test_the_fields_that_are_wrong_are_named(api: FakeApi, client: Client)
     assert caught.value.causes == (errors.FieldError("spec.replicas", "FieldValueInvalid", "must not be negative"),)
 
 
-async def test_a_used_up_quota_is_told_from_a_missing_permission(api: FakeApi, client: Client) -> None:
+async def test_a_used_up_quota_is_distinguished_from_a_missing_permission(api: FakeApi, client: Client) -> None:
     api.fail("create", refusing(403, "Forbidden"))
     with pytest.raises(errors.Forbidden) as caught:
         await client.create(CONFIG_MAPS, "ns", {}, dict)
@@ -178,7 +178,7 @@ async def test_a_write_without_an_answer_is_not_repeated(api: FakeApi, client: C
         ("the server rejected our request due to an error in our request", errors.Conflict),
     ],
 )
-async def test_a_webhooks_denial_is_no_conflict(
+async def test_a_webhooks_denial_is_not_a_conflict(
     api: FakeApi, client: Client, message: str, error: type[errors.ApiError]
 ) -> None:
     async def fault(_: web.Request) -> web.StreamResponse:
@@ -374,7 +374,7 @@ def test_paths_are_those_of_the_api() -> None:
         ("-1", True),
     ],
 )
-async def test_what_the_server_quotes_of_an_object_is_not_shown(
+async def test_values_that_the_server_quotes_are_not_shown(
     api: FakeApi, client: Client, quoted: str, shown: bool
 ) -> None:
     said = f"x: Invalid value: {quoted}: field is immutable"
@@ -388,25 +388,26 @@ async def test_what_the_server_quotes_of_an_object_is_not_shown(
         assert text.endswith(": field is immutable")
 
 
-async def test_good_answers_tell_the_servers_time_and_no_others_do(api: FakeApi) -> None:
+async def test_only_good_answers_give_the_servers_time(api: FakeApi) -> None:
     api.objects.create(CONFIG_MAPS.api_version + "/" + CONFIG_MAPS.plural, "ns", config_map("a"))
 
     async def dated(_: web.Request) -> web.StreamResponse:
-        return web.json_response(config_map("a"), headers={"Date": "Sun, 22 Nov 2026 14:00:07 GMT"})
+        found = config_map("a") | {"metadata": {"name": "a", "namespace": "ns"}}
+        return web.json_response(found, headers={"Date": "Sun, 22 Nov 2026 14:00:07 GMT"})
 
-    told: list[Answer] = []
-    async with Client(api.config, date_observer=told.append) as client:
+    answers: list[Answer] = []
+    async with Client(api.config, date_observer=answers.append) as client:
         api.fail("get", dated, times=1)
         before = time.monotonic()
         await client.get(CONFIG_MAPS, KEY, dict)
         after = time.monotonic()
-        (answer,) = told
+        (answer,) = answers
         assert answer.date == datetime(2026, 11, 22, 14, 0, 7, tzinfo=UTC)
         assert before <= answer.sent <= answer.received <= after
         api.fail("get", refusing(503))
         with pytest.raises(errors.ApiError):
             await client.get(CONFIG_MAPS, KEY, dict)
-        assert len(told) == 1, "a proxy's page has a proxy's date"
+        assert len(answers) == 1, "a proxy's page has a proxy's date"
 
 
 @pytest.mark.parametrize(
@@ -416,5 +417,5 @@ async def test_good_answers_tell_the_servers_time_and_no_others_do(api: FakeApi)
         "Fri, 31 Dec 9999 23:59:59 GMT",  # a second later there is no time any more
     ],
 )
-def test_a_date_that_is_none_tells_no_time(date: str) -> None:
+def test_a_malformed_date_gives_no_time(date: str) -> None:
     assert transport._date(date) is None

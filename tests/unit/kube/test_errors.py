@@ -45,11 +45,11 @@ def test_a_page_of_beginnings_of_values_is_read_in_linear_time(said: str) -> Non
     assert time.process_time() - began < 1
 
 
-def test_of_a_denial_of_any_length_no_more_is_told_than_a_status_holds() -> None:
+def test_a_denial_is_shortened_to_what_a_status_holds() -> None:
     denied = 'admission webhook "policy.example.org" denied the request: '
-    told = message(denied + "no " * 700_000)
-    assert told.startswith(denied)
-    assert len(told) <= 2000
+    text = message(denied + "no " * 700_000)
+    assert text.startswith(denied)
+    assert len(text) <= 2000
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_of_a_denial_of_any_length_no_more_is_told_than_a_status_holds() -> None
         (404, "NotFound", 'pods "demo" not found', NotFound),
     ],
 )
-def test_what_a_webhook_denies_says_nothing_of_whether_the_object_is_there(
+def test_a_denial_by_a_webhook_does_not_say_whether_the_object_exists(
     code: int, reason: str, message: str, kind: type[ApiError]
 ) -> None:
     assert type(from_status("PATCH /x", Status("Status", code, reason, message))) is kind

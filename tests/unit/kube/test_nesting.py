@@ -12,8 +12,8 @@ from msgspec import Raw
 
 from amalthea.kube.client import Client
 from amalthea.kube.nesting import DEEPEST, shallow
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import CONFIG_MAPS, KIND, config_map, decode, following
 
@@ -34,13 +34,13 @@ def deep(name: str) -> dict[str, Any]:
 
 
 @given(values)
-def test_what_is_not_nested_too_deeply_stays_as_it_is(value: object) -> None:
+def test_an_object_of_ordinary_depth_stays_as_it_is(value: object) -> None:
     body = json.dumps(value).encode()
     assert shallow(body) == body
 
 
 @pytest.mark.parametrize("levels", [1, DEEPEST - 1, DEEPEST, 3 * DEEPEST])
-def test_of_what_is_nested_too_deeply_the_lowest_levels_alone_are_null(levels: int) -> None:
+def test_only_the_lowest_levels_of_what_is_nested_too_deeply_are_null(levels: int) -> None:
     value = "[" * levels + "]" * levels
     cut = "[" * (DEEPEST - 1) + "null" + "]" * (DEEPEST - 1)  # the outermost level is the object
     body = f'{{"a": "[{{", "deep": {value}, "z": {{}}}}'
@@ -69,12 +69,10 @@ async def test_an_object_that_is_nested_too_deeply_hides_no_other(api: FakeApi, 
         api.objects.create(KIND, "ns", deep("later"))
         api.objects.create(KIND, "ns", config_map("last"))
         await eventually(lambda: len(run.store) == 4)
-        assert (run.told.errors, run.unread) == ([], [])
+        assert (run.reports.errors, run.unread) == ([], [])
 
 
-async def test_what_a_write_on_an_object_that_is_nested_too_deeply_returns_is_read(
-    api: FakeApi, client: Client
-) -> None:
+async def test_the_answer_to_a_write_on_a_deeply_nested_object_is_read(api: FakeApi, client: Client) -> None:
     api.objects.create(KIND, "ns", deep("deep"))
     await client.get(CONFIG_MAPS, ("ns", "deep"), Raw)
     body = await client.patch_merge(CONFIG_MAPS, ("ns", "deep"), {"data": {"at": "second"}}, Raw)

@@ -9,9 +9,9 @@ import pytest
 from aiohttp import web
 
 from amalthea.kube import watch
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
-from amalthea.testing.faults import Fault
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
 from amalthea.testing.waiting import eventually
 from tests.unit.kube.parts import KIND, Following, config_map, following
 
@@ -80,7 +80,7 @@ async def test_a_server_that_is_down_for_a_while_is_found_again_and_nothing_is_m
     async with following(api) as run:
         await synced(run)
         await api.down()
-        await eventually(lambda: run.told.errors)
+        await eventually(lambda: run.reports.errors)
         change_in_the_gap(api)
         await run.clock.advance(1)
         await api.up()
@@ -98,7 +98,7 @@ async def test_a_slow_server_is_waited_for_and_not_asked_again(api: FakeApi) -> 
     async with following(api) as run:
         await eventually(lambda: api.asked)
         await run.clock.advance(20)
-        assert (len(api.asked), run.told.errors) == (1, [])
+        assert (len(api.asked), run.reports.errors) == (1, [])
         gate.set()
         await synced(run)
 
@@ -116,7 +116,7 @@ async def test_a_half_open_watch_is_noticed_and_goes_on_where_it_was(
         assert not run.equal
         await run.pass_time(5)
         await eventually(lambda: run.equal)
-        assert (api.count("list"), run.told.errors) == (1, [])
+        assert (api.count("list"), run.reports.errors) == (1, [])
 
 
 async def test_bookmarks_spare_a_list_when_old_changes_are_forgotten(api: FakeApi) -> None:
@@ -125,7 +125,7 @@ async def test_bookmarks_spare_a_list_when_old_changes_are_forgotten(api: FakeAp
         await synced(run)
         api.objects.forget()
         api.bookmark()
-        await eventually(lambda: run.told.events)
+        await eventually(lambda: run.reports.events)
         api.hang_up()
         await run.pass_time(5)
         make(api, "b")
@@ -144,7 +144,7 @@ async def test_a_large_list_arrives_whole(api: FakeApi, *, streamed: bool, monke
         assert api.count("list") == (1 if streamed else 5)
 
 
-async def test_what_goes_while_a_list_is_streamed_is_not_listed(api: FakeApi) -> None:
+async def test_an_object_deleted_while_a_list_is_streamed_is_not_listed(api: FakeApi) -> None:
     async def fault(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)

@@ -20,7 +20,7 @@ def test_lines_survive_any_cut(lines: list[bytes], data: st.DataObject) -> None:
     assert found == lines
 
 
-def test_a_line_that_was_cut_off_is_no_line() -> None:
+def test_a_truncated_line_is_not_a_line() -> None:
     splitter = LineSplitter()
     assert splitter.feed(b'{"type":"ADDED"}\n{"type":"DEL') == [b'{"type":"ADDED"}']
 
@@ -33,11 +33,11 @@ def test_an_error_in_the_stream_is_the_error_that_it_describes() -> None:
     assert str(caught.value) == "GET /api/v1/pods: too old"
 
 
-def test_a_bookmark_tells_whether_it_ends_a_list() -> None:
+def test_a_bookmark_says_whether_it_ends_a_list() -> None:
     plain = b'{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"5"},"spec":{"containers":null}}}'
     last = (
         b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"6",'
         b'"annotations":{"k8s.io/initial-events-end":"true"}}}}'
     )
-    told = [metadata(frame(line, "").object) for line in (plain, last)]
-    assert [(one.resource_version, one.ends_initial_events) for one in told] == [("5", False), ("6", True)]
+    bookmarks = [metadata(frame(line, "").object) for line in (plain, last)]
+    assert [(one.resource_version, one.ends_initial_events) for one in bookmarks] == [("5", False), ("6", True)]

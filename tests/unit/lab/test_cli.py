@@ -5,11 +5,14 @@ from typing import NoReturn
 
 import pytest
 
-from lab import binaries, cli, profiles, state
-from lab.process import DaemonError, Daemons
-from lab.progress import Progress
-from lab.standalone import Standalone
-from lab.state import Profile
+from lab import cli
+from lab.base import state
+from lab.base.process import DaemonError, Daemons
+from lab.base.progress import Progress
+from lab.base.state import Profile
+from lab.cluster import profiles
+from lab.control_plane.standalone import Standalone
+from lab.programs import binaries
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import docker_leftovers
+from lab.docker import leftovers as docker_leftovers
 
 BUNDLE = "exec/containerd/daemon/io.containerd.runtime.v2.task/moby"
 CONTAINER = "c0ffee" * 10

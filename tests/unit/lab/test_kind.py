@@ -8,10 +8,13 @@ import pytest
 import yaml
 
 from amalthea import __version__
-from lab import addons, image_loaders, state, versions
+from lab.base import state
+from lab.base.progress import Progress
+from lab.base.system import MachineError
+from lab.cluster import image_loaders
 from lab.kind import cluster as kind
-from lab.progress import Progress
-from lab.system import MachineError
+from lab.node import addons
+from lab.programs import versions
 
 Install = Callable[..., Path]
 
@@ -49,7 +52,7 @@ def test_what_is_missing_is_said_with_the_other_way(install: Install) -> None:
 def test_where_kind_is_not_installed_the_labs_own_is_used(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = install(docker="", kind="echo amalthea-lab", kubectl="")
     (notes.parent / "bin/kind").rename(notes.parent / "built")
-    monkeypatch.setattr("lab.binaries.path", lambda program: notes.parent / {"kind": "built"}[program])
+    monkeypatch.setattr("lab.programs.binaries.path", lambda program: notes.parent / {"kind": "built"}[program])
     kind.up(Progress())
     assert "kind get clusters" in notes.read_text()
 
@@ -57,7 +60,7 @@ def test_where_kind_is_not_installed_the_labs_own_is_used(install: Install, monk
 def test_a_node_image_is_made_only_where_that_of_kind_cannot_be_pulled(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.preflight.require_free_port", lambda _: None)
+    monkeypatch.setattr("lab.node.preflight.require_free_port", lambda _: None)
     monkeypatch.setattr("lab.kind.node_image.in_engine", lambda _: "own:1")
     monkeypatch.delenv(kind.NODE_IMAGE, raising=False)
     once = '[ -e "$0.tried" ] || { : > "$0.tried"; echo failed to pull image >&2; exit 1; }'
@@ -75,7 +78,7 @@ def test_a_node_image_is_made_only_where_that_of_kind_cannot_be_pulled(
 def test_for_another_failure_no_node_image_is_made(
     install: Install, monkeypatch: pytest.MonkeyPatch, chosen: str, said: str
 ) -> None:
-    monkeypatch.setattr("lab.preflight.require_free_port", lambda _: None)
+    monkeypatch.setattr("lab.node.preflight.require_free_port", lambda _: None)
     monkeypatch.setattr("lab.kind.node_image.in_engine", lambda _: pytest.fail("made"))
     monkeypatch.setenv(kind.NODE_IMAGE, chosen)
     install(docker="", kind=f"case $1 in create) echo {said} >&2; exit 1;; esac", kubectl="")
@@ -86,7 +89,7 @@ def test_for_another_failure_no_node_image_is_made(
 def test_a_cluster_is_made_once_and_its_addons_are_waited_for(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lab.preflight.require_free_port", lambda _: None)
+    monkeypatch.setattr("lab.node.preflight.require_free_port", lambda _: None)
     notes = install(docker="", kind="", kubectl="")
     kind.up(Progress())
     lines = notes.read_text().splitlines()
@@ -106,7 +109,7 @@ def test_a_cluster_that_exists_is_used(install: Install) -> None:
 
 def test_images_go_where_the_cluster_is(install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     notes = install(docker="", kind="", kubectl="", ctr="exit 1")
-    monkeypatch.setattr("lab.images.archive", lambda *_: tmp_path / "image.tar")
+    monkeypatch.setattr("lab.images.images.archive", lambda *_: tmp_path / "image.tar")
     with pytest.raises(MachineError, match="No cluster is up"):
         image_loaders.load(["probe"], Progress())
     kubeconfig = state.kubeconfig("kind")
@@ -123,7 +126,7 @@ def test_images_for_kind_never_go_into_the_labs_own_node_that_is_up_as_well(
     install: Install, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     notes = install(docker="", kind="", kubectl="", ctr="")
-    monkeypatch.setattr("lab.images.archive", lambda *_: tmp_path / "image.tar")
+    monkeypatch.setattr("lab.images.images.archive", lambda *_: tmp_path / "image.tar")
     state.kubeconfig("kind").parent.mkdir(parents=True)
     state.kubeconfig("kind").touch()
     image_loaders.load(["probe"], Progress())

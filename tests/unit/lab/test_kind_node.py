@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import docker_runtime
-from lab.gobuild import BuildError
+from lab.docker import runtime as docker_runtime
 from lab.kind import node_context, node_image, program_images
 from lab.kind.program_images import ProgramImage
+from lab.programs.gobuild import BuildError
 
 STORAGE = """\
 package nodeimage

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import state
-from lab.docker_engine import Engine
+from lab.base import state
+from lab.base.progress import Progress
+from lab.docker.engine import Engine
 from lab.kind import cluster, sandbox
-from lab.progress import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
         assert folder == state.root() / "kind-sandbox"
         yield there
 
-    monkeypatch.setattr("lab.docker_engine.running", running)
+    monkeypatch.setattr("lab.docker.engine.running", running)
     return there
 
 

@@ -130,7 +130,7 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
         Cause.FAILED_TOO_LONG,
     ),
     "zero never fires": (seen(culled(maxAge="0s", maxIdleDuration="0"), UP), status(**IDLE), None, None),
-    "what is no duration never fires": (seen(culled(maxAge="1d"), UP), status(), None, None),
+    "a malformed duration never fires": (seen(culled(maxAge="1d"), UP), status(), None, None),
     "longer than time lasts": (
         seen(culled(maxAge="2562047h"), UP),
         status(),
@@ -174,11 +174,11 @@ PAUSES: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
 }
 
 
-@pytest.mark.parametrize(("found", "told", "expected", "cause"), PAUSES.values(), ids=PAUSES)
+@pytest.mark.parametrize(("found", "recorded", "expected", "cause"), PAUSES.values(), ids=PAUSES)
 def test_a_session_is_paused_at_the_first_of_its_limits(
-    found: Observed, told: Status, expected: str | None, cause: Cause | None
+    found: Observed, recorded: Status, expected: str | None, cause: Cause | None
 ) -> None:
-    deadline = deadlines.pause(found, told, NOW)
+    deadline = deadlines.pause(found, recorded, NOW)
 
     assert (_text(deadline), deadline.cause if deadline else None) == (expected, cause)
 
@@ -253,11 +253,11 @@ DELETIONS: dict[str, tuple[Observed, Status, str | None, Cause | None]] = {
 }
 
 
-@pytest.mark.parametrize(("found", "told", "expected", "cause"), DELETIONS.values(), ids=DELETIONS)
+@pytest.mark.parametrize(("found", "recorded", "expected", "cause"), DELETIONS.values(), ids=DELETIONS)
 def test_a_session_is_deleted_when_it_was_paused_ended_or_a_failed_job_for_its_limit(
-    found: Observed, told: Status, expected: str | None, cause: Cause | None
+    found: Observed, recorded: Status, expected: str | None, cause: Cause | None
 ) -> None:
-    deadline = deadlines.deletion(found, told, NOW)
+    deadline = deadlines.deletion(found, recorded, NOW)
 
     assert (_text(deadline), deadline.cause if deadline else None) == (expected, cause)
 
@@ -278,11 +278,11 @@ def test_an_end_comes_when_it_is_due_and_not_before_and_a_deletion_first() -> No
         assert deadlines.due(paused_at, deleted_at, NOW) == expected
 
 
-@pytest.mark.parametrize(("span", "told"), [(24 * 60, 10), (30, 3), (0.5, 0.05)])
-def test_people_are_told_ten_minutes_before_or_a_tenth_of_the_limit(span: float, told: float) -> None:
+@pytest.mark.parametrize(("span", "lead"), [(24 * 60, 10), (30, 3), (0.5, 0.05)])
+def test_people_are_told_ten_minutes_before_or_a_tenth_of_the_limit(span: float, lead: float) -> None:
     deadline = Deadline(START, Cause.TOO_OLD, timedelta(minutes=span))
 
-    assert deadline.announced_from(timedelta(minutes=10)) == START - timedelta(minutes=told)
+    assert deadline.announced_from(timedelta(minutes=10)) == START - timedelta(minutes=lead)
 
 
 def _text(deadline: Deadline | None) -> str | None:

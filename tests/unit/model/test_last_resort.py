@@ -16,9 +16,9 @@ from amalthea.testing.builders import RUN_ID, SessionBuilder, session
 
 LIMITED = session("demo").with_spec(culling={"maxAge": "24h", "maxHibernatedDuration": "48h", "maxIdleDuration": "1m"})
 BEGAN = began(RUN_ID) or datetime.fromisoformat(found.STARTED)
-ASKED, TOLD = "2026-11-22T14:00:00Z", "2026-11-22T14:00:30Z"
+ASKED, RECORDED = "2026-11-22T14:00:00Z", "2026-11-22T14:00:30Z"
 RUNNING: Manifest = {"state": "Running", "runID": RUN_ID, "idle": True, "idleSince": ASKED, "failingSince": ASKED}
-PAUSED: Manifest = {"state": "Hibernated", "hibernatedSince": TOLD}
+PAUSED: Manifest = {"state": "Hibernated", "hibernatedSince": RECORDED}
 
 
 def known(seen: Observed) -> Known:
@@ -52,7 +52,7 @@ def test_its_age_counts_and_it_is_paused_late() -> None:
     assert due.at - (BEGAN + timedelta(hours=24) + LATE) < timedelta(seconds=1)
 
 
-def test_it_counts_from_the_pod_where_a_resume_was_never_told() -> None:
+def test_it_counts_from_the_pod_where_a_resume_was_never_recorded() -> None:
     due = pause(known(running(created=ASKED)))
     assert due is not None
     assert due.at == datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -91,11 +91,12 @@ def test_a_spec_that_cannot_be_read_has_no_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told", "since"), [(ASKED, TOLD, TOLD), ("2026-11-24T09:00:00Z", TOLD, "2026-11-24T09:00:00Z")]
+    ("asked", "recorded", "since"),
+    [(ASKED, RECORDED, RECORDED), ("2026-11-24T09:00:00Z", RECORDED, "2026-11-24T09:00:00Z")],
 )
-def test_the_later_of_two_witnesses_says_since_when_it_is_paused(asked: str, told: str, since: str) -> None:
+def test_the_later_of_two_witnesses_says_since_when_it_is_paused(asked: str, recorded: str, since: str) -> None:
     """It may have been resumed and paused again since the status was written."""
-    seen = found.observed(LIMITED.paused_by("renku", asked), status=PAUSED | {"hibernatedSince": told})
+    seen = found.observed(LIMITED.paused_by("renku", asked), status=PAUSED | {"hibernatedSince": recorded})
     due = deletion(known(seen))
     assert due is not None
     assert (due.cause, due.at) == (
@@ -110,7 +111,7 @@ def test_the_later_of_two_witnesses_says_since_when_it_is_paused(asked: str, tol
     [
         found.observed(LIMITED.hibernated(), status=PAUSED),
         found.observed(LIMITED.paused_by("renku", ASKED), status={"state": "Hibernated"}),
-        found.observed(LIMITED.paused_by("renku", ASKED), status={"state": "Running", "hibernatedSince": TOLD}),
+        found.observed(LIMITED.paused_by("renku", ASKED), status={"state": "Running", "hibernatedSince": RECORDED}),
         found.observed(LIMITED, status=PAUSED),
     ],
     ids=["no managed fields", "no time in the status", "not told as paused", "resumed"],

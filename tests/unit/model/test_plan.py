@@ -61,7 +61,7 @@ RUN_IDS = {
     "the StatefulSet knows better than the status": (RUN_ID, observed(None, AWAKE, status={"runID": OTHER})),
     "a resumed session starts a new run": (NEW, observed(None, ASLEEP)),
     "a resumed session whose old run is still told starts a new one": (NEW, observed(None, ASLEEP, status=RUNNING)),
-    "a resume that was refused keeps the run that it told": (
+    "a resume that was refused keeps the run that it recorded": (
         OTHER,
         observed(None, ASLEEP, status={"state": "Failed", "runID": OTHER}),
     ),
@@ -69,12 +69,12 @@ RUN_IDS = {
         OTHER,
         observed(None, statefulset(replicas=0, run_id=None), status={"state": "Failed", "runID": OTHER}),
     ),
-    "a resumed job that waits for its former pod keeps the run that it told": (
+    "a resumed job that waits for its former pod keeps the run that it recorded": (
         OTHER,
         observed(JOB, job(suspend=True), pod(leaving=True), status={"state": "NotReady", "runID": OTHER}),
     ),
     "an older release's session has none before its next start": (None, observed(None, NO_RUN_ID, READY)),
-    "an older release's session keeps what was told": (OTHER, observed(None, NO_RUN_ID, status={"runID": OTHER})),
+    "an older release's session keeps what was recorded": (OTHER, observed(None, NO_RUN_ID, status={"runID": OTHER})),
     "an older release's session starts a run when resumed": (NEW, observed(None, statefulset(replicas=0, run_id=None))),
     "a paused session has none": (None, observed(PAUSED, ASLEEP, status=RUNNING)),
     "a refused session that runs keeps it": (RUN_ID, observed(BAD, AWAKE)),
@@ -164,7 +164,7 @@ STARTED_CONTAINERS = {
 
 
 @pytest.mark.parametrize(("may_move", "seen"), STARTED_CONTAINERS.values(), ids=STARTED_CONTAINERS)
-def test_where_a_pod_runs_changes_only_before_any_of_its_containers_has_started(may_move: bool, seen: Observed) -> None:
+def test_the_placement_of_a_pod_changes_only_before_a_container_has_started(may_move: bool, seen: Observed) -> None:
     assert plan_of(seen).scheduling_may_change is may_move
 
 

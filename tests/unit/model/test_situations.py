@@ -116,8 +116,8 @@ def refused(message: str, when: str = ago(seconds=5), workload: Manifest = AWAKE
 
 
 def mounting(*events: tuple[str, str], uid: str = POD_UID) -> Observed:
-    told = [event(uid, reason, message, ago(seconds=60 - at)) for at, (reason, message) in enumerate(events)]
-    return with_events(observed(None, AWAKE, CREATING), *told)
+    written = [event(uid, reason, message, ago(seconds=60 - at)) for at, (reason, message) in enumerate(events)]
+    return with_events(observed(None, AWAKE, CREATING), *written)
 
 
 SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
@@ -227,7 +227,7 @@ def reported(seen: Observed, now: datetime = NOW) -> Outcome:
     return report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("None", now))
 
 
-def told(seen: Observed, now: datetime = NOW) -> Status:
+def status_of(seen: Observed, now: datetime = NOW) -> Status:
     return reported(seen, now).status
 
 
@@ -241,17 +241,17 @@ def code(status: Status) -> str | None:
 
 
 @pytest.mark.parametrize(("state", "failure", "seen"), SITUATIONS.values(), ids=SITUATIONS)
-def test_each_situation_is_told_as_what_it_is(state: str, failure: Failure | None, seen: Observed) -> None:
-    status = told(seen)
+def test_each_situation_is_reported_as_what_it_is(state: str, failure: Failure | None, seen: Observed) -> None:
+    status = status_of(seen)
 
     assert (status.state, code(status)) == (state, failure)
     assert bool(status.error) == (failure is not None or state == "RunningDegraded")
 
 
 @pytest.mark.parametrize(("state", "failure", "seen"), SITUATIONS.values(), ids=SITUATIONS)
-def test_a_situation_that_lasts_is_told_once(state: str, failure: Failure | None, seen: Observed) -> None:
-    first = told(seen)
-    later = told(again(seen, first), NOW + timedelta(seconds=10))
+def test_a_situation_that_lasts_is_reported_once(state: str, failure: Failure | None, seen: Observed) -> None:
+    first = status_of(seen)
+    later = status_of(again(seen, first), NOW + timedelta(seconds=10))
 
     assert merge_patch(as_data(first), as_data(later)) == {}, (state, failure)
 
@@ -282,8 +282,8 @@ def test_a_session_is_looked_at_again_exactly_when_time_changes_its_state(
     assert reported(seen).next.wake_at == moment
 
 
-def test_a_quota_is_told_by_its_name_and_figures() -> None:
-    assert told(refused(STS_QUOTA)).error == (
+def test_a_quota_is_reported_by_its_name_and_figures() -> None:
+    assert status_of(refused(STS_QUOTA)).error == (
         'The session does not fit into the quota "gpus" of its namespace. Pause or delete what you do not need, or ask for'
         " less. It asks for requests.gpu 1; 4 of 4 are in use."
     )
@@ -342,10 +342,10 @@ def test_a_quota_is_told_by_its_name_and_figures() -> None:
         ("no nodes available to schedule pods", ""),
     ],
 )
-def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
+def test_the_message_names_what_the_nodes_are_short_of(said: str, short: str) -> None:
     seen = observed(None, AWAKE, unscheduled_pod(said, ago(minutes=1)))
 
-    assert told(seen).error == f"No node can take the session yet{short}. It starts as soon as one can. {said}"
+    assert status_of(seen).error == f"No node can take the session yet{short}. It starts as soon as one can. {said}"
 
 
 @pytest.mark.parametrize(
@@ -396,10 +396,10 @@ def test_it_is_told_what_the_nodes_are_short_of(said: str, short: str) -> None:
     ],
     ids=["quota", "range", "standard", "a default that is too low", "ratio", "scope"],
 )
-def test_a_rule_of_the_namespace_is_told_with_the_fields_to_change(
+def test_a_rule_of_the_namespace_is_reported_with_the_fields_to_change(
     said: str, cause: str, fields: tuple[str, ...]
 ) -> None:
-    error = told(refused(said)).error
+    error = status_of(refused(said)).error
     assert error is not None
     assert error.startswith(cause)
     assert all(field in error for field in fields)

@@ -10,7 +10,7 @@ START = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", "2026-11-22T13:00:00", "9999-12-31T23:59:59-05:00"])
-def test_what_is_no_time_is_unknown(text: str | None) -> None:
+def test_a_malformed_time_is_unknown(text: str | None) -> None:
     assert spans.moment(text) is None
 
 
@@ -19,7 +19,7 @@ def test_a_time_of_another_zone_is_the_same_moment() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "0", "0s", "-1h", "2 days"])
-def test_what_is_no_limit_ends_nothing(text: str | None) -> None:
+def test_a_malformed_limit_ends_nothing(text: str | None) -> None:
     assert spans.positive(text) is None
 
 

@@ -190,16 +190,16 @@ JOB_STATES = {
 
 
 @pytest.mark.parametrize(("state", "seen"), STATES.values(), ids=STATES)
-def test_a_session_is_never_told_to_be_what_it_is_not(state: str, seen: Observed) -> None:
+def test_a_session_is_never_reported_in_a_wrong_state(state: str, seen: Observed) -> None:
     assert judge(seen).state == state
 
 
 @pytest.mark.parametrize(("state", "seen"), JOB_STATES.values(), ids=JOB_STATES)
-def test_a_job_is_never_told_to_be_what_it_is_not(state: str, seen: Observed) -> None:
+def test_a_job_is_never_reported_in_a_wrong_state(state: str, seen: Observed) -> None:
     assert judge(seen).state == state
 
 
-def test_a_pause_is_not_told_once_more_while_the_workload_still_counts_the_pod_that_has_gone() -> None:
+def test_a_pause_is_not_reported_again_while_the_workload_still_counts_the_pod_that_has_gone() -> None:
     template = {"metadata": {}, "spec": {"containers": [{"name": "amalthea-session"}]}}
     stops = {**ASLEEP, "spec": {"replicas": 0, "template": template}, "status": {"replicas": 1}}
     seen, gone = observed(PAUSED, stops, READY), observed(PAUSED, stops)
@@ -208,12 +208,12 @@ def test_a_pause_is_not_told_once_more_while_the_workload_still_counts_the_pod_t
 
 
 def test_a_job_keeps_the_better_words_of_its_failure_after_its_pod_is_gone() -> None:
-    told = judge(observed(JOB, job(FAILED), ENDED_BADLY)).error
-    seen = observed(JOB, job(FAILED), status={"state": "Failed", "error": told})
+    error = judge(observed(JOB, job(FAILED), ENDED_BADLY)).error
+    seen = observed(JOB, job(FAILED), status={"state": "Failed", "error": error})
 
-    assert told is not None
-    assert "exit code 3" in told
-    assert judge(seen).error == told
+    assert error is not None
+    assert "exit code 3" in error
+    assert judge(seen).error == error
 
 
 def test_it_is_said_what_beside_a_degraded_session_is_not_ready() -> None:

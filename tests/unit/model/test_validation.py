@@ -52,7 +52,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("builder", FINE.values(), ids=FINE)
-def test_what_works_is_not_refused(builder: SessionBuilder) -> None:
+def test_a_spec_that_works_is_not_refused(builder: SessionBuilder) -> None:
     assert problems(builder.name, builder.subject().spec) == ()
 
 
@@ -161,7 +161,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("builder", "beginning"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_is_refused_with_field_and_remedy(builder: SessionBuilder, beginning: str) -> None:
+def test_an_impossible_spec_is_refused_with_field_and_remedy(builder: SessionBuilder, beginning: str) -> None:
     (problem,) = map(str, problems(builder.name, builder.subject().spec))
 
     assert problem.startswith(beginning)
@@ -169,7 +169,7 @@ def test_what_cannot_be_is_refused_with_field_and_remedy(builder: SessionBuilder
     assert ".." not in problem.replace(builder.raw["session"].get("urlPath", "-"), "")
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_named_at_once() -> None:
     builder = session("1st").with_session(urlPath="//lab", shmSize="much").with_token(key="")
 
     assert [problem.field for problem in problems(builder.name, builder.subject().spec)] == [

@@ -64,7 +64,7 @@ DEAR: dict[str, Manifest] = {
 @pytest.mark.parametrize("spec", DEAR.values(), ids=DEAR)
 def test_one_sessions_spec_costs_only_so_much(spec: Manifest) -> None:
     seen, seconds = every_step.cpu(World(of(spec)), MOST_CPU)
-    (accepted,) = [each for each in seen.told.status.conditions or () if each.type == "Accepted"]
+    (accepted,) = [each for each in seen.outcome.status.conditions or () if each.type == "Accepted"]
     assert seen.plan.problems
     assert "spec" in (accepted.message or "") or "env" in (accepted.message or "")
     assert seconds < MOST_CPU

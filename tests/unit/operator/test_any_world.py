@@ -23,7 +23,7 @@ def bounded(seen: Seen) -> None:
     assert sum(len(msgspec.json.encode(each)) for each in seen.made) <= LARGEST_CHILDREN
     assert all(problem.field and problem.remedy for problem in seen.plan.problems)
     if seen.plan.problems:
-        assert any(each.type == "Accepted" and each.message for each in seen.told.status.conditions or ())
+        assert any(each.type == "Accepted" and each.message for each in seen.outcome.status.conditions or ())
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -38,7 +38,7 @@ def test_no_step_raises_whatever_there_is(world: World) -> None:
     seen = every_step.look(world, caches)
     event(seen.plan.course.name)
     bounded(seen)
-    assert seen.told.status.state
+    assert seen.outcome.status.state
     assert not any(isinstance(write, Create) for write in seen.changes.writes) or seen.plan.awaited_pod is not None
     every_step.audited(every_step.edited(world, seen), caches)
     assert f'name="{KEY[1]}"' in every_step.scraped(caches)

@@ -16,9 +16,9 @@ from amalthea.operator.instance import Operator
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
+from amalthea.testing.api_server.objects import Choice, Objects
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Objects
 from tests.support.controllers import KINDS
 from tests.support.wire import Answer, Wire, at_rest
 
@@ -63,7 +63,7 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     await running
 
 
-async def test_what_was_asked_for_while_the_api_server_went_is_done_as_soon_as_it_is_back(world: World) -> None:
+async def test_a_request_made_while_the_api_server_went_is_done_as_soon_as_it_is_back(world: World) -> None:
     await world.clock.advance(30)
     assert world.stopped == 0
     world.wire.fault = lambda *_: Answer(0, refused=True)

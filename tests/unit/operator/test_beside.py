@@ -20,9 +20,9 @@ from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry import gauges
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 
@@ -53,7 +53,7 @@ PARTS = {"doorman": "_door_poller", "job_asker": "_job_poller", "inquirer": "_ev
 
 
 @pytest.mark.parametrize("task", ["recorder", "usage", "doorman", "job_asker", "inquirer", "first_poll", "audit"])
-async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_and_begun_again(
+async def test_background_work_that_fails_is_counted_logged_with_an_id_and_restarted(
     api: FakeApi, task: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry, stop, again = CollectorRegistry(), asyncio.Event(), asyncio.Event()
@@ -68,15 +68,15 @@ async def test_work_beside_the_sessions_that_fails_is_counted_told_with_an_id_an
         await again.wait()
         stop.set()
         await running
-    (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert (vars(told)["task"], len(vars(told)["defect"])) == (task, 8)
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert (vars(record)["task"], len(vars(record)["defect"])) == (task, 8)
 
 
 def failures(registry: CollectorRegistry, task: str) -> float | None:
     return registry.get_sample_value("amalthea_task_failures_total", {"task": task})
 
 
-async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_others_alone(
+async def test_a_session_that_the_operator_fails_on_is_reported_and_leaves_the_others_alone(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def defective(observed: Observed, plan: Plan, findings: Iterable[Finding], context: Context) -> Outcome:
@@ -84,7 +84,7 @@ async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_other
             raise ZeroDivisionError("a secret value")
         return report(observed, plan, findings, context)
 
-    def told(name: str) -> Manifest:
+    def conditions(name: str) -> Manifest:
         status: Manifest = api.objects.get(PATHS[names.KIND], ("team", name)).get("status", {})
         return {each["type"]: each for each in status.get("conditions", ())}
 
@@ -97,8 +97,8 @@ async def test_a_session_that_the_operator_fails_on_is_told_and_leaves_the_other
             client, Settings(namespace=None, identity="a"), OperatorMetrics(CollectorRegistry()), SystemClock()
         )
         running = asyncio.create_task(operator.run(stop, None))
-        await eventually(lambda: "Healthy" in told("bad") and "Ready" in told("good"))
-        assert told("bad")["Healthy"]["reason"] == "InternalError"
+        await eventually(lambda: "Healthy" in conditions("bad") and "Ready" in conditions("good"))
+        assert conditions("bad")["Healthy"]["reason"] == "InternalError"
         assert {row.name for row in gauges.rows(operator.caches, operator.clock)} == {"bad", "good"}
         for name in ("bad", "good"):
             api.objects.delete(PATHS[names.KIND], ("team", name), {})

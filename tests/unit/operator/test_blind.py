@@ -12,9 +12,9 @@ from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, report
 from amalthea.operator.inputs.cache import BLIND_AFTER
 from amalthea.testing import observations as found
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import RUN_ID, session
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import KEY, LIMITED, MINUTE, SECOND, Life
 
@@ -43,19 +43,19 @@ OF_A_SESSION = ("AmaltheaSession", "StatefulSet", "Pod", "PersistentVolumeClaim"
 
 
 @pytest.mark.parametrize("kind", OF_A_SESSION)
-async def test_what_hangs_on_a_kind_of_which_nothing_is_heard_waits_and_says_so(api: FakeApi, kind: str) -> None:
+async def test_an_end_that_depends_on_a_silent_watch_waits_and_says_so(api: FakeApi, kind: str) -> None:
     async with Client(api.config) as client:
         life = Life(api, client)
         await life.after(MINUTE)
         life.loop.hear_nothing_of(kind)
         await life.after(30 * MINUTE)
         assert not life.object["spec"]["hibernated"]
-        soon = life.told["StoppingSoon"]
+        soon = life.conditions["StoppingSoon"]
         assert soon["reason"] == "StartingTooLong"
         assert "That waits, since the operator currently receives no news of the session" in soon["message"]
 
 
-async def test_what_has_nothing_to_do_with_a_session_holds_up_none_of_its_limits(api: FakeApi) -> None:
+async def test_a_silent_watch_of_other_kinds_holds_up_no_limit_of_a_session(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client)
         await life.after(MINUTE)
@@ -121,7 +121,7 @@ async def test_a_pod_that_is_in_use_and_not_seen_is_not_starting_for_too_long(ap
         assert not life.object["spec"]["hibernated"]
 
 
-async def test_what_was_not_told_while_nothing_was_heard_is_told_afterwards_without_another_word(api: FakeApi) -> None:
+async def test_changes_that_a_silent_watch_held_back_are_reported_afterwards_by_themselves(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client, LIMITED.hibernated())
         life.loop.hear_nothing_of("Pod")
@@ -146,7 +146,7 @@ async def test_a_session_is_deleted_only_when_pods_are_seen_again(api: FakeApi) 
     assert not api.objects.select(Choice(PATHS["AmaltheaSession"]))
 
 
-def told(state: State, *, hibernated: bool = False, crashed: bool = False) -> State:
+def reported(state: State, *, hibernated: bool = False, crashed: bool = False) -> State:
     """Return what is reported of a session that was in a state, while nothing is heard of pods."""
     builder = session("demo").hibernated() if hibernated else session("demo")
     crash = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=found.terminated(1)))
@@ -158,8 +158,8 @@ def told(state: State, *, hibernated: bool = False, crashed: bool = False) -> St
     return report(seen, plan, (), Context("http://x/", NOW)).status.state
 
 
-def test_no_state_rests_on_pods_of_which_nothing_is_heard() -> None:
-    assert told("Running", crashed=True) == "Running"
-    assert told("Failed", crashed=True) == "Failed"
-    assert told("Running", hibernated=True) == "NotReady"
-    assert told("Hibernated", hibernated=True) == "Hibernated"
+def test_no_state_rests_on_pods_while_their_watch_is_silent() -> None:
+    assert reported("Running", crashed=True) == "Running"
+    assert reported("Failed", crashed=True) == "Failed"
+    assert reported("Running", hibernated=True) == "NotReady"
+    assert reported("Hibernated", hibernated=True) == "Hibernated"

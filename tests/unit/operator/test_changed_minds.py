@@ -11,10 +11,10 @@ from amalthea.api.event_reasons import EventReason
 from amalthea.api.types import Status
 from amalthea.kube.client import Client
 from amalthea.model.status.transitions import transition
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Happened, Objects
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Happened, Objects
 from amalthea.testing.observations import container, pod
 from tests.support.loop import PATHS, Loop, nobody
 
@@ -34,14 +34,14 @@ def _give_pod(objects: Objects) -> None:
     objects.create(PATHS["Pod"], KEY[0], {**pod(container(ready=True)), "metadata": metadata})
 
 
-async def test_a_pause_that_is_taken_back_while_it_is_written_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pause_that_is_taken_back_while_it_is_written_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     async with FakeApi() as api, Client(api.config) as client:
-        objects, told = api.objects, [Status()]
+        objects, statuses = api.objects, [Status()]
         loop = Loop(api, client, FakeClock(START), KEY, nobody)
 
         def note(change: Happened) -> None:
             if change.kind == PATHS["AmaltheaSession"]:
-                told.append(msgspec.convert(change.object.get("status", {}), Status))
+                statuses.append(msgspec.convert(change.object.get("status", {}), Status))
 
         objects.create(PATHS["AmaltheaSession"], KEY[0], session().manifest())
         await loop.run(START)
@@ -67,6 +67,6 @@ async def test_a_pause_that_is_taken_back_while_it_is_written_is_no_trouble(monk
         await loop.run(START)
 
     assert taken_back == ["statefulsets"]
-    events = [event.reason for old, new in pairwise(told) if (event := transition(old, new)) is not None]
+    events = [event.reason for old, new in pairwise(statuses) if (event := transition(old, new)) is not None]
     assert EventReason.NOT_READY not in events
-    assert told[-1].state == "Running"
+    assert statuses[-1].state == "Running"

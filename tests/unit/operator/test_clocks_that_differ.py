@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
-from amalthea.testing.objects import Choice
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import LIMITED, MINUTE, SECOND, Life
 
@@ -27,14 +27,14 @@ async def test_a_session_is_paused_only_when_the_clocks_agree_again(api: FakeApi
         await life.after(MINUTE)
         life.clock.trusted = False
         await life.after(18 * MINUTE)
-        told = life.told["StoppingSoon"]["message"]
-        assert "The session will be paused at 2026-11-22T14:20:00Z" in told
-        assert WAITS not in told
+        message = life.conditions["StoppingSoon"]["message"]
+        assert "The session will be paused at 2026-11-22T14:20:00Z" in message
+        assert WAITS not in message
         await life.after(11 * MINUTE)
         assert not life.object["spec"]["hibernated"]
-        told = life.told["StoppingSoon"]["message"]
-        assert "The session was to be paused at 2026-11-22T14:20:00Z" in told
-        assert WAITS in told
+        message = life.conditions["StoppingSoon"]["message"]
+        assert "The session was to be paused at 2026-11-22T14:20:00Z" in message
+        assert WAITS in message
         writes = life.asked("patch", "/status")
         await life.after(MINUTE)
         assert life.asked("patch", "/status") == writes, "nothing is written while nothing changes"
@@ -49,7 +49,7 @@ async def test_a_session_is_deleted_only_when_the_clocks_agree_again(api: FakeAp
         await life.after(SECOND)
         life.clock.trusted = False
         await life.after(timedelta(hours=2))
-        assert WAITS in life.told["DeletingSoon"]["message"]
+        assert WAITS in life.conditions["DeletingSoon"]["message"]
         life.clock.trusted = True
         await life.after(MINUTE)
     assert not api.objects.select(Choice(PATHS["AmaltheaSession"]))

@@ -20,11 +20,11 @@ from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED
 from amalthea.operator.telemetry import gauges
 from amalthea.settings import Settings
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -42,11 +42,11 @@ def loop(api: FakeApi, client: Client, clock: FakeClock) -> Loop:
 
 
 def conditions(api: FakeApi) -> dict[str, Manifest]:
-    told = api.objects.get(PATHS[names.KIND], KEY)["status"]["conditions"]
-    return {condition["type"]: condition for condition in told}
+    found = api.objects.get(PATHS[names.KIND], KEY)["status"]["conditions"]
+    return {condition["type"]: condition for condition in found}
 
 
-async def test_a_defect_is_told_with_its_id_once_and_forgotten_when_it_is_gone(
+async def test_a_defect_is_reported_with_its_id_once_and_forgotten_when_it_is_gone(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def defective(*_: object) -> None:
@@ -61,13 +61,13 @@ async def test_a_defect_is_told_with_its_id_once_and_forgotten_when_it_is_gone(
             broken.setattr(reconcile, "report", defective)
             for _ in range(2):
                 operator.wake()
-                with pytest.raises(DefectError) as told:
+                with pytest.raises(DefectError) as raised:
                     await operator.run(START)
         healthy = conditions(api)["Healthy"]
         assert (healthy["status"], healthy["reason"]) == ("False", "InternalError")
         assert identify(ZeroDivisionError()) not in healthy["message"]  # of another place
-        assert str(told.value).split()[2].rstrip(":") in healthy["message"]
-        assert "a secret value" not in healthy["message"] + str(told.value)
+        assert str(raised.value).split()[2].rstrip(":") in healthy["message"]
+        assert "a secret value" not in healthy["message"] + str(raised.value)
         assert {"Ready", "RoutingReady", "Healthy"} <= conditions(api).keys()
         assert status_writes(api) == 2  # the first status, and the defect
         operator.wake()
@@ -75,7 +75,9 @@ async def test_a_defect_is_told_with_its_id_once_and_forgotten_when_it_is_gone(
         assert "Healthy" not in conditions(api)
 
 
-async def test_a_defect_is_logged_also_where_it_cannot_be_told(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_defect_is_logged_also_where_it_cannot_be_reported(
+    api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def defective(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -98,7 +100,7 @@ BAD: dict[str, tuple[SessionBuilder, Manifest]] = {
         session("demo").remote(),
         {"session": {"image": "x", "resources": {"requests": {"cpu": "1e1.5"}}}},
     ),
-    "a path that is none": (session("demo"), {"session": {"image": "x", "urlPath": "//elsewhere"}}),
+    "a malformed path": (session("demo"), {"session": {"image": "x", "urlPath": "//elsewhere"}}),
 }
 
 

@@ -18,12 +18,12 @@ from amalthea.operator.drift import SHARE, DriftSearch
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, WATCHED
 from amalthea.settings import Settings
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.faults import Fault
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.support.blocks import blocks
 from tests.support.loop import PATHS
@@ -116,7 +116,7 @@ async def test_a_kind_that_may_not_be_listed_keeps_no_other_from_being_looked_at
         await asyncio.wait({searching})
 
 
-async def test_what_a_pass_has_written_since_it_was_listed_is_not_distrusted(api: FakeApi) -> None:
+async def test_a_write_since_the_list_is_not_taken_for_drift(api: FakeApi) -> None:
     """Passes go on while drift is looked for: an old page must not speak against what is there now."""
     async with Client(api.config) as client:
         await began(api, client, session("one"))

@@ -36,16 +36,16 @@ def differences(ours: Outcome, clean: Outcome, but: str) -> list[str]:
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_every_answer(row: Row) -> None:
     clean = await Cell(row, None).run()
-    wrong, told = [f"without trouble: {each}" for each in clean.wrong], {}
+    wrong, reports = [f"without trouble: {each}" for each in clean.wrong], {}
     for name, answer in ANSWERS.items():
         outcome = await Cell(row, answer).run()
-        told[name] = outcome.told
+        reports[name] = outcome.reported
         may_leave = row.may_leave if name.startswith(row.after) else ""
         assert not may_leave or may_leave in outcome.well
         wrong += [f"{name}: {each}" for each in (*outcome.wrong, *differences(outcome, clean, may_leave))]
     assert wrong == []
     if os.environ.get("UPDATE_GOLDEN"):
-        page.write(row.name, told)
-    assert page.row(row.name, told) in page.lines()
+        page.write(row.name, reports)
+    assert page.row(row.name, reports) in page.lines()
     if row.name == page.SPELLED_OUT:
-        assert set(page.sentences(told)) <= set(page.lines())
+        assert set(page.sentences(reports)) <= set(page.lines())

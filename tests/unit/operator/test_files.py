@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.api import names
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, Life
@@ -18,7 +18,7 @@ async def api() -> AsyncIterator[FakeApi]:
         yield started
 
 
-async def test_a_session_whose_claim_was_deleted_is_told_so_and_not_paused(api: FakeApi) -> None:
+async def test_a_session_whose_claim_was_deleted_says_so_and_is_not_paused(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client)
         await life.after(MINUTE)
@@ -28,7 +28,7 @@ async def test_a_session_whose_claim_was_deleted_is_told_so_and_not_paused(api: 
         api.objects.update(PATHS["PersistentVolumeClaim"], KEY, body)
         life.loop.wake()
         await life.after(SECOND)
-        assert "Copy what you need elsewhere now" in life.told["ChildrenInPlace"]["message"]
+        assert "Copy what you need elsewhere now" in life.conditions["ChildrenInPlace"]["message"]
         assert "willHibernateAt" not in life.object["status"]
         await life.after(60 * MINUTE)
         assert not life.object["spec"]["hibernated"]

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amalthea.api import names
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Stale
+from amalthea.engine.work.controller import Result
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)

@@ -8,16 +8,17 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.engine import room, slots
+from amalthea.engine import slots
 from amalthea.engine.clock import SystemClock
+from amalthea.engine.work import room
 from amalthea.kube import crowd
 from amalthea.kube.client import Client
 from amalthea.operator.instance import AGAIN, Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 
@@ -37,7 +38,7 @@ async def api() -> AsyncIterator[FakeApi]:
         yield started
 
 
-def is_told(api: FakeApi, namespace: str) -> bool:
+def is_reported(api: FakeApi, namespace: str) -> bool:
     return "conditions" in api.objects.get(PATHS[names.KIND], (namespace, "quick")).get("status", {})
 
 
@@ -83,7 +84,7 @@ async def test_a_webhook_that_hangs_holds_up_no_session_that_it_does_not_concern
         try:
             await eventually(lambda: most >= CROWD // 2, WITHIN)
             api.objects.create(PATHS[names.KIND], namespace, session("quick").manifest())
-            await eventually(lambda: is_told(api, namespace), WITHIN)
+            await eventually(lambda: is_reported(api, namespace), WITHIN)
         finally:
             running.cancel()
             await asyncio.wait({running})

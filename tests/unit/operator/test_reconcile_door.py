@@ -11,7 +11,7 @@ from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.model.times import rfc3339
 from amalthea.model.views.door import NoAnswerError
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, pod
@@ -87,7 +87,7 @@ async def life() -> AsyncIterator[Life]:
         yield life
 
 
-async def test_who_does_not_work_is_asked_for_twice_warned_once_and_paused_in_time(life: Life) -> None:
+async def test_an_idle_user_is_asked_for_twice_warned_once_and_paused_in_time(life: Life) -> None:
     assert life.session["status"]["idleSince"] == rfc3339(START)
     before = life.requests
     await life.until(SOON - MINUTE)
@@ -102,7 +102,7 @@ async def test_who_does_not_work_is_asked_for_twice_warned_once_and_paused_in_ti
     assert (life.asked, life.paused) == ([SOON, DUE], True)
 
 
-async def test_who_works_is_never_warned_and_asked_for_once_in_the_time_that_they_have(life: Life) -> None:
+async def test_a_user_who_works_is_never_warned_and_asked_for_once_per_idle_limit(life: Life) -> None:
     life.worked_at = life.clock.now
     for hours in range(1, 11):
         await life.until(START + timedelta(hours=hours))

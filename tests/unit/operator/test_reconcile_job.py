@@ -9,7 +9,7 @@ import pytest
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.model.views.door import NoAnswerError
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, pod, running
@@ -105,7 +105,7 @@ async def test_an_hour_in_the_queue_and_one_at_work_cost_a_question_a_minute(lif
     assert min(b - a for a, b in zip(life.asked, life.asked[1:], strict=False)) >= MINUTE
 
 
-async def test_a_job_that_has_ended_is_told_within_a_minute_and_asked_for_ever_less_often(life: Life) -> None:
+async def test_a_job_that_has_ended_is_reported_within_a_minute_and_asked_for_ever_less_often(life: Life) -> None:
     life.says = RUNS
     await life.lasts(HOUR)
     life.says = FAILED

@@ -8,7 +8,7 @@ import pytest
 
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, pod
@@ -63,24 +63,24 @@ async def life() -> AsyncIterator[tuple[Life, Client]]:
         yield life, client
 
 
-async def test_who_is_idle_is_paused_though_late(life: tuple[Life, Client]) -> None:
+async def test_an_idle_session_is_paused_though_late(life: tuple[Life, Client]) -> None:
     seen, _ = life
     await seen.loop.run(START + LIMIT)
     assert seen.session["spec"]["hibernated"]
 
 
-async def test_who_speaks_between_the_judgement_and_the_pause_is_not_paused(
+async def test_a_user_who_speaks_between_the_judgement_and_the_pause_is_not_paused(
     life: tuple[Life, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, client = life
-    write = client.patch_merge
+    write = client.patch_json
 
-    async def patch_merge(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  (passed on as they are)
+    async def patch_json(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  (passed on as they are)
         if options.get("subresource") == "status" and seen.session["spec"]["culling"] != SAID:
             seen.say_unheard()
         return await write(*arguments, **options)
 
-    monkeypatch.setattr(client, "patch_merge", patch_merge)
+    monkeypatch.setattr(client, "patch_json", patch_json)
     await seen.loop.run(START + LIMIT)
     assert not seen.session["spec"]["hibernated"]
     assert seen.session["status"]["willHibernateAt"] == "2026-11-22T17:59:59Z"

@@ -8,10 +8,10 @@ import pytest
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice
 from amalthea.testing.observations import container, pod
 from tests.support.loop import PATHS, Loop, nobody
 

@@ -7,7 +7,7 @@ import pytest
 
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from tests.support.loop import PATHS, Loop, nobody
 from tests.unit.operator.writers.test_failed_writes import KEY, SECOND, Life
@@ -54,7 +54,7 @@ def rolled_out_by_go(life: Led) -> Manifest:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("standing_by", [True, False], ids=["standing by", "started afterwards"])
-async def test_what_the_go_operator_rolled_out_while_it_led_is_not_rolled_out_again(
+async def test_a_change_that_the_go_operator_rolled_out_while_it_led_is_not_rolled_out_again(
     api: FakeApi, strategy: str, *, standing_by: bool
 ) -> None:
     async with Client(api.config) as client:
@@ -66,10 +66,10 @@ async def test_what_the_go_operator_rolled_out_while_it_led_is_not_rolled_out_ag
         after = life.workload
         assert after["spec"] == before["spec"]
         assert after["metadata"]["generation"] == before["metadata"]["generation"]
-        assert life.told.get("UpdatePending", {}).get("reason") != "Edited"
+        assert life.conditions.get("UpdatePending", {}).get("reason") != "Edited"
 
 
-async def test_what_another_replica_wrote_is_neither_an_edit_nor_written_again(api: FakeApi) -> None:
+async def test_a_write_of_another_replica_is_neither_an_edit_nor_written_again(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Led(api, client, session("demo").with_ingress())
         await life.begin(client)
@@ -80,4 +80,4 @@ async def test_what_another_replica_wrote_is_neither_an_edit_nor_written_again(a
         written = [each for each in api.asked if each.verb in ("create", "patch", "delete")]
         await life.take_over(life.other)
         assert [each for each in api.asked if each.verb in ("create", "patch", "delete")] == written
-        assert "UpdatePending" not in life.told
+        assert "UpdatePending" not in life.conditions

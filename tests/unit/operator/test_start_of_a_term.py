@@ -10,17 +10,17 @@ from prometheus_client import CollectorRegistry
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Result
 from amalthea.engine.ports import Key
+from amalthea.engine.work.controller import Result
 from amalthea.kube.client import Client
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.first_poll import PATIENCE, FirstPoll
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Refusal
 from amalthea.testing.builders import session
-from amalthea.testing.objects import Refusal
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 from tests.unit.operator.inputs.test_cache import LEAVING, raw
@@ -118,7 +118,7 @@ async def test_an_idle_session_is_looked_at_once_it_is_known_what_it_uses(desk: 
     ],
     ids=["is to be paused", "is to go", "is in use", "starts"],
 )
-async def test_who_waits_for_a_look_does_not_wait_for_the_poll(desk: Desk, fields: Manifest) -> None:
+async def test_a_session_that_needs_no_measurement_does_not_wait_for_the_poll(desk: Desk, fields: Manifest) -> None:
     start = Start(desk, **fields)
     await start.look(ONE)
     assert start.looked_at == [ONE]

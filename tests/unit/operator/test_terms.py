@@ -9,15 +9,15 @@ from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
 from amalthea.engine.clock import SystemClock
-from amalthea.engine.controller import Result
+from amalthea.engine.work.controller import Result
 from amalthea.kube.client import Client
 from amalthea.operator import instance
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
-from amalthea.testing.objects import Choice
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 
@@ -128,7 +128,7 @@ async def test_a_term_begins_with_what_is_there_and_no_memory(api: FakeApi) -> N
         await replica.ends_within(5)
 
 
-async def test_who_stands_by_keeps_nothing_of_sessions_that_are_gone(api: FakeApi) -> None:
+async def test_a_standby_keeps_nothing_of_sessions_that_are_gone(api: FakeApi) -> None:
     async with Client(api.config) as one, Client(api.config) as two:
         leader = Replica(one, "a")
         await eventually(lambda: holder(api) == "a")
@@ -142,7 +142,7 @@ async def test_who_stands_by_keeps_nothing_of_sessions_that_are_gone(api: FakeAp
         await leader.ends_within(5)
 
 
-async def test_what_a_dead_watch_did_not_tell_is_known_when_a_term_begins(
+async def test_changes_that_a_dead_watch_missed_are_known_when_a_term_begins(
     api: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A session whose pause the next leader has not heard of must not get its Ingress back."""

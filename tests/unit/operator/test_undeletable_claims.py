@@ -14,8 +14,8 @@ from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.children import ChildWriter
 from amalthea.operator.writers.refusals import Refusal, Refusals
 from amalthea.operator.writers.reverted_writes import RevertedWrites
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
 
 SESSION = ("ns", "one")
@@ -50,7 +50,7 @@ async def test_a_claim_that_nobody_wants_any_more_stays_behind_and_is_asked_for_
     assert len(api.asked) == 1
 
 
-async def test_a_claim_that_stands_in_the_way_of_another_source_is_told_and_fails_the_session(
+async def test_a_claim_that_stands_in_the_way_of_another_source_is_reported_and_fails_the_session(
     child_writer: ChildWriter,
 ) -> None:
     await delete(child_writer, LEFT_OVER)
@@ -61,7 +61,7 @@ async def test_a_claim_that_stands_in_the_way_of_another_source_is_told_and_fail
     assert "grant the operator delete on persistentvolumeclaims" in refusal.finding.message
 
 
-async def test_what_may_not_be_deleted_is_not_asked_for_at_each_look(api: FakeApi, child_writer: ChildWriter) -> None:
+async def test_a_forbidden_deletion_is_not_asked_for_at_each_look(api: FakeApi, child_writer: ChildWriter) -> None:
     first, second = await delete(child_writer, TO_BE_REPLACED), await delete(child_writer, TO_BE_REPLACED)
 
     assert first == second

@@ -10,8 +10,8 @@ from amalthea.api import names
 from amalthea.kube.client import Client
 from amalthea.model.times import rfc3339
 from amalthea.operator.inputs.event_lookup import UNANSWERED_FOR
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import unscheduled_pod

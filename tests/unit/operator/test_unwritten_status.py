@@ -2,9 +2,9 @@
 
 from amalthea.api import names
 from amalthea.kube.client import Client
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import MINUTE, SECOND, Life, at
 

@@ -9,9 +9,9 @@ import pytest
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.model.times import rfc3339
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS
 from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, Life
 
@@ -55,19 +55,19 @@ class Running(Life):
 LIMITS = {"maxAge": "3h", "maxIdleDuration": "1h", "maxFailedDuration": "1h", "maxStartingDuration": "1h"}
 
 
-async def test_a_claim_that_is_deleted_under_a_session_is_told_at_once_and_nothing_is_paused(api: FakeApi) -> None:
+async def test_a_claim_that_is_deleted_under_a_session_is_reported_at_once_and_nothing_is_paused(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Running(api, client, culled(**LIMITS))
         await life.begin()
         assert "willHibernateAt" in life.object["status"]
         life.delete_claim()
         await life.after(SECOND)
-        told = life.told["ChildrenInPlace"]
-        assert "the files on it are lost as soon as this session stops. Copy what you need" in told["message"]
+        condition = life.conditions["ChildrenInPlace"]
+        assert "the files on it are lost as soon as this session stops. Copy what you need" in condition["message"]
         await life.after(DAY)
         assert not life.object["spec"]["hibernated"]
         assert "willHibernateAt" not in life.object["status"]
-        assert "StoppingSoon" not in life.told
+        assert "StoppingSoon" not in life.conditions
         life.wish(hibernated=True)
         await life.after(SECOND)
         assert life.workload["replicas"] == 0, "whoever says so may pause it"
@@ -82,7 +82,7 @@ async def test_a_claim_that_is_deleted_under_a_session_lets_no_change_restart_it
         life.wish(session={**life.object["spec"]["session"], "image": "example.org/lab:2"}, nodeSelector={"gpu": "yes"})
         await life.after(MINUTE)
         assert life.workload == before
-        assert life.told["UpdatePending"]["reason"] == "SpecChanged"
+        assert life.conditions["UpdatePending"]["reason"] == "SpecChanged"
 
 
 async def test_a_session_that_was_resumed_and_paused_again_unseen_is_kept_from_the_later_pause_on(api: FakeApi) -> None:
@@ -137,7 +137,7 @@ OLD = "2020-01-01T00:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("builder", "told"),
+    ("builder", "status"),
     [
         (culled(maxHibernatedDuration="168h").hibernated(), {"state": "Hibernated", "hibernatedSince": OLD}),
         (culled(maxHibernatedDuration="168h").as_job(), {"state": "Succeeded", "idleSince": OLD}),
@@ -146,11 +146,11 @@ OLD = "2020-01-01T00:00:00Z"
     ids=["paused", "job that ended", "job that failed"],
 )
 async def test_a_session_that_was_just_restored_with_its_old_status_is_not_deleted(
-    api: FakeApi, builder: SessionBuilder, told: Manifest
+    api: FakeApi, builder: SessionBuilder, status: Manifest
 ) -> None:
     async with Client(api.config) as client:
         life = Life(api, client, builder)
-        api.objects.update(PATHS["AmaltheaSession"], KEY, {**deepcopy(life.object), "status": told}, "status")
+        api.objects.update(PATHS["AmaltheaSession"], KEY, {**deepcopy(life.object), "status": status}, "status")
         await life.after(6 * DAY)
         assert api.objects.select(Choice(PATHS["AmaltheaSession"]))
         await life.after(1 * DAY + MINUTE)

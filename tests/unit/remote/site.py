@@ -11,11 +11,12 @@ from amalthea.remote.job.controller import Controller
 from amalthea.remote.job.journal import JournalError, State
 from amalthea.remote.job.port import RemoteBackend, Surroundings
 from amalthea.remote.login.renku import Pair
-from amalthea.remote.requests.exchange import Answer, Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Answer, Question
 from amalthea.testing.clock import FakeClock, SkewedClock
-from amalthea.testing.cluster import MemoryFiles, MemoryScheduler
-from amalthea.testing.firecrest import FakeFirecrest
-from amalthea.testing.issuer import CLUSTER, RENKU, FakeIssuer
+from amalthea.testing.remote.cluster import MemoryFiles, MemoryScheduler
+from amalthea.testing.remote.firecrest import FakeFirecrest
+from amalthea.testing.remote.issuer import CLUSTER, RENKU, FakeIssuer
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import pytest
 
-from amalthea.remote.requests.exchange import Answer, Question
+from amalthea.sidecars.http.messages import Answer, Question
 from tests.unit.remote.site import Site, running
 
 PREFIX = "[session/stdout] "

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from amalthea.model.views import remote_job
-from amalthea.remote.requests.exchange import Answer
+from amalthea.sidecars.http.messages import Answer
 from tests.unit.remote.site import Crash, Fuse, Running, Site, running
 
 

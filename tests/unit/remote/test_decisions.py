@@ -2,8 +2,8 @@
 
 import pytest
 
-from amalthea.remote.firecrest import states
-from amalthea.remote.firecrest.answers import Job, Status, Time
+from amalthea.remote.firecrest.api.answers import Job, Status, Time
+from amalthea.remote.firecrest.follow import states
 from amalthea.remote.job import cadence
 from amalthea.remote.job.port import Phase, Report
 from amalthea.remote.job.standing import Standing

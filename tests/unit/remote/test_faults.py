@@ -11,9 +11,9 @@ import pytest
 
 from amalthea.remote.errors import Refused, Unavailable
 from amalthea.remote.job.port import Phase
-from amalthea.remote.requests.exchange import Answer, Question
-from amalthea.testing.cluster import SlurmJob
-from amalthea.testing.firecrest import Fault, error
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.testing.remote.cluster import SlurmJob
+from amalthea.testing.remote.firecrest import Fault, error
 from tests.unit.remote.site import Running, Site, running
 
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"

@@ -9,12 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from amalthea.remote.errors import RemoteError
-from amalthea.remote.firecrest import repositories, states
-from amalthea.remote.firecrest.client import Client, Order
+from amalthea.remote.firecrest.api.client import Client, Order
+from amalthea.remote.firecrest.follow import states
+from amalthea.remote.firecrest.prepare import repositories
 from amalthea.remote.login.client_credentials import ClientCredentials
 from amalthea.remote.requests.caller import Caller
-from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.runai.client import Client as Runai
+from amalthea.sidecars.http.messages import Answer, Question
 from amalthea.testing.clock import FakeClock
 
 EXAMPLES = max(60, int(os.environ.get("FUZZ_EXAMPLES", "0")) // 20)

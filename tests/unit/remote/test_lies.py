@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from amalthea.remote.job.port import Phase
-from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.requests.replies import error as meant
-from amalthea.testing.cluster import ClusterError
-from amalthea.testing.firecrest import error
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.testing.remote.cluster import ClusterError
+from amalthea.testing.remote.firecrest import error
 from tests.unit.remote.site import Running, Site, running
 from tests.unit.remote.test_faults import HTML
 

@@ -12,9 +12,9 @@ from amalthea.remote.job.controller import Controller
 from amalthea.remote.job.journal import State
 from amalthea.remote.job.port import Phase, RemoteBackend, Surroundings
 from amalthea.remote.requests.caller import Caller
-from amalthea.remote.requests.exchange import Answer, Question
 from amalthea.remote.runai.client import Client
-from amalthea.testing.runai import FakeRunai, compute_problem
+from amalthea.sidecars.http.messages import Answer, Question
+from amalthea.testing.remote.runai import FakeRunai, compute_problem
 from tests.unit.remote.site import Fuse, MemoryJournal, Running, Site
 from tests.unit.remote.test_fuzz import Instantly, Token
 

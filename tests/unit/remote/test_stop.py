@@ -6,8 +6,8 @@ import pytest
 
 from amalthea.model.diagnosis.remote_jobs import LAST_WORDS
 from amalthea.remote.job.journal import State
-from amalthea.remote.requests.exchange import Answer
-from amalthea.testing.firecrest import error
+from amalthea.sidecars.http.messages import Answer
+from amalthea.testing.remote.firecrest import error
 from tests.unit.remote.site import Fuse, Running, Site, running
 
 

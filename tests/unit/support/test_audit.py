@@ -22,7 +22,7 @@ SKIPPED = {"name": "ours", "skip_reason": "Dependency not found on PyPI and coul
         ([], ["NOT CHECKED, pip-audit found no packages"]),
     ],
 )
-def test_what_is_vulnerable_or_unchecked_is_named(packages: list[object], found: list[str]) -> None:
+def test_vulnerable_and_unchecked_packages_are_named(packages: list[object], found: list[str]) -> None:
     assert problems(json.dumps({"dependencies": packages, "fixes": []}), "") == found
 
 

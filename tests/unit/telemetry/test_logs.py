@@ -47,11 +47,11 @@ def test_a_trace_stays_on_its_line(written: io.StringIO) -> None:
     assert "second line" in json.loads(line)["trace"]
 
 
-def test_what_is_below_the_level_is_not_written(written: io.StringIO) -> None:
+def test_a_record_below_the_level_is_not_written(written: io.StringIO) -> None:
     logging.getLogger("amalthea.test").debug("reconciled")
     assert written.getvalue() == ""
 
 
-def test_a_level_that_there_is_none_of_is_told() -> None:
+def test_an_unknown_level_is_named() -> None:
     with pytest.raises(ValueError, match="LOG_LEVEL is 'loud'; write one of debug, info, warning, error"):
         logs.set_up("loud")

@@ -77,11 +77,11 @@ def test_no_secret_is_sent_along(outbox: Outbox, monkeypatch: pytest.MonkeyPatch
     text = json.dumps(event)
     for secret in (SECRET, "dsnkey"):
         assert secret not in text
-    for told in ("request", "user", "modules"):
-        assert told not in event
+    for part in ("request", "user", "modules"):
+        assert part not in event
 
 
-def test_a_warning_is_no_event(outbox: Outbox) -> None:
+def test_a_warning_is_not_an_event(outbox: Outbox) -> None:
     set_up()
     logging.getLogger("amalthea.operator").warning("watch failed, trying again")
     assert outbox.sent == []
@@ -115,6 +115,6 @@ async def test_no_pass_is_traced_where_none_was_asked_for(outbox: Outbox) -> Non
     assert outbox.sent == []
 
 
-def test_what_is_no_dsn_is_told() -> None:
+def test_a_malformed_dsn_is_reported() -> None:
     with pytest.raises(ValueError, match="scheme"):
         sentry.set_up("nonsense", environment="", release="", traces_sample_rate=0.0)

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from lab.images import IMAGES, Image
+from lab.images.images import IMAGES, Image
 from tools import dockerfile
 from tools.chart import CHART
 from tools.manifests import ROOT

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lab.images import IMAGES
+from lab.images.images import IMAGES
 from tools import images
 from tools.kubectl import ToolError
 
@@ -59,7 +59,7 @@ def test_a_tool_that_is_unknown_is_named_with_those_that_are_not(commands: list[
     assert commands == []
 
 
-def test_a_docker_that_would_not_know_an_option_is_told_before_with_the_way_out(
+def test_a_docker_that_does_not_know_an_option_is_named_beforehand_with_the_remedy(
     commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(images, "docker_builds", lambda: False)

@@ -57,7 +57,7 @@ def test_a_place_without_a_version_is_named(copy: Path) -> None:
         release.set_version("7.8.9", copy)
 
 
-def test_what_is_unreleased_gets_the_version() -> None:
+def test_unreleased_changes_get_the_version() -> None:
     text = "# Changelog\n\n## Unreleased\n\n### Added\n\n- A thing.\n\n## 1.0.0 - 2026-01-01\n\n- Old.\n"
     assert release.changelog(text, "1.1.0", DAY) == (
         "# Changelog\n\n## Unreleased\n\n## 1.1.0 - 2026-12-24\n\n### Added\n\n- A thing.\n\n"
@@ -66,7 +66,7 @@ def test_what_is_unreleased_gets_the_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("# Changelog\n", "no section `## Unreleased`"),
         ("## Unreleased\n\n## 1.0.0 - 2026-01-01\n", "says nothing under"),
@@ -74,8 +74,8 @@ def test_what_is_unreleased_gets_the_version() -> None:
     ],
     ids=["no section", "empty", "twice"],
 )
-def test_a_release_without_a_word_to_users_is_refused(text: str, told: str) -> None:
-    with pytest.raises(ToolError, match=told):
+def test_a_release_without_a_word_to_users_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ToolError, match=message):
         release.changelog(text, "1.1.0", DAY)
 
 

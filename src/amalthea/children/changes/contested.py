@@ -12,8 +12,8 @@ from amalthea.children.changes.writes import Patch
 
 def detail(live: Manifest, write: Patch) -> str:
     """Return the fields that a write would put back in the live object and who wrote it last, in brackets; or ""."""
-    told = [", ".join(_differing(live, write)), _last_writer(live)]
-    return f" ({'; '.join(filter(None, told))})" if any(told) else ""
+    details = [", ".join(_differing(live, write)), _last_writer(live)]
+    return f" ({'; '.join(filter(None, details))})" if any(details) else ""
 
 
 def _differing(live: Manifest, write: Patch) -> Iterator[str]:

@@ -45,13 +45,13 @@ def sized(observed: Observed, plan: Plan, claim: ClaimView, manifest: Manifest) 
     present = claim.spec.resources.requests.storage
     kept = {**manifest, "spec": {**manifest["spec"], "resources": {"requests": {"storage": present}}}}
     of_the_files = claim.metadata.name == observed.name
-    told = (*_class_is_fixed(claim, manifest), *_grows_at_start(claim)) if of_the_files else ()
+    findings = (*_class_is_fixed(claim, manifest), *_grows_at_start(claim)) if of_the_files else ()
     if missing >= 0:
-        return kept if missing > 0 and claim.pending else manifest, told
+        return kept if missing > 0 and claim.pending else manifest, findings
     wanted, got = _size(manifest), claim.capacity
     if got and quantities.parse(wanted) > quantities.parse(got):
-        return manifest, told
-    return kept, (_cannot_shrink(claim, wanted), *told) if of_the_files else ()
+        return manifest, findings
+    return kept, (_cannot_shrink(claim, wanted), *findings) if of_the_files else ()
 
 
 def _cannot_shrink(claim: ClaimView, wanted: str) -> Finding:
@@ -82,7 +82,7 @@ def _class_is_fixed(claim: ClaimView, manifest: Manifest) -> tuple[Finding, ...]
 
 
 def _grows_at_start(claim: ClaimView) -> tuple[Finding, ...]:
-    """Tell that a volume has its new size with the next pod only: drivers that grow it under a pod need seconds."""
+    """Report that a volume has its new size with the next pod only: drivers that grow it under a pod need seconds."""
     if not claim.grows_at_start:
         return ()
     finding = Finding(

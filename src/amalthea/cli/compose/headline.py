@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from amalthea.api import names
+from amalthea.api.reasons import ConditionType
 from amalthea.api.types import State
 from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model import deadlines
@@ -71,19 +72,24 @@ def cause(known: SessionSnapshot) -> str:
     if _resumes(observed):
         return ""
     if observed.hibernated:
-        told = _told(observed, "Stopped")
+        why = _message(observed, ConditionType.STOPPED)
     else:
-        told = _silence(observed) if _fell_silent(observed) else _progress(observed)
-    return f"{told} {status.error or ''}".strip()
+        why = _silence(observed) if _fell_silent(observed) else _progress(observed)
+    return f"{why} {status.error or ''}".strip()
 
 
 def reason(known: SessionSnapshot) -> str:
     """Return the stable word for the session's state: the reason of the condition that explains it best."""
-    kinds = [("Healthy", "False"), ("Progressing", "True"), ("Ready", "True"), ("Ready", "False")]
+    kinds = [
+        (ConditionType.HEALTHY, "False"),
+        (ConditionType.PROGRESSING, "True"),
+        (ConditionType.READY, "True"),
+        (ConditionType.READY, "False"),
+    ]
     if known.observed.hibernated:
-        kinds.insert(0, ("Stopped", "True"))
+        kinds.insert(0, (ConditionType.STOPPED, "True"))
     if known.observed.session.status.state == "Failed":
-        kinds[1:1] = [("Accepted", "False"), ("ChildrenInPlace", "False")]
+        kinds[1:1] = [(ConditionType.ACCEPTED, "False"), (ConditionType.CHILDREN_IN_PLACE, "False")]
     found = ((known.observed.session.status.condition(kind), status) for kind, status in kinds)
     return next((each.reason or "" for each, status in found if each is not None and each.status == status), "")
 
@@ -96,14 +102,14 @@ def since(known: SessionSnapshot) -> datetime | None:
         return session.metadata.deletion_timestamp
     if _resumes(observed):
         return None
-    turned = _turned(observed, "Ready")
+    turned = _turned(observed, ConditionType.READY)
     entered = {
         "Hibernated": moment(status.hibernated_since),
         "Failed": moment(status.failing_since),
         "Succeeded": moment(status.idle_since),
     }
     if status.state == "NotReady" and observed.hibernated:
-        turned = _turned(observed, "Stopped") or turned
+        turned = _turned(observed, ConditionType.STOPPED) or turned
     elif status.conditions and deadlines.starts(observed, status):
         start = deadlines.started_at(observed, status)
         turned = start.replace(microsecond=0) if start is not None else turned
@@ -112,13 +118,13 @@ def since(known: SessionSnapshot) -> datetime | None:
 
 def fell_silent_at(known: SessionSnapshot) -> datetime | None:
     """Return when a session that was ready in this run stopped answering; None while it answers, or never did."""
-    return _turned(known.observed, "Ready") if _fell_silent(known.observed) else None
+    return _turned(known.observed, ConditionType.READY) if _fell_silent(known.observed) else None
 
 
 def degraded_at(known: SessionSnapshot) -> datetime | None:
     """Return since when something beside a session that answers has not worked."""
     degraded = known.observed.session.status.state == "RunningDegraded"
-    return _turned(known.observed, "Ready") if degraded else None
+    return _turned(known.observed, ConditionType.READY) if degraded else None
 
 
 def _fell_silent(observed: Observed) -> bool:
@@ -141,7 +147,7 @@ def _turned(observed: Observed, kind: str) -> datetime | None:
     return moment(found.last_transition_time) if found is not None else None
 
 
-def _told(observed: Observed, kind: str) -> str:
+def _message(observed: Observed, kind: str) -> str:
     """Return the message of a condition that holds."""
     found = observed.session.status.condition(kind)
     return (found.message or "") if found is not None and found.status == "True" else ""
@@ -149,7 +155,7 @@ def _told(observed: Observed, kind: str) -> str:
 
 def _progress(observed: Observed) -> str:
     """Return how far a start is, while it goes on."""
-    step, counts = _told(observed, "Progressing"), observed.session.status.container_counts
+    step, counts = _message(observed, ConditionType.PROGRESSING), observed.session.status.container_counts
     if not step or counts is None or counts.ready in (0, counts.total):
         return step
     return f"{step} {counts.ready} of {counts.total} containers are ready."

@@ -151,7 +151,7 @@ def _failure(observed: Observed) -> Iterator[Coming]:
 
 def _announced(observed: Observed, counting: dict[Cause, Deadline]) -> Iterator[Coming]:
     """Return the pause that the operator has announced, if no limit explains it."""
-    told = moment(observed.session.status.will_hibernate_at)
+    at = moment(observed.session.status.will_hibernate_at)
     explained = (counting[cause].at for cause in PAUSES if cause in counting)
-    if told is not None and not observed.hibernated and told not in explained:
-        yield Coming(at=told, action="pause", limit="", value="", why="Paused: the operator has announced it.")
+    if at is not None and not observed.hibernated and at not in explained:
+        yield Coming(at=at, action="pause", limit="", value="", why="Paused: the operator has announced it.")

@@ -3,15 +3,22 @@
 Each is shown by its own message, so that a newer operator's conditions are shown as well.
 """
 
+from amalthea.api.reasons import ConditionType
 from amalthea.api.types import RUNNING_STATES, Condition
 from amalthea.cli.explanation import Notice
 from amalthea.cli.read.snapshot import SessionSnapshot
 from amalthea.model.spans import moment
 from amalthea.model.views.observed import Observed
 
-_IN_THE_HEADLINE = {"Ready", "Progressing", "Stopped"}
-_SHOULD_BE_TRUE = {"RoutingReady", "Accepted", "ChildrenInPlace", "StorageSized", "Healthy"}
-_SHOULD_BE_FALSE = {"UpdatePending", "StoppingSoon", "DeletingSoon"}
+_IN_THE_HEADLINE = {ConditionType.READY, ConditionType.PROGRESSING, ConditionType.STOPPED}
+_SHOULD_BE_TRUE = {
+    ConditionType.ROUTING_READY,
+    ConditionType.ACCEPTED,
+    ConditionType.CHILDREN_IN_PLACE,
+    ConditionType.STORAGE_SIZED,
+    ConditionType.HEALTHY,
+}
+_SHOULD_BE_FALSE = {ConditionType.UPDATE_PENDING, ConditionType.STOPPING_SOON, ConditionType.DELETING_SOON}
 
 
 def notices(known: SessionSnapshot, cause: str) -> tuple[Notice, ...]:
@@ -32,7 +39,7 @@ def _worth_a_look(known: SessionSnapshot, condition: Condition) -> bool:
     kind, observed = condition.type, known.observed
     if kind in _IN_THE_HEADLINE or observed.deleting:
         return False
-    if kind == "RoutingReady" and not _is_to_be_reached(observed):
+    if kind == ConditionType.ROUTING_READY and not _is_to_be_reached(observed):
         return False
     if kind in _SHOULD_BE_TRUE:
         return condition.status != "True"

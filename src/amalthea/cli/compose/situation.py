@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from amalthea.api import names, quantities
-from amalthea.api.reasons import Failure
+from amalthea.api.reasons import ConditionType, Failure
 from amalthea.api.schema import Manifest
 from amalthea.api.types import RUNNING_STATES
 from amalthea.cli.explanation import Advice, Coming
@@ -46,15 +46,15 @@ class Situation:
     @property
     def codes(self) -> tuple[str, ...]:
         """The problems as stable words of the conditions that report them; also past ones that may recur."""
-        kinds = ("Accepted", "ChildrenInPlace", "Healthy")
+        kinds = (ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE, ConditionType.HEALTHY)
         found = (self.observed.session.status.condition(kind) for kind in kinds)
-        told = [each.reason or "" for each in found if each is not None and each.status == "False"]
-        return tuple(dict.fromkeys((*told, *([Failure.OUT_OF_MEMORY] if self._ran_out_of_memory else ()))))
+        reasons = [each.reason or "" for each in found if each is not None and each.status == "False"]
+        return tuple(dict.fromkeys((*reasons, *([Failure.OUT_OF_MEMORY] if self._ran_out_of_memory else ()))))
 
     @property
     def container(self) -> ContainerDetails | None:
         """The container that the trouble is about: the one that its sentence names, else the first that is down."""
-        healthy = self.observed.session.status.condition("Healthy")
+        healthy = self.observed.session.status.condition(ConditionType.HEALTHY)
         said = f"{healthy.message if healthy is not None else ''} {self.observed.session.status.error}"
         containers = self.known.containers
         named = (each for each in containers if re.search(rf"(?<![\w-]){re.escape(each.name)}(?![\w-])", said))

@@ -9,17 +9,19 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from amalthea.api import names
+from amalthea.api.reasons import ConditionType
 from amalthea.cli.compose.facts import ended
 from amalthea.cli.compose.headline import degraded_at, fell_silent_at
 from amalthea.cli.compose.limits import started_at
 from amalthea.cli.explanation import Happening, Notice
 from amalthea.cli.read.snapshot import EventView, SessionSnapshot
+from amalthea.model.diagnosis.rules import Rule
 from amalthea.model.spans import moment
 
-_TOLD_ELSEWHERE = {"Idle", "StoppingSoon", "DeletingSoon"}
+_SHOWN_ELSEWHERE = {ConditionType.IDLE, ConditionType.STOPPING_SOON, ConditionType.DELETING_SOON}
 """Conditions whose start is not news: since when nobody works in it is shown already, and what comes, below."""
 SAME = timedelta(seconds=10)
-"""Two tales of one thing are at most this far apart."""
+"""Two reports of one event are at most this far apart."""
 
 _SAYS_NOTHING = {
     "Created",
@@ -38,33 +40,33 @@ _STILL_STARTS = re.compile(r"Startup probe (failed|errored)")
 _BEGINNINGS = {"Created", "Starting"}
 """The events that come first of all in one second."""
 _PLAIN = (
-    (re.compile(r"Successfully assigned \S+ to (\S+)"), "A node was found: {0}."),
-    (re.compile(r'Pulling image "([^"]+)"'), "The image {0} is being pulled."),
-    (re.compile(r'Successfully pulled image "([^"]+)" in (\S+)'), "The image {0} was pulled in {1}."),
-    (re.compile(r'Container image "([^"]+)" already present'), "The image {0} was on the node already."),
-    (re.compile(r"(?:Started container|Container started)"), "The container {container} started."),
-    (re.compile(r"Stopping container (\S+)"), "The container {0} is being stopped."),
-    (re.compile(r"Successfully provisioned volume"), "The volume was created."),
+    Rule(r"^Successfully assigned \S+ to (\S+)", "A node was found: {0}."),
+    Rule(r'^Pulling image "([^"]+)"', "The image {0} is being pulled."),
+    Rule(r'^Successfully pulled image "([^"]+)" in (\S+)', "The image {0} was pulled in {1}."),
+    Rule(r'^Container image "([^"]+)" already present', "The image {0} was on the node already."),
+    Rule(r"^(?:Started container|Container started)", "The container {container} started."),
+    Rule(r"^Stopping container (\S+)", "The container {0} is being stopped."),
+    Rule(r"^Successfully provisioned volume", "The volume was created."),
 )
 """Routine messages of Kubernetes, in words for a researcher."""
 
 
 def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
     """Return what happened, in the order of time."""
-    standing = {each.message for each in notices if each.condition in _TOLD_ELSEWHERE}
-    events = (event for event in known.events if _worth_telling(event) and event.message not in standing)
-    told = tuple(_merged(map(_from_event, events)))
+    standing = {each.message for each in notices if each.condition in _SHOWN_ELSEWHERE}
+    events = (event for event in known.events if _worth_showing(event) and event.message not in standing)
+    reported = tuple(_merged(map(_from_event, events)))
     noted = [
         _of_session(known, each.since, each.condition, each.message)
         for each in notices
-        if each.condition not in _TOLD_ELSEWHERE
+        if each.condition not in _SHOWN_ELSEWHERE
     ]
     ours = [each for each in (*_from_status(known), *noted) if each is not None]
-    new = [each for each in ours if not any(_same(each, event) for event in told)]
-    return tuple(sorted((*told, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
+    new = [each for each in ours if not any(_same(each, event) for event in reported)]
+    return tuple(sorted((*reported, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
 
 
-def _worth_telling(event: EventView) -> bool:
+def _worth_showing(event: EventView) -> bool:
     said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
     asked_too_early = event.reason == "Unhealthy" and _STILL_STARTS.match(event.message)
     return event.at is not None and not said and not asked_too_early
@@ -85,9 +87,9 @@ def _from_event(event: EventView) -> Happening:
 
 
 def _plainly(event: EventView) -> str:
-    for pattern, words in _PLAIN if event.type == "Normal" else ():
-        if found := pattern.match(event.message):
-            return words.format(*found.groups(), container=event.involved_object.container)
+    for rule in _PLAIN if event.type == "Normal" else ():
+        if found := rule.match(event.message):
+            return rule.meaning.format(*found.groups(), container=event.involved_object.container)
     return event.message.strip() or event.reason
 
 
@@ -115,7 +117,8 @@ def _from_status(known: SessionSnapshot) -> Iterator[Happening | None]:
     yield _of_session(known, created, "Created", "The session was created.")
     if began is not None and created is not None and began - created > SAME:
         yield _of_session(known, began, "Starting", "The current run started.")
-    for ready in (each for each in status.conditions or () if each.type == "Ready" and each.status == "True"):
+    ready = status.condition(ConditionType.READY)
+    if ready is not None and ready.status == "True":
         yield _of_session(known, moment(ready.last_transition_time), ready.reason or "Ready", ready.message or "")
     yield _of_session(known, fell_silent_at(known), "NotReady", "It stopped answering.", warning=True)
     yield _of_session(known, degraded_at(known), "Degraded", "Something beside it stopped working.", warning=True)

@@ -3,7 +3,7 @@
 The session, its workload, its volume and its pods; then Events by its objects' names (`session_events.py`): one request
 for the session's own name, which most of them have, one for its pod, and one for each data source. Service and Ingress
 are not read: the session's conditions report on them, in better words. Whatever a user may not read, or cannot be asked
-for, is named in `SessionSnapshot.unread`; the rest is told all the same.
+for, is named in `SessionSnapshot.unread`; the rest is shown all the same.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 
 T = TypeVar("T")
 
-_UNTOLD = {
+_NOT_SHOWN = {
     "statefulsets": "the object that runs its pod",
     "jobs": "the object that runs its pod",
     "pods": "the state of its containers",
@@ -102,8 +102,8 @@ class _Reader:
         )
         events = await self._events(self._observed())
         observed = self._observed(events)
-        told = tuple(event for event in events or () if session_events.tells_of(observed, event))
-        return SessionSnapshot(observed, self._pod(observed), self._claim(observed), told, tuple(self._unread.values()))
+        ours = tuple(event for event in events or () if session_events.is_about(observed, event))
+        return SessionSnapshot(observed, self._pod(observed), self._claim(observed), ours, tuple(self._unread.values()))
 
     def _observed(self, events: tuple[EventView, ...] | None = None) -> Observed:
         observed = gather(self._found, self._key, events=events)
@@ -155,9 +155,11 @@ class _Reader:
         except (NotFound, NotServed):
             return None
         except Forbidden:
-            self._unread[plural] = f"You may not {verb} {plural} here, so {_UNTOLD[plural]} is not shown."
+            self._unread[plural] = f"You may not {verb} {plural} here, so {_NOT_SHOWN[plural]} is not shown."
         except ApiError as error:
-            self._unread[plural] = f"The {plural} could not be read ({error.message}): {_UNTOLD[plural]} is not shown."
+            self._unread[plural] = (
+                f"The {plural} could not be read ({error.message}): {_NOT_SHOWN[plural]} is not shown."
+            )
         except msgspec.ValidationError:
-            self._unread[plural] = f"The {plural} have an unexpected form: {_UNTOLD[plural]} is not shown."
+            self._unread[plural] = f"The {plural} have an unexpected form: {_NOT_SHOWN[plural]} is not shown."
         return None

@@ -10,7 +10,7 @@ from amalthea.cli.read.snapshot import EventView
 from amalthea.model.views.observed import Observed
 
 _OF_ITS_RUNS = ("StatefulSet", "Job", "Pod")
-_TELLING = (*_OF_ITS_RUNS, "PersistentVolumeClaim")
+_READ = (*_OF_ITS_RUNS, "PersistentVolumeClaim")
 
 
 def objects(observed: Observed) -> tuple[str, ...]:
@@ -23,11 +23,11 @@ def objects(observed: Observed) -> tuple[str, ...]:
     return tuple(dict.fromkeys((observed.name, *pods, *claims)))
 
 
-def tells_of(observed: Observed, event: EventView) -> bool:
+def is_about(observed: Observed, event: EventView) -> bool:
     """Return whether an Event on an object of such a name is about this very session."""
     about, created = event.involved_object, observed.session.metadata.creation_timestamp
     ours = dict(_known(observed)).get(about.uid)
-    if ours is not None or about.kind not in _TELLING:
+    if ours is not None or about.kind not in _READ:
         return bool(ours)
     if about.kind in _OF_ITS_RUNS and observed.workload is not None and observed.own_workload is None:
         return False

@@ -1,1 +1,1 @@
-"""As whom, and with which trust, the API server is spoken to: kubeconfigs, tokens, certificates and plugins."""
+"""Identity and trust towards the API server: kubeconfigs, tokens, certificates and plugins."""

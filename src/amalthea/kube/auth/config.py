@@ -1,7 +1,7 @@
 """The API server to talk to, and the credentials: from the pod's service account, or from a kubeconfig.
 
-The order of the places is that of other controllers: the file that is named, ``KUBECONFIG``, the service account,
-``~/.kube/config``. ``client.py`` uses the result.
+The order of the places is that of other controllers: the file that is named, `KUBECONFIG`, the service account,
+`~/.kube/config`. `client.py` uses the result.
 """
 
 import os
@@ -23,8 +23,8 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 class Config:
     """The address, credentials and TLS settings for one API server.
 
-    ``server`` is its URL without a trailing slash; ``namespace`` the one that is meant when none is named; ``tls`` None
-    for plain HTTP; ``server_name`` the name to expect in its certificate, where it is nott the host's; ``proxy`` the
+    `server` is its URL without a trailing slash; `namespace` the one that is meant when none is named; `tls` None
+    for plain HTTP; `server_name` the name to expect in its certificate, where it is nott the host's; `proxy` the
     URL of an HTTP proxy.
     """
 
@@ -39,7 +39,11 @@ class Config:
 def load(
     environ: Mapping[str, str], clock: Clock, kubeconfig: Path | None = None, context: str | None = None
 ) -> Config:
-    """Return the configuration to use; raise ConfigError with the place that is at fault."""
+    """Return the configuration to use.
+
+    Raises:
+        ConfigError: it cannot be used; the message names the place that is at fault.
+    """
     if kubeconfig is not None:
         return from_kubeconfig([kubeconfig], environ, clock, context)
     if listed := environ.get("KUBECONFIG"):
@@ -54,7 +58,7 @@ def load(
 
 
 def from_service_account(environ: Mapping[str, str], clock: Clock, root: Path) -> Config:
-    """Return the configuration that every pod is given, below ``root``."""
+    """Return the configuration that every pod is given, below `root`."""
     host, port = environ["KUBERNETES_SERVICE_HOST"], environ.get("KUBERNETES_SERVICE_PORT", "443")
     return Config(
         server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
@@ -65,7 +69,7 @@ def from_service_account(environ: Mapping[str, str], clock: Clock, root: Path) -
 
 
 def from_kubeconfig(paths: list[Path], environ: Mapping[str, str], clock: Clock, context: str | None = None) -> Config:
-    """Return what ``context`` (None: the current one) of the merged files says."""
+    """Return what `context` (None: the current one) of the merged files says."""
     merged = Kubeconfig(paths)
     chosen = merged.context(context)
     cluster, user = merged.cluster_of(chosen), merged.user_of(chosen)

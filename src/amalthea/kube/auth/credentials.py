@@ -1,4 +1,4 @@
-"""Credentials for the API server: a token that is given, read from a file, or asked of a plugin (``plugin.py``)."""
+"""Credentials for the API server: a token that is given, read from a file, or asked of a plugin (`plugin.py`)."""
 
 import base64
 import binascii

@@ -15,7 +15,11 @@ from amalthea.kube.auth.plugin import API_VERSIONS, Plugin, PluginCredentials
 
 
 def present_certificate(user: Entry[User], context: ssl.SSLContext) -> None:
-    """Let ``context`` present the user's client certificate, if there is one; raise ConfigError."""
+    """Let `context` present the user's client certificate, if there is one.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
     said = user.value
     certificate, key = said.client_certificate_data, said.client_key_data
     if not certificate and said.client_certificate:
@@ -35,7 +39,11 @@ def present_certificate(user: Entry[User], context: ssl.SSLContext) -> None:
 def credentials(
     user: Entry[User], cluster: Entry[Cluster], context: ssl.SSLContext | None, clock: Clock
 ) -> Credentials:
-    """Return what signs the user's requests; raise ConfigError."""
+    """Return what signs the user's requests.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
     said = user.value
     _refuse_unknown(user)
     if said.token_file:

@@ -1,6 +1,6 @@
 """Kubeconfig files: reading one, and merging several as kubectl does.
 
-Where two files define the same cluster, user, context or current context, the first wins. ``config.py`` makes a
+Where two files define the same cluster, user, context or current context, the first wins. `config.py` makes a
 usable configuration of the result.
 """
 
@@ -16,7 +16,7 @@ from amalthea.kube.auth.credentials import ConfigError
 
 
 class Cluster(msgspec.Struct, frozen=True, rename="kebab"):
-    """An API server; ``*_data`` is PEM."""
+    """An API server; `*_data` is PEM."""
 
     server: str = ""
     certificate_authority: str = ""
@@ -97,14 +97,18 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[V]):
-    """A named entry of one file. ``where`` names both, for messages; relative paths in it start at ``folder``."""
+    """A named entry of one file. `where` names both, for messages; relative paths in it start at `folder`."""
 
     where: str
     folder: Path
     value: V
 
     def read(self, field: str, path: str) -> bytes:
-        """Return the content of a file that the entry names; raise ConfigError."""
+        """Return the content of a file that the entry names.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
         try:
             return (self.folder / path).read_bytes()
         except OSError as error:
@@ -115,7 +119,11 @@ class Kubeconfig:
     """Several files as one."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        """Read and merge; raise ConfigError where a file cannot be read or understood."""
+        """Read and merge.
+
+        Raises:
+            ConfigError: a file cannot be read or understood.
+        """
         paths = tuple(paths)
         self.where = ":".join(str(path) for path in paths)
         self.current_context = ""

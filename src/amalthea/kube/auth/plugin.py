@@ -1,6 +1,6 @@
-"""Credentials from an exec plugin: the program that a kubeconfig names (``aws``, ``gke-gcloud-auth-plugin`` …).
+"""Credentials from an exec plugin: the program that a kubeconfig names (`aws`, `gke-gcloud-auth-plugin` …).
 
-Implements ``credentials.Credentials`` by the ExecCredential protocol of client.authentication.k8s.io, v1 and v1beta1.
+Implements `credentials.Credentials` by the ExecCredential protocol of client.authentication.k8s.io, v1 and v1beta1.
 What the program prints on its standard error goes to ours; what it prints on standard output is never shown.
 """
 
@@ -39,7 +39,7 @@ _decode = msgspec.json.Decoder(_Answer).decode
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """The command to run. ``where`` names the file and entry, for messages."""
+    """The command to run. `where` names the file and entry, for messages."""
 
     where: str
     api_version: str
@@ -101,14 +101,14 @@ class PluginCredentials:
         if plugin.cluster is not None:
             spec["cluster"] = plugin.cluster
         question = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
-        told = {"KUBERNETES_EXEC_INFO": msgspec.json.encode(question).decode()}
+        request = {"KUBERNETES_EXEC_INFO": msgspec.json.encode(question).decode()}
         try:
             process = await asyncio.create_subprocess_exec(
                 plugin.command,
                 *plugin.arguments,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, **dict(plugin.environment), **told},
+                env={**os.environ, **dict(plugin.environment), **request},
             )
         except OSError as error:
             hint = f" ({plugin.install_hint})" if plugin.install_hint else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSLContext:
-    """Return a client context that trusts ``authorities`` (PEM); None: those of this machine.
+    """Return a client context that trusts `authorities` (PEM); None: those of this machine.
 
     Raise ssl.SSLError if they are not certificates.
     """
@@ -21,7 +21,7 @@ def context(authorities: bytes | None, *, verify: bool = True) -> ssl.SSLContext
 
 
 def present(made: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Let ``made`` present a client certificate (both PEM), also on the connections of a context in use.
+    """Let `made` present a client certificate (both PEM), also on the connections of a context in use.
 
     OpenSSL reads both from files only: one that nobody else can read, and which is gone right after.
     """

@@ -29,7 +29,7 @@ def find(observed: Observed) -> Diagnosis | None:
     return fatal or job_failure or next(iter(troubles), None)
 
 
-def tells_of_its_end(pod: PodView) -> bool:
+def is_reportable(pod: PodView) -> bool:
     """Return whether the end of a pod that is gone is still to be reported."""
     return pods.stopped(pod) is not None or remote_jobs.left(pod) is not None
 

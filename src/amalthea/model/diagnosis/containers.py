@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from amalthea.api import names
 from amalthea.api.reasons import Failure
-from amalthea.model.diagnosis import images
+from amalthea.model.diagnosis import images, rules
 from amalthea.model.diagnosis.diagnosis import Diagnosis
+from amalthea.model.diagnosis.rules import Cause, Rule
 from amalthea.model.views.pods import ContainerStatus, PodView, Terminated, Waiting
 
 CLONE_PREFIX = "git-clone"
@@ -34,33 +35,30 @@ _KILLED = 137
 """Exit code of a program that was killed: where the kernel did it, the runtime need not know (cgroup, node or VM)."""
 _NOT_RUN = "its command cannot be run; check that it exists in the image"
 _START_ERRORS = (
-    (
+    Rule(
         r"exec format error",
         (
             Failure.IMAGE_UNSUITABLE,
             "its program was built for another CPU architecture; use an image for the cluster's nodes",
         ),
     ),
-    (
+    Rule(
         r"executable file not found|no such file or directory",
         (Failure.CANNOT_START, "its command is not in the image; correct the command, or use another image"),
     ),
-    (
+    Rule(
         r"permission denied",
         (Failure.CANNOT_START, "its user may not run its command; check the file's mode and the session's user"),
     ),
-    (
+    Rule(
         r"no command specified",
         (Failure.CANNOT_START, "its image does not say what to run; give the session a command"),
     ),
-    (
+    Rule(
         r"oom-?killed|memory limit too low",
         (Failure.OUT_OF_MEMORY, "its memory limit is too low even to start; ask for more memory"),
     ),
-    (
-        _DISK_FULL.pattern,
-        (Failure.DISK_FULL, "there is no space left on its node's disk; ask an administrator"),
-    ),
+    Rule(_DISK_FULL.pattern, (Failure.DISK_FULL, "there is no space left on its node's disk; ask an administrator")),
 )
 
 
@@ -131,8 +129,7 @@ def _not_started(name: str, reason: str, said: str) -> Diagnosis:
     cause = _CAUSES.get(reason, f"Kubernetes gives the reason {reason}")
     if reason == "RunContainerError" or reason in _CANNOT_BE_STARTED:
         cause = _NOT_RUN
-    known = (known for pattern, known in _START_ERRORS if re.search(pattern, said, re.IGNORECASE))
-    code, cause = next(known, (Failure.CANNOT_START, cause))
+    code, cause = rules.first(_START_ERRORS, said, (Failure.CANNOT_START, cause))
     return Diagnosis(code, f"The container {name} does not start: {cause}.", said.strip())
 
 
@@ -161,7 +158,7 @@ def _more_memory(name: str) -> str:
     return "ask for more memory"
 
 
-def _why_it_ended(name: str, exit_code: int, said: str) -> tuple[Failure, str]:
+def _why_it_ended(name: str, exit_code: int, said: str) -> Cause:
     if _DISK_FULL.search(said):
         full = f"The container {name} ended with exit code {exit_code} because no disk space is left;"
         return Failure.DISK_FULL, f"{full} delete files, or ask for a larger volume."

@@ -18,8 +18,8 @@ class Diagnosis:
     fatal: bool = True
 
 
-def told(status: Status) -> Diagnosis | None:
-    """Return the diagnosis that a status tells of, or None."""
+def recorded(status: Status) -> Diagnosis | None:
+    """Return the diagnosis that a status records, or None."""
     codes = {str(code): code for code in Failure}
     for condition in status.conditions or ():
         if condition.type == ConditionType.HEALTHY and condition.reason in codes:

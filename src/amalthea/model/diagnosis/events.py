@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from amalthea.api.reasons import Failure
 from amalthea.model.diagnosis import data_sources, doors
 from amalthea.model.diagnosis.diagnosis import Diagnosis
+from amalthea.model.diagnosis.rules import Cause, Rule
 from amalthea.model.times import began
 from amalthea.model.views import readiness
 from amalthea.model.views.events import EventView, latest
@@ -22,37 +23,37 @@ _QUOTA = re.compile(
 )
 _OURS = "for authproxy, oauth2-proxy, git-clone-… and tunnel, administrators set sessionPods.containers of the chart"
 _RULES = (
-    (
-        re.compile(r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+)"),
+    Rule(
+        r"failed quota: (?P<name>[^:]+): must specify (?P<what>.+)",
         (
             'The quota "{name}" of the namespace requires each container to specify {what}. For the session,'
             f" that is spec.session.resources; {_OURS}."
         ),
     ),
-    (
-        re.compile(r"(?P<what>(?:(?:minimum|maximum) \S+ usage|\S+ max limit to request ratio) per \w+ is [^,]+)"),
+    Rule(
+        r"(?P<what>(?:(?:minimum|maximum) \S+ usage|\S+ max limit to request ratio) per \w+ is [^,]+)",
         (
             "A LimitRange of the namespace restricts what a container may ask for: {what}. For the session,"
             f" that is spec.session.resources; {_OURS}."
         ),
     ),
-    (
-        re.compile(r'requests: Invalid value: "(?P<asked>[^"]+)": must be less than or equal to (?P<most>[^],]+)'),
+    Rule(
+        r'requests: Invalid value: "(?P<asked>[^"]+)": must be less than or equal to (?P<most>[^],]+)',
         (
             "A container asks for more than it may use at most: {asked}, where it must be less than or equal to {most}."
             " If it names no limit, a LimitRange of the namespace gives it one. For the session both are in"
             f" spec.session.resources; {_OURS}."
         ),
     ),
-    (
-        re.compile(r"insufficient quota to match these scopes: (?P<what>.+)"),
+    Rule(
+        r"insufficient quota to match these scopes: (?P<what>.+)",
         (
             "The namespace has no quota for what the session asks for, and must have one: {what}. Leave out"
             " spec.priorityClassName, or ask an administrator for such a quota."
         ),
     ),
-    (
-        re.compile(r'violates PodSecurity "(?P<name>[^":]+)'),
+    Rule(
+        r'violates PodSecurity "(?P<name>[^":]+)',
         (
             'The namespace enforces the Pod Security Standard "{name}". Administrators set sessionPods.podSecurity of'
             " the chart to restricted; spec.session.runAsUser must not be 0, and your own containers have to meet it."
@@ -116,9 +117,9 @@ def _quota(said: str) -> Diagnosis | None:
 
 def _by_a_rule(said: str) -> Diagnosis | None:
     """Return the field that meets a namespace's rule for all containers: the session's, or an administrator's."""
-    for pattern, message in _RULES:
-        if match := pattern.search(said):
-            return Diagnosis(Failure.POD_REFUSED, message.format(**match.groupdict()), said)
+    for rule in _RULES:
+        if match := rule.match(said):
+            return Diagnosis(Failure.POD_REFUSED, rule.meaning.format(**match.groupdict()), said)
     return None
 
 
@@ -153,7 +154,7 @@ def _mounts(observed: Observed, pod: PodView) -> Iterator[Diagnosis]:
     yield Diagnosis(code, doors.lacking_key(door, event.message) or message, event.message, fatal=False)
 
 
-def _mount(event: EventView, source: str | None) -> tuple[Failure, str]:
+def _mount(event: EventView, source: str | None) -> Cause:
     if event.reason == "FailedCreatePodSandBox":
         return Failure.NODE_NOT_READY, "The node cannot set up the session's network yet; Kubernetes tries again."
     volume = source or "A volume of the session"

@@ -3,7 +3,9 @@
 import re
 
 from amalthea.api.reasons import Failure
+from amalthea.model.diagnosis import rules
 from amalthea.model.diagnosis.diagnosis import Diagnosis
+from amalthea.model.diagnosis.rules import Cause, Rule
 from amalthea.model.views.pods import ContainerStatus, Waiting
 
 REASONS = {
@@ -32,28 +34,28 @@ _BY_REASON = {
 _SHORT = (Failure.IMAGE_INVALID, "its image is named without a registry; write one in front, such as docker.io/")
 _NO_ANSWER = (Failure.REGISTRY_UNAVAILABLE, "the registry of its image does not answer; check its name, or try later")
 _BY_MESSAGE = (
-    (r"short name mode is enforcing|short-name .*did not resolve", _SHORT),
-    (
+    Rule(r"short name mode is enforcing|short-name .*did not resolve", _SHORT),
+    Rule(
         r"no space left on device",
         (Failure.DISK_FULL, "its image does not fit onto the node's disk; ask an administrator"),
     ),
-    (
+    Rule(
         r"no match for platform|no child with platform|exec format",
         (Failure.IMAGE_UNSUITABLE, "its image was built for another CPU architecture; use one for the cluster's nodes"),
     ),
-    (
+    Rule(
         r"denied|unauthorized|forbidden|authorization|authentication|credentials|\b40[13]\b",
         (
             Failure.IMAGE_ACCESS_DENIED,
             "the registry refuses its image; check its name and, if it is private, the session's credentials",
         ),
     ),
-    (
+    Rule(
         r"toomanyrequests|\b429\b",
         (Failure.REGISTRY_UNAVAILABLE, "the registry of its image limits how often it is asked; try again later"),
     ),
-    (r"dial tcp|no such host|refused|timeout|deadline|x509|\bEOF\b|reset by|http:|\b50[0-9]\b", _NO_ANSWER),
-    (
+    Rule(r"dial tcp|no such host|refused|timeout|deadline|x509|\bEOF\b|reset by|http:|\b50[0-9]\b", _NO_ANSWER),
+    Rule(
         r"not found|manifest unknown|name unknown|does not exist|\b404\b",
         (Failure.IMAGE_NOT_FOUND, "the registry has no such image; check its name and tag"),
     ),
@@ -82,9 +84,9 @@ def not_pulled(container: ContainerStatus, waiting: Waiting, *, already_failed: 
     return Diagnosis(code, message, said, fatal=not first)
 
 
-def _cause(reason: str, said: str) -> tuple[Failure, str]:
+def _cause(reason: str, said: str) -> Cause:
     if reason == "RegistryUnavailable":
         return _NO_ANSWER
     answer = _NAMES.sub("", said)
-    known = next((cause for pattern, cause in _BY_MESSAGE if re.search(pattern, answer, re.IGNORECASE)), _ANY)
+    known = rules.first(_BY_MESSAGE, answer, _ANY)
     return known if known is _SHORT else _BY_REASON.get(reason, known)

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from amalthea.api import names
 from amalthea.api.reasons import Failure
 from amalthea.model import spans
+from amalthea.model.diagnosis import rules
 from amalthea.model.diagnosis.diagnosis import Diagnosis
+from amalthea.model.diagnosis.rules import Rule
 from amalthea.model.views.events import EventView, latest
 from amalthea.model.views.pods import PodView
 
@@ -22,19 +24,19 @@ STOP_PATIENCE = timedelta(minutes=1)
 SCALE_UP = ("TriggeredScaleUp", "Nominated")
 """Reasons of Events on a pod for which a node is on its way: the Cluster Autoscaler's, and Karpenter's."""
 _EVICTED = (
-    (
+    Rule(
         r"low on resource: memory",
         (Failure.EVICTED, "its node ran out of memory; ask for as much as the session uses, so that it is reserved"),
     ),
-    (
+    Rule(
         r"low on resource: (ephemeral-storage|nodefs|imagefs|inodes)",
         (Failure.EVICTED, "its node ran out of disk; keep files on the session's volume"),
     ),
-    (
+    Rule(
         f'EmptyDir volume "{names.VOLUME_SHM}" exceeds',
         (Failure.DISK_FULL, "it put more into /dev/shm than it may; ask for more in spec.session.shmSize"),
     ),
-    (
+    Rule(
         r"exceed",
         (
             Failure.DISK_FULL,
@@ -50,18 +52,20 @@ _DISRUPTED = {
 }
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found', re.IGNORECASE)
 _OTHER_REASONS = (
-    (r"Too many pods", "the nodes run as many pods as they can"),
-    (r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node matches the session's node selector or affinity"),
-    (r"untolerated taint \{(?!node\.kubernetes\.io/)", "the nodes are reserved for others"),
-    (r"untolerated taint \{node\.kubernetes\.io/|were unschedulable", "nodes are out of service at the moment"),
+    Rule(r"Too many pods", "the nodes run as many pods as they can"),
+    Rule(
+        r"(?<!volume )(?<!volume's )(node affinity|selector)", "no node matches the session's node selector or affinity"
+    ),
+    Rule(r"untolerated taint \{(?!node\.kubernetes\.io/)", "the nodes are reserved for others"),
+    Rule(r"untolerated taint \{node\.kubernetes\.io/|were unschedulable", "nodes are out of service at the moment"),
     # Since Kubernetes 1.34.2 the scheduler does not say which taint it is.
-    (r"untolerated taint\(s\)", "nodes are reserved for others or out of service"),
-    (r"volume('s)? (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
-    (r"exceed max volume count", "the nodes hold as many volumes as they can"),
-    (r"enough free storage", "the nodes have too little storage left for its volume"),
-    (r"available persistent volumes to bind", "no volume of its class is free on the nodes"),
-    (r"anti-affinity|pod affinity|topology spread", "a rule keeps it away from, or near to, other pods"),
-    (r"free ports", "the ports of the nodes that it asks for are taken"),
+    Rule(r"untolerated taint\(s\)", "nodes are reserved for others or out of service"),
+    Rule(r"volume('s)? (node affinity|zone)", "its volume is out of reach of the nodes that have room"),
+    Rule(r"exceed max volume count", "the nodes hold as many volumes as they can"),
+    Rule(r"enough free storage", "the nodes have too little storage left for its volume"),
+    Rule(r"available persistent volumes to bind", "no volume of its class is free on the nodes"),
+    Rule(r"anti-affinity|pod affinity|topology spread", "a rule keeps it away from, or near to, other pods"),
+    Rule(r"free ports", "the ports of the nodes that it asks for are taken"),
 )
 _VOLUME_GONE = re.compile(r"non-existent (persistentvolume|pv)", re.IGNORECASE)
 _ONE_POD_ONLY = re.compile(r"persistentvolumeclaim with .*readwriteoncepod access mode", re.IGNORECASE)
@@ -84,8 +88,7 @@ def _stopped(reason: str, said: str) -> Diagnosis:
     if reason != "Evicted":
         message = f"The session's pod was stopped ({reason}). If that happens again, ask an administrator."
         return Diagnosis(Failure.POD_STOPPED, message, said)
-    known = (known for pattern, known in _EVICTED if re.search(pattern, said))
-    code, cause = next(known, (Failure.EVICTED, "its node needed the resources that it used"))
+    code, cause = rules.first(_EVICTED, said, (Failure.EVICTED, "its node needed the resources that it used"))
     return Diagnosis(code, f"The session's pod was stopped: {cause}.", said)
 
 
@@ -199,5 +202,5 @@ def _short_of(said: str) -> str:
     said = said.partition("preemption:")[0]
     short = sorted(set(re.findall(r"Insufficient ([\w./-]*\w)", said)))
     causes = [f"too little {' and '.join(short)} is free"] if short else []
-    causes += [cause for pattern, cause in _OTHER_REASONS if re.search(pattern, said, re.IGNORECASE)]
+    causes += [rule.meaning for rule in _OTHER_REASONS if rule.match(said)]
     return f": {', '.join(causes)}" if causes else ""

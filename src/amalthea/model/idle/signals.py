@@ -16,7 +16,7 @@ from amalthea.model import spans
 from amalthea.model.deadlines import last_word
 from amalthea.model.times import rfc3339
 from amalthea.model.views import readiness, remote_job
-from amalthea.model.views.door import Door, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Reported, Silent, TooOld
 from amalthea.model.views.observed import Observed
 
 WARM_UP = timedelta(seconds=15)
@@ -52,6 +52,11 @@ def threshold(culling: Culling) -> Decimal:
     return given if given > 0 else DEFAULT_THRESHOLD
 
 
+def started_at(observed: Observed) -> datetime | None:
+    """Return since when the session's container has run, or None if it does not run."""
+    return readiness.session_started_at(observed.pod) if observed.pod is not None else None
+
+
 def change(observed: Observed, culling: Culling, now: datetime) -> Iterator[datetime]:
     """Yield the times at which a signal changes with time alone."""
     declared, counts_until = spans.moment(_annotation(observed)), _counts_until(culling, now)
@@ -83,25 +88,25 @@ def _computes(observed: Observed, culling: Culling, now: datetime) -> Signal:
 def _cpu(observed: Observed, culling: Culling, now: datetime) -> Signal:
     limit = f"{threshold(culling).normalize():f} CPU cores"
     usage, warm_at = observed.usage, _warm_at(observed)
-    if usage is None or not usage.valid(now) or warm_at is None or now < warm_at:
+    if usage is None or not usage.of_container(started_at(observed), now) or warm_at is None or now < warm_at:
         return Signal("Its current CPU use is not known.", "unknown", Reason.USAGE_UNKNOWN)
     if usage.cpu >= threshold(culling):
         return Signal(f"It uses {limit} or more now.", "busy", Reason.CPU_BUSY)
     return Signal(f"It uses less than {limit} now.")
 
 
-def _browser(door: Door, told: Status) -> Signal:
+def _browser(door: Door, status: Status) -> Signal:
     """Return what the door said last; until it is asked again, the recorded answer still counts."""
     asked = Signal("Work in a browser is checked before a pause.")
     match door.look:
-        case Told():
+        case Reported():
             return asked
         case TooOld():
             word = Reason.DOOR_TOO_OLD
         case Silent():
             word = Reason.DOOR_SILENT
         case None:
-            former = told.condition(ConditionType.IDLE)
+            former = status.condition(ConditionType.IDLE)
             if former is None or former.reason not in (Reason.DOOR_TOO_OLD, Reason.DOOR_SILENT):
                 return asked
             word = Reason(former.reason)
@@ -133,5 +138,4 @@ def _annotation(observed: Observed) -> str | None:
 
 
 def _warm_at(observed: Observed) -> datetime | None:
-    started = readiness.session_started_at(observed.pod) if observed.pod is not None else None
-    return spans.end(started, WARM_UP)
+    return spans.end(started_at(observed), WARM_UP)

@@ -7,7 +7,7 @@ session's status is short.
 from collections.abc import Iterable
 from datetime import datetime
 
-from amalthea.api.reasons import ConditionType, Failure, Reason, Step
+from amalthea.api.reasons import ConditionType, Reason, Step
 from amalthea.api.types import Condition, State
 from amalthea.model import findings as found
 from amalthea.model.findings import Finding
@@ -31,17 +31,17 @@ def compose(
     plan: Plan,
     verdict: Verdict,
     findings: Iterable[Finding],
-    told: Iterable[Condition],
+    lifecycle: Iterable[Condition],
     now: datetime,
 ) -> list[Condition]:
-    """Return the session's conditions, the lifecycle ones (`told`) last: those that still hold keep their time."""
-    findings, told = tuple(findings), tuple(told)
-    fresh = [_ready(observed, verdict.state, told), _routing(observed)]
+    """Return the session's conditions, the lifecycle ones last: those that still hold keep their time."""
+    findings, lifecycle = tuple(findings), tuple(lifecycle)
+    fresh = [_ready(observed, verdict.state, lifecycle), _routing(observed)]
     if verdict.trouble is not None:
-        fresh.append(_condition(ConditionType.HEALTHY, "False", verdict.trouble.code, verdict.trouble.message))
+        fresh.append(new_condition(ConditionType.HEALTHY, "False", verdict.trouble.code, verdict.trouble.message))
     if plan.problems:
         message = " ".join(str(problem) for problem in plan.problems)
-        fresh.append(_condition(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message))
+        fresh.append(new_condition(ConditionType.ACCEPTED, "False", Reason.INVALID_SPEC, message))
     for kind, status in (
         (ConditionType.CHILDREN_IN_PLACE, "False"),
         (ConditionType.STORAGE_SIZED, "False"),
@@ -49,10 +49,10 @@ def compose(
     ):
         if holding := found.of(findings, kind):
             wrong = tuple(finding for finding in holding if not finding.harmless)
-            told_of = wrong or holding
-            message = " ".join(dict.fromkeys(finding.message for finding in told_of))
-            fresh.append(_condition(kind, status if wrong else "True", told_of[0].reason, message))
-    fresh += told
+            reported = wrong or holding
+            message = " ".join(dict.fromkeys(finding.message for finding in reported))
+            fresh.append(new_condition(kind, status if wrong else "True", reported[0].reason, message))
+    fresh += lifecycle
     former = {condition.type: condition for condition in observed.session.status.conditions or ()}
     return [_timed(condition, former.get(condition.type), now) for condition in fresh]
 
@@ -65,25 +65,25 @@ def with_defect(former: Iterable[Condition], defect: str, now: datetime) -> list
         "operator's log has details."
     )
     known = {condition.type: condition for condition in former}
-    told = _condition(ConditionType.HEALTHY, "False", Reason.INTERNAL_ERROR, message)
-    return list((known | {told.type: _timed(told, known.get(told.type), now)}).values())
+    broken = new_condition(ConditionType.HEALTHY, "False", Reason.INTERNAL_ERROR, message)
+    return list((known | {broken.type: _timed(broken, known.get(broken.type), now)}).values())
 
 
-def _ready(observed: Observed, state: State, told: Iterable[Condition]) -> Condition:
+def _ready(observed: Observed, state: State, lifecycle: Iterable[Condition]) -> Condition:
     reason, message = _READY[state]
-    started = any(each.type == ConditionType.PROGRESSING and each.reason == Step.DONE for each in told)
+    started = any(each.type == ConditionType.PROGRESSING and each.reason == Step.DONE for each in lifecycle)
     if state == "NotReady" and observed.deleting:
         reason, message = Reason.DELETING, "The session is being deleted."
     elif state == "NotReady" and observed.hibernated:
         reason, message = Reason.STOPPING, "The session is being paused."
     elif state == "NotReady" and started:
         message = "The session does not answer at the moment."
-    return _condition(ConditionType.READY, "True" if state == "Running" else "False", reason, message)
+    return new_condition(ConditionType.READY, "True" if state == "Running" else "False", reason, message)
 
 
 def _routing(observed: Observed) -> Condition:
     def routing(status: str, reason: Reason, message: str) -> Condition:
-        return _condition(ConditionType.ROUTING_READY, status, reason, message)
+        return new_condition(ConditionType.ROUTING_READY, status, reason, message)
 
     ingress, spec = observed.ingress, observed.spec
     if ingress is not None and observed.owns(ingress) and ingress.metadata.deletion_timestamp is None:
@@ -95,7 +95,8 @@ def _routing(observed: Observed) -> Condition:
     return routing("False", Reason.INGRESS_MISSING, "The Ingress of the session is not there yet.")
 
 
-def _condition(kind: ConditionType, status: str, reason: Reason | Failure, message: str) -> Condition:
+def new_condition(kind: ConditionType, status: str, reason: str, message: str) -> Condition:
+    """Return a condition that has no time yet."""
     return Condition(type=str(kind), status=status, reason=str(reason), message=message)
 
 

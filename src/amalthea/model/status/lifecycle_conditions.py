@@ -15,6 +15,7 @@ from amalthea.api.types import RUNNING_STATES, Condition, Status
 from amalthea.model import deadlines, spans
 from amalthea.model.deadlines import Deadline
 from amalthea.model.idle.idleness import Idleness
+from amalthea.model.status.conditions import new_condition
 from amalthea.model.status.progress import progress
 from amalthea.model.times import rfc3339
 from amalthea.model.views import remote_job
@@ -54,12 +55,12 @@ class Outlook:
         return asks and self.pause is not None and self.pause.cause in deadlines.HANGS_ON_THE_DOOR
 
 
-def told(observed: Observed, status: Status, outlook: Outlook, now: datetime, lead: timedelta) -> Iterator[Condition]:
+def of(observed: Observed, status: Status, outlook: Outlook, now: datetime, lead: timedelta) -> Iterator[Condition]:
     """Return the lifecycle conditions of a session with this new status."""
     if (starting := _progressing(observed, status)) is not None:
         yield starting
-    if outlook.idleness is not None:
-        yield _condition(ConditionType.IDLE, outlook.idleness.status, outlook.idleness.reason, outlook.idleness.message)
+    if (idle := outlook.idleness) is not None:
+        yield new_condition(ConditionType.IDLE, idle.status, idle.reason, idle.message)
     pauses = (
         outlook.pause is not None
         and outlook.pause.announced_from(lead) <= now
@@ -105,13 +106,13 @@ def _progressing(observed: Observed, status: Status) -> Condition | None:
     if observed.hibernated or observed.deleting or observed.ended:
         return None
     if status.state in (*RUNNING_STATES, "Succeeded") or deadlines.has_started(observed, status):
-        return _condition(ConditionType.PROGRESSING, "False", Step.DONE, "The session has started.")
+        return new_condition(ConditionType.PROGRESSING, "False", Step.DONE, "The session has started.")
     if status.state == "Failed":
-        return _condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
-    at, told = progress(observed), observed.session.status.condition(ConditionType.PROGRESSING)
-    if told is not None and told.reason in (Step.QUEUED, Step.READY) and remote_job.unasked(observed):
-        return told
-    return _condition(ConditionType.PROGRESSING, "True", at.step, str(at))
+        return new_condition(ConditionType.PROGRESSING, "False", Step.STUCK, "The session cannot start.")
+    at, former = progress(observed), observed.session.status.condition(ConditionType.PROGRESSING)
+    if former is not None and former.reason in (Step.QUEUED, Step.READY) and remote_job.unasked(observed):
+        return former
+    return new_condition(ConditionType.PROGRESSING, "True", at.step, str(at))
 
 
 def _job_ends(observed: Observed, status: Status, now: datetime, lead: timedelta) -> datetime | None:
@@ -128,7 +129,7 @@ def _job_ends_soon(observed: Observed, ends: datetime) -> Condition:
         f"The session's job will be ended at {rfc3339(ends)}, because it reaches its time limit{limit} on the other "
         "machine. Save your work; pause and resume the session afterwards for a new job."
     )
-    return _condition(ConditionType.STOPPING_SOON, "True", Cause.TIME_LIMIT, message)
+    return new_condition(ConditionType.STOPPING_SOON, "True", Cause.TIME_LIMIT, message)
 
 
 def _waiting(observed: Observed, deadline: Deadline, now: datetime) -> str:
@@ -143,7 +144,7 @@ def _soon(kind: ConditionType, how: str, deadline: Deadline, waiting: str) -> Co
     reason, remedy = because(deadline.cause, deadline.span), _REMEDY.get(deadline.cause, "")
     to_be = "was to be" if waiting else "will be"
     message = f"The session {to_be} {how} at {rfc3339(deadline.at)}, because {reason}.{waiting}{remedy}"
-    return _condition(kind, "True", deadline.cause, message)
+    return new_condition(kind, "True", deadline.cause, message)
 
 
 def _stopped(observed: Observed, status: Status) -> Condition | None:
@@ -161,9 +162,9 @@ def _stopped(observed: Observed, status: Status) -> Condition | None:
     if pause is not None and pause.manager == names.FIELD_MANAGER and announced_cause is not None:
         cause = Cause(announced_cause)
         reason = because(cause, deadlines.limit(observed, cause))
-        return _condition(ConditionType.STOPPED, "True", cause, f"The session was paused{at}, because {reason}.")
+        return new_condition(ConditionType.STOPPED, "True", cause, f"The session was paused{at}, because {reason}.")
     by = f" by {pause.manager}" if pause is not None and pause.manager else ""
-    return _condition(ConditionType.STOPPED, "True", Cause.USER, f"The session was paused on request{by}{at}.")
+    return new_condition(ConditionType.STOPPED, "True", Cause.USER, f"The session was paused on request{by}{at}.")
 
 
 def _cut_off(observed: Observed, status: Status) -> Condition | None:
@@ -171,11 +172,7 @@ def _cut_off(observed: Observed, status: Status) -> Condition | None:
     if status.state != "Failed" or job is None or job.failure is None or job.failure.reason != "DeadlineExceeded":
         return None
     message = "The job was stopped because it reached its maxAge."
-    return _condition(ConditionType.STOPPED, "True", Cause.JOB_DEADLINE, message)
-
-
-def _condition(kind: ConditionType, status: str, reason: str, message: str) -> Condition:
-    return Condition(type=str(kind), status=status, reason=str(reason), message=message)
+    return new_condition(ConditionType.STOPPED, "True", Cause.JOB_DEADLINE, message)
 
 
 def _without_progress(status: Status) -> Status:

@@ -22,7 +22,7 @@ from amalthea.model.status.lifecycle_conditions import Outlook
 from amalthea.model.status.timeouts import changes_at, in_time, unscheduled_since
 from amalthea.model.times import rfc3339
 from amalthea.model.views import remote_job
-from amalthea.model.views.door import Told
+from amalthea.model.views.door import Reported
 from amalthea.model.views.observed import Observed
 
 _LOOK_AGAIN = timedelta(seconds=30)
@@ -98,11 +98,11 @@ def report(observed: Observed, plan: Plan, findings: Iterable[Finding], context:
     )
     pause, deletion = deadlines.pause(observed, status, now), deadlines.deletion(observed, status, now)
     outlook = Outlook(idle, pause, deletion, polling.ask_at(observed, idle, pause, context.lead))
-    told = lifecycle_conditions.told(observed, status, outlook, now, context.lead)
+    lifecycle = lifecycle_conditions.of(observed, status, outlook, now, context.lead)
     status = msgspec.structs.replace(
         status,
         will_hibernate_at=rfc3339(outlook.pause.at) if outlook.pause is not None else None,
-        conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, told, now),
+        conditions=conditions.compose(observed, plan, replace(verdict, state=state), findings, lifecycle, now),
     )
     wake_at = _wake_at(observed, status, outlook, context)
     again = now + _LOOK_AGAIN if verdict is not judged else None
@@ -175,9 +175,9 @@ def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, 
     former, present = observed.session.status, rfc3339(now)
     unscheduled = unscheduled_since(observed, now)
     same_run = observed.hibernated or former.run_id in (None, plan.run_id)
-    failing = _told(former.failing_since, now) if same_run else None
+    failing = _past(former.failing_since, now) if same_run else None
     completes = observed.interactive and state == "Succeeded" != former.state
-    quiet = _told(former.idle_since, now) if same_run and not completes else None
+    quiet = _past(former.idle_since, now) if same_run and not completes else None
     return _Since(
         hibernated=_hibernated_since(observed, now) if state == "Hibernated" else None,
         failing=(failing or present) if state == "Failed" else None,
@@ -186,7 +186,7 @@ def _since(observed: Observed, plan: Plan, state: State, idle: Idleness | None, 
     )
 
 
-def _told(since: str | None, now: datetime) -> str | None:
+def _past(since: str | None, now: datetime) -> str | None:
     """Return a recorded time, unless it is in the future: that would hold back what counts from it."""
     moment = spans.moment(since)
     return since if moment is not None and moment <= now else None
@@ -194,11 +194,11 @@ def _told(since: str | None, now: datetime) -> str | None:
 
 def _hibernated_since(observed: Observed, now: datetime) -> str:
     """Return since when a session has been paused: the last pause counts, also after a resume that nobody saw."""
-    told, paused = _told(observed.session.status.hibernated_since, now), observed.session.paused
-    since, asked = spans.moment(told), paused.time if paused is not None else None
+    recorded, paused = _past(observed.session.status.hibernated_since, now), observed.session.paused
+    since, asked = spans.moment(recorded), paused.time if paused is not None else None
     if since is not None and asked is not None and since < asked:
         return rfc3339(asked)
-    return told or rfc3339(now)
+    return recorded or rfc3339(now)
 
 
 def _idle_since(observed: Observed, state: State, idle: Idleness | None, since: datetime) -> str | None:
@@ -209,7 +209,7 @@ def _idle_since(observed: Observed, state: State, idle: Idleness | None, since: 
     if observed.idle_from is not None:
         since = max(since, observed.idle_from)
     look = observed.door.look if observed.door is not None else None
-    return rfc3339(max(since, look.worked_at) if isinstance(look, Told) else since)
+    return rfc3339(max(since, look.worked_at) if isinstance(look, Reported) else since)
 
 
 def _ended_at(observed: Observed, since: datetime) -> str:

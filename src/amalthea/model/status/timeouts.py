@@ -21,7 +21,7 @@ CALM = timedelta(minutes=2)
 
 def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
     """Return the verdict on a session at that moment."""
-    pod, told = observed.pod, observed.session.status
+    pod, status = observed.pod, observed.session.status
     if pod is not None and verdict.state in ("NotReady", "Failed") and _passed(_lost_at(observed), now):
         trouble = pods.lost(pod)
         return replace(verdict, state="NotReady", error=trouble.message, trouble=trouble)
@@ -29,7 +29,7 @@ def in_time(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
         return verdict
     if pod is not None and _passed(scheduling_fails_at(observed), now):
         failure = pods.unscheduled_too_long(pod, verdict.trouble)
-        return replace(verdict, state="Failed", error=words(failure, told), trouble=failure)
+        return replace(verdict, state="Failed", error=words(failure, status), trouble=failure)
     return _linger(observed, verdict, now)
 
 
@@ -86,11 +86,11 @@ def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
     Failed is left when the session is ready, when it is paused, and after two minutes without the cause. What was
     refused by the API server or by validation does not come and go: it is left at once.
     """
-    told = observed.session.status
+    status = observed.session.status
     if not _failed_by_its_pod(observed) or _passed(_calm_at(observed), now):
         return verdict
-    trouble = verdict.trouble or troubles.told(told)
-    return replace(verdict, state="Failed", error=verdict.error or told.error, trouble=trouble)
+    trouble = verdict.trouble or troubles.recorded(status)
+    return replace(verdict, state="Failed", error=verdict.error or status.error, trouble=trouble)
 
 
 def _calm_at(observed: Observed) -> datetime | None:
@@ -100,11 +100,11 @@ def _calm_at(observed: Observed) -> datetime | None:
 
 
 def _failed_by_its_pod(observed: Observed) -> bool:
-    told = observed.session.status
-    types = {condition.type for condition in told.conditions or ()}
+    status = observed.session.status
+    types = {condition.type for condition in status.conditions or ()}
     refused = types & {ConditionType.ACCEPTED, ConditionType.CHILDREN_IN_PLACE} and ConditionType.HEALTHY not in types
     at_work = not observed.deleting and not observed.hibernated
-    return at_work and told.state == "Failed" and not refused
+    return at_work and status.state == "Failed" and not refused
 
 
 def _lost_at(observed: Observed) -> datetime | None:

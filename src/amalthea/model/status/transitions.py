@@ -74,11 +74,12 @@ def _not_ready(old: Status, new: Status) -> Transition | None:
     return _with_cause(_UNREADY, new) if old.state in RUNNING_STATES else _STARTING
 
 
-def _with_cause(told: Transition, status: Status) -> Transition:
-    if told.type == "Normal" or not status.error:
-        return told
-    return Transition(told.reason, f"{told.message} {status.error}"[:_MAX_MESSAGE], told.type)
+def _with_cause(event: Transition, status: Status) -> Transition:
+    if event.type == "Normal" or not status.error:
+        return event
+    return Transition(event.reason, f"{event.message} {status.error}"[:_MAX_MESSAGE], event.type)
 
 
 def _ready_reason(status: Status) -> str:
-    return next((c.reason or "" for c in status.conditions or () if c.type == "Ready"), "")
+    ready = status.condition(ConditionType.READY)
+    return (ready.reason or "") if ready is not None else ""

@@ -23,7 +23,7 @@ class NoAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """It reported when somebody last worked."""
 
     at: datetime
@@ -48,7 +48,7 @@ class Silent:
     """The number of times in a row."""
 
 
-Look: TypeAlias = Told | TooOld | Silent
+Look: TypeAlias = Reported | TooOld | Silent
 """The outcome of asking a door once."""
 
 
@@ -80,7 +80,7 @@ def address(pod: PodView | None) -> str | None:
     return pod.status.pod_ip if any(spec.name == names.CONTAINER_AUTHPROXY for spec in specs) else None
 
 
-def read(body: bytes, asked_at: datetime) -> Told | TooOld:
+def read(body: bytes, asked_at: datetime) -> Reported | TooOld:
     """Return what an answer says.
 
     Raises:
@@ -98,7 +98,7 @@ def read(body: bytes, asked_at: datetime) -> Told | TooOld:
         worked_at = stats.last_work_time - _ahead(stats, asked_at)
     except OverflowError:
         raise NoAnswerError("its answer contains an impossible time") from None
-    return Told(asked_at, _rounded(min(worked_at, asked_at)))
+    return Reported(asked_at, _rounded(min(worked_at, asked_at)))
 
 
 def _ahead(stats: _Stats, asked_at: datetime) -> timedelta:

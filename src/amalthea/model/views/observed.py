@@ -93,10 +93,10 @@ class Observed:
         """
         if self.interactive:
             return False
-        told, job = self.session.status, self.own_workload
+        status, job = self.session.status, self.own_workload
         if job is not None and (job.finished or self.remote):
             return job.finished
-        return told.state == "Succeeded" or told.idle_since is not None
+        return status.state == "Succeeded" or status.idle_since is not None
 
     @property
     def own_workload(self) -> WorkloadView | None:
@@ -109,13 +109,13 @@ class Observed:
 
         We left the workload with a pod, by our record on it, and nobody has paused the session since.
         """
-        workload, told = self.own_workload, self.session.status
+        workload, status = self.own_workload, self.session.status
         return (
             not (self.deleting or self.hibernated or self.ended)
             and workload is not None
             and not workload.awake
             and workload.left_awake
-            and told.state != "Hibernated"
+            and status.state != "Hibernated"
         )
 
     @property
@@ -136,7 +136,7 @@ class Observed:
     def owns(self, child: ChildView) -> bool:
         """Return whether a child is this session's: it is controlled by it (by UID: names are reused), or by nobody.
 
-        A restore from a backup and a deletion that orphans leave children without a controller. Our labels tell whose
+        A restore from a backup and a deletion that orphans leave children without a controller. Our labels show whose
         they are.
         """
         if child.metadata.controller is not None:

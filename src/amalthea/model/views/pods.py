@@ -107,6 +107,10 @@ class PodView(View, frozen=True, kw_only=True):
         """The run that it was made for."""
         return self.metadata.annotations.get(names.ANNOTATION_RUN_ID)
 
+    def made_for(self, session: str) -> bool:
+        """Return whether it is of the session with that UID, as far as it says whose it is: names are used again."""
+        return self.metadata.annotations.get(names.ANNOTATION_SESSION_UID, session) == session
+
     @property
     def over(self) -> bool:
         """Return whether all its containers have ended for good: it writes nothing any more."""

@@ -85,7 +85,7 @@ class RemoteJob:
 _Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
 
 
-class _Told(msgspec.Struct, frozen=True, rename="camel"):
+class _RemoteStatus(msgspec.Struct, frozen=True, rename="camel"):
     """GET /remote_status. Times are in seconds, and since 1970."""
 
     status: Phase
@@ -105,17 +105,17 @@ def read(body: bytes, asked_at: datetime) -> Word:
         NoAnswerError: it cannot be read.
     """
     try:
-        told = msgspec.json.decode(body, type=_Told)
-        unheard = timedelta(seconds=told.error_age_seconds) if told.error_age_seconds is not None else None
+        answer = msgspec.json.decode(body, type=_RemoteStatus)
+        unheard = timedelta(seconds=answer.error_age_seconds) if answer.error_age_seconds is not None else None
         return Word(
             asked_at,
-            told.status,
-            _bounded(told.scheduler_state, "word"),
-            _bounded(told.reason, "word"),
-            _moment(told.expected_start),
-            _moment(told.ends_at),
-            timedelta(seconds=told.limit_seconds) if told.limit_seconds else None,
-            _bounded(told.error, "error"),
+            answer.status,
+            _bounded(answer.scheduler_state, "word"),
+            _bounded(answer.reason, "word"),
+            _moment(answer.expected_start),
+            _moment(answer.ends_at),
+            timedelta(seconds=answer.limit_seconds) if answer.limit_seconds else None,
+            _bounded(answer.error, "error"),
             asked_at - unheard if unheard is not None else None,
         )
     except (msgspec.MsgspecError, ValueError, OverflowError, OSError, RecursionError) as error:
@@ -139,7 +139,7 @@ def known(observed: "Observed") -> Word | None:
         case Unanswered(times=times, last=last):
             return last if times <= STILL_COUNTS else None
         case None:
-            return _as_told(observed)
+            return _as_recorded(observed)
 
 
 def decisive(observed: "Observed") -> Word | None:
@@ -151,17 +151,17 @@ def decisive(observed: "Observed") -> Word | None:
 
 
 def over(observed: "Observed") -> bool:
-    """Tell whether a batch job has ended by its controller's word alone: that may pause it, and never deletes it."""
+    """Return whether a batch job has ended by its controller's word alone: that may pause it, and never deletes it."""
     if observed.interactive or observed.ended or not observed.remote:
         return False
     if observed.remote_job is None:  # a reader of the status, who asks nobody
-        return end_is_told(observed.session.status)
+        return end_is_recorded(observed.session.status)
     word = decisive(observed)
     return word is not None and word.ended
 
 
-def end_is_told(status: Status) -> bool:
-    """Tell whether a status says that the job on the other machine has ended."""
+def end_is_recorded(status: Status) -> bool:
+    """Return whether a status says that the job on the other machine has ended."""
     healthy = status.condition(ConditionType.HEALTHY)
     failed = healthy is not None and healthy.reason == Failure.REMOTE_JOB_FAILED
     return status.state == "Succeeded" or (status.state == "Failed" and failed)
@@ -175,11 +175,11 @@ def rests_on_word(observed: "Observed") -> bool:
 
 def waits(observed: "Observed") -> bool:
     """Return whether a session's job has not started yet, though its pod may count as ready."""
-    told = observed.session.status.condition(ConditionType.PROGRESSING)
+    progressing = observed.session.status.condition(ConditionType.PROGRESSING)
     if observed.remote_job is None:  # a reader of the status, who asks nobody
-        return told is not None and told.reason == Step.QUEUED
+        return progressing is not None and progressing.reason == Step.QUEUED
     word = decisive(observed)
-    starts = not unasked(observed) or (told is not None and told.status == "True")
+    starts = not unasked(observed) or (progressing is not None and progressing.status == "True")
     return starts and word is not None and word.phase == "NotReady"
 
 
@@ -196,7 +196,7 @@ def _answers(observed: "Observed") -> bool:
     return readiness.session_answers(pod)
 
 
-def _as_told(observed: "Observed") -> Word | None:
+def _as_recorded(observed: "Observed") -> Word | None:
     """Return what the status of this run says of the job: nobody has been asked in this term yet.
 
     A controller that is still to start may find the job, or submit another one. A run not reported as ready waits for

@@ -22,3 +22,10 @@ class Usage:
     def valid(self, now: datetime) -> bool:
         """Return whether the measurement is still current."""
         return now - self.at < VALID
+
+    def of_container(self, started: datetime | None, now: datetime) -> bool:
+        """Return whether the measurement is current, and of the container that started then, if that is known.
+
+        The next pod of a session has the name of the last one, whose measurement is listed for a minute and more.
+        """
+        return self.valid(now) and (started is None or started <= self.at)

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from amalthea.api import names
 from amalthea.children.changes import applied
+from amalthea.engine.cache.store import Index, Store
 from amalthea.engine.ports import Key, key_of
-from amalthea.engine.queue import Priority
-from amalthea.engine.store import Index, Store
-from amalthea.model.diagnosis.checks import tells_of_its_end
+from amalthea.engine.work.queue import Priority
+from amalthea.model.diagnosis.checks import is_reportable
 from amalthea.model.views import adoption, decoding
 from amalthea.model.views.objects import ChildView, SessionView, WorkloadView
 from amalthea.model.views.pods import PodView
@@ -92,9 +92,10 @@ class Caches:
 
     def former_pod(self, session: Key) -> PodView | None:
         """Return the last pod of a session that Kubernetes stopped and that is gone, unless it was reported already."""
-        return self._stopped.get(session)
+        pod, present = self._stopped.get(session), self.session(session)
+        return pod if pod is not None and present is not None and pod.made_for(present.metadata.uid) else None
 
-    def told_former_pod(self, session: Key) -> None:
+    def former_pod_reported(self, session: Key) -> None:
         """Note that the end of that pod has been reported."""
         self._stopped.pop(session, None)
 
@@ -168,8 +169,9 @@ class Caches:
             self._written.setdefault(new.metadata.uid, new.fingerprint)
         if isinstance(old, ChildView) and (new is None or new.metadata.uid != old.metadata.uid):
             self._written.pop(old.metadata.uid, None)
-        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and tells_of_its_end(old):
-            self._stopped.update((each, old) for each in _sessions_of(old) if self.session(each) is not None)
+        if isinstance(old, PodView) and (new is None or new.metadata.uid != old.metadata.uid) and is_reportable(old):
+            here = ((each, self.session(each)) for each in _sessions_of(old))
+            self._stopped.update((key, old) for key, there in here if there and old.made_for(there.metadata.uid))
 
 
 def _written_by_us(old: ChildView, new: ChildView) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from amalthea.engine.ports import Clock, key_of
 from amalthea.model.views import door
-from amalthea.model.views.door import Door, Look, Silent, Told
+from amalthea.model.views.door import Door, Look, Reported, Silent
 from amalthea.model.views.observed import Observed
 from amalthea.operator.inputs.door_client import Ring
 from amalthea.operator.inputs.pod_poller import PodPoller
@@ -37,4 +37,4 @@ class DoorPoller(PodPoller[Look]):
         return look.times if isinstance(look, Silent) else 0
 
     def _heard(self, look: Look) -> None:
-        self._answered("none" if isinstance(look, Silent) else "told" if isinstance(look, Told) else "too_old")
+        self._answered("none" if isinstance(look, Silent) else "told" if isinstance(look, Reported) else "too_old")

@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock, Key, key_of
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import ApiError, Forbidden
 from amalthea.kube.resource import Selection
@@ -196,8 +196,8 @@ class EventLookup:
     def _answered(self, questions: dict[Key, _Question], found: dict[tuple[str, str], EventView]) -> None:
         for session, question in questions.items():
             inquiry = question.inquiry
-            told = (found.get((uid, reason)) for uid in inquiry.uids for reason in inquiry.topic.reasons)
-            answer = tuple(event for event in told if event is not None)
+            newest = (found.get((uid, reason)) for uid in inquiry.uids for reason in inquiry.topic.reasons)
+            answer = tuple(event for event in newest if event is not None)
             if question.answer != answer and self._questions.get(session) is question:
                 question.answer = answer
                 self.wake(session)

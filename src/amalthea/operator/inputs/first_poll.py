@@ -5,9 +5,9 @@ held back where nobody waits for it, and no longer than a few seconds if the met
 """
 
 from amalthea.engine.clock import time_limit
-from amalthea.engine.controller import Reconcile, Result
 from amalthea.engine.ports import Clock, Key
-from amalthea.engine.queue import Priority
+from amalthea.engine.work.controller import Reconcile, Result
+from amalthea.engine.work.queue import Priority
 from amalthea.operator.inputs.cache import Caches, Wake, settled
 from amalthea.operator.inputs.usage_poller import UsagePoller
 

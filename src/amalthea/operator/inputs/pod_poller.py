@@ -1,26 +1,41 @@
 """Asks pods short questions over HTTP, each about its session: alongside the passes, which never wait for it.
 
 A few at a time, since a pod may take seconds to answer. An answer wakes its session, and is kept while it matters.
+Namespaces take turns, and none has all places: where a network policy lets nobody reach hundreds of pods, the pauses of
+others, which hang on such an answer, come in time all the same.
 """
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
 from amalthea.engine.ports import Clock, Key
+from amalthea.engine.work.turns import Flow, Turns
 from amalthea.model.views.door import NoAnswerError
 from amalthea.operator import defects
 from amalthea.operator.inputs.door_client import Ring
 
-AT_ONCE = 16
+AT_ONCE = 32
 """The number of questions at the same time."""
+OF_A_NAMESPACE = 16
+"""The number of those that are of one namespace."""
 
 L = TypeVar("L")
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Question:
+    """A question that waits or is under way: the same once more is another one, as about the next pod of a session."""
+
+    address: str
+    waits: bool = True
 
 
 class PodPoller(ABC, Generic[L]):
@@ -36,13 +51,20 @@ class PodPoller(ABC, Generic[L]):
         self._clock = clock
         self._asks = asks
         self._looks: dict[Key, L] = {}
-        self._asked: dict[Key, str] = {}  # addresses, by the sessions whose answer is waited for
-        self._waiting: asyncio.Queue[Key] = asyncio.Queue()
+        self._asked: dict[Key, _Question] = {}
+        """The sessions whose answer is waited for."""
+        self._waiting = Turns()
+        self._under_way: Counter[str] = Counter()  # by namespace
+        self._changed = asyncio.Event()
         self.wake: Callable[[Key], object] = lambda _: None
 
     @abstractmethod
     def _read(self, body: bytes, at: datetime) -> L:
-        """Return what an answer says; raise NoAnswerError where it cannot be read."""
+        """Return what an answer says.
+
+        Raises:
+            NoAnswerError: it cannot be read.
+        """
 
     @abstractmethod
     def _unanswered(self, at: datetime, former: L | None) -> L:
@@ -65,12 +87,15 @@ class PodPoller(ABC, Generic[L]):
     def ask(self, session: Key, address: str) -> None:
         """Have a question asked, unless it is already queued; the session is woken afterwards."""
         if session not in self._asked:
-            self._asked[session] = address
-            self._waiting.put_nowait(session)
+            self._asked[session] = _Question(address)
+            self._waiting.add(Flow(session[0], slow=False), session)
+            self._changed.set()
 
     def forget(self, session: Key) -> None:
         """Forget the answer about a session, and one that is under way."""
-        self._asked.pop(session, None)
+        question = self._asked.pop(session, None)
+        if question is not None and question.waits:
+            self._waiting.remove(Flow(session[0], slow=False), session)
         self._looks.pop(session, None)
 
     async def run(self) -> None:
@@ -81,16 +106,30 @@ class PodPoller(ABC, Generic[L]):
 
     async def _ask_in_turn(self) -> None:
         while True:
-            session = await self._waiting.get()
-            if (address := self._asked.get(session)) is None:
-                continue  # forgotten before its turn
+            session, question = await self._next()
+            self._under_way[session[0]] += 1
             try:
-                look = await self._look(session, address)
-                if session in self._asked:
+                look = await self._look(session, question.address)
+                if self._asked.get(session) is question:
                     self._looks[session] = look
             finally:
-                self._asked.pop(session, None)
+                self._under_way -= Counter((session[0],))
+                if self._asked.get(session) is question:
+                    del self._asked[session]
+                self._changed.set()
                 self.wake(session)
+
+    async def _next(self) -> tuple[Key, _Question]:
+        while (session := self._waiting.next(self._may)) is None:
+            self._changed.clear()
+            await self._changed.wait()
+        self._waiting.remove(Flow(session[0], slow=False), session)
+        question = self._asked[session]
+        question.waits = False
+        return session, question
+
+    def _may(self, flow: Flow) -> bool:
+        return self._under_way[flow.namespace] < OF_A_NAMESPACE
 
     async def _look(self, session: Key, address: str) -> L:
         at, former = self._clock.now(), self._looks.get(session)

@@ -63,7 +63,8 @@ class UsagePoller:
         self._polled = polled
         self._known: dict[Key, Usage] = {}
         self._thresholds: dict[Key, Decimal] = {}
-        self._told: dict[Key, bool | None] = {}
+        self._since: dict[Key, datetime | None] = {}
+        self._was_busy: dict[Key, bool | None] = {}
         self._followed = asyncio.Event()
         self._failing = False
         self.continuity = Continuity()
@@ -78,16 +79,20 @@ class UsagePoller:
         """Return the last measurement of a session; None if there is none."""
         return self._known.get(session)
 
-    def follow(self, session: Key, threshold: Decimal) -> None:
-        """Keep a session's measurement fresh, and wake it when it crosses so many cores."""
-        self._thresholds[session] = threshold
-        self._told[session] = self._busy(session)
+    def follow(self, session: Key, threshold: Decimal, since: datetime | None = None) -> None:
+        """Keep a session's measurement fresh, and wake it when it crosses so many cores.
+
+        `since` is when its container started: what was measured before is another container's.
+        """
+        self._thresholds[session], self._since[session] = threshold, since
+        self._was_busy[session] = self._busy(session)
         self._followed.set()
 
     def leave(self, session: Key) -> None:
         """Stop asking for a session."""
         self._thresholds.pop(session, None)
-        self._told.pop(session, None)
+        self._since.pop(session, None)
+        self._was_busy.pop(session, None)
         self._known.pop(session, None)
         self.continuity.forget(session)
 
@@ -108,8 +113,8 @@ class UsagePoller:
     async def look(self) -> None:
         """Ask once, and wake the sessions that are concerned."""
         await self.poll()
-        for session in [each for each in self._thresholds if self._told[each] != self._busy(each)]:
-            self._told[session] = self._busy(session)
+        for session in [each for each in self._thresholds if self._was_busy[each] != self._busy(each)]:
+            self._was_busy[session] = self._busy(session)
             self.wake(session)
 
     async def poll(self) -> None:
@@ -129,7 +134,7 @@ class UsagePoller:
         self._failing = False
         now = self._clock.now()
         self._polled(now)
-        # One answer may leave a pod out, as when its node was slow to tell: what was measured before still counts.
+        # One answer may leave a pod out, as when its node was slow to answer: what was measured before still counts.
         former = {session: usage for session, usage in self._known.items() if usage.valid(now)}
         fresh: dict[Key, Usage] = {}
         async for item in in_slices(page.items, self._clock, SHARE):
@@ -141,7 +146,7 @@ class UsagePoller:
 
     def _busy(self, session: Key) -> bool | None:
         usage = self._known.get(session)
-        if usage is None or not usage.valid(self._clock.now()):
+        if usage is None or not usage.of_container(self._since[session], self._clock.now()):
             return None
         return usage.cpu >= self._thresholds[session]
 

@@ -102,20 +102,20 @@ class SessionTelemetry:
         about = {"session": "/".join(key), "run_id": plan.run_id or "", "reason": plan.course.value}
         _log.info("children changed", extra={**about, "made": made, "changed": changed, "deleted": deleted})
 
-    def changed(self, session: SessionView, status: Status, told: Transition) -> None:
+    def changed(self, session: SessionView, status: Status, transition: Transition) -> None:
         """Log and count a transition that was just written."""
         former = session.status
         about: dict[str, object] = {
             "session": "/".join(key_of(session)),
             "run_id": status.run_id or former.run_id or "",
-            "reason": told.reason,
+            "reason": transition.reason,
         }
         created = session.metadata.creation_timestamp
         for milestone in milestones(created, former, status, self._clock.now()):
             about |= self._count(milestone)
         _log.info("session changed", extra=about)
 
-    def told_progress(self) -> None:
+    def progress_written(self) -> None:
         """Count a status that was written only to report the progress of a start."""
         self._metrics.progress_writes.inc()
 

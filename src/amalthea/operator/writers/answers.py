@@ -48,7 +48,7 @@ def _why(error: ApiError | Stale) -> str:
 def forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
     """Return the finding for a write that is not allowed; None in a namespace that is being deleted."""
     kind, name = child
-    if error.reason == "NamespaceTerminating" or "is being terminated" in error.message:
+    if error.terminating:
         return None
     if error.quota_exceeded:
         return Finding(

@@ -28,8 +28,8 @@ from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
 from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
-from amalthea.operator.writers.refusals import Refusal, Refusals
-from amalthea.operator.writers.reverted_writes import RevertedWrites, Truce
+from amalthea.operator.writers.refusals import Owner, Refusal, Refusals
+from amalthea.operator.writers.reverted_writes import Contests, RevertedWrites
 
 _log = logging.getLogger(__name__)
 
@@ -68,20 +68,20 @@ class ChildWriter:
         self._reverted_writes.forget()
         self._going.clear()
 
-    def truce(self, uid: str) -> Truce:
+    def contests(self, uid: str) -> Contests:
         """Return the findings for writes to a session's children that somebody undoes, and when to look again."""
-        return self._reverted_writes.truce(uid)
+        return self._reverted_writes.contests(uid)
 
     async def apply(self, session: Key, uid: str, plan: Plan, writes: tuple[Write, ...]) -> tuple[Refusal, ...]:
         """Do the planned writes of the session with that UID; return those that failed, now or a short while ago.
 
-        A write that somebody keeps undoing may wait: `truce` reports it.
+        A write that somebody keeps undoing may wait: `contests` reports it.
 
         Raises:
             Stale: something was not as it was thought to be; look again.
         """
         writes, held = self._reverted_writes.part(uid, writes)
-        asked = [write for write in writes if self._refusals.of(session[0], write) is None]
+        asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
         if made_again(self._caches.session(session), asked):
             await self._confirm(session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
@@ -92,7 +92,7 @@ class ChildWriter:
         done = tuple(each for write in made for each in self._done(session[0], write))
         self._reverted_writes.made(uid, done)
         self._telemetry.wrote(session, plan, done)
-        await self._tell_of(session, uid, held)
+        await self._report_contests(session, uid, held)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
@@ -104,13 +104,13 @@ class ChildWriter:
         try:
             page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
         except ApiError:
-            return  # then the writes fail as well, and that is told
+            return  # then the writes fail as well, and that is reported
         if not any(decoding.session(found).metadata.uid == uid for found in page.items):
             raise Stale(f"session {name} is gone")
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
         return await self._refusals.attempt(
-            namespace, write, " ".join(write.child), lambda: self._write(namespace, uid, write)
+            Owner(namespace, uid), write, " ".join(write.child), lambda: self._write(namespace, uid, write)
         )
 
     async def _side_by_side(
@@ -119,15 +119,15 @@ class ChildWriter:
         written = (self._try(namespace, uid, write) for write in writes)
         return await asyncio.gather(*written, return_exceptions=True)
 
-    async def _tell_of(self, session: Key, uid: str, held: Iterable[Write]) -> None:
-        """Find out who undoes the writes that are held back, and in which fields, once per war."""
+    async def _report_contests(self, session: Key, uid: str, held: Iterable[Write]) -> None:
+        """Find out who undoes the writes that are held back, and in which fields, once per contest."""
         for write in held if session[0] not in self._going else ():
-            if not self._reverted_writes.untold(uid, write):
+            if not self._reverted_writes.unreported(uid, write):
                 continue
             detail = ""
             if isinstance(write, Patch) and (live := await self._live(session[0], write.child)) is not None:
                 detail = contested.detail(live, write)
-            self._reverted_writes.tell(uid, write, detail)
+            self._reverted_writes.report(uid, write, detail)
             about = {"session": "/".join(session), "child": "/".join(write.child), "detail": detail}
             _log.warning("somebody else undoes what the operator writes, so it is written once a minute", extra=about)
 
@@ -194,7 +194,8 @@ class ChildWriter:
             return made_beforehand(write.child)
         if not labelled if owner is None else owner.uid != uid:
             return name_taken(write.child)
-        metadata = {"labels": write.manifest["metadata"].get("labels")}
+        version = view.metadata.resource_version  # in its place there may be somebody else's object by now
+        metadata = {"resourceVersion": version, "labels": write.manifest["metadata"].get("labels")}
         key = (namespace, name)
         body = await self._client.patch_merge(CHILD_KINDS[kind].resource, key, {"metadata": metadata}, Raw)
         self._caches.observe(kind, body)

@@ -58,7 +58,7 @@ class Culler:
         _log.info("deleted", extra=_about(session, end))
         self._deletions.ours(session, end.cause)
         why = f"The session was deleted, because {because(end.cause, end.span)}."
-        self._recorder.tell(metadata, Transition(EventReason.EXPIRED, why))
+        self._recorder.record(metadata, Transition(EventReason.EXPIRED, why))
 
 
 def _about(session: SessionView, end: End) -> dict[str, str]:

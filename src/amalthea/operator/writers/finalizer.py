@@ -45,14 +45,14 @@ class Finalizer:
             raise Stale(str(error)) from error
 
     async def release(self, observed: Observed) -> None:
-        """Delete what the session adopted, then let it go.
+        """Delete what a session that is being deleted adopted, then let it go.
 
         Raises:
             Stale: the session changed meanwhile.
             ApiError: try again.
         """
-        if not observed.has_finalizer:
-            return
+        if not observed.has_finalizer or not observed.deleting:
+            return  # deleting is not what it was a moment ago if another session has its name meanwhile
         for secret in observed.adopted_secrets:
             if not self._shared(observed, secret):
                 await self._delete(observed, secret)
@@ -92,4 +92,5 @@ def _for_good(error: ApiError) -> bool:
     """Return whether another attempt would fail the same way: what the server cannot do now, it may do in a moment."""
     if isinstance(error, Invalid):
         return True
-    return 400 <= error.status < 500 and error.status not in (401, 429) and not isinstance(error, Conflict | NotServed)
+    passes = error.status in (401, 408, 429) or isinstance(error, Conflict | NotServed)
+    return 400 <= error.status < 500 and not passes

@@ -30,7 +30,7 @@ class LastResort:
         defect = identify(error)
         with suppress(ApiError):  # the log has it all the same
             if (session := self._caches.session(key)) is not None:
-                await self._status_writer.tell_defect(session, defect, self._clock.now())
+                await self._status_writer.report_defect(session, defect, self._clock.now())
         with suppress(ApiError, Stale):  # the next pass tries it again
             await self._end(key)
         return DefectError(f"internal error {defect}: {type(error).__name__}")

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from amalthea.api.reasons import Reason
 from amalthea.api.schema import Manifest
@@ -15,9 +16,10 @@ from amalthea.children.changes.applied import digest
 from amalthea.children.changes.patches import Operation
 from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.backoff import LONGEST_ASKED
-from amalthea.engine.ports import Clock, Key, Refused, Stale
+from amalthea.engine.ports import Clock, Refused, Stale
 from amalthea.kube.errors import ApiError
 from amalthea.model.findings import Finding
+from amalthea.model.views.objects import Metadata
 from amalthea.model.views.observed import ChildKey
 from amalthea.operator.writers import answers
 
@@ -45,6 +47,18 @@ _REMEMBERED = timedelta(minutes=1)
 _log = logging.getLogger(__name__)
 
 
+class Owner(NamedTuple):
+    """The session that a write is for: by its UID, since a name is used again."""
+
+    namespace: str
+    uid: str
+
+
+def owner_of(session: Metadata) -> Owner:
+    """Return the owner of the writes for a session."""
+    return Owner(session.namespace, session.uid)
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A write that failed, what to report about it, and when it is worth another attempt."""
@@ -64,7 +78,7 @@ class Refusals:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[tuple[str, ChildKey], Refusal] = {}
+        self._known: dict[tuple[str, ChildKey], Refusal] = {}  # by the UIDs of sessions
         self._forbidden: dict[tuple[str, str], datetime] = {}
         self._tidy_at = clock.now()
 
@@ -74,7 +88,7 @@ class Refusals:
         self._forbidden.clear()
 
     async def attempt(
-        self, namespace: str, write: Write, what: str, act: Callable[[], Awaitable[Finding | None]]
+        self, owner: Owner, write: Write, what: str, act: Callable[[], Awaitable[Finding | None]]
     ) -> Refusal | None:
         """Do a write of `what`, unless it failed a short while ago; return how it failed.
 
@@ -82,35 +96,31 @@ class Refusals:
             Stale: it was decided on old knowledge; look again at once. Not raised twice in a row: a server that always
                 answers so must not hide all else of a session.
         """
-        if (known := self.of(namespace, write)) is not None:
+        if (known := self.of(owner, write)) is not None:
             return known
         try:
-            return self.note(namespace, write, await act())
+            return self.note(owner, write, await act())
         except Stale as error:
-            first = self._recent((namespace, write.child)) is None
-            refusal = self.failed(namespace, write, answers.unavailable(what, error), error)
+            first = self._recent((owner.uid, write.child)) is None
+            refusal = self.failed(owner, write, answers.unavailable(what, error), error)
             if first:
-                self._known[namespace, write.child] = replace(refusal, until=self._clock.now(), attempts=0)
+                self._known[owner.uid, write.child] = replace(refusal, until=self._clock.now(), attempts=0)
                 raise
             _log.warning(
                 "a write meets one conflict after the other",
-                extra={"object": f"{namespace}/{what}", "error": str(error)},
+                extra={"object": f"{owner.namespace}/{what}", "error": str(error)},
             )
             return refusal
         except ApiError as error:
-            return self.failed(namespace, write, answers.unavailable(what, error), error)
+            return self.failed(owner, write, answers.unavailable(what, error), error)
 
-    async def attempt_own(self, session: Key, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
+    async def attempt_own(self, owner: Owner, part: str, act: Callable[[], Awaitable[None]]) -> Refusal | None:
         """Do a write of a part of a session itself, as `attempt` does."""
-        return await self.attempt(session[0], _own(session, part), f"session's {part}", act)
+        return await self.attempt(owner, _own(part), f"session's {part}", act)
 
-    def of_own(self, session: Key, part: str) -> Refusal | None:
+    def of_own(self, owner: Owner, part: str) -> Refusal | None:
         """Return how a write of a part of a session itself failed last."""
-        return self._recent((session[0], _own(session, part).child))
-
-    def forget_own(self, session: Key, part: str) -> None:
-        """Forget a part of a session that is gone: there may be another one of its name."""
-        self._known.pop((session[0], _own(session, part).child), None)
+        return self._recent((owner.uid, _own(part).child))
 
     def forbid(self, namespace: str, kind: str) -> None:
         """Note that a kind may not be deleted in a namespace: the Go operator's Role lacks some rights."""
@@ -121,36 +131,36 @@ class Refusals:
         until = self._forbidden.get((namespace, kind))
         return until is not None and self._clock.now() < until
 
-    def of(self, namespace: str, write: Write) -> Refusal | None:
+    def of(self, owner: Owner, write: Write) -> Refusal | None:
         """Return how this very write was refused a short while ago, or None if it is worth an attempt."""
-        known = self._known.get((namespace, write.child))
+        known = self._known.get((owner.uid, write.child))
         if known is None or known.until <= self._clock.now() or known.asked != _asked(write):
             return None
         return known
 
-    def note(self, namespace: str, write: Write, finding: Finding | None) -> Refusal | None:
+    def note(self, owner: Owner, write: Write, finding: Finding | None) -> Refusal | None:
         """Remember how a write went; return it if it was refused."""
         if finding is not None:
-            return self._keep(namespace, write, finding)
-        self._known.pop((namespace, write.child), None)
+            return self._keep(owner, write, finding)
+        self._known.pop((owner.uid, write.child), None)
         return None
 
-    def failed(self, namespace: str, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
+    def failed(self, owner: Owner, write: Write, finding: Finding, error: ApiError | Stale) -> Refusal:
         """Remember a write that failed in a way that may pass."""
-        refusal = self._keep(namespace, write, finding)
+        refusal = self._keep(owner, write, finding)
         if isinstance(error, Refused):  # not an attempt, since nobody was asked; the queue says when the next is
             refusal = replace(refusal, until=self._clock.now(), attempts=refusal.attempts - 1)
         asked = timedelta(seconds=min(getattr(error, "retry_after", None) or 0.0, LONGEST_ASKED))
         refusal = replace(refusal, until=max(refusal.until, self._clock.now() + asked))
-        self._known[namespace, write.child] = refusal
+        self._known[owner.uid, write.child] = refusal
         return replace(refusal, error=error)
 
-    def _keep(self, namespace: str, write: Write, finding: Finding) -> Refusal:
-        now, former = self._clock.now(), self._recent((namespace, write.child))
+    def _keep(self, owner: Owner, write: Write, finding: Finding) -> Refusal:
+        now, former = self._clock.now(), self._recent((owner.uid, write.child))
         again = former is not None and former.finding.reason == finding.reason
         since, attempts = (former.since, former.attempts + 1) if former is not None and again else (now, 1)
         refusal = Refusal(_asked(write), finding, now + _wait(finding, attempts, now - since), since, attempts)
-        self._known[namespace, write.child] = refusal
+        self._known[owner.uid, write.child] = refusal
         self._tidy(now)
         return refusal
 
@@ -166,8 +176,8 @@ class Refusals:
             self._known = {key: known for key, known in self._known.items() if now < known.until + _REMEMBERED}
 
 
-def _own(session: Key, part: str) -> Write:
-    return Patch((part, session[1]), ())
+def _own(part: str) -> Write:
+    return Patch((part, ""), ())
 
 
 def _wait(finding: Finding, attempts: int, lasted: timedelta) -> timedelta:

@@ -20,8 +20,8 @@ from amalthea.model.views.observed import ChildKey
 
 WAITS = (1, 2, 4, 60)
 """Seconds after each write before the same may be written again, the last for all further ones: four in a minute."""
-PEACE = timedelta(minutes=2)
-"""The time that our write must last for the war to be over."""
+SETTLED_AFTER = timedelta(minutes=2)
+"""The time that our write must last for the contest to be over."""
 
 _UNDONE = {Create: ("deletes", "creates it again"), Delete: ("makes", "deletes it")}
 """The act of somebody who undoes such a write, and that of the operator."""
@@ -31,8 +31,8 @@ _RECORD_PATH = f"/metadata/annotations/{_RECORD.replace('/', '~1')}"
 
 
 @dataclass(frozen=True)
-class Truce:
-    """The findings on the wars over a session's children, and when to look at it again."""
+class Contests:
+    """The findings on contested children of a session, and when to look at it again."""
 
     findings: tuple[Finding, ...] = ()
     again: datetime | None = None
@@ -55,7 +55,7 @@ class _Reverted:
 
     @property
     def over_at(self) -> datetime:
-        return self.last + PEACE
+        return self.last + SETTLED_AFTER
 
 
 class RevertedWrites:
@@ -70,8 +70,8 @@ class RevertedWrites:
 
     @property
     def sessions(self) -> int:
-        """Count the sessions of which a war is reported at present."""
-        return sum(bool(self.truce(session).findings) for session in self._known)
+        """Count the sessions with a contested child at present."""
+        return sum(bool(self.contests(session).findings) for session in self._known)
 
     def forget(self) -> None:
         """Forget all."""
@@ -106,25 +106,25 @@ class RevertedWrites:
         self._known[session] = reverted_writes
         self._forget_the_oldest(now)
 
-    def untold(self, session: str, write: Write) -> bool:
+    def unreported(self, session: str, write: Write) -> bool:
         """Return whether a write that is held back has to be reported, and was not."""
         reverted = self._known.get(session, {}).get(write.child)
         return reverted is not None and reverted.times >= len(WAITS) and reverted.finding is None
 
-    def tell(self, session: str, write: Write, detail: str) -> None:
-        """Report from now on that somebody fights over a child; `detail` says what they change and who they are."""
+    def report(self, session: str, write: Write, detail: str) -> None:
+        """Report from now on that somebody contests a child; `detail` says what they change and who they are."""
         reverted_writes = self._known.get(session, {})
         if (reverted := reverted_writes.get(write.child)) is not None:  # forgotten, if it took long to look
             reverted_writes[write.child] = replace(reverted, finding=_finding(write, detail))
 
-    def truce(self, session: str) -> Truce:
+    def contests(self, session: str) -> Contests:
         """Return what is to be reported of a session, and when that may change by itself."""
         reverted_writes, now = self._known.get(session, {}), self._clock.now()
         going_on = [reverted for reverted in reverted_writes.values() if now < reverted.over_at]
         findings = tuple(reverted.finding for reverted in going_on if reverted.finding is not None)
         moments = [reverted.due for reverted in going_on if reverted.waits]
         moments += [reverted.over_at for reverted in going_on if reverted.finding is not None]
-        return Truce(findings, min(moments, default=None))
+        return Contests(findings, min(moments, default=None))
 
     def _forget_the_oldest(self, now: datetime) -> None:
         while self._known:

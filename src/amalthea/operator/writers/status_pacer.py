@@ -5,7 +5,7 @@ session alone is reported within two seconds; many take turns, while there is no
 """
 
 from amalthea.engine.ports import Cancellable, Clock, Key
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 
 SPACING = 2.0
 """Seconds between two turns of a session, at least."""

@@ -1,4 +1,8 @@
-"""Reports the state of a session: its status, and an Event at a transition. Written only when something changed."""
+"""Reports the state of a session: its status, and an Event at a transition. Written only when something changed.
+
+A status is written whatever else of the session changed meanwhile, and only to the session that it is about: one that
+was created under its name since then is another one.
+"""
 
 from datetime import datetime
 
@@ -47,46 +51,57 @@ class StatusWriter:
             ApiError: the status could not be written; try again.
         """
         former = observed.session.status
-        patch = merge_patch(as_data(former), as_data(status))
+        new = as_data(status)
+        patch = merge_patch(as_data(former), new)
         key = key_of(observed.session)
         progress = only_progress(former, status)
         if not patch or (progress and not self._status_pacer.may(key)):
             return
         try:
-            body = await self._client.patch_merge(SESSIONS, key, {"status": patch}, Raw, subresource="status")
+            body = await self._write(observed.session, {name: new.get(name) for name in ("state", *patch)})
         except NotFound:
             self._caches.observe_absent(observed.session)
             return
         self._caches.observe(names.KIND, body)
         if progress:
-            self._telemetry.told_progress()
+            self._telemetry.progress_written()
         if starting(status):
             self._status_pacer.had(key)
         else:
             self._status_pacer.forget(key)
-        if told := transition(former, status):
-            self._recorder.tell(observed.session.metadata, told)
-            self._telemetry.changed(observed.session, status, told)
+        if event := transition(former, status):
+            self._recorder.record(observed.session.metadata, event)
+            self._telemetry.changed(observed.session, status, event)
 
-    async def tell_defect(self, session: SessionView, defect: str, now: datetime) -> None:
+    async def report_defect(self, session: SessionView, defect: str, now: datetime) -> None:
         """Report in a session's status that the operator itself fails on it; the rest of the status stays.
 
         Raises:
             ApiError: it could not be written; try again.
         """
         former = session.status.conditions or []
-        told = with_defect(former, defect, now)
-        if told == former:
+        conditions = with_defect(former, defect, now)
+        if conditions == former:
             return
-        status = {"conditions": msgspec.to_builtins(told)}
         try:
-            body = await self._client.patch_merge(
-                SESSIONS, key_of(session), {"status": status}, Raw, subresource="status"
-            )
+            body = await self._write(session, {"conditions": msgspec.to_builtins(conditions)})
         except NotFound:
             return
         self._caches.observe(names.KIND, body)
 
+    async def _write(self, session: SessionView, fields: dict[str, object]) -> Raw:
+        """Set fields of a session's status; those that are None go."""
+        operations: list[dict[str, object]] = [{"op": "test", "path": "/metadata/uid", "value": session.metadata.uid}]
+        if session.status == Status():  # it may have none yet, which has no fields to set
+            operations.append({"op": "add", "path": "/status", "value": fields})
+        else:
+            operations += [_set(f"/status/{name}", value) for name, value in fields.items()]
+        return await self._client.patch_json(SESSIONS, key_of(session), operations, Raw, subresource="status")
+
     def forget(self, key: Key) -> None:
         """Forget a session that is gone."""
         self._status_pacer.forget(key)
+
+
+def _set(path: str, value: object) -> dict[str, object]:
+    return {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}

@@ -9,11 +9,11 @@ from functools import partial
 
 from amalthea.remote.clock import time_limit
 from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
-from amalthea.remote.firecrest import cancelling, states
-from amalthea.remote.firecrest.answers import Metadata
-from amalthea.remote.firecrest.client import Client, Order
-from amalthea.remote.firecrest.logs import Logs, Stream, outputs, streams_of
-from amalthea.remote.firecrest.preparing import Laid, Preparation
+from amalthea.remote.firecrest.api.answers import Metadata
+from amalthea.remote.firecrest.api.client import Client, Order
+from amalthea.remote.firecrest.follow import cancelling, states
+from amalthea.remote.firecrest.follow.logs import Logs, Stream, outputs, streams_of
+from amalthea.remote.firecrest.prepare.preparing import Laid, Preparation
 from amalthea.remote.job.journal import JournalError, State
 from amalthea.remote.job.port import Phase, Report, Surroundings
 from amalthea.remote.job.submission import LOOKS, Submission, settle

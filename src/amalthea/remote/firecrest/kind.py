@@ -2,10 +2,11 @@
 
 import secrets
 
-from amalthea.remote.firecrest import folder, settings
+from amalthea.remote.firecrest import settings
+from amalthea.remote.firecrest.api.client import Client
 from amalthea.remote.firecrest.backend import FirecrestBackend, Parts
-from amalthea.remote.firecrest.client import Client
-from amalthea.remote.firecrest.preparing import Preparation
+from amalthea.remote.firecrest.prepare import folder
+from amalthea.remote.firecrest.prepare.preparing import Preparation
 from amalthea.remote.job.port import RemoteBackend, Surroundings
 from amalthea.remote.job.submission import Submission
 from amalthea.remote.login import auth

@@ -7,8 +7,8 @@ import msgspec
 from amalthea.remote.clock import Clock
 from amalthea.remote.login import tokens
 from amalthea.remote.login.tokens import Token
-from amalthea.remote.requests import exchange
-from amalthea.remote.requests.exchange import Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Question, as_form
 
 _REMEDY = "Check the client's ID and secret."
 
@@ -35,6 +35,6 @@ class ClientCredentials:
             "client_id": self.client_id,
             "client_secret": self.client_secret,
         }
-        answer = await self.exchange(Question("POST", self.uri, body=exchange.as_form(form)))
+        answer = await self.exchange(Question("POST", self.uri, body=as_form(form)))
         given = tokens.read(answer, _Given, "The token server", _REMEDY)
         return tokens.received(given.access_token, given.expires_in, self.clock.now().timestamp(), "The token server")

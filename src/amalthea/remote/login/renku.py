@@ -17,8 +17,9 @@ from amalthea.remote.errors import RemoteError
 from amalthea.remote.login import tokens
 from amalthea.remote.login.tokens import LEEWAY, Token
 from amalthea.remote.requests import exchange
-from amalthea.remote.requests.exchange import Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
 from amalthea.sidecars import token_expiry
+from amalthea.sidecars.http.messages import Question, as_form
 
 _EARLY = 240.0
 """Seconds before its end at which the refresh token is used, so that it never ends unused."""
@@ -120,7 +121,7 @@ class ByRenku:
             form = {"grant_type": "refresh_token", "refresh_token": self._pair.refresh_token}
             if self._client.id:
                 form |= {"client_id": self._client.id, "client_secret": self._client.secret}
-            answer = await self._exchange(Question("POST", self._client.uri, body=exchange.as_form(form)))
+            answer = await self._exchange(Question("POST", self._client.uri, body=as_form(form)))
             renewed = tokens.read(answer, _Renewed, "Renku", _REMEDY)
             refresh = renewed.refresh_token or self._pair.refresh_token
             if not (token_expiry.is_plain(renewed.access_token) and token_expiry.is_plain(refresh)):

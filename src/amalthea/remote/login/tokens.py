@@ -12,8 +12,8 @@ import msgspec
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
 from amalthea.remote.requests import exchange, replies
-from amalthea.remote.requests.exchange import Answer
 from amalthea.sidecars import token_expiry
+from amalthea.sidecars.http.messages import Answer
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used: FirecREST refuses those with less than 30 s left."""

@@ -7,7 +7,8 @@ from typing import Protocol
 from amalthea.remote.clock import Clock
 from amalthea.remote.errors import Refused, Unavailable
 from amalthea.remote.requests import retry
-from amalthea.remote.requests.exchange import Answer, Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Answer, Question
 
 ATTEMPTS = 5
 """The number of attempts at an idempotent request, over about a quarter of a minute."""

@@ -6,7 +6,7 @@ import msgspec
 
 from amalthea.remote.errors import NotFound, Refused, RemoteError, Unavailable
 from amalthea.remote.requests import exchange, retry
-from amalthea.remote.requests.exchange import Answer
+from amalthea.sidecars.http.messages import Answer
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,8 @@ from amalthea.remote.login import tokens
 from amalthea.remote.login.tokens import Token
 from amalthea.remote.requests import exchange, lenient, replies
 from amalthea.remote.requests.caller import ATTEMPTS, Caller
-from amalthea.remote.requests.exchange import Exchange, Question
+from amalthea.remote.requests.exchange import Exchange
+from amalthea.sidecars.http.messages import Question
 
 _API = "Run:ai"
 

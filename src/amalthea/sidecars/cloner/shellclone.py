@@ -126,11 +126,11 @@ def _credentials(
         return source.login
     from amalthea.sidecars.cloner.access import tokens  # noqa: PLC0415  (half of the start's time, and not always needed)
 
-    token = tokens.fetch(address, wanted.user.renku_token, given)
-    if token is None:
-        say(f"No token of {repository.provider} is available; continuing without one.")
+    try:
+        return Login(_TOKEN_USER, tokens.fetch(address, wanted.user.renku_token, given))
+    except tokens.NoToken as why:
+        say(f"No token of {repository.provider} is available; continuing without one. {why}")
         return source.login
-    return Login(_TOKEN_USER, token)
 
 
 def _paths(wanted: Variables, repository: Repository, source: remote.Remote) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ import logging
 from amalthea.sidecars.gitproxy import refusal
 from amalthea.sidecars.gitproxy.refusal import Refused
 from amalthea.sidecars.gitproxy.rules import echo, eligibility, matching
-from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.gitproxy.tokens import NoToken, TokensUnavailable
-from amalthea.sidecars.gitproxy.wire import peer
-from amalthea.sidecars.gitproxy.wire.peer import Peer
-from amalthea.sidecars.http1 import BadMessage, Request, Response, read_response
+from amalthea.sidecars.http import peer
+from amalthea.sidecars.http.http1 import BadMessage, Request, Response, read_response
+from amalthea.sidecars.http.origins import Origin
+from amalthea.sidecars.http.peer import Peer
 
 KEPT = 64 * 1024
 """The largest body, in bytes, that is kept until its answer is there."""

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from amalthea.sidecars.gitproxy.rules.matching import Origin
-from amalthea.sidecars.gitproxy.wire import peer
-from amalthea.sidecars.gitproxy.wire.peer import Peer
-from amalthea.sidecars.http1 import BadMessage, Head, Response, read_request, read_response
+from amalthea.sidecars.http import probe
+from amalthea.sidecars.http.http1 import BadMessage, Head, read_request
+from amalthea.sidecars.http.origins import Origin
+from amalthea.sidecars.http.peer import Peer
 
 _SECONDS = 5.0
 _BODIES = {200: b'{"running": true}', 400: b"", 404: b"", 503: b'{"running": false}'}
@@ -42,19 +42,9 @@ class Health:
             return 200
         if target != "/health":
             return 404
+        own = f"localhost:{self._own_port}"
         try:
-            answer = await self._ping()
+            answer = await probe.status(self._proxy, f"http://{own}/ping", own, _SECONDS)
         except (OSError, BadMessage):
             return 503
-        return 200 if answer.status == 200 else 503
-
-    async def _ping(self) -> Response:
-        """Ask the health server itself for `/ping`, through the proxy."""
-        address = f"localhost:{self._own_port}"
-        request = Head(f"GET http://{address}/ping HTTP/1.1", 1, (("Host", address), ("Connection", "close")))
-        connection = await peer.dial(self._proxy, None, _SECONDS, _SECONDS)
-        try:
-            await connection.send(request.encode())
-            return read_response(await connection.head(_SECONDS), "GET")
-        finally:
-            connection.abort()
+        return 200 if answer == 200 else 503

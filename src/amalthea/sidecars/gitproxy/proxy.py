@@ -12,11 +12,11 @@ from amalthea.sidecars.gitproxy import refusal
 from amalthea.sidecars.gitproxy.exchange import Conversation
 from amalthea.sidecars.gitproxy.refusal import Refused
 from amalthea.sidecars.gitproxy.rules import routing
-from amalthea.sidecars.gitproxy.rules.matching import Origin
 from amalthea.sidecars.gitproxy.site import Site
-from amalthea.sidecars.gitproxy.wire import peer
-from amalthea.sidecars.gitproxy.wire.peer import Peer
-from amalthea.sidecars.http1 import BadMessage, Request, read_request
+from amalthea.sidecars.http import peer
+from amalthea.sidecars.http.http1 import BadMessage, Request, read_request
+from amalthea.sidecars.http.origins import Origin
+from amalthea.sidecars.http.peer import Peer
 
 log = logging.getLogger("gitproxy")
 

@@ -3,9 +3,9 @@
 import ssl
 from http import HTTPStatus
 
-from amalthea.sidecars.gitproxy.rules.matching import Origin
-from amalthea.sidecars.gitproxy.wire.peer import Peer
-from amalthea.sidecars.http1 import Head
+from amalthea.sidecars.http.http1 import Head
+from amalthea.sidecars.http.origins import Origin
+from amalthea.sidecars.http.peer import Peer
 
 ALLOW_HTTP_HOSTS = "GIT_PROXY_ALLOW_HTTP_HOSTS"
 

@@ -8,19 +8,22 @@ import ssl
 import time
 from collections.abc import Sequence
 
-from amalthea.sidecars import last_words, trust
-from amalthea.sidecars.gitproxy import certificate
+from amalthea.sidecars import last_words
+from amalthea.sidecars.gitproxy import certificate, listening
 from amalthea.sidecars.gitproxy.health import Health
 from amalthea.sidecars.gitproxy.proxy import Proxy
 from amalthea.sidecars.gitproxy.settings import Settings, from_environment
 from amalthea.sidecars.gitproxy.site import Site
 from amalthea.sidecars.gitproxy.tokens import Tokens
-from amalthea.sidecars.gitproxy.wire import listening, network
-from amalthea.sidecars.gitproxy.wire.fetch import HttpFetch
+from amalthea.sidecars.http import network, trust
+from amalthea.sidecars.http.client import HttpClient, Limits
 from amalthea.telemetry import logs
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104  (the kubelet asks from the node)
+
+_TOKEN_SECONDS = 15.0
+"""Seconds that a request for a token may take: git waits meanwhile."""
 
 log = logging.getLogger("gitproxy")
 
@@ -47,7 +50,7 @@ async def _run(settings: Settings, believed: ssl.SSLContext, way_out: network.Ne
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    tokens = Tokens(settings, HttpFetch(believed, way_out), time.time)
+    tokens = Tokens(settings, HttpClient(believed, way_out, Limits(total=_TOKEN_SECONDS)), time.time)
     names = {host for known in settings.repositories for host in (known.origin.host, f"www.{known.origin.host}")}
     site = Site(settings.repositories, tokens, believed, way_out, settings.clear_text)
     proxy = Proxy(site, certificate.server_side(names))

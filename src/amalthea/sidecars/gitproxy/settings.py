@@ -12,6 +12,7 @@ import msgspec
 from amalthea.sidecars import clear_text, token_expiry
 from amalthea.sidecars.clear_text import ClearText
 from amalthea.sidecars.gitproxy.rules import matching
+from amalthea.sidecars.http import origins
 
 _PREFIX = "GIT_PROXY_"
 _TOKEN_PATH = "/api/data/internal/authentication/token"  # noqa: S105  (a path)
@@ -91,7 +92,7 @@ def from_environment(env: Mapping[str, str]) -> Settings:
 def _hosts(env: Mapping[str, str], name: str) -> frozenset[str]:
     """Return the hosts of a list with commas between them, without their ports."""
     entries = [entry for entry in (part.strip() for part in _text(env, name).split(",")) if entry]
-    found = [matching.origin("https", entry) for entry in entries]
+    found = [origins.origin("https", entry) for entry in entries]
     if None in found:
         raise SettingsError(f"{_PREFIX}{name} has an entry that is not a host; write host, without a path.")
     return frozenset(each.without_www.host for each in found if each is not None)
@@ -100,7 +101,7 @@ def _hosts(env: Mapping[str, str], name: str) -> frozenset[str]:
 def _clear_text(env: Mapping[str, str]) -> ClearText:
     text = _text(env, "ALLOW_HTTP_HOSTS")
     for entry in filter(None, (part.strip() for part in text.split(","))):
-        if matching.origin("http", entry) is None:
+        if origins.origin("http", entry) is None:
             raise SettingsError(f"{_PREFIX}ALLOW_HTTP_HOSTS has an entry that is not a host; write host or host:port.")
     return clear_text.parse(text)
 
@@ -153,7 +154,7 @@ def _url(text: str, name: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         parts = urlsplit("")
-    if matching.origin(parts.scheme, parts.netloc) is None or not text.isascii():
+    if origins.origin(parts.scheme, parts.netloc) is None or not text.isascii():
         raise SettingsError(f"{_PREFIX}{name} contains something that is not a URL; write https://host/path.")
     return text
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from amalthea.sidecars.clear_text import ClearText
 from amalthea.sidecars.gitproxy.rules import matching
-from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
+from amalthea.sidecars.gitproxy.rules.matching import Repository
 from amalthea.sidecars.gitproxy.tokens import Tokens
-from amalthea.sidecars.gitproxy.wire.network import Network
-from amalthea.sidecars.http1 import Response
+from amalthea.sidecars.http.http1 import Response
+from amalthea.sidecars.http.network import Network
+from amalthea.sidecars.http.origins import Origin
 
 _MOST_RENAMED = 100
 

@@ -8,14 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
-from urllib.parse import urlencode
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from amalthea.sidecars import token_expiry
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
-from amalthea.sidecars.gitproxy.wire.fetch import Answer, Fetch, FetchError, Question
+from amalthea.sidecars.http.client import NoAnswer
+from amalthea.sidecars.http.messages import Answer, Question, as_form
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used: a request has to arrive with it."""
@@ -41,6 +41,12 @@ class Token:
     ends: float | None
 
 
+class Ask(Protocol):
+    """Asks once; raises NoAnswer. `HttpClient` fits."""
+
+    async def __call__(self, question: Question) -> Answer: ...
+
+
 class _Renewed(msgspec.Struct):
     access_token: str
     refresh_token: str
@@ -54,11 +60,11 @@ class _Given(msgspec.Struct):
 class Tokens:
     """Gives the token of each provider. `now` returns the time in seconds since 1970."""
 
-    def __init__(self, settings: Settings, fetch: Fetch, now: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, ask: Ask, now: Callable[[], float]) -> None:
         self._providers = settings.providers
         self._renku = settings.renku or RenkuTokens("", "", "")
         self._period = settings.check_period
-        self._fetch = fetch
+        self._ask_server = ask
         self._now = now
         self._tokens: dict[str, Token] = {}
         self._locks = {provider: asyncio.Lock() for provider in settings.providers}
@@ -117,8 +123,8 @@ class Tokens:
             if self._renku.access != old:
                 return self._renku.access
             what = "The session's own token"
-            form = urlencode({"grant_type": "refresh_token", "refresh_token": self._renku.refresh}).encode()
-            answer = await self._answer(Question("POST", self._renku.url, form=form), what)
+            form = as_form({"grant_type": "refresh_token", "refresh_token": self._renku.refresh})
+            answer = await self._answer(Question("POST", self._renku.url, body=form), what)
             renewed = _decode(answer, _Renewed, what, "Pause the session and resume it, then try again.")
             if not (token_expiry.is_plain(renewed.access_token) and token_expiry.is_plain(renewed.refresh_token)):
                 raise TokensUnavailable(f"{what} could not be renewed: Renku's answer contains none.")
@@ -127,9 +133,9 @@ class Tokens:
 
     async def _answer(self, question: Question, what: str) -> Answer:
         try:
-            answer = await self._fetch(question)
-        except FetchError as error:
-            raise TokensUnavailable(f"{what} could not be obtained from Renku ({error}). Try again later.") from None
+            answer = await self._ask_server(question)
+        except NoAnswer as error:
+            raise TokensUnavailable(f"{what} could not be obtained from Renku. {error} Try again later.") from None
         if answer.status >= 500 or answer.status in (408, 429):
             raise TokensUnavailable(
                 f"{what} could not be obtained from Renku (answer {answer.status}). Try again later."

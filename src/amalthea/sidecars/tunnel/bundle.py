@@ -7,7 +7,10 @@ they have in common, and an administrator there can read what runs.
 import re
 from pathlib import Path
 
-MODULES = ("memory", "claim", "frames", "halves", "websocket", "dialing", "arguments", "request", "client")
+MODULES = (
+    *("memory", "wire/frames", "wire/halves", "wire/websocket"),
+    *("client/claim", "client/dialing", "client/arguments", "client/request", "client/client"),
+)
 """In this order; each uses only those before it."""
 _OURS = re.compile(r"^from amalthea\.[\w.]+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 _HEAD = "#!/usr/bin/env python3\n"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from amalthea.sidecars import last_words
 from amalthea.sidecars.tunnel import memory
-from amalthea.sidecars.tunnel.server import Server, log
-from amalthea.sidecars.tunnel.settings import Settings, read
+from amalthea.sidecars.tunnel.server.server import Server, log
+from amalthea.sidecars.tunnel.server.settings import Settings, read
 from amalthea.telemetry import logs
 
 

@@ -64,7 +64,7 @@ def test_a_child_without_a_record_was_made_by_somebody_else() -> None:
 
 
 @pytest.mark.parametrize("text", ['{"spec":"s","manifest":"m","labels":["a"]}', '{"v":99,"spec":"s","labels":["a"]}'])
-def test_of_a_record_of_another_scheme_only_our_keys_are_known(text: str) -> None:
+def test_a_record_of_another_scheme_gives_our_keys_only(text: str) -> None:
     assert applied.read(child(text)) == Applied(labels=("a",))
 
 
@@ -83,19 +83,19 @@ ANOTHER_RUN: dict[str, SessionBuilder] = {
 
 @pytest.mark.parametrize("builder", ANOTHER_RUN.values(), ids=ANOTHER_RUN)
 @pytest.mark.parametrize("as_job", [False, True], ids=["session", "job"])
-def test_what_differs_from_run_to_run_is_no_change_of_the_manifest(builder: SessionBuilder, as_job: bool) -> None:
+def test_a_difference_from_run_to_run_is_not_a_change_of_the_manifest(builder: SessionBuilder, as_job: bool) -> None:
     one, other = (each.as_job() if as_job else each for each in (FULL, builder))
 
     assert applied.describe(workload(one)).manifest == applied.describe(workload(other)).manifest
 
 
-def test_a_jobs_time_limit_is_no_change_of_the_manifest() -> None:
+def test_a_jobs_time_limit_is_not_a_change_of_the_manifest() -> None:
     one, other = FULL.as_job(), FULL.as_job().with_spec(culling={"maxAge": "9h"})
 
     assert applied.describe(workload(one)).manifest == applied.describe(workload(other)).manifest
 
 
-def test_where_a_pod_runs_has_a_hash_of_its_own() -> None:
+def test_the_placement_of_a_pod_has_a_hash_of_its_own() -> None:
     one, other = applied.describe(workload(FULL)), applied.describe(workload(ANOTHER_RUN["another place"]))
 
     assert one.scheduling != other.scheduling
@@ -116,7 +116,7 @@ def test_every_other_change_of_a_manifest_is_seen(builder: SessionBuilder) -> No
     assert applied.describe(workload(FULL)).manifest != applied.describe(workload(builder)).manifest
 
 
-def test_the_order_of_keys_is_no_change() -> None:
+def test_the_order_of_keys_is_not_a_change() -> None:
     assert applied.digest({"a": 1, "b": {"c": 2, "d": 3}}) == applied.digest({"b": {"d": 3, "c": 2}, "a": 1})
     assert applied.digest(["a", "b"]) != applied.digest(["b", "a"])
 

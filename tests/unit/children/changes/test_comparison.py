@@ -98,7 +98,7 @@ def test_labels_and_annotations_of_others_stay_and_ours_go_with_our_wish() -> No
     ids=["somebody's", "somebody's, going", "the former session's", "the former session's, going"],
 )
 @pytest.mark.parametrize("key", CHILDREN, ids=lambda key: key[1] if key[0] == "PersistentVolumeClaim" else key[0])
-def test_an_object_that_is_not_ours_is_left_alone_and_told(
+def test_an_object_that_is_not_ours_is_left_alone_and_reported(
     key: tuple[str, str], owners: list[Manifest], going: bool, reason: str, state: str
 ) -> None:
     theirs = World(FULL)
@@ -140,7 +140,7 @@ def test_children_that_nobody_controls_any_more_are_taken_back_and_nothing_resta
 
 
 @pytest.mark.parametrize("key", CHILDREN, ids=lambda key: key[1] if key[0] == "PersistentVolumeClaim" else key[0])
-def test_what_nobody_controls_and_has_not_our_labels_is_somebodys_but_a_claim_is_used(key: tuple[str, str]) -> None:
+def test_an_object_without_controller_and_our_labels_is_foreign_but_a_claim_is_used(key: tuple[str, str]) -> None:
     theirs = World(FULL)
     theirs.settle()
     body = theirs.objects[key]
@@ -152,8 +152,8 @@ def test_what_nobody_controls_and_has_not_our_labels_is_somebodys_but_a_claim_is
     assert world.objects[key] == body
     assert reasons(world)["ChildrenInPlace"] == ("MadeBeforehand" if claim else "NameTaken")
     assert world.status["state"] == ("NotReady" if claim else "Failed")
-    told = next(each for each in world.status["conditions"] if each["type"] == "ChildrenInPlace")
-    assert told["status"] == ("True" if claim else "False")
+    condition = next(each for each in world.status["conditions"] if each["type"] == "ChildrenInPlace")
+    assert condition["status"] == ("True" if claim else "False")
 
 
 @pytest.mark.parametrize("owners", [FOREIGN, []], ids=["somebody's", "nobody's"])
@@ -165,8 +165,8 @@ def test_nobody_is_told_to_delete_a_claim(owners: list[Manifest]) -> None:
     world = World(FULL, {key: theirs.objects[key]})
     world.step()
 
-    told = next(each for each in world.status["conditions"] if each["type"] == "ChildrenInPlace")
-    assert "elete it" not in told["message"]
+    condition = next(each for each in world.status["conditions"] if each["type"] == "ChildrenInPlace")
+    assert "elete it" not in condition["message"]
 
 
 def test_the_path_by_which_an_authority_is_shown_whose_the_host_is_stays() -> None:

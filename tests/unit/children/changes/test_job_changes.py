@@ -56,13 +56,13 @@ def test_a_job_has_a_volume_and_an_internal_secret_and_nothing_to_open() -> None
 @pytest.mark.parametrize(("how", "state"), [(COMPLETE, "Succeeded"), (FAILED, "Failed")], ids=["well", "badly"])
 def test_a_job_that_ended_is_never_touched_again(how: Manifest, state: str, strategy: str) -> None:
     world = ended(how, strategy)
-    told = world.status
-    assert told["state"] == state
+    before = world.status
+    assert before["state"] == state
 
     for change in ({"hibernated": True}, {"hibernated": False}, {"session": {"image": "example.org/lab:2"}}):
         world.builder = world.builder.with_spec(**change)
         assert world.step().writes == ()
-        assert world.status == told
+        assert world.status == before
 
 
 @pytest.mark.parametrize("paused", [False, True], ids=["not paused", "paused"])
@@ -72,13 +72,13 @@ def test_a_job_that_ended_does_not_run_again_because_somebody_deleted_it(
 ) -> None:
     world = ended(how)
     pause(world, paused)
-    told = world.status
+    before = world.status
     delete_job(world)
 
     for _ in range(3):
         assert world.step().writes == ()
-        assert world.status == told
-    assert told["state"] == state
+        assert world.status == before
+    assert before["state"] == state
 
 
 def test_a_job_that_still_worked_is_made_again_when_somebody_deletes_it() -> None:

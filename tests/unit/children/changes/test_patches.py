@@ -13,7 +13,7 @@ from amalthea.children.manifests import children
 from amalthea.children.secret import Material
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import ChildView
-from amalthea.testing import patches as server
+from amalthea.testing.api_server import patches as server
 from amalthea.testing.builders import session
 
 FULL = session().with_oidc().with_ingress(tlsSecret={"name": "tls"})
@@ -112,7 +112,7 @@ def test_our_keys_are_set_ours_of_before_go_and_others_stay(
     assert metadata["annotations"] == WANTED["metadata"]["annotations"] | kept
 
 
-def test_nothing_is_removed_from_a_child_of_which_nothing_is_recorded() -> None:
+def test_nothing_is_removed_from_a_child_without_a_record() -> None:
     body = {"kind": "Service", "metadata": {"labels": {"stale/label": "x"}, "annotations": {"stale~annotation": "x"}}}
 
     metadata = with_metadata(body, WANTED, None)

@@ -47,7 +47,7 @@ def test_sizes_are_compared_by_what_they_mean() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["whenFailedOrHibernated", "never"])
-def test_a_growth_that_has_to_wait_is_told(strategy: str) -> None:
+def test_a_growth_that_has_to_wait_is_reported(strategy: str) -> None:
     world = running(FULL.with_spec(reconcileStrategy=strategy).with_session(storage={"size": "1Gi"}))
     world.builder = world.builder.with_session(storage={"size": "2Gi"})
     world.settle()
@@ -128,7 +128,7 @@ def test_a_claim_that_may_hold_something_is_never_deleted(kept: str) -> None:
     assert ("delete", "PersistentVolumeClaim") not in kinds(world.step())
 
 
-def test_that_a_volume_keeps_its_class_is_told_with_the_remedy() -> None:
+def test_a_volume_that_keeps_its_class_is_reported_with_the_remedy() -> None:
     world = running(FULL.with_session(storage={"size": "1Gi", "className": "fast"}))
     claim = world.child("PersistentVolumeClaim")
     claim["spec"]["volumeName"] = "pv-1"
@@ -139,8 +139,8 @@ def test_that_a_volume_keeps_its_class_is_told_with_the_remedy() -> None:
     world.settle()
 
     assert reasons(world)["StorageSized"] == "ClassFixed"
-    told = next(each for each in world.status["conditions"] if each["type"] == "StorageSized")
-    assert 'Set spec.session.storage.className to "fast"' in told["message"]
+    condition = next(each for each in world.status["conditions"] if each["type"] == "StorageSized")
+    assert 'Set spec.session.storage.className to "fast"' in condition["message"]
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_an_expansion_that_failed_can_be_taken_back_to_more_than_the_volume_has(
 
     assert size(world) == stored
     assert reasons(world).get("StorageSized") == reason
-    told = [each["message"] for each in world.status["conditions"] if each["type"] == "StorageSized"]
-    assert not told or "Set spec.session.storage.size to a little more than 10Gi" in told[0]
+    messages = [each["message"] for each in world.status["conditions"] if each["type"] == "StorageSized"]
+    assert not messages or "Set spec.session.storage.size to a little more than 10Gi" in messages[0]
 
 
-def test_a_file_system_that_waits_for_a_start_is_told_and_grows_with_it() -> None:
+def test_a_file_system_that_waits_for_a_start_is_reported_and_grows_with_it() -> None:
     """Drivers without online expansion leave the claim so, while its session runs on the old size."""
     world = running(FULL.with_session(storage={"size": "10Gi"}))
     world.builder = world.builder.with_session(storage={"size": "20Gi"})

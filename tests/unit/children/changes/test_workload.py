@@ -169,7 +169,7 @@ def test_a_workload_that_somebody_scaled_up_gets_its_one_pod_back(strategy: str)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_where_a_pod_runs_changes_at_once_while_it_waits_for_a_node(strategy: str) -> None:
+def test_the_placement_of_a_pod_changes_at_once_while_it_waits_for_a_node(strategy: str) -> None:
     world = World(session().with_token().with_spec(reconcileStrategy=strategy, nodeSelector={"gpu": "no"}))
     world.settle()
     world.start_pod()

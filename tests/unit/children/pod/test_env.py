@@ -40,7 +40,7 @@ WRITTEN_ONCE: dict[str, tuple[Pairs, Pairs]] = {
         [("B", "1"), ("A", "3")],
     ),
     "it may refer to itself": ([("A", "1"), ("A", "$(A):2"), ("A", "$(A):3")], [("A", "1:2:3")]),
-    "an escape is no reference": ([("A", "1"), ("B", "$$(A)"), ("A", "3")], [("B", "$$(A)"), ("A", "3")]),
+    "an escape is not a reference": ([("A", "1"), ("B", "$$(A)"), ("A", "3")], [("B", "$$(A)"), ("A", "3")]),
     "a stray dollar stays one": ([("A", "$"), ("B", "$(A)(A)"), ("A", "3")], [("B", "$$(A)"), ("A", "3")]),
     "a later reference is to the last": ([("A", "1"), ("A", "2"), ("B", "$(A)")], [("A", "2"), ("B", "$(A)")]),
 }

@@ -48,7 +48,7 @@ def test_a_short_name_means_what_it_means_to_docker(image: str, reference: Refer
 
 
 @pytest.mark.parametrize("image", NO_REFERENCES)
-def test_a_text_that_is_no_reference_passes_unchanged(image: str) -> None:
+def test_a_text_that_is_not_a_reference_passes_unchanged(image: str) -> None:
     assert references.parse(image) is None
     assert images.rewrite(image, (RewriteRule("docker.io", "mirror.example.org"),)) == image
 

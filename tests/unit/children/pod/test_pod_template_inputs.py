@@ -210,7 +210,7 @@ CRD_DEFAULTS = {".".join(path): (path, value) for path, value in defaults(SPEC_S
 
 
 @pytest.mark.parametrize(("path", "default"), CRD_DEFAULTS.values(), ids=CRD_DEFAULTS)
-def test_a_default_that_a_newer_crd_fills_in_is_no_change_of_the_users(path: Path, default: object) -> None:
+def test_a_default_that_a_newer_crd_fills_in_is_not_a_change_by_the_user(path: Path, default: object) -> None:
     """If this fails for a new default: add it to the table of `crd_defaults.py`, and leave the others as they are."""
     *above, name = path
     silent = holding((*above,), {})
@@ -219,7 +219,7 @@ def test_a_default_that_a_newer_crd_fills_in_is_no_change_of_the_users(path: Pat
     assert pod_relevant(filled_in) == pod_relevant(silent)
 
 
-def test_a_section_that_a_newer_crd_fills_in_as_a_whole_is_no_change_of_the_users() -> None:
+def test_a_section_that_a_newer_crd_fills_in_is_not_a_change_by_the_user() -> None:
     older = session().spec()
     newer = session().with_session(readinessProbe={"type": "tcp"}, storage={"size": "1Gi", "mountPath": "/workspace"})
 
@@ -241,7 +241,7 @@ def test_the_smallest_spec_has_a_relevant_part() -> None:
     assert pod_relevant(session().spec()) == {"session": {"image": "example.org/lab:1"}}
 
 
-def test_where_the_pod_runs_is_told_as_it_stands_in_the_pod() -> None:
+def test_the_scheduling_fields_are_those_of_the_pod() -> None:
     subject = FULL.subject()
     scheduling = pod.scheduling_fields(subject.spec)
     assert set(scheduling) == {"tolerations", "affinity", "nodeSelector", "priorityClassName"}

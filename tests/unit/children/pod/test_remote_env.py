@@ -91,7 +91,7 @@ def test_a_dropped_definition_does_not_bring_its_reference_in_again() -> None:
 
 
 @given(st.text(alphabet="$()a x", max_size=12))
-def test_no_text_whatever_refers_to_a_secret(text: str) -> None:
+def test_no_text_refers_to_a_secret(text: str) -> None:
     asked = session().remote().with_env(("FOO", text.replace("x", "$(RSC_AUTH_RENKU_CLIENT_SECRET)")))
     assert SECRET not in str(in_the_container(asked))
 

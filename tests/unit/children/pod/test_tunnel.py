@@ -3,7 +3,7 @@
 import pytest
 
 from amalthea.children.pod import remote
-from amalthea.sidecars.tunnel.settings import read
+from amalthea.sidecars.tunnel.server.settings import read
 from amalthea.testing.builders import SessionBuilder, session
 
 SECRET = {"WSTUNNEL_SECRET": "x"}
@@ -26,7 +26,7 @@ def variables(builder: SessionBuilder) -> dict[str, str]:
     ],
     ids=["token", "oauth2-proxy", "oidc", "open", "disabled"],
 )
-def test_only_without_authentication_others_than_the_pod_reach_the_sessions_port(
+def test_the_sessions_port_is_reached_from_outside_the_pod_only_without_authentication(
     builder: SessionBuilder, is_near: bool
 ) -> None:
     assert read([], {**SECRET, **variables(builder)}).loopback_only is is_near

@@ -58,14 +58,14 @@ def test_a_job_that_has_ended_is_not_to_be_changed() -> None:
 @pytest.mark.parametrize(
     ("limits", "word"), [({"memory": "2Gi"}, "4096Mi"), ({}, "MEMORY"), ({"memory": "?"}, "MEMORY")]
 )
-def test_who_ran_out_of_memory_is_offered_twice_as_much(limits: dict[str, str], word: str) -> None:
+def test_a_session_that_ran_out_of_memory_is_offered_twice_as_much(limits: dict[str, str], word: str) -> None:
     killed = found.pod(found.container(state=found.terminated(137, "OOMKilled")))
     it = known(LAB.with_session(resources={"limits": limits}), status("Failed", error="out of memory"), killed)
 
     assert word in str(advice(Situation(it, "kubectl", (), NOW))[0].command)
 
 
-def test_whoever_is_idle_is_told_how_to_stay() -> None:
+def test_an_idle_user_learns_how_to_keep_the_session() -> None:
     assert any("lastInteraction" in each for each in commands("running_and_idle"))
     assert not any("lastInteraction" in each for each in commands("running"))
 
@@ -116,7 +116,7 @@ def test_a_change_that_restarts_a_running_session_or_waits_says_so(strategy: str
     assert said in advice(Situation(it, "kubectl", (), NOW))[0].text
 
 
-def test_whoever_cannot_choose_an_image_is_sent_to_who_can() -> None:
+def test_a_user_who_cannot_choose_the_image_is_referred_to_the_admin() -> None:
     waits = found.container("authproxy", found.waiting("ImagePullBackOff", "not found"))
     life = began().meet(WORKLOAD, found.pod(found.container(), waits, phase="Pending")).look(at("13:01:00"))
 

@@ -25,13 +25,13 @@ def coming(it: SessionSnapshot) -> tuple[Coming, ...]:
     return its_limits.coming(it, NOW)
 
 
-def limits(state: str = "Running", culling: dict[str, Any] | None = None, **told: Any) -> dict[str, Coming]:  # noqa: ANN401
+def limits(state: str = "Running", culling: dict[str, Any] | None = None, **fields: Any) -> dict[str, Coming]:  # noqa: ANN401
     """Return what the limits of a session mean, by their names, once the operator has announced its next pause."""
     lab = session().with_spec(culling=CULLING if culling is None else culling)
-    seen = known(lab, status(state, **told), READY).observed
+    seen = known(lab, status(state, **fields), READY).observed
     pause = deadlines.pause(seen, seen.session.status, NOW)
     announced = {"willHibernateAt": rfc3339(pause.at)} if pause is not None else {}
-    return {each.limit: each for each in coming(known(lab, status(state, **announced | told), READY))}
+    return {each.limit: each for each in coming(known(lab, status(state, **announced | fields), READY))}
 
 
 def at(text: str) -> datetime:
@@ -58,7 +58,7 @@ def test_a_resumed_session_counts_from_its_resume_and_not_from_its_creation() ->
     assert limits()["maxAge"].at == datetime.fromisoformat("2026-11-23T13:00:00Z")
 
 
-def test_a_pause_in_vain_comes_no_more_once_it_is_paused() -> None:
+def test_a_paused_session_has_no_pause_to_come() -> None:
     paused = known(LAB.hibernated(), status("Hibernated", runID=None, hibernatedSince="2026-11-22T14:00:00Z"))
     assert [each.limit for each in coming(paused)] == ["maxHibernatedDuration"]
 
@@ -72,12 +72,12 @@ def test_a_limit_beyond_all_calendars_has_no_time() -> None:
     assert limits(culling={"maxAge": "9999999999h"}) == {}
 
 
-def test_what_the_operator_alone_knows_is_told_too() -> None:
+def test_a_pause_that_only_the_operator_knows_of_is_shown_too() -> None:
     announced = limits(willHibernateAt="2026-11-22T15:30:00Z")[""]
     assert (announced.at, announced.action) == (at("15:30:00"), "pause")
 
 
-def test_what_a_limit_explains_is_not_told_twice() -> None:
+def test_a_pause_that_a_limit_explains_is_not_shown_twice() -> None:
     assert [each.limit for each in coming(running()) if each.at is not None] == ["maxAge"]
 
 
@@ -100,8 +100,8 @@ def alone(it: SessionSnapshot) -> SessionSnapshot:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_pause_that_comes_first_is_the_one_that_the_operator_makes(name: str, only_itself_is_read: bool) -> None:
     it = SCENARIOS[name]()
-    told = coming(alone(it) if only_itself_is_read else it)
-    pauses = [each.at for each in told if each.action == "pause" and each.at is not None]
+    comes = coming(alone(it) if only_itself_is_read else it)
+    pauses = [each.at for each in comes if each.action == "pause" and each.at is not None]
 
     assert min(pauses, default=None) == moment(it.observed.session.status.will_hibernate_at)
 
@@ -111,7 +111,7 @@ def test_every_pause_that_comes_comes_from_a_limit(name: str) -> None:
     assert all(each.limit for each in coming(SCENARIOS[name]()) if each.action == "pause")
 
 
-def test_a_session_without_room_is_told_when_that_is_a_failure() -> None:
+def test_a_session_without_room_says_when_that_is_a_failure() -> None:
     first = coming(starting_without_room())[0]
     assert (first.at, first.action) == (at("15:15:00"), "fail")
 

@@ -38,6 +38,6 @@ def test_an_address_that_nobody_wants_is_not_missed() -> None:
         assert notices(known(builder, status("Hibernated", missing)), "") == ()
 
 
-def test_what_the_cause_says_is_not_said_again() -> None:
+def test_a_notice_does_not_repeat_the_cause() -> None:
     it = known(LAB, status("Failed", condition("Healthy", "False", "Image", "No image."), error="No image."))
     assert (cause(it), notices(it, cause(it))) == ("No image.", ())

@@ -14,24 +14,24 @@ from tests.unit.cli.parts import LAB, STARTED, event, known, status
 from tests.unit.cli.scenarios import SCENARIOS, paused_for_idleness, running
 
 
-def told(*events: EventView) -> list[Happening]:
+def timeline(*events: EventView) -> list[Happening]:
     """Return a running session's timeline of Events."""
     return list(happened(known(LAB, status("Running"), events=events), ()))
 
 
-def test_what_status_and_event_both_tell_is_told_once() -> None:
+def test_a_fact_in_status_and_event_is_shown_once() -> None:
     reasons = [each.reason for each in happened(paused_for_idleness(), ())]
     assert reasons.count("Hibernated") == 1
 
 
-def test_what_events_have_forgotten_the_status_still_tells() -> None:
+def test_the_status_still_shows_what_events_have_forgotten() -> None:
     forgotten = replace(paused_for_idleness(), events=())
     assert "Hibernated" in [each.reason for each in happened(forgotten, ())]
 
 
 def test_equal_events_are_one_with_the_sum_of_their_counts_at_the_last_time() -> None:
     same = [event("Pod/demo-0", "BackOff", "Back-off", at, count=2, warning=True) for at in ("13:02:00", "13:01:00")]
-    (merged,) = [each for each in told(*same) if each.reason == "BackOff"]
+    (merged,) = [each for each in timeline(*same) if each.reason == "BackOff"]
     assert (merged.count, f"{merged.at:%H:%M}") == (4, "13:02")
 
 
@@ -40,14 +40,14 @@ def test_it_is_in_the_order_of_time() -> None:
     assert times == sorted(times)
 
 
-def test_a_step_without_a_tale_is_left_out_but_never_a_warning() -> None:
+def test_a_routine_step_is_left_out_but_never_a_warning() -> None:
     quiet = event("Pod/demo-0", "Created", "Created container", "13:00:12")
     loud = event("StatefulSet/demo", "SuccessfulCreate", "odd", "13:00:12", warning=True)
-    assert [each.message for each in told(quiet, loud) if each.about != "AmaltheaSession/demo"] == ["odd"]
+    assert [each.message for each in timeline(quiet, loud) if each.about != "AmaltheaSession/demo"] == ["odd"]
 
 
 @pytest.mark.parametrize(
-    ("message", "worth_telling"),
+    ("message", "shown"),
     [
         ("Startup probe failed: dial tcp 10.0.0.7:8888: connect: connection refused", False),
         ('Startup probe failed: Get "http://10.0.0.7:8888/": context deadline exceeded', False),
@@ -56,25 +56,27 @@ def test_a_step_without_a_tale_is_left_out_but_never_a_warning() -> None:
         ("Liveness probe failed: HTTP probe failed with statuscode: 500", True),
     ],
 )
-def test_that_a_program_does_not_answer_in_its_first_seconds_is_no_news(message: str, worth_telling: bool) -> None:
+def test_a_program_that_does_not_answer_in_its_first_seconds_is_not_news(message: str, shown: bool) -> None:
     asked = event("Pod/demo-0", "Unhealthy", message, "13:00:20", count=12, warning=True)
-    assert (message in [each.message for each in told(asked)]) is worth_telling
+    assert (message in [each.message for each in timeline(asked)]) is shown
 
 
-def test_who_waits_for_a_volume_is_not_alarmed() -> None:
+def test_a_wait_for_a_volume_is_not_shown_as_a_warning() -> None:
     message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
     (waits,) = [
-        e for e in told(event("Pod/demo-0", "FailedScheduling", message, "13:00:01", warning=True)) if "Pod" in e.about
+        e
+        for e in timeline(event("Pod/demo-0", "FailedScheduling", message, "13:00:01", warning=True))
+        if "Pod" in e.about
     ]
     assert (waits.message, waits.warning) == ("It waits for its volume.", False)
 
 
-def test_what_happened_in_one_second_keeps_its_order() -> None:
+def test_events_of_one_second_keep_their_order() -> None:
     assert happened(SCENARIOS["out_of_memory"](), ())[0].reason == "Created"
 
 
-def test_what_kubernetes_always_says_is_said_plainly() -> None:
-    assert [each.message for each in told(*STARTED)][1:5] == [
+def test_routine_messages_of_kubernetes_are_put_in_plain_words() -> None:
+    assert [each.message for each in timeline(*STARTED)][1:5] == [
         "A node was found: node-7.",
         "The image example.org/lab:1 is being pulled.",
         "The image example.org/lab:1 was pulled in 7.1s.",
@@ -93,11 +95,11 @@ def test_events_of_the_newer_kind_have_their_times_elsewhere() -> None:
         "eventTime": "2026-11-22T13:01:00.123456Z",
         "series": {"count": 7, "lastObservedTime": "2026-11-22T13:09:00.000001Z"},
     }
-    (newer,) = [each for each in told(msgspec.convert(body, EventView)) if each.reason == "FailedScheduling"]
+    (newer,) = [each for each in timeline(msgspec.convert(body, EventView)) if each.reason == "FailedScheduling"]
     assert (newer.count, f"{newer.at:%H:%M:%S}") == (7, "13:09:00")
 
 
-def test_a_resume_is_told_once() -> None:
+def test_a_resume_is_shown_once() -> None:
     resumed = event("AmaltheaSession/demo", "Starting", "The session is starting.", "14:00:01")
     since = datetime(2026, 11, 22, 14, tzinfo=UTC)
     run = str(ULID.from_bytes(int(since.timestamp() * 1000).to_bytes(6, "big") + bytes(10)))
@@ -107,7 +109,7 @@ def test_a_resume_is_told_once() -> None:
     assert [each.reason for each in happened(replace(again, events=()), ())].count("Starting") == 1
 
 
-def test_the_moment_at_which_it_stopped_answering_is_told_once() -> None:
+def test_the_moment_at_which_it_stopped_answering_is_shown_once() -> None:
     silent = SCENARIOS["stopped_answering"]()
     said = event("AmaltheaSession/demo", "NotReady", "The session does not answer at the moment.", "15:05:01")
     for it in (silent, replace(silent, events=(*silent.events, said))):

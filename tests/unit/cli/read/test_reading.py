@@ -10,9 +10,9 @@ from amalthea.cli.read import reading
 from amalthea.kube.client import Client
 from amalthea.kube.errors import NotFound, ServerError
 from amalthea.testing import observations as found
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import refuse
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.faults import refuse
 
 KEY = ("team", "demo")
 KINDS = {
@@ -86,7 +86,7 @@ async def test_a_session_is_read_in_six_requests_with_the_events_of_its_own_obje
     assert (api.count("get"), api.count("list"), len(api.asked)) == (3, 3, 6)
 
 
-async def test_what_happened_to_a_pod_that_is_gone_is_remembered(api: FakeApi, client: Client) -> None:
+async def test_the_events_of_a_pod_that_is_gone_are_remembered(api: FakeApi, client: Client) -> None:
     fill(api, session().with_data_source("/data", "bucket"))
     remember(api, "Pod", "demo-0", "evicted")
     remember(api, "PersistentVolumeClaim", names.data_source_claim("demo", 0), "not-made")
@@ -96,7 +96,7 @@ async def test_what_happened_to_a_pod_that_is_gone_is_remembered(api: FakeApi, c
     assert {event.reason for event in known.events if event.reason} == {"evicted", "not-made"}
 
 
-async def test_what_happened_to_a_former_session_of_the_name_is_not_told(api: FakeApi, client: Client) -> None:
+async def test_events_of_a_former_session_of_the_name_are_not_shown(api: FakeApi, client: Client) -> None:
     fill(api, session())
     remember(api, "Pod", "demo-0", "of-a-former-run", "2020-01-01T00:00:00Z")
     remember(api, names.KIND, "demo", "former-session")
@@ -105,7 +105,7 @@ async def test_what_happened_to_a_former_session_of_the_name_is_not_told(api: Fa
     assert not [event for event in (await reading.read(client, KEY)).events if event.reason]
 
 
-async def test_what_happens_to_the_pods_of_others_of_the_name_is_not_told(api: FakeApi, client: Client) -> None:
+async def test_events_of_other_pods_of_the_name_are_not_shown(api: FakeApi, client: Client) -> None:
     api.objects.create("amalthea.dev/v1alpha1/amaltheasessions", "team", session().manifest())
     theirs = {"metadata": {"name": "demo"}, "spec": {"replicas": 1}}
     api.objects.create(KINDS["StatefulSet"], "team", theirs)
@@ -116,9 +116,7 @@ async def test_what_happens_to_the_pods_of_others_of_the_name_is_not_told(api: F
     assert (await reading.read(client, KEY)).events == ()
 
 
-async def test_what_the_operator_waits_for_is_known_from_events_if_all_can_be_read(
-    api: FakeApi, client: Client
-) -> None:
+async def test_waits_are_known_from_events_if_all_can_be_read(api: FakeApi, client: Client) -> None:
     fill(api, session())
     assert (await reading.read(client, KEY)).observed.events is not None
 
@@ -132,7 +130,7 @@ async def test_no_secret_is_asked_for(api: FakeApi, client: Client) -> None:
     assert not any("secrets" in asked.path for asked in api.asked)
 
 
-async def test_a_server_that_fails_in_between_leaves_the_rest_to_be_told(api: FakeApi, client: Client) -> None:
+async def test_a_server_that_fails_in_between_leaves_the_rest_to_be_shown(api: FakeApi, client: Client) -> None:
     fill(api, session())
     api.fail("list", refuse(503))
 
@@ -146,7 +144,7 @@ async def test_a_server_that_fails_in_between_leaves_the_rest_to_be_told(api: Fa
     }
 
 
-async def test_events_that_cannot_be_understood_do_not_end_the_tale(api: FakeApi, client: Client) -> None:
+async def test_events_that_cannot_be_understood_hide_nothing_else(api: FakeApi, client: Client) -> None:
     held = fill(api, session())
     about = {"name": "demo", "uid": held[names.KIND]["metadata"]["uid"]}
     api.objects.create("v1/events", "team", {"metadata": {"name": "odd"}, "involvedObject": about, "count": "many"})
@@ -156,7 +154,7 @@ async def test_events_that_cannot_be_understood_do_not_end_the_tale(api: FakeApi
     assert known.unread == ("The events have an unexpected form: what Kubernetes reported is not shown.",)
 
 
-async def test_a_session_that_cannot_be_read_is_not_told_to_be_missing(api: FakeApi, client: Client) -> None:
+async def test_a_session_that_cannot_be_read_is_not_reported_as_missing(api: FakeApi, client: Client) -> None:
     with pytest.raises(NotFound):
         await reading.read(client, KEY)
 

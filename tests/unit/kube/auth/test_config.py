@@ -100,7 +100,7 @@ def test_certificates_are_checked_unless_the_file_says_otherwise(tmp_path: Path)
     assert careful.server_name == "kubernetes"
 
 
-def test_of_several_files_the_first_wins(tmp_path: Path) -> None:
+def test_the_first_of_several_files_wins(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.write_text(yaml.safe_dump({"clusters": [{"name": "c", "cluster": {"server": "https://first"}}]}))
     both = kubeconfig()
@@ -147,7 +147,7 @@ def test_an_empty_file_as_kubectl_writes_it_is_understood(tmp_path: Path) -> Non
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_file_and_field(
+def test_an_error_names_file_and_field(
     tmp_path: Path, cluster: dict[str, Any], user: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

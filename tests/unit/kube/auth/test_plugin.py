@@ -116,7 +116,7 @@ async def test_a_plugin_that_fails_is_named_and_its_output_never_shown(tmp_path:
     assert "SECRET" not in str(caught.value)
 
 
-async def test_a_plugin_that_is_not_installed_tells_how_to_get_it(tmp_path: Path) -> None:
+async def test_a_plugin_that_is_not_installed_is_named_with_how_to_get_it(tmp_path: Path) -> None:
     loaded = configured(tmp_path, FakeClock(), "", command="./no-such-program", installHint="install it so")
     with pytest.raises(ConfigError, match=r"no-such-program cannot be run: .* \(install it so\)"):
         await loaded.credentials.token()

@@ -187,7 +187,7 @@ FATAL = {
         NOT_STARTED + "its command is not in the image; correct the command, or use another image.",
         'exec: "lab": executable file not found in $PATH',
     ),
-    "a command that is none": (
+    "a command that its user may not run": (
         Failure.CANNOT_START,
         pod(container(state=terminated(128, "StartError", "exec /lab: permission denied"))),
         NOT_STARTED + "its user may not run its command; check the file's mode and the session's user.",
@@ -303,7 +303,7 @@ FATAL = {
 
 
 @pytest.mark.parametrize(("code", "body", "message", "said"), FATAL.values(), ids=FATAL)
-def test_a_failure_is_told_with_cause_and_remedy(code: Failure, body: Manifest, message: str, said: str) -> None:
+def test_a_failure_is_reported_with_cause_and_remedy(code: Failure, body: Manifest, message: str, said: str) -> None:
     assert trouble_of(body) == Diagnosis(code, message, said, fatal=True)
 
 
@@ -359,7 +359,7 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize(("code", "body", "message", "said"), WARNINGS.values(), ids=WARNINGS)
-def test_what_may_come_right_by_itself_is_a_warning(code: Failure, body: Manifest, message: str, said: str) -> None:
+def test_a_trouble_that_may_pass_by_itself_is_a_warning(code: Failure, body: Manifest, message: str, said: str) -> None:
     assert trouble_of(body) == Diagnosis(code, message, said, fatal=False)
 
 
@@ -384,7 +384,7 @@ NO_TROUBLE = {
 
 
 @pytest.mark.parametrize("body", NO_TROUBLE.values(), ids=NO_TROUBLE)
-def test_what_is_no_failure_is_not_told_as_one(body: Manifest) -> None:
+def test_a_pod_that_does_not_fail_has_no_trouble(body: Manifest) -> None:
     assert trouble_of(body) is None
 
 
@@ -405,7 +405,7 @@ def test_a_crash_is_the_same_failure_while_it_is_down_and_while_it_waits() -> No
     assert {trouble_of(body) for body in waits} == {trouble_of(down)}
 
 
-def test_a_failure_is_told_rather_than_a_warning_before_it() -> None:
+def test_a_failure_is_reported_rather_than_a_warning_before_it() -> None:
     body = pod(
         container(state=waiting("ErrImagePull", NOT_FOUND)), container("authproxy", terminated(2, message="no config"))
     )
@@ -435,7 +435,7 @@ TOO_LONG = condition("Failed", "True", reason="DeadlineExceeded", message="Job w
     ],
     ids=["its pod tells why", "its pod is gone", "too long", "too long, killed", "too long, still being killed"],
 )
-def test_a_failed_job_tells_why(workload: Manifest, body: Manifest | None, beginning: str) -> None:
+def test_a_failed_job_says_why(workload: Manifest, body: Manifest | None, beginning: str) -> None:
     trouble = trouble_of(body, workload=workload)
 
     assert trouble is not None
@@ -465,6 +465,6 @@ def test_every_sentence_ends_once() -> None:
         assert not {"..", ". .", ",.", ";."} & {trouble.message[i : i + 2] for i in range(len(trouble.message))}
 
 
-def test_a_container_that_runs_again_after_a_crash_is_no_trouble_by_itself() -> None:
+def test_a_container_that_runs_again_after_a_crash_is_not_a_trouble_by_itself() -> None:
     """It is not reported as recovered at once: that is up to `linger`."""
     assert trouble_of(pod(container(state=running(), last=CRASHED)), already_failed=True) is None

@@ -78,7 +78,7 @@ SAID: dict[str, tuple[str, str, Failure, str]] = {
         Failure.VOLUME_NOT_MOUNTED,
         f"{ONE} {MOUNT}",
     ),
-    "told by its name in the pod, beside others that wait": (
+    "named as in the pod, beside others that wait": (
         "FailedMount",
         UNMOUNTED,
         Failure.VOLUME_NOT_MOUNTED,
@@ -136,7 +136,7 @@ def test_the_user_is_not_sent_to_a_class_and_size_that_they_cannot_set(builder: 
     assert found == Diagnosis(Failure.VOLUME_PENDING, message, "no secret ds2", fatal=False)
 
 
-def test_a_claim_of_another_source_in_the_same_place_is_not_told_as_that_of_the_spec() -> None:
+def test_a_claim_of_another_source_in_the_same_place_is_not_reported_as_that_of_the_spec() -> None:
     seen = with_claims(observed(BOTH, statefulset(), CREATING), source(0, secret="former"))
     said = 'MountVolume.SetUp failed for volume "pvc-0" : rpc error'
 

@@ -78,7 +78,7 @@ def test_a_door_that_ends_for_another_reason_does_not_blame_its_secret(name: str
     assert trouble_of(TOKEN, name, how).code is code
 
 
-def test_a_container_of_that_name_is_no_door_where_nobody_is_checked() -> None:
+def test_a_container_of_that_name_is_not_a_door_without_authentication() -> None:
     found = find(observed(None, statefulset(), pod(container("authproxy", terminated(2)))))
     assert found is not None
     assert found.code is Failure.CRASHED

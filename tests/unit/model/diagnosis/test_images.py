@@ -46,7 +46,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("said", "code"), ANSWERS.items(), ids=[f"{number}" for number in range(len(ANSWERS))])
-def test_the_answer_of_the_registry_decides_what_is_told(said: str, code: Failure) -> None:
+def test_the_answer_of_the_registry_decides_what_is_reported(said: str, code: Failure) -> None:
     container = ContainerStatus(name="amalthea-session", image="example.org/lab:1")
 
     trouble = not_pulled(container, Waiting(reason="ImagePullBackOff", message=said), already_failed=False)
@@ -67,14 +67,14 @@ def test_the_name_of_an_image_is_not_taken_for_an_answer(name: str) -> None:
     assert trouble.code is Failure.IMAGE_NOT_PULLED
 
 
-def test_a_name_without_a_registry_is_not_told_as_a_damaged_image() -> None:
+def test_a_name_without_a_registry_is_not_reported_as_a_damaged_image() -> None:
     """CRI-O says so when it looks whether the image is there: to the kubelet that is an inspection that failed."""
     container = ContainerStatus(name="amalthea-session", image="lab:1")
     said = "rpc error: code = Unknown desc = short name mode is enforcing, but image name lab:1 returns ambiguous list"
 
-    told = {
+    messages = {
         message: not_pulled(container, Waiting(reason="ImageInspectError", message=message), already_failed=False).code
         for message in (said, "blob is corrupt")
     }
 
-    assert told == {said: Failure.IMAGE_INVALID, "blob is corrupt": Failure.IMAGE_NOT_PULLED}
+    assert messages == {said: Failure.IMAGE_INVALID, "blob is corrupt": Failure.IMAGE_NOT_PULLED}

@@ -73,7 +73,7 @@ QUESTIONS = {
 
 
 @pytest.mark.parametrize(("seen", "inquiry"), QUESTIONS.values(), ids=QUESTIONS)
-def test_what_no_status_explains_is_asked_for(seen: Observed, inquiry: Inquiry) -> None:
+def test_events_are_asked_for_where_no_status_explains(seen: Observed, inquiry: Inquiry) -> None:
     assert inquire(seen) == inquiry
 
 

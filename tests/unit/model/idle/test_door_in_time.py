@@ -12,7 +12,7 @@ from amalthea.api.types import Condition, Status
 from amalthea.model.deadlines import End
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
-from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Look, Reported, Silent, TooOld
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.usage import Usage
 from amalthea.testing.builders import session
@@ -35,14 +35,14 @@ def seen(now: datetime, look: Look | None = None, before: Status | None = None) 
     return replace(found, session=view, usage=Usage(Decimal(0), now), door=Door("192.0.2.1", look))
 
 
-def told(now: datetime, look: Look | None = None, before: Status | None = None) -> Outcome:
+def outcome(now: datetime, look: Look | None = None, before: Status | None = None) -> Outcome:
     found = seen(now, look, before)
     return report(found, decide(found, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 
-def worked(at: datetime, ago: timedelta = timedelta(hours=2)) -> Told:
+def worked(at: datetime, ago: timedelta = timedelta(hours=2)) -> Reported:
     """Return what a door says that saw somebody work some time ago, and nobody since."""
-    return Told(at, at - ago)
+    return Reported(at, at - ago)
 
 
 def of(status: Status, kind: str) -> Condition | None:
@@ -58,7 +58,7 @@ def news(before: Status, after: Status) -> dict[str, object]:
 
 
 def test_an_idle_session_with_hours_to_go_is_not_asked_and_looked_at_again_just_before_the_end() -> None:
-    early = told(QUIET + timedelta(minutes=1))
+    early = outcome(QUIET + timedelta(minutes=1))
 
     assert not asks(early, QUIET + timedelta(minutes=1))
     assert early.next.wake_at == SOON
@@ -66,18 +66,18 @@ def test_an_idle_session_with_hours_to_go_is_not_asked_and_looked_at_again_just_
 
 
 def test_nobody_is_warned_before_the_door_was_asked() -> None:
-    waits = told(SOON)
+    waits = outcome(SOON)
 
     assert asks(waits, SOON)
     assert of(waits.status, "StoppingSoon") is None
-    warned = told(SOON, worked(SOON), waits.status)
+    warned = outcome(SOON, worked(SOON), waits.status)
     assert not asks(warned, SOON)
     assert of(warned.status, "StoppingSoon") is not None
     assert warned.next.wake_at == DUE
 
 
-def test_who_worked_meanwhile_has_the_whole_time_again_and_is_not_warned() -> None:
-    later = told(SOON, worked(SOON, timedelta(minutes=10)))
+def test_a_user_who_worked_meanwhile_has_the_whole_time_again_and_is_not_warned() -> None:
+    later = outcome(SOON, worked(SOON, timedelta(minutes=10)))
 
     assert (later.status.idle, later.status.idle_since) == (True, "2026-11-22T14:44:00Z")
     assert later.status.will_hibernate_at == "2026-11-22T15:44:00Z"
@@ -86,9 +86,9 @@ def test_who_worked_meanwhile_has_the_whole_time_again_and_is_not_warned() -> No
 
 
 def test_a_warning_is_taken_back_from_who_works_after_it() -> None:
-    warned = told(SOON, worked(SOON)).status
+    warned = outcome(SOON, worked(SOON)).status
 
-    due = told(DUE, worked(DUE, timedelta(seconds=1)), warned)
+    due = outcome(DUE, worked(DUE, timedelta(seconds=1)), warned)
 
     assert of(due.status, "StoppingSoon") is None
     assert due.next.end is None
@@ -96,27 +96,27 @@ def test_a_warning_is_taken_back_from_who_works_after_it() -> None:
 
 
 def test_the_pause_waits_for_a_last_word_that_is_not_old() -> None:
-    warned = told(SOON, worked(SOON)).status
+    warned = outcome(SOON, worked(SOON)).status
 
     for stale in (worked(SOON), worked(DUE - timedelta(seconds=1))):
-        due = told(DUE, stale, warned)
+        due = outcome(DUE, stale, warned)
         assert asks(due, DUE)
         assert due.next.end is None
         assert news(warned, due.status) == {}
-    assert told(DUE + timedelta(seconds=1), worked(DUE), warned).next.end == PAUSE
-    assert told(DUE + timedelta(minutes=1), worked(DUE), warned).next.end is None
+    assert outcome(DUE + timedelta(seconds=1), worked(DUE), warned).next.end == PAUSE
+    assert outcome(DUE + timedelta(minutes=1), worked(DUE), warned).next.end is None
 
 
 def test_a_restart_after_the_door_was_asked_changes_nothing_and_asks_again() -> None:
     for look in (worked(SOON), worked(SOON, timedelta(minutes=10)), TooOld(SOON), Silent(SOON)):
-        before = told(SOON, look).status
-        after = told(SOON + timedelta(seconds=30), None, before)
+        before = outcome(SOON, look).status
+        after = outcome(SOON + timedelta(seconds=30), None, before)
         assert news(before, after.status) == {}, look
         assert after.next.wake_at is not None or asks(after, SOON + timedelta(seconds=30))
 
 
-def test_a_silent_door_is_told_once_and_ends_nothing() -> None:
-    first = told(SOON, Silent(SOON))
+def test_a_silent_door_is_reported_once_and_ends_nothing() -> None:
+    first = outcome(SOON, Silent(SOON))
 
     verdict = of(first.status, "Idle")
     assert verdict is not None
@@ -124,15 +124,15 @@ def test_a_silent_door_is_told_once_and_ends_nothing() -> None:
     assert (first.status.idle, first.status.idle_since, first.status.will_hibernate_at) == (False, None, None)
     assert first.next.wake_at == SOON + timedelta(seconds=30)
     for times in (2, 3, 9):
-        again = told(SOON + timedelta(hours=times), Silent(SOON + timedelta(hours=times), times), first.status)
+        again = outcome(SOON + timedelta(hours=times), Silent(SOON + timedelta(hours=times), times), first.status)
         assert news(first.status, again.status) == {}
         assert again.next.end is None
 
 
 def test_a_door_that_answers_again_lets_idleness_count_from_then() -> None:
-    silent = told(SOON, Silent(SOON)).status
+    silent = outcome(SOON, Silent(SOON)).status
 
-    again = told(DUE, worked(DUE), silent)
+    again = outcome(DUE, worked(DUE), silent)
 
     assert again.status.idle_since == "2026-11-22T15:00:00Z"
     assert of(again.status, "StoppingSoon") is None
@@ -140,14 +140,14 @@ def test_a_door_that_answers_again_lets_idleness_count_from_then() -> None:
 
 
 def test_a_door_that_is_too_old_leaves_the_pause_to_the_others_and_says_so() -> None:
-    warned = told(SOON, TooOld(SOON))
+    warned = outcome(SOON, TooOld(SOON))
 
     verdict = of(warned.status, "Idle")
     assert verdict is not None
     assert "from an older release" in (verdict.message or "")
     assert of(warned.status, "StoppingSoon") is not None
-    assert told(DUE, TooOld(DUE), warned.status).next.end == PAUSE
+    assert outcome(DUE, TooOld(DUE), warned.status).next.end == PAUSE
 
 
-def test_what_a_door_saw_before_the_session_fell_quiet_does_not_count() -> None:
-    assert told(SOON, worked(SOON)).status.idle_since == "2026-11-22T14:00:00Z"
+def test_work_before_the_session_fell_quiet_does_not_count() -> None:
+    assert outcome(SOON, worked(SOON)).status.idle_since == "2026-11-22T14:00:00Z"

@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Reason
 from amalthea.api.schema import Manifest
 from amalthea.model.idle import idleness
-from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Look, Reported, Silent, TooOld
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.usage import VALID, Usage
 from amalthea.testing.builders import SessionBuilder, session
@@ -40,6 +40,7 @@ def threshold(text: Any) -> SessionBuilder:  # noqa: ANN401  (a quantity)
 
 
 YOUNG = pod(container(state=running("2026-11-22T13:59:50Z"), ready=True))
+RESUMED = pod(container(state=running("2026-11-22T13:59:30Z"), ready=True))
 DOWN = pod(container(state=waiting("CrashLoopBackOff")))
 
 CASES: dict[str, tuple[Observed, str, Reason]] = {
@@ -48,8 +49,13 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
     "just below it": (seen(usage=using("0.299999999")), "True", Reason.QUIET),
     "a threshold of its own": (seen(threshold("50m"), using("0.1")), "False", Reason.CPU_BUSY),
     "a stored zero is the default": (seen(threshold("0"), using("0.1")), "True", Reason.QUIET),
-    "a threshold that is none is the default": (seen(threshold("1e1.5"), using("0.1")), "True", Reason.QUIET),
+    "a malformed threshold is the default": (seen(threshold("1e1.5"), using("0.1")), "True", Reason.QUIET),
     "never measured": (seen(), "Unknown", Reason.USAGE_UNKNOWN),
+    "measured while the pod before was there": (
+        measured(using("0.01", timedelta(seconds=40)), CULLED, RESUMED),
+        "Unknown",
+        Reason.USAGE_UNKNOWN,
+    ),
     "measured long ago": (seen(usage=using("0.01", VALID)), "Unknown", Reason.USAGE_UNKNOWN),
     "declared busy": (seen(usage=using("0"), busy_until="2026-11-22T14:00:01Z"), "False", Reason.DECLARED_BUSY),
     "declared busy in another zone": (
@@ -63,7 +69,7 @@ CASES: dict[str, tuple[Observed, str, Reason]] = {
         "Unknown",
         Reason.DECLARED_UNREADABLE,
     ),
-    "a time without zone is none": (
+    "a time without zone is not a time": (
         seen(usage=using("0"), busy_until="2026-11-22T14:00:00"),
         "Unknown",
         Reason.DECLARED_UNREADABLE,
@@ -87,22 +93,22 @@ def test_only_what_is_known_to_rest_is_idle(found: Observed, status: str, reason
     assert verdict.idle == (status == "True")
 
 
-def behind(look: Look | None, told: str = "Quiet", cores: str = "0.01") -> Observed:
+def behind(look: Look | None, reason: str = "Quiet", cores: str = "0.01") -> Observed:
     """Return a session with a door, whose Idle was reported with that reason before."""
-    status = {"state": "Running", "conditions": [{"type": "Idle", "status": "True", "reason": told}]}
+    status = {"state": "Running", "conditions": [{"type": "Idle", "status": "True", "reason": reason}]}
     found = observed(CULLED, statefulset(), pod(container(ready=True)), status=status)
     return replace(found, usage=using(cores), door=Door("192.0.2.1", look))
 
 
 DOORS: dict[str, tuple[Observed, str, Reason]] = {
     "not asked yet": (behind(None), "True", Reason.QUIET),
-    "tells when somebody worked": (behind(Told(NOW, NOW)), "True", Reason.QUIET),
+    "tells when somebody worked": (behind(Reported(NOW, NOW)), "True", Reason.QUIET),
     "too old to tell": (behind(TooOld(NOW)), "True", Reason.DOOR_TOO_OLD),
     "silent": (behind(Silent(NOW)), "Unknown", Reason.DOOR_SILENT),
     "silent, and the session computes": (behind(Silent(NOW), cores="1"), "False", Reason.CPU_BUSY),
     "was silent before the operator's restart": (behind(None, "DoorSilent"), "Unknown", Reason.DOOR_SILENT),
     "was too old before the operator's restart": (behind(None, "DoorTooOld"), "True", Reason.DOOR_TOO_OLD),
-    "was silent and tells now": (behind(Told(NOW, NOW), "DoorSilent"), "True", Reason.QUIET),
+    "was silent and tells now": (behind(Reported(NOW, NOW), "DoorSilent"), "True", Reason.QUIET),
     "is not asked any more": (replace(behind(None, "DoorSilent"), door=None), "True", Reason.QUIET),
 }
 
@@ -159,7 +165,7 @@ def test_the_verdict_names_each_signal_and_how_old_it_is(found: Observed, senten
     assert verdict.message.endswith(" ".join(sentences))
 
 
-def test_what_an_administrator_has_to_check_is_said() -> None:
+def test_the_verdict_says_what_an_administrator_has_to_check() -> None:
     verdict = idleness.judge(behind(Silent(NOW)), NOW)
 
     assert verdict is not None
@@ -171,14 +177,14 @@ def test_what_an_administrator_has_to_check_is_said() -> None:
     [session(), session().with_spec(culling={"maxIdleDuration": "0s"}), CULLED.as_job()],
     ids=["no culling", "never for idleness", "a job"],
 )
-def test_who_is_never_paused_for_being_idle_is_not_judged(builder: SessionBuilder) -> None:
+def test_a_session_that_is_never_paused_for_idleness_is_not_judged(builder: SessionBuilder) -> None:
     assert idleness.judge(seen(builder, using("0")), NOW) is None
 
 
 def test_the_words_stay_the_same_while_the_use_changes() -> None:
-    told = {str(idleness.judge(seen(usage=using(cores)), NOW)) for cores in ("0", "0.001", "0.2")}
+    verdicts = {str(idleness.judge(seen(usage=using(cores)), NOW)) for cores in ("0", "0.001", "0.2")}
 
-    assert len(told) == 1
+    assert len(verdicts) == 1
 
 
 @pytest.mark.parametrize(

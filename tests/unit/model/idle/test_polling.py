@@ -9,7 +9,7 @@ from amalthea.api.reasons import Cause, Reason
 from amalthea.model.deadlines import Deadline
 from amalthea.model.idle.idleness import Idleness
 from amalthea.model.idle.polling import FRESH, PAUSES, ask_at
-from amalthea.model.views.door import Door, Look, Silent, Told, TooOld
+from amalthea.model.views.door import Door, Look, Reported, Silent, TooOld
 from amalthea.testing.observations import observed
 
 LEAD = timedelta(minutes=10)
@@ -26,16 +26,16 @@ def asked(look: Look | None, verdict: Idleness | None = IDLE, pause: Deadline | 
     return ask_at(replace(observed(), door=Door("192.0.2.1", look)), verdict, pause, LEAD)
 
 
-def told(at: datetime) -> Told:
-    return Told(at, DUE - timedelta(hours=1))
+def reported(at: datetime) -> Reported:
+    return Reported(at, DUE - timedelta(hours=1))
 
 
 CASES: dict[str, tuple[Look | None, datetime]] = {
     "before people are told": (None, BEGINS),
-    "what it said for an earlier deadline does not count": (told(BEGINS - SECOND), BEGINS),
-    "and again at the end": (told(BEGINS), DUE),
-    "just before the end is not the end": (told(DUE - SECOND), DUE),
-    "the pause rests on an answer of just now": (told(DUE), DUE + FRESH),
+    "what it said for an earlier deadline does not count": (reported(BEGINS - SECOND), BEGINS),
+    "and again at the end": (reported(BEGINS), DUE),
+    "just before the end is not the end": (reported(DUE - SECOND), DUE),
+    "the pause rests on an answer of just now": (reported(DUE), DUE + FRESH),
     "one too old to tell is asked as well": (TooOld(BEGINS), DUE),
 }
 
@@ -56,8 +56,8 @@ def test_a_door_is_asked_twice_near_the_end(look: Look | None, expected: datetim
     ],
     ids=["never for idleness", "busy", "unknown", "never", "for its age first"],
 )
-def test_where_nothing_hangs_on_its_word_it_is_not_asked(verdict: Idleness | None, pause: Deadline | None) -> None:
-    assert asked(told(DUE), verdict, pause) is None
+def test_a_door_whose_word_decides_nothing_is_not_asked(verdict: Idleness | None, pause: Deadline | None) -> None:
+    assert asked(reported(DUE), verdict, pause) is None
 
 
 def test_a_session_without_a_door_has_nobody_to_ask() -> None:

@@ -64,8 +64,8 @@ def test_ready_is_true_only_while_the_session_runs(status: str, reason: Reason, 
 )
 def test_a_session_that_was_ready_in_this_run_is_not_said_to_be_starting(step: str, message: str) -> None:
     seen = observed(None, statefulset(), pod(container()))
-    told = [Condition(type="Progressing", status="False", reason=step)]
-    made = compose(seen, decide(seen, Fresh(lambda: RUN_ID)), judge(seen), (), told, NOW)
+    lifecycle = [Condition(type="Progressing", status="False", reason=step)]
+    made = compose(seen, decide(seen, Fresh(lambda: RUN_ID)), judge(seen), (), lifecycle, NOW)
     ready = next(each for each in made if each.type == "Ready")
 
     assert (ready.message, ready.reason) == (message, Reason.STARTING)
@@ -96,7 +96,7 @@ def test_an_undisturbed_session_has_two_conditions() -> None:
     assert set(conditions_of(observed(WITH_INGRESS, AWAKE, READY))) == {"Ready", "RoutingReady"}
 
 
-def test_every_problem_of_a_spec_is_told_in_one_condition() -> None:
+def test_every_problem_of_a_spec_is_named_in_one_condition() -> None:
     accepted = conditions_of(observed(BAD.with_session(shmSize="lots")))["Accepted"]
 
     assert (accepted.status, accepted.reason) == ("False", Reason.INVALID_SPEC)
@@ -113,15 +113,15 @@ FINDINGS = {
 
 
 @pytest.mark.parametrize(("kind", "reason", "status"), FINDINGS.values(), ids=FINDINGS)
-def test_what_came_up_is_told_as_long_as_it_holds(kind: ConditionType, reason: Reason, status: str) -> None:
+def test_a_finding_is_reported_as_long_as_it_holds(kind: ConditionType, reason: Reason, status: str) -> None:
     seen = observed(None, AWAKE, READY)
-    told = conditions_of(seen, Finding(kind, reason, "So it is."), Finding(kind, reason, "And so is this."))[kind]
+    condition = conditions_of(seen, Finding(kind, reason, "So it is."), Finding(kind, reason, "And so is this."))[kind]
 
-    assert (told.status, told.reason, told.message) == (status, reason, "So it is. And so is this.")
+    assert (condition.status, condition.reason, condition.message) == (status, reason, "So it is. And so is this.")
     assert kind not in conditions_of(seen)
 
 
-def test_what_is_only_good_to_know_is_told_as_such_and_never_hides_what_is_wrong() -> None:
+def test_a_harmless_finding_is_reported_as_such_and_never_hides_what_is_wrong() -> None:
     kind = ConditionType.CHILDREN_IN_PLACE
     good = Finding(kind, Reason.MADE_BEFOREHAND, "It is used.", harmless=True)
     bad = Finding(kind, Reason.NAME_TAKEN, "It is taken.")

@@ -38,7 +38,7 @@ UP = pod(container(ready=True))
 RUNS = {"state": "Running", "runID": RUN}
 
 
-def told(seen: Observed, now: datetime) -> Outcome:
+def outcome(seen: Observed, now: datetime) -> Outcome:
     return report(seen, decide(seen, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 
@@ -55,14 +55,14 @@ def followed(seen: Observed, before: Status) -> Observed:
     return replace(seen, session=msgspec.structs.replace(seen.session, status=before))
 
 
-def test_a_pause_is_told_ten_minutes_before_and_not_earlier() -> None:
+def test_a_pause_is_announced_ten_minutes_before_and_not_earlier() -> None:
     seen = observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS)
 
-    early = told(seen, later(hours=23))
+    early = outcome(seen, later(hours=23))
     assert of(early.status, "StoppingSoon") is None
     assert early.status.will_hibernate_at == "2026-11-23T13:00:00Z"
     assert early.next.wake_at == later(hours=23, minutes=50)
-    soon = told(seen, later(hours=23, minutes=50))
+    soon = outcome(seen, later(hours=23, minutes=50))
     warning = of(soon.status, "StoppingSoon")
     assert warning is not None
     assert warning.reason == Cause.TOO_OLD
@@ -73,27 +73,27 @@ def test_a_pause_is_told_ten_minutes_before_and_not_earlier() -> None:
     assert soon.next.wake_at == later(hours=24)
 
 
-def test_idleness_is_told_with_its_signals_and_ends_when_somebody_works() -> None:
+def test_idleness_is_reported_with_its_signals_and_ends_when_somebody_works() -> None:
     seen = observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS)
     rests = replace(seen, usage=Usage(Decimal(0), later(hours=2)))
 
-    quiet = told(rests, later(hours=2)).status
+    quiet = outcome(rests, later(hours=2)).status
     assert (quiet.idle, quiet.idle_since) == (True, "2026-11-22T15:00:00Z")
     assert quiet.will_hibernate_at == "2026-11-22T16:00:00Z"
     works = replace(seen, usage=Usage(Decimal(1), later(hours=2, minutes=30)))
-    busy = told(followed(works, quiet), later(hours=2, minutes=30)).status
+    busy = outcome(followed(works, quiet), later(hours=2, minutes=30)).status
     assert (busy.idle, busy.idle_since) == (False, None)
     verdict = of(busy, "Idle")
     assert verdict is not None
     assert (verdict.status, verdict.reason) == ("False", Reason.CPU_BUSY)
 
 
-def test_while_nobody_knows_the_usage_nobody_is_paused_for_being_idle() -> None:
+def test_no_session_is_paused_for_being_idle_while_its_usage_is_unknown() -> None:
     seen = observed(
         CULLED, statefulset(run_id=RUN), UP, status={**RUNS, "idle": True, "idleSince": "2026-11-22T14:00:00Z"}
     )
 
-    unknown = told(seen, later(hours=2))
+    unknown = outcome(seen, later(hours=2))
     assert unknown.status.idle_since is None
     assert unknown.next.end is None
     assert unknown.status.will_hibernate_at == "2026-11-23T13:00:00Z", "by its age"
@@ -102,12 +102,12 @@ def test_while_nobody_knows_the_usage_nobody_is_paused_for_being_idle() -> None:
     assert verdict.status == "Unknown"
 
 
-def test_an_idle_session_is_told_once_and_not_at_each_look() -> None:
+def test_an_idle_session_is_reported_once_and_not_at_each_look() -> None:
     seen = replace(observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS), usage=Usage(Decimal(0), later(hours=2)))
-    first = told(seen, later(hours=2)).status
+    first = outcome(seen, later(hours=2)).status
     again = replace(followed(seen, first), usage=Usage(Decimal("0.1"), later(hours=2, minutes=20)))
 
-    assert merge_patch(as_data(first), as_data(told(again, later(hours=2, minutes=20)).status)) == {}
+    assert merge_patch(as_data(first), as_data(outcome(again, later(hours=2, minutes=20)).status)) == {}
 
 
 SOON = {"type": "StoppingSoon", "status": "True", "reason": "Idle", "message": "…"}
@@ -125,44 +125,44 @@ STOPS = {
 
 
 @pytest.mark.parametrize(("manager", "before", "cause", "words"), STOPS.values(), ids=STOPS)
-def test_afterwards_it_is_told_who_stopped_the_session_and_why(
+def test_a_stopped_session_says_who_stopped_it_and_why(
     manager: str, before: list[dict[str, str]], cause: Cause, words: str
 ) -> None:
     paused = CULLED.paused_by(manager, "2026-11-22T15:00:00Z")
     stopping = observed(paused, statefulset(), UP, status={**RUNS, "conditions": before})
 
-    first = told(stopping, later(hours=2)).status
+    first = outcome(stopping, later(hours=2)).status
     gone = followed(observed(paused, statefulset(replicas=0)), first)
-    kept = of(told(gone, later(hours=3)).status, "Stopped")
+    kept = of(outcome(gone, later(hours=3)).status, "Stopped")
     assert kept is not None
     assert kept.reason == cause
     assert words in (kept.message or "")
     assert kept == of(first, "Stopped")
 
 
-def test_a_resumed_session_is_not_told_to_be_stopped() -> None:
+def test_a_resumed_session_is_not_reported_as_stopped() -> None:
     seen = observed(
         CULLED, statefulset(replicas=0), status={"state": "Hibernated", "conditions": [{**SOON, "type": "Stopped"}]}
     )
 
-    assert of(told(seen, later(hours=2)).status, "Stopped") is None
+    assert of(outcome(seen, later(hours=2)).status, "Stopped") is None
 
 
 def test_a_job_that_was_cut_off_says_so() -> None:
     late = condition("Failed", "True", reason="DeadlineExceeded")
-    stopped = of(told(observed(session().as_job(), job(late)), later(hours=2)).status, "Stopped")
+    stopped = of(outcome(observed(session().as_job(), job(late)), later(hours=2)).status, "Stopped")
 
     assert stopped is not None
     assert stopped.reason == Cause.JOB_DEADLINE
 
 
-def test_a_deletion_is_told_before_and_says_what_to_do() -> None:
+def test_a_deletion_is_announced_with_what_to_do() -> None:
     paused = session().with_spec(culling={"maxHibernatedDuration": "72h"}).hibernated()
     seen = observed(
         paused, statefulset(replicas=0), status={"state": "Hibernated", "hibernatedSince": "2026-11-22T14:00:00Z"}
     )
 
-    due = told(seen, later(hours=73, minutes=-5))
+    due = outcome(seen, later(hours=73, minutes=-5))
     warning = of(due.status, "DeletingSoon")
     assert warning is not None
     assert "deleted with its files at 2026-11-25T14:00:00Z" in (warning.message or "")
@@ -175,7 +175,7 @@ def test_the_deletion_of_a_job_that_could_not_run_does_not_say_that_it_ended() -
     body = pod(container(state=waiting("ImagePullBackOff")))
     seen = observed(stuck, job(), body, status={"state": "Failed", "failingSince": "2026-11-22T14:00:00Z"})
 
-    due = told(seen, later(hours=73, minutes=-5))
+    due = outcome(seen, later(hours=73, minutes=-5))
     warning = of(due.status, "DeletingSoon")
     assert warning is not None
     assert warning.reason == Cause.FAILED_LONG_AGO
@@ -276,7 +276,7 @@ STEPS = {
 
 @pytest.mark.parametrize(("seen", "step", "number"), STEPS.values(), ids=STEPS)
 def test_a_start_says_at_which_step_it_is(seen: Observed, step: Step, number: str) -> None:
-    at = of(told(seen, START).status, "Progressing")
+    at = of(outcome(seen, START).status, "Progressing")
 
     assert at is not None
     assert (at.status, at.reason) == ("True", step)
@@ -297,17 +297,17 @@ def test_a_pod_that_waits_for_a_load_balancer_alone_says_so(said: str, words: st
     closed = condition("Ready", "False", reason="ReadinessGatesNotReady", message=said)
     answers = pod(container(ready=True), conditions=[condition("ContainersReady", "True"), closed])
 
-    at = of(told(observed(CULLED, statefulset(), answers), START).status, "Progressing")
+    at = of(outcome(observed(CULLED, statefulset(), answers), START).status, "Progressing")
 
     assert at is not None
     assert at.message == f"Step 5 of 5: {words}."
 
 
 def test_a_start_is_over_once_the_session_was_ready_and_stays_so_for_the_run() -> None:
-    ready = told(observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS), START).status
+    ready = outcome(observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS), START).status
     unready = followed(observed(CULLED, statefulset(run_id=RUN), pod(container())), ready)
 
-    for status in (ready, told(unready, later(minutes=1)).status):
+    for status in (ready, outcome(unready, later(minutes=1)).status):
         at = of(status, "Progressing")
         assert at is not None
         assert (at.status, at.reason) == ("False", Step.DONE)
@@ -316,14 +316,14 @@ def test_a_start_is_over_once_the_session_was_ready_and_stays_so_for_the_run() -
 def test_a_new_step_alone_is_told_apart_from_news() -> None:
     pulls = pod(container(state=waiting("ContainerCreating")), phase="Pending")
     waits = unscheduled_pod("0/1 nodes")
-    first = told(observed(CULLED, statefulset(run_id=RUN), pulls), START).status
+    first = outcome(observed(CULLED, statefulset(run_id=RUN), pulls), START).status
 
-    def next_told(found: Manifest) -> Status:
-        return told(followed(observed(CULLED, statefulset(run_id=RUN), found), first), later(seconds=3)).status
+    def next_status(found: Manifest) -> Status:
+        return outcome(followed(observed(CULLED, statefulset(run_id=RUN), found), first), later(seconds=3)).status
 
-    assert lifecycle_conditions.only_progress(first, next_told(pod(container())))
-    assert not lifecycle_conditions.only_progress(first, next_told(waits))
-    assert not lifecycle_conditions.only_progress(first, next_told(UP))
+    assert lifecycle_conditions.only_progress(first, next_status(pod(container())))
+    assert not lifecycle_conditions.only_progress(first, next_status(waits))
+    assert not lifecycle_conditions.only_progress(first, next_status(UP))
     assert not lifecycle_conditions.only_progress(Status(), first)
 
 

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from amalthea.api.schema import Manifest
 from amalthea.model.status.report import merge_patch
-from amalthea.testing import patches
+from amalthea.testing.api_server import patches
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""A busy machine is no failure."""
+"""A busy machine is not a failure."""
 
 names = st.sampled_from("abcd")
 values = st.recursive(

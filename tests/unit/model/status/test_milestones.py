@@ -23,14 +23,14 @@ def status(
     *,
     unready_since: datetime = BEGAN,
     since: datetime | None = None,
-    **told: str,
+    **fields: str,
 ) -> Status:
     """A status; `told` are more conditions, `since` the run's start or later: reasons by type, or reason and status."""
     changed = rfc3339(since or began or BEGAN)
     conditions = [Condition(type="Ready", status="False", last_transition_time=rfc3339(unready_since))]
     conditions += [
         Condition(type=kind, status=value or "False", reason=reason, last_transition_time=changed)
-        for kind, (reason, _, value) in ((kind, text.partition("=")) for kind, text in told.items())
+        for kind, (reason, _, value) in ((kind, text.partition("=")) for kind, text in fields.items())
     ]
     run_id = f"{str(ULID.from_datetime(began))[:10]}{'0' * 16}" if began is not None else None
     return Status(state=state, run_id=run_id, conditions=conditions)

@@ -12,7 +12,7 @@ from amalthea.model.findings import Finding
 from amalthea.model.plan import Fresh, decide
 from amalthea.model.status.report import Context, Outcome, as_data, merge_patch, report
 from amalthea.model.views.observed import Observed
-from amalthea.testing import patches
+from amalthea.testing.api_server import patches
 from amalthea.testing.builders import RUN_ID, session
 from amalthea.testing.observations import (
     READY_AT,
@@ -70,13 +70,13 @@ CASES: dict[str, tuple[Observed, tuple[Finding, ...]]] = {
 
 def again(seen: Observed, status: Status) -> Observed:
     """Return what is observed after that status was written: it came back from the API server as JSON."""
-    told = msgspec.json.decode(msgspec.json.encode(as_data(status)), type=Status)
-    view = msgspec.structs.replace(seen.session, status=told)
+    recorded = msgspec.json.decode(msgspec.json.encode(as_data(status)), type=Status)
+    view = msgspec.structs.replace(seen.session, status=recorded)
     return type(seen)(**{**vars(seen), "session": view})
 
 
 @pytest.mark.parametrize(("seen", "findings"), CASES.values(), ids=CASES)
-def test_what_stays_as_it_is_is_written_once(seen: Observed, findings: tuple[Finding, ...]) -> None:
+def test_an_unchanged_status_is_written_once(seen: Observed, findings: tuple[Finding, ...]) -> None:
     first = status_of(seen, *findings)
     later = again(seen, first)
 
@@ -141,34 +141,34 @@ def test_a_refused_session_can_be_paused() -> None:
     assert (status.state, status.run_id) == ("Hibernated", None)
 
 
-def test_a_session_of_which_nothing_could_be_made_can_be_paused() -> None:
+def test_a_session_without_any_child_can_be_paused() -> None:
     status = status_of(observed(BAD.hibernated(), None, status={"state": "Failed", "failingSince": EARLIER}))
 
     assert (status.state, status.failing_since) == ("Hibernated", None)
     assert status.hibernated_since
 
 
-def test_a_job_that_ended_is_told_as_ended_though_its_spec_was_broken_and_its_job_deleted() -> None:
+def test_a_job_that_ended_is_reported_as_ended_though_its_spec_was_broken_and_its_job_deleted() -> None:
     seen = observed(JOB.with_session(shmSize="much"), status={"state": "Succeeded", "idleSince": EARLIER})
 
     assert status_of(seen).state == "Succeeded"
 
 
-def test_what_the_api_server_refuses_fails_a_session_that_does_not_run_yet() -> None:
+def test_a_refused_object_fails_a_session_that_does_not_run_yet() -> None:
     status = status_of(observed(), FULL)
 
     assert (status.state, status.error, status.failing_since) == ("Failed", "No room.", NOW_TEXT)
 
 
 @pytest.mark.parametrize("seen", [observed(None, AWAKE, READY), observed(PAUSED, ASLEEP)], ids=["running", "paused"])
-def test_what_the_api_server_refuses_does_not_fail_a_session_that_does_without(seen: Observed) -> None:
+def test_a_refused_object_does_not_fail_a_session_that_does_without(seen: Observed) -> None:
     status = status_of(seen, FULL)
 
     assert status.state in ("Running", "Hibernated")
     assert status.error == "No room."
 
 
-def test_a_deleted_session_is_told_once_and_keeps_its_url_and_run() -> None:
+def test_a_deleted_session_keeps_its_url_and_run() -> None:
     status = status_of(observed(None, AWAKE, READY, deleting=True, status={"state": "Running", "runID": RUN_ID}))
 
     assert (status.state, status.run_id, status.url) == ("NotReady", RUN_ID, "https://lab.example.org/demo/")
@@ -188,8 +188,8 @@ def test_a_crash_loop_writes_no_status_as_long_as_nothing_new_is_known() -> None
     status = status_of(observed(None, statefulset(), pod(forms[0])))
 
     for form in forms:
-        told = status_of(again(observed(None, statefulset(), pod(form)), status))
-        assert merge_patch(as_data(status), as_data(told)) == {}
+        later = status_of(again(observed(None, statefulset(), pod(form)), status))
+        assert merge_patch(as_data(status), as_data(later)) == {}
 
 
 def test_an_image_that_cannot_be_pulled_writes_no_status_at_each_attempt() -> None:
@@ -201,8 +201,8 @@ def test_an_image_that_cannot_be_pulled_writes_no_status_at_each_attempt() -> No
     status = status_of(observed(None, statefulset(), pod(container(state=waiting(*forms[0])))))
 
     for form in forms:
-        told = status_of(again(observed(None, statefulset(), pod(container(state=waiting(*form)))), status))
-        assert merge_patch(as_data(status), as_data(told)) == {}
+        later = status_of(again(observed(None, statefulset(), pod(container(state=waiting(*form)))), status))
+        assert merge_patch(as_data(status), as_data(later)) == {}
 
 
 def test_a_failed_session_is_looked_at_again_when_it_has_been_calm() -> None:

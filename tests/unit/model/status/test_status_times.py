@@ -126,8 +126,8 @@ def test_a_session_that_was_resumed_and_paused_again_unseen_counts_from_the_late
     asleep = session("demo").paused_by("somebody", "2026-11-22T13:00:00Z")
     earlier = {"state": "Hibernated", "hibernatedSince": "2026-11-15T13:00:00Z"}
     seen = observed(asleep, status=earlier)
-    told = report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("http://x/", NOW)).status
-    assert told.hibernated_since == "2026-11-22T13:00:00Z"
+    status = report(seen, decide(seen, Fresh(lambda: RUN_ID)), (), Context("http://x/", NOW)).status
+    assert status.hibernated_since == "2026-11-22T13:00:00Z"
     later = observed(asleep, status={**earlier, "hibernatedSince": "2026-11-22T13:00:07Z"})
-    told = report(later, decide(later, Fresh(lambda: RUN_ID)), (), Context("http://x/", NOW)).status
-    assert told.hibernated_since == "2026-11-22T13:00:07Z"
+    status = report(later, decide(later, Fresh(lambda: RUN_ID)), (), Context("http://x/", NOW)).status
+    assert status.hibernated_since == "2026-11-22T13:00:07Z"

@@ -71,10 +71,10 @@ def test_a_lingering_failure_keeps_its_words_and_the_counts_of_now() -> None:
     assert changes_at(seen, seen.session.status, NOW) == NOW + timedelta(seconds=100)
 
 
-def test_the_words_of_the_runtime_are_told_once_as_long_as_the_cause_is_the_same() -> None:
-    def error(told: Manifest, said: str) -> str | None:
+def test_the_words_of_the_runtime_are_reported_once_as_long_as_the_cause_is_the_same() -> None:
+    def error(status: Manifest, said: str) -> str | None:
         body = pod(container(state=waiting("ImagePullBackOff", said)))
-        return judge(observed(None, statefulset(), body, status=told)).error
+        return judge(observed(None, statefulset(), body, status=status)).error
 
     first = error(RUNNING, "dial tcp 10.0.0.1:43512: i/o timeout")
     again = error({"state": "Failed", "error": first}, "dial tcp 10.0.0.1:51012: i/o timeout")
@@ -82,10 +82,10 @@ def test_the_words_of_the_runtime_are_told_once_as_long_as_the_cause_is_the_same
     assert first == again
 
 
-def test_last_words_of_a_crash_before_are_not_told_of_a_crash_without_any() -> None:
-    def error(told: Manifest, said: str) -> str | None:
+def test_the_last_words_of_an_earlier_crash_are_not_those_of_a_crash_without_any() -> None:
+    def error(status: Manifest, said: str) -> str | None:
         body = pod(container(state=terminated(1, message=said)))
-        return judge(observed(None, statefulset(), body, status=told)).error
+        return judge(observed(None, statefulset(), body, status=status)).error
 
     first = error(RUNNING, "no such file")
     again = error({"state": "Failed", "error": first}, "")
@@ -93,7 +93,7 @@ def test_last_words_of_a_crash_before_are_not_told_of_a_crash_without_any() -> N
     assert first == f"{again} Its last message: no such file"
 
 
-def test_another_failure_is_told_in_its_own_words() -> None:
+def test_another_failure_is_reported_in_its_own_words() -> None:
     body = pod(container(state=terminated(2)))
     seen = observed(None, statefulset(), body, status=FAILING)
 

@@ -23,17 +23,17 @@ def status(
     )
 
 
-def warned(told: Status, kind: str) -> Status:
+def warned(status: Status, kind: str) -> Status:
     """Return a status that announces something."""
     condition = Condition(type=kind, status="True", reason="Idle", message="The session will be paused.")
-    return replace(told, conditions=[*(told.conditions or ()), condition])
+    return replace(status, conditions=[*(status.conditions or ()), condition])
 
 
 NEW = Status()
 STOPPING = status("NotReady", Reason.STOPPING, None)
 DELETING = status("NotReady", Reason.DELETING)
 
-TOLD = {
+EVENTS = {
     "it is ready": (status("NotReady"), status("Running"), EventReason.RUNNING, "Normal"),
     "it stops answering": (status("Running"), status("NotReady"), EventReason.NOT_READY, "Warning"),
     "it stops answering, degraded before": (
@@ -88,12 +88,12 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("old", "new", "reason", "kind"), TOLD.values(), ids=TOLD)
-def test_each_transition_is_told(old: Status, new: Status, reason: EventReason, kind: str) -> None:
-    told = transition(old, new)
+@pytest.mark.parametrize(("old", "new", "reason", "kind"), EVENTS.values(), ids=EVENTS)
+def test_each_transition_has_an_event(old: Status, new: Status, reason: EventReason, kind: str) -> None:
+    event = transition(old, new)
 
-    assert told is not None
-    assert (told.reason, told.type) == (reason, kind)
+    assert event is not None
+    assert (event.reason, event.type) == (reason, kind)
 
 
 NOISE = {
@@ -109,24 +109,24 @@ NOISE = {
 
 
 @pytest.mark.parametrize(("old", "new"), NOISE.values(), ids=NOISE)
-def test_what_is_no_transition_is_not_told(old: Status, new: Status) -> None:
+def test_a_status_without_a_transition_has_no_event(old: Status, new: Status) -> None:
     assert transition(old, new) is None
 
 
 @pytest.mark.parametrize("state", get_args(State))
-def test_a_status_that_stays_is_not_told_again(state: State) -> None:
+def test_a_status_that_stays_is_not_reported_again(state: State) -> None:
     assert transition(status(state), status(state)) is None
 
 
 def test_the_cause_of_a_failure_stands_in_its_event() -> None:
-    told = transition(status("Running"), status("Failed", error="The image is gone."))
+    event = transition(status("Running"), status("Failed", error="The image is gone."))
 
-    assert told is not None
-    assert told.message == "The session cannot run. The image is gone."
+    assert event is not None
+    assert event.message == "The session cannot run. The image is gone."
 
 
 def test_an_event_is_never_longer_than_the_api_server_allows() -> None:
-    told = transition(status("Running"), status("Failed", error="x" * 5000))
+    event = transition(status("Running"), status("Failed", error="x" * 5000))
 
-    assert told is not None
-    assert len(told.message) == 1024
+    assert event is not None
+    assert len(event.message) == 1024

@@ -44,7 +44,7 @@ def test_a_secret_that_is_referred_to_twice_is_named_once() -> None:
     assert adopted_secrets({**PLACES["authentication"], **PLACES["imagePullSecrets"]}) == ("secret",)
 
 
-def test_what_makes_no_sense_hides_no_other_reference() -> None:
+def test_a_malformed_part_hides_no_other_reference() -> None:
     spec = {"session": "?", "ingress": [], "dataSources": {"secretRef": 1}, **PLACES["imagePullSecrets"]}
 
     assert adopted_secrets(spec) == ("secret",)

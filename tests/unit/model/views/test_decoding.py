@@ -122,7 +122,7 @@ OLDER_RELEASE = yaml.safe_load(
 )
 
 
-def test_what_an_older_release_lacks_means_local_interactive_and_no_run() -> None:
+def test_a_session_of_an_older_release_is_local_interactive_and_without_run() -> None:
     session = decoding.session(encoded(OLDER_RELEASE))
     spec = decoding.spec(session)
 
@@ -204,7 +204,7 @@ def test_a_secret_does_not_show_its_values() -> None:
     assert "c2VjcmV0" not in repr(secret)
 
 
-def test_a_job_tells_when_it_ended_in_both_ways() -> None:
+def test_a_job_shows_when_it_ended_in_both_ways() -> None:
     failed = {"type": "Failed", "status": "True", "lastTransitionTime": READY_AT}
     ended = decoding.job(encoded(job(failed)))
 
@@ -221,7 +221,7 @@ def test_a_session_counts_as_paused_though_its_spec_cannot_be_read() -> None:
     assert type(seen)(session=broken, spec=None, spec_error="no session").hibernated
 
 
-def test_what_others_write_into_the_status_of_a_child_is_read_as_its_faults() -> None:
+def test_errors_in_the_status_of_a_child_are_read_as_its_faults() -> None:
     failed = {"type": "NodeResizeError", "status": "True", "message": "no room"}
     over = {"type": "ControllerResizeError", "status": "False", "message": "it was full"}
     resizing = {"type": "Resizing", "status": "True", "message": "on its way"}
@@ -246,5 +246,5 @@ def test_what_others_write_into_the_status_of_a_child_is_read_as_its_faults() ->
     ],
     ids=["core", "events.k8s.io", "came again", "no time", "nothing"],
 )
-def test_both_event_apis_tell_when_it_was_last_so(times: Manifest, last: str) -> None:
+def test_both_event_apis_give_the_last_time(times: Manifest, last: str) -> None:
     assert decoding.event(encoded({"reason": "FailedMount", **times})).last == datetime.fromisoformat(last)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amalthea.api.schema import Manifest
 from amalthea.model.views import door
-from amalthea.model.views.door import NoAnswerError, Told, TooOld
+from amalthea.model.views.door import NoAnswerError, Reported, TooOld
 from amalthea.testing.observations import container, pod, pod_view
 
 NOW = datetime(2026, 11, 22, 14, 0, 0, 500_000, tzinfo=UTC)
@@ -54,12 +54,12 @@ TELLS = {
 
 
 @pytest.mark.parametrize(("body", "worked"), TELLS.values(), ids=TELLS)
-def test_a_door_tells_when_somebody_last_worked(body: bytes, worked: str) -> None:
-    assert door.read(body, NOW) == Told(NOW, at(worked))
+def test_a_door_reports_when_somebody_last_worked(body: bytes, worked: str) -> None:
+    assert door.read(body, NOW) == Reported(NOW, at(worked))
 
 
 @pytest.mark.parametrize("body", [said(version=None, last_work_time=None), said(version=0), said(version=-1)])
-def test_a_door_of_an_older_release_cannot_tell(body: bytes) -> None:
+def test_a_door_of_an_older_release_reports_no_work(body: bytes) -> None:
     assert door.read(body, NOW) == TooOld(NOW)
 
 
@@ -71,7 +71,7 @@ UNREADABLE = {
     "no object": b"[]",
     "cut off": said()[:40],
     "not UTF-8": b'{"last_request_time": "\xff"}',
-    "a version that is none": said(version="1"),
+    "a malformed version": said(version="1"),
     "a release that tells otherwise": said(version=2, last_work_time=None),
     "a time without zone": said(last_work_time="2026-11-22T13:30:00"),
     "no time": said(last_work_time="now"),
@@ -80,13 +80,13 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_read_is_no_answer(body: bytes) -> None:
+def test_an_unreadable_answer_is_not_an_answer(body: bytes) -> None:
     with pytest.raises(NoAnswerError):
         door.read(body, NOW)
 
 
 @given(st.binary() | st.datetimes(timezones=st.timezones()).map(lambda time: said(last_work_time=time.isoformat())))
-def test_whatever_is_answered_nobody_seems_to_have_worked_in_the_future(body: bytes) -> None:
+def test_no_answer_reports_work_in_the_future(body: bytes) -> None:
     try:
         look = door.read(body, NOW)
     except NoAnswerError:

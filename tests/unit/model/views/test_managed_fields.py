@@ -21,7 +21,7 @@ def body(manager: str, time: str | None, **fields: object) -> bytes:
 
 
 @pytest.mark.parametrize("time", ["0000-01-01T00:00:00Z", "10000-01-01T11:59:59Z", "", None])
-def test_a_pause_and_who_stilled_a_workload_are_seen_whatever_time_is_told(time: str | None) -> None:
+def test_a_pause_and_who_scaled_a_workload_down_are_seen_whatever_time_is_recorded(time: str | None) -> None:
     paused = decoding.session(body("somebody", time, hibernated=True))
     assert decoding.wants_hibernation(paused)
     assert paused.paused == Pause(manager="somebody")

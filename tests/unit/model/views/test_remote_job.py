@@ -19,7 +19,7 @@ from amalthea.model.plan import Fresh, TemplateChange, decide
 from amalthea.model.status import report as reports
 from amalthea.model.status.report import Context, report
 from amalthea.model.views import remote_job
-from amalthea.model.views.door import Door, NoAnswerError, Silent, Told
+from amalthea.model.views.door import Door, NoAnswerError, Reported, Silent
 from amalthea.model.views.door import Look as DoorLook
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.remote_job import Look, RemoteJob, Unanswered, Word
@@ -57,7 +57,7 @@ def seen(
     return replace(found, session=view, remote_job=job, usage=usage, door=Door("192.0.2.1", door))
 
 
-def told(found: Observed, now: datetime = NOW) -> reports.Outcome:
+def outcome(found: Observed, now: datetime = NOW) -> reports.Outcome:
     return report(found, decide(found, Fresh(lambda: RUN)), (), Context("https://lab.example.org/", now))
 
 
@@ -99,14 +99,14 @@ STATES: list[tuple[Look | None, bool, SessionBuilder, str]] = [
 def test_the_word_counts_only_where_readiness_does_not_show_that_the_session_answers(
     look: Look | None, ready: bool, builder: SessionBuilder, state: str
 ) -> None:
-    assert told(seen(look, ready=ready, builder=builder)).status.state == state
+    assert outcome(seen(look, ready=ready, builder=builder)).status.state == state
 
 
 @pytest.mark.parametrize("look", [QUEUED, COMPLETED, FAILED])
 def test_a_local_session_has_no_job_and_asks_nobody(look: Look) -> None:
     found = seen(look, ready=True, builder=session().with_session(readinessProbe={"type": "none"}))
     assert remote_job.address(found) is None
-    assert told(replace(found, remote_job=None)).next.ask_job_at is None
+    assert outcome(replace(found, remote_job=None)).next.ask_job_at is None
 
 
 STARTS, ENDS = datetime(2026, 11, 22, 14, 5, tzinfo=UTC), NOW + HOUR
@@ -125,24 +125,24 @@ PROGRESS = {
 
 
 @pytest.mark.parametrize(("message", "look"), PROGRESS.items(), ids=PROGRESS)
-def test_a_start_is_told_as_far_as_the_job_is(message: str, look: Word) -> None:
-    found = of(told(seen(look, ready=False, builder=PROBED)).status, "Progressing")
+def test_a_start_is_reported_as_far_as_the_job_is(message: str, look: Word) -> None:
+    found = of(outcome(seen(look, ready=False, builder=PROBED)).status, "Progressing")
     assert (found.status, found.reason) == ("True", "Queued" if look.phase == "NotReady" else "AwaitingReadiness")
     assert found.message == message
 
 
 def test_a_session_that_runs_goes_on_running_until_a_new_leader_has_asked() -> None:
-    first = told(seen(RUNS, ready=True)).status
-    assert told(seen(None, ready=True, status=first)).status == first
-    assert told(seen(Unanswered(NOW), ready=True, status=first)).status == first
+    first = outcome(seen(RUNS, ready=True)).status
+    assert outcome(seen(None, ready=True, status=first)).status == first
+    assert outcome(seen(Unanswered(NOW), ready=True, status=first)).status == first
 
 
 def test_a_pod_that_is_ready_before_there_is_a_job_waits_for_the_first_answer() -> None:
-    before = told(replace(seen(None, ready=False), pods=())).status
-    first = told(seen(None, ready=True, status=before)).status
+    before = outcome(replace(seen(None, ready=False), pods=())).status
+    first = outcome(seen(None, ready=True, status=before)).status
     assert (first.state, of(first, "Progressing").reason) == ("NotReady", "Queued")
-    assert told(seen(QUEUED, ready=True, status=first)).status.state == "NotReady"
-    assert told(seen(Unanswered(NOW), ready=True, status=first)).status.state == "Running", "Go's sidecars"
+    assert outcome(seen(QUEUED, ready=True, status=first)).status.state == "NotReady"
+    assert outcome(seen(Unanswered(NOW), ready=True, status=first)).status.state == "Running", "Go's sidecars"
 
 
 def test_a_session_of_the_go_operators_that_lost_its_job_is_not_taken_for_one_that_starts() -> None:
@@ -152,130 +152,132 @@ def test_a_session_of_the_go_operators_that_lost_its_job_is_not_taken_for_one_th
         found = seen(look, ready=False, builder=PROBED, now=late)
         unready = [condition("Ready", "False", "2026-11-22T16:00:00Z")]
         lost = observed(PROBED, None, pod(container(), container("tunnel", ready=True), conditions=unready)).pods
-        result = told(replace(found, pods=lost), late)
+        result = outcome(replace(found, pods=lost), late)
         assert of(result.status, "Progressing").reason == "Started"
         assert result.status.will_hibernate_at is None
 
 
 def test_a_job_in_the_queue_has_not_started_though_its_pod_is_ready() -> None:
-    first = told(seen(QUEUED, ready=True)).status
+    first = outcome(seen(QUEUED, ready=True)).status
     assert of(first, "Progressing").reason == "Queued"
-    unasked = told(seen(None, ready=True, status=first)).status
+    unasked = outcome(seen(None, ready=True, status=first)).status
     assert (unasked.state, of(unasked, "Progressing")) == ("NotReady", of(first, "Progressing")), "a new leader"
-    assert told(seen(RUNS, ready=True, status=unasked)).status.state == "Running"
+    assert outcome(seen(RUNS, ready=True, status=unasked)).status.state == "Running"
 
 
 @pytest.mark.parametrize("look", [COMPLETED, FAILED])
-def test_what_was_told_of_the_end_stays_until_a_new_leader_has_asked(look: Word) -> None:
-    first = told(seen(look, ready=True)).status
-    later = told(seen(None, ready=True, status=first), NOW + MINUTE).status
+def test_a_recorded_end_stays_until_a_new_leader_has_asked(look: Word) -> None:
+    first = outcome(seen(look, ready=True)).status
+    later = outcome(seen(None, ready=True, status=first), NOW + MINUTE).status
     assert (later.state, later.error) == (first.state, first.error)
     assert of(later, "Healthy") == of(first, "Healthy")
-    assert told(seen(RUNS, ready=True, status=later), NOW + MINUTE).status.state == "Running"
+    assert outcome(seen(RUNS, ready=True, status=later), NOW + MINUTE).status.state == "Running"
 
 
-def test_why_a_job_failed_is_told_with_cause_and_next_step() -> None:
-    status = told(seen(FAILED, ready=False)).status
+def test_a_failed_job_is_reported_with_cause_and_next_step() -> None:
+    status = outcome(seen(FAILED, ready=False)).status
     assert status.error == OOM
     assert (of(status, "Healthy").reason, of(status, "Healthy").message) == ("RemoteJobFailed", OOM)
-    unexplained = told(seen(word("Failed"), ready=False)).status
+    unexplained = outcome(seen(word("Failed"), ready=False)).status
     assert "pause and resume" in (unexplained.error or "")
 
 
-def test_a_machine_room_that_is_away_changes_no_state_and_is_told_with_its_age() -> None:
+def test_an_unreachable_machine_changes_no_state_and_is_reported_with_its_age() -> None:
     away = replace(RUNS, error="FirecREST answers 503.", unheard_since=NOW - timedelta(minutes=2))
-    assert told(seen(away, ready=True)).status.error is None, "it may be back in a minute"
+    assert outcome(seen(away, ready=True)).status.error is None, "it may be back in a minute"
     away = replace(away, unheard_since=NOW - HOUR)
     for ready, builder in ((True, PROBED), (True, NO_PROBE)):
-        status = told(seen(away, ready=ready, builder=builder)).status
+        status = outcome(seen(away, ready=ready, builder=builder)).status
         assert status.state == "Running"
         assert "Since 2026-11-22T12:10:00Z: FirecREST answers 503." in (status.error or "")
         assert of(status, "Healthy").reason == "ClusterSilent"
 
 
-def test_why_a_job_cannot_be_submitted_yet_is_told_at_once() -> None:
+def test_the_reason_why_a_job_cannot_be_submitted_is_reported_at_once() -> None:
     refused = word("NotReady", error="FirecREST answers 401.", unheard_since=NOW)
-    assert "FirecREST answers 401." in (told(seen(refused, ready=False)).status.error or "")
+    assert "FirecREST answers 401." in (outcome(seen(refused, ready=False)).status.error or "")
 
 
 def test_the_end_of_a_job_is_announced_ten_minutes_before() -> None:
     running = replace(RUNS, ends_at=ENDS, limit=2 * HOUR)
     for builder in (PROBED, NO_PROBE):
-        early = told(seen(running, ready=True, builder=builder))
+        early = outcome(seen(running, ready=True, builder=builder))
         assert of(early.status, "StoppingSoon").reason == ""
         assert early.next.wake_at is not None
         assert early.next.wake_at <= ENDS - timedelta(minutes=10)
-        soon = of(told(seen(running, ready=True, builder=builder), ENDS - timedelta(minutes=10)).status, "StoppingSoon")
+        soon = of(
+            outcome(seen(running, ready=True, builder=builder), ENDS - timedelta(minutes=10)).status, "StoppingSoon"
+        )
         assert (soon.status, soon.reason) == ("True", "TimeLimit")
         assert "2026-11-22T14:10:00Z" in (soon.message or "")
         assert "2 hours" in (soon.message or "")
-    assert of(told(seen(running, ready=True), ENDS).status, "StoppingSoon").reason == ""
+    assert of(outcome(seen(running, ready=True), ENDS).status, "StoppingSoon").reason == ""
 
 
-def test_a_pause_that_comes_before_the_end_of_the_job_is_the_one_that_is_told() -> None:
+def test_a_pause_that_comes_before_the_end_of_the_job_is_the_one_that_is_announced() -> None:
     due = NOW + MINUTE
     quiet = Status(state="Running", run_id=RUN, idle=True, idle_since="2026-11-22T12:11:00Z")
     running = replace(RUNS, ends_at=due + MINUTE)
-    found = seen(running, ready=True, status=quiet, door=Told(NOW, NOW - 2 * HOUR))
-    assert of(told(found).status, "StoppingSoon").reason == "Idle"
+    found = seen(running, ready=True, status=quiet, door=Reported(NOW, NOW - 2 * HOUR))
+    assert of(outcome(found).status, "StoppingSoon").reason == "Idle"
     found = replace(found, remote_job=RemoteJob("192.0.2.1", replace(running, ends_at=due - timedelta(seconds=30))))
-    assert of(told(found).status, "StoppingSoon").reason == "TimeLimit"
+    assert of(outcome(found).status, "StoppingSoon").reason == "TimeLimit"
 
 
 def test_a_job_that_has_completed_counts_as_idle_from_then_and_is_paused() -> None:
     before = Status(state="Running", run_id=RUN, idle=True, idle_since="2026-11-22T12:30:00Z")
-    first = told(seen(COMPLETED, ready=True, status=before))
+    first = outcome(seen(COMPLETED, ready=True, status=before))
     assert (first.status.state, first.status.idle_since) == ("Succeeded", "2026-11-22T13:10:00Z")
     assert of(first.status, "Idle").reason == "JobCompleted"
     due = NOW + HOUR
-    door = Told(due, NOW - HOUR)
-    last = told(seen(COMPLETED, ready=True, status=first.status, door=door, now=due), due)
+    door = Reported(due, NOW - HOUR)
+    last = outcome(seen(COMPLETED, ready=True, status=first.status, door=door, now=due), due)
     assert last.next.end == End(False, Cause.IDLE, HOUR)
 
 
 @pytest.mark.parametrize("usage", [None, Usage(Decimal(5), NOW)])
-def test_what_its_pod_uses_does_not_keep_a_completed_job_from_being_idle(usage: Usage | None) -> None:
-    assert told(replace(seen(COMPLETED, ready=False), usage=usage)).status.idle
+def test_the_usage_of_its_pod_does_not_keep_a_completed_job_from_being_idle(usage: Usage | None) -> None:
+    assert outcome(replace(seen(COMPLETED, ready=False), usage=usage)).status.idle
 
 
 @pytest.mark.parametrize("phase", ["Completed", "Failed", "NotReady"])
-def test_a_lie_stops_nobody_who_works_in_a_browser(phase: remote_job.Phase) -> None:
+def test_a_lie_of_the_controller_stops_no_user_who_works_in_a_browser(phase: remote_job.Phase) -> None:
     """Another program of the pod answers in the controller's place; without a probe nothing else is known."""
     lie, status = word(phase, "PENDING", error=OOM), None
     for hours in range(6):
         now = NOW + hours * HOUR
-        at_work = Told(now, now - MINUTE)
-        result = told(seen(replace(lie, at=now), ready=True, status=status, door=at_work, now=now), now)
+        at_work = Reported(now, now - MINUTE)
+        result = outcome(seen(replace(lie, at=now), ready=True, status=status, door=at_work, now=now), now)
         assert result.next.end is None
         status = result.status
-    silent = told(seen(replace(lie, at=now), ready=True, status=status, door=Silent(now), now=now), now)
+    silent = outcome(seen(replace(lie, at=now), ready=True, status=status, door=Silent(now), now=now), now)
     assert silent.next.end is None
 
 
 def test_a_job_that_failed_is_paused_when_nobody_works() -> None:
-    first = told(seen(FAILED, ready=True)).status
+    first = outcome(seen(FAILED, ready=True)).status
     due = NOW + 2 * HOUR
-    unasked = told(seen(FAILED, ready=True, status=first, now=due), due)
+    unasked = outcome(seen(FAILED, ready=True, status=first, now=due), due)
     assert (unasked.next.end, unasked.next.ask_door_at) == (None, due - timedelta(minutes=10))
-    asked = told(seen(FAILED, ready=True, status=first, now=due, door=Told(due, NOW - HOUR)), due)
+    asked = outcome(seen(FAILED, ready=True, status=first, now=due, door=Reported(due, NOW - HOUR)), due)
     assert asked.next.end == End(False, Cause.FAILED_TOO_LONG, 2 * HOUR)
-    down = told(seen(FAILED, ready=False, builder=PROBED, status=first, now=due), due)
+    down = outcome(seen(FAILED, ready=False, builder=PROBED, status=first, now=due), due)
     assert down.next.end == asked.next.end, "nobody can be at work"
 
 
 @pytest.mark.parametrize("strategy", ["always", "whenFailedOrHibernated"])
 def test_a_newer_operator_submits_no_failed_job_again(strategy: str) -> None:
     builder = NO_PROBE.with_spec(reconcileStrategy=strategy)
-    first = told(seen(FAILED, ready=True, builder=builder)).status
+    first = outcome(seen(FAILED, ready=True, builder=builder)).status
     for look in (FAILED, None):
         found = seen(look, ready=False, builder=builder, status=first)
         assert decide(found, Fresh(lambda: RUN)).template is TemplateChange.WITH_THE_USERS_CHANGE
 
 
-def test_a_controller_that_crashes_is_told_as_what_it_is() -> None:
+def test_a_controller_that_crashes_is_reported_as_a_crash() -> None:
     crashed = pod(container(state=terminated(1)), podIP="192.0.2.1")
     found = replace(observed(FAR, statefulset(run_id=RUN), crashed), remote_job=RemoteJob("192.0.2.1", QUEUED))
-    status = told(found).status
+    status = outcome(found).status
     assert (status.state, of(status, "Healthy").reason) == ("Failed", "Crashed")
 
 
@@ -296,14 +298,14 @@ ASKED: list[tuple[Look | None, datetime]] = [
 @pytest.mark.parametrize(("look", "at"), ASKED, ids=str)
 def test_a_controller_is_asked_once_a_minute_at_most(look: Look | None, at: datetime) -> None:
     """A controller that was started since may have another job."""
-    assert told(seen(look, ready=True)).next.ask_job_at == at
+    assert outcome(seen(look, ready=True)).next.ask_job_at == at
 
 
 @pytest.mark.parametrize(("look", "at"), [(None, timedelta(0)), (RUNS, JOB_EACH), (Unanswered(NOW, 4), JOB_EACH)])
 def test_a_node_whose_clock_is_an_hour_ahead_keeps_nobody_waiting(look: Look | None, at: timedelta) -> None:
     ahead = pod(container(state=running("2026-11-22T14:10:00Z"), ready=True), podIP="192.0.2.1")
     found = replace(seen(look, ready=True), pods=observed(FAR, None, ahead).pods)
-    assert told(found).next.ask_job_at == NOW + at
+    assert outcome(found).next.ask_job_at == NOW + at
 
 
 def test_nobody_is_asked_about_a_session_at_rest_on_its_way_or_gone() -> None:
@@ -313,7 +315,7 @@ def test_nobody_is_asked_about_a_session_at_rest_on_its_way_or_gone() -> None:
     without = replace(seen(RUNS, ready=True), pods=())
     gone = replace(seen(RUNS, ready=True), session=observed(FAR, deleting=True).session)
     for found in (paused, leaving, starting, without, gone):
-        assert told(found).next.ask_job_at is None
+        assert outcome(found).next.ask_job_at is None
 
 
 def answer(**fields: object) -> bytes:
@@ -386,7 +388,7 @@ RUBBISH = (
 
 
 @pytest.mark.parametrize("body", RUBBISH, ids=lambda body: body[:40].decode(errors="replace"))
-def test_what_cannot_be_read_says_nothing(body: bytes) -> None:
+def test_an_unreadable_answer_is_not_quoted(body: bytes) -> None:
     with pytest.raises(NoAnswerError) as caught:
         remote_job.read(body, NOW)
     assert "secret" not in str(caught.value)
@@ -407,12 +409,12 @@ _FIELDS = st.fixed_dictionaries(
 
 
 @given(_FIELDS, st.booleans())
-def test_whatever_it_says_a_status_comes_of_it(fields: dict[str, object], ready: bool) -> None:
+def test_any_answer_leads_to_a_status(fields: dict[str, object], ready: bool) -> None:
     try:
         look: Look = remote_job.read(msgspec.json.encode(fields), NOW)
     except NoAnswerError:
         look = Unanswered(NOW)
-    result = told(seen(look, ready=ready))
+    result = outcome(seen(look, ready=ready))
     msgspec.json.encode(result.status)
     assert result.next.end is None
 
@@ -420,13 +422,13 @@ def test_whatever_it_says_a_status_comes_of_it(fields: dict[str, object], ready:
 @pytest.mark.parametrize("look", [COMPLETED, FAILED])
 def test_a_pod_that_is_replaced_takes_the_end_of_its_job_along(look: Word) -> None:
     """Its node is drained: the controller of the next pod submits another job."""
-    first = told(seen(look, ready=False)).status
+    first = outcome(seen(look, ready=False)).status
     drained = replace(seen(look, ready=False, status=first), pods=observed(FAR, None, pod(leaving=True)).pods)
-    assert told(drained, START + MINUTE).status.state != "Succeeded"
+    assert outcome(drained, START + MINUTE).status.state != "Succeeded"
     waiting = pod(container(state={"waiting": {"reason": "ContainerCreating"}}), phase="Pending")
     following = replace(seen(None, ready=False, status=first), pods=observed(FAR, None, waiting).pods)
     later = NOW + HOUR
-    assert told(following, later).status.state == "NotReady"
+    assert outcome(following, later).status.state == "NotReady"
 
 
 SAID = "The job could not be cancelled within 40 s; see that none is left on the cluster. FirecREST answers 503."
@@ -438,25 +440,25 @@ def stopping(*, message: str = SAID, builder: SessionBuilder = FAR) -> Observed:
     return observed(builder.hibernated(), statefulset(replicas=0, run_id=RUN), ended)
 
 
-def test_a_job_that_could_not_be_cancelled_is_told_and_stays_told_until_the_resume() -> None:
+def test_a_job_that_could_not_be_cancelled_is_reported_until_the_resume() -> None:
     at_once = START + MINUTE
-    first = told(stopping(), at_once).status
+    first = outcome(stopping(), at_once).status
     assert (first.state, of(first, "Healthy").reason) == ("NotReady", "RemoteJobLeft")
     asleep = observed(FAR.hibernated(), statefulset(replicas=0, run_id=RUN))
     for before in (
         replace(asleep, session=msgspec.structs.replace(asleep.session, status=first)),
         replace(asleep, former_pod=stopping().pods[0]),
     ):
-        status = told(before, at_once).status
+        status = outcome(before, at_once).status
         assert (status.state, of(status, "Healthy").reason) == ("Hibernated", "RemoteJobLeft")
         assert "Cancel it there" in (status.error or "")
         again = replace(before, session=msgspec.structs.replace(asleep.session, status=status), former_pod=None)
-        assert told(again, at_once).status == status
+        assert outcome(again, at_once).status == status
     resumed = seen(QUEUED, ready=False, status=status)
-    assert told(resumed).status.error is None
+    assert outcome(resumed).status.error is None
 
 
 @pytest.mark.parametrize("message", ["", "Set RSC_AUTH_TOKEN_URI.", "could not be cancelled"])
 def test_a_controller_that_ends_for_another_cause_leaves_no_job(message: str) -> None:
-    status = told(stopping(message=message), START + MINUTE).status
+    status = outcome(stopping(message=message), START + MINUTE).status
     assert (status.state, of(status, "Healthy").reason) == ("NotReady", "")

@@ -21,10 +21,10 @@ from amalthea.kube.client import Client
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
+from amalthea.testing.api_server.objects import Choice, Objects, Refusal
+from amalthea.testing.api_server.verbs import Wanted
 from amalthea.testing.builders import SessionBuilder
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Objects, Refusal
-from amalthea.testing.verbs import Wanted
 from tests.support.controllers import KINDS, Controllers
 from tests.support.wire import Answer, Wire, at_rest
 from tests.unit.operator.answers.essence import essence
@@ -201,15 +201,15 @@ class Cell:
             outcome.wrong.append("the request was never made")
         if self._answer is not None and self._row.counted and self._count() <= self._counted:
             outcome.wrong.append("no metric tells of it")
-        outcome.told = self._told()
+        outcome.reported = self._reported()
 
-    def _told(self) -> tuple[str, str]:
+    def _reported(self) -> tuple[str, str]:
         """Return what people learn of the trouble: in a word or two, and in sentences."""
         status = self._found(TEAM).get("AmaltheaSession demo", {}).get("status", {})
-        telling = [each for each in status.get("conditions", ()) if each[0] in _TELLING]
-        if telling:
-            reasons = ", ".join(reason for _, _, reason, _ in telling)
-            return f"{status['state'] or 'NotReady'}, {reasons}", " ".join(message for *_, message in telling)
+        reported = [each for each in status.get("conditions", ()) if each[0] in _REPORTING]
+        if reported:
+            reasons = ", ".join(reason for _, _, reason, _ in reported)
+            return f"{status['state'] or 'NotReady'}, {reasons}", " ".join(message for *_, message in reported)
         said = "; ".join(f"Log: {said}." for said in dict.fromkeys(self._log.said))
         return ("log", said) if said else ("nothing", "Nothing.")
 
@@ -228,7 +228,7 @@ class Cell:
         return [f"{each.verb} {each.kind} {each.namespace}/{each.name} {each.subresource}" for each in made]
 
 
-_TELLING = ("Accepted", "ChildrenInPlace", "StorageSized", "UpdatePending", "Healthy", "Idle")
+_REPORTING = ("Accepted", "ChildrenInPlace", "StorageSized", "UpdatePending", "Healthy", "Idle")
 
 
 def _with_own_secret(builder: SessionBuilder) -> SessionBuilder:

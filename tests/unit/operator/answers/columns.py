@@ -8,6 +8,9 @@ _CAUSE = {"reason": "FieldValueInvalid", "field": "spec.ports", "message": 'Inva
 
 ANSWERS = {
     "200, a page of a proxy": Answer(200, page=b'{"error": "log in"}'),
+    "200, the answer to another request": Answer(
+        200, page=b'{"kind": "ConfigMap", "metadata": {"name": "x", "namespace": "y", "resourceVersion": "99999"}}'
+    ),
     "400, a webhook denies it": Answer(
         400, "BadRequest", 'admission webhook "policy.example.org" denied the request: not like this'
     ),

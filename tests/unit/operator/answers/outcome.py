@@ -20,7 +20,7 @@ class Log(logging.Handler):
 class Outcome:
     """The state in the end."""
 
-    told: tuple[str, str] = ("", "")
+    reported: tuple[str, str] = ("", "")
     """What the status says of the trouble, at the end of it."""
     wrong: list[str] = field(default_factory=list)
     """Promises that were not kept."""

@@ -11,18 +11,18 @@ from tests.unit.operator.answers.rows import ROWS
 PAGE = Path(__file__).parents[4] / "docs" / "design" / "answers.md"
 SPELLED_OUT = "create Ingress"
 
-Told = dict[str, tuple[str, str]]
+Reports = dict[str, tuple[str, str]]
 """By answer: in a word or two, and in sentences."""
 
 
-def row(request: str, told: Told) -> str:
+def row(request: str, reports: Reports) -> str:
     """Return the line of a request."""
-    return f"| {request} | {' | '.join(told[answer][0] for answer in ANSWERS)} |"
+    return f"| {request} | {' | '.join(reports[answer][0] for answer in ANSWERS)} |"
 
 
-def sentences(told: Told) -> list[str]:
+def sentences(reports: Reports) -> list[str]:
     """Return what is reported after each answer, a line each."""
-    return [f"| {answer} | {told[answer][1]} |" for answer in ANSWERS]
+    return [f"| {answer} | {reports[answer][1]} |" for answer in ANSWERS]
 
 
 def lines() -> list[str]:
@@ -30,13 +30,13 @@ def lines() -> list[str]:
     return PAGE.read_text().splitlines()
 
 
-def write(request: str, told: Told) -> None:
+def write(request: str, reports: Reports) -> None:
     """Put what is reported of a request in its place."""
     text = PAGE.read_text().split("\n## ")
-    text[1] = _requests(text[1], row(request, told))
+    text[1] = _requests(text[1], row(request, reports))
     if request == SPELLED_OUT:
         head = ["Messages about an Ingress that cannot be created", "", "| answer | message |", "| --- | --- |"]
-        text[2] = "\n".join([*head, *sentences(told), ""])
+        text[2] = "\n".join([*head, *sentences(reports), ""])
     PAGE.write_text("\n## ".join(text))
 
 

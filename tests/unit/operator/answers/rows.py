@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from amalthea.api.schema import Manifest
+from amalthea.testing.api_server.verbs import Wanted
 from amalthea.testing.builders import SessionBuilder, session
-from amalthea.testing.verbs import Wanted
 from tests.support.controllers import KINDS, METRICS
 
 Change = Callable[[Manifest], Manifest]

@@ -9,7 +9,7 @@ from amalthea.api.schema import Manifest
 from amalthea.children.changes import applied
 from amalthea.children.changes.applied import Applied
 from amalthea.engine.ports import Key
-from amalthea.engine.queue import Priority
+from amalthea.engine.work.queue import Priority
 from amalthea.model.views import decoding
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import WATCHED
@@ -46,7 +46,7 @@ class Woken:
         self.priorities.append(priority)
 
 
-def test_what_the_user_changed_while_the_status_was_written_is_not_missed() -> None:
+def test_a_change_by_the_user_while_the_status_is_written_is_not_missed() -> None:
     woken = Woken()
     caches = Caches(woken)
     caches.observe(names.KIND, session(1))
@@ -80,7 +80,7 @@ NEWS: dict[str, tuple[Raw | None, Raw | None, Priority]] = {
 
 
 @pytest.mark.parametrize(("old", "new", "priority"), NEWS.values(), ids=NEWS)
-def test_what_a_user_does_is_urgent_and_what_is_as_it_should_be_is_not(
+def test_a_change_by_a_user_is_urgent_and_other_news_are_not(
     old: Raw | None, new: Raw | None, priority: Priority
 ) -> None:
     woken = Woken()
@@ -122,7 +122,7 @@ def test_our_own_status_write_wakes_nobody() -> None:
     assert woken.keys == []
 
 
-def test_a_child_that_we_wrote_is_no_edit_and_one_that_others_write_is() -> None:
+def test_a_write_of_ours_is_not_an_edit_and_one_of_others_is() -> None:
     woken = Woken()
     caches = Caches(woken)
     caches.observe("Service", service(1))
@@ -138,7 +138,7 @@ def statefulset(version: int, *, replicas: int = 1, observed: int = 0) -> Raw:
     return raw(metadata=metadata, spec={"replicas": replicas}, status={"observedGeneration": observed})
 
 
-def test_what_a_controller_writes_and_nobody_reads_wakes_nobody() -> None:
+def test_a_write_to_a_field_that_is_not_read_wakes_no_session() -> None:
     woken = Woken()
     caches = Caches(woken)
     store = caches.stores["StatefulSet"]
@@ -183,11 +183,11 @@ def test_a_pod_that_is_stopped_and_replaced_before_anybody_looks_is_not_missed()
     former = caches.former_pod(KEY)
     assert former is not None
     assert former.status.reason == "Evicted"
-    caches.told_former_pod(KEY)
+    caches.former_pod_reported(KEY)
     assert caches.former_pod(KEY) is None
 
 
-def test_a_pod_that_just_ends_is_nothing_to_tell_of() -> None:
+def test_a_pod_that_ends_normally_is_not_reported() -> None:
     caches = Caches(Woken())
     store = caches.stores["Pod"]
     store.observe(pod_view(evicted(1) | {"status": {"phase": "Running"}}))
@@ -195,7 +195,7 @@ def test_a_pod_that_just_ends_is_nothing_to_tell_of() -> None:
     assert caches.former_pod(KEY) is None
 
 
-def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
+def test_the_end_of_a_pod_is_forgotten_with_its_session() -> None:
     caches = Caches(Woken())
     caches.observe(names.KIND, session(1))
     caches.stores["Pod"].observe(pod_view(evicted(2)))
@@ -204,7 +204,7 @@ def test_what_became_of_a_pod_is_forgotten_with_its_session() -> None:
     assert caches.former_pod(KEY) is None
 
 
-def test_what_becomes_of_a_pod_that_outlives_its_session_is_not_kept() -> None:
+def test_the_end_of_a_pod_that_outlives_its_session_is_not_kept() -> None:
     caches = Caches(Woken())
     caches.observe(names.KIND, session(1))
     caches.stores["Pod"].observe(pod_view(evicted(2)))
@@ -232,14 +232,14 @@ def is_edited(caches: Caches) -> bool:
     return caches.edited(caches.child("StatefulSet", KEY))
 
 
-def test_a_write_whose_answer_was_lost_is_no_edit_nor_is_another_replicas() -> None:
+def test_a_write_whose_answer_was_lost_is_not_an_edit_nor_is_another_replicas() -> None:
     first = workload(1, replicas=0, generation=1, recorded=1)
     assert not is_edited(seen(first, workload(2, replicas=1, generation=2, recorded=2)))
     assert is_edited(seen(first, workload(2, replicas=1, generation=2, recorded=1)))
     assert is_edited(seen(first, workload(2, replicas=1, generation=3, recorded=2)))
 
 
-def test_what_others_did_while_this_replica_stood_by_is_no_edit() -> None:
+def test_writes_of_others_while_this_replica_stood_by_are_not_edits() -> None:
     first = workload(1, replicas=1, generation=1, recorded=1)
     caches = seen(first, workload(2, replicas=1, generation=2, recorded=1))
     assert is_edited(caches)
@@ -274,3 +274,14 @@ def test_a_child_with_a_record_that_nobody_can_read_still_wakes_its_session(
     store.observe(edited)
     assert woken.keys == [KEY, KEY]
     assert [len(vars(record)["defect"]) for record in caplog.records] == [8]
+
+
+@pytest.mark.parametrize(("uid", "known"), [("s", True), ("that of a former session", False)])
+def test_the_end_of_a_former_sessions_pod_is_not_told_of_the_session_that_has_its_name(uid: str, known: bool) -> None:
+    caches = Caches(Woken())
+    caches.observe(names.KIND, session(1))
+    body = evicted(2)
+    body["metadata"]["annotations"] = {names.ANNOTATION_SESSION_UID: uid}
+    caches.stores["Pod"].observe(pod_view(body))
+    caches.stores["Pod"].observe_deleted((KEY[0], "demo-0"), "p")
+    assert (caches.former_pod(KEY) is not None) == known

@@ -14,8 +14,8 @@ from amalthea.model.views import decoding
 from amalthea.model.views.objects import SessionView
 from amalthea.model.views.usage import VALID
 from amalthea.operator.inputs.continuity import Continuity
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from tests.unit.operator.inputs.test_usage_poller import LIMIT, ONE, Desk
 from tests.unit.operator.test_reconcile_door import START, Life
 
@@ -60,7 +60,7 @@ def test_an_idle_time_at_the_end_of_all_years_does_not_end_the_term() -> None:
     assert continuity.idle_from(ONE) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
-def test_who_was_not_idle_is_not_restricted() -> None:
+def test_a_session_that_was_not_idle_is_not_restricted() -> None:
     continuity = Continuity()
     continuity.begin_term([idle(None)], NOW, None)
     assert continuity.idle_from(ONE) is None
@@ -133,7 +133,7 @@ class Outage(Life):
 
 
 @pytest.mark.parametrize("poll_first", [True, False], ids=["the poll comes first", "the pass comes first"])
-async def test_an_outage_of_all_that_tells_is_no_idle_time(api: FakeApi, *, poll_first: bool) -> None:
+async def test_an_outage_of_all_signals_is_not_idle_time(api: FakeApi, *, poll_first: bool) -> None:
     async with Client(api.config) as client:
         life = Outage(api, client)
         await life.begin()
@@ -153,7 +153,7 @@ async def test_an_outage_of_all_that_tells_is_no_idle_time(api: FakeApi, *, poll
         assert datetime.fromisoformat(life.session["status"]["idleSince"]) >= back - MINUTE
 
 
-async def test_work_that_was_seen_and_could_not_be_told_is_no_idle_time(api: FakeApi) -> None:
+async def test_work_that_was_seen_and_could_not_be_recorded_is_not_idle_time(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Outage(api, client)
         await life.begin()

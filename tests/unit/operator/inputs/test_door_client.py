@@ -39,7 +39,7 @@ async def test_a_pod_with_an_address_of_ipv6_is_asked(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("status", [202, 401, 404, 500])
-async def test_any_other_status_is_no_answer(door: PlayedDoor, status: int) -> None:
+async def test_any_other_status_is_not_an_answer(door: PlayedDoor, status: int) -> None:
     door.status = status
 
     with pytest.raises(NoAnswerError, match=str(status)):
@@ -75,7 +75,7 @@ async def test_no_proxy_of_the_environment_is_used(door: PlayedDoor, monkeypatch
     assert await ring(door.address) == b"reached"
 
 
-async def test_a_closed_door_is_no_answer() -> None:
+async def test_a_closed_port_is_not_an_answer() -> None:
     with doors.played() as gone:
         pass
 
@@ -116,14 +116,14 @@ HOSTILE = {
     "a header without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
     "a body that does not come": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{",
     "chunks without size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    "a malformed length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
     "continue for ever": b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
 }
 
 
 @pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
-async def test_nonsense_is_no_answer_and_takes_no_longer_than_silence(
+async def test_nonsense_is_not_an_answer_and_takes_no_longer_than_silence(
     raw: tuple[str, list[bytes]], answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(door_client, "TIME_LIMIT", 0.3)

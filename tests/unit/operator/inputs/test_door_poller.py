@@ -10,13 +10,13 @@ import pytest
 
 from amalthea.engine.ports import Key
 from amalthea.model.times import rfc3339
-from amalthea.model.views.door import Door, NoAnswerError, Silent, Told, TooOld
+from amalthea.model.views.door import Door, NoAnswerError, Reported, Silent, TooOld
 from amalthea.operator.inputs.door_poller import DoorPoller
-from amalthea.operator.inputs.pod_poller import AT_ONCE
+from amalthea.operator.inputs.pod_poller import AT_ONCE, OF_A_NAMESPACE
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import container, observed, pod, statefulset
 
-ONE, HERE = ("team", "demo"), "192.0.2.1"
+ONE, HERE, NEXT = ("team", "demo"), "192.0.2.1", "192.0.2.2"
 SEEN = observed(None, statefulset(), pod(container(), container("authproxy"), podIP=HERE))
 OLDER = b'{"last_request_time": "2026-01-01T11:00:00Z"}'
 
@@ -59,11 +59,11 @@ async def desk() -> AsyncIterator[Desk]:
     running.cancel()
 
 
-async def test_what_a_door_says_is_kept_and_wakes_its_session(desk: Desk) -> None:
+async def test_the_answer_of_a_door_is_kept_and_wakes_its_session(desk: Desk) -> None:
     assert desk.door_poller.door(SEEN) == Door(HERE)
     asked_at = desk.clock.now()
 
-    assert await desk.ask() == Door(HERE, Told(asked_at, asked_at))
+    assert await desk.ask() == Door(HERE, Reported(asked_at, asked_at))
     assert desk.woken == [ONE]
     desk.answer = OLDER
     assert await desk.ask() == Door(HERE, TooOld(asked_at + timedelta(seconds=1)))
@@ -92,7 +92,7 @@ async def test_a_door_is_not_asked_again_while_its_answer_is_waited_for(desk: De
     assert desk.woken == [ONE]
 
 
-async def test_silence_is_counted_and_told_once_until_the_door_answers(
+async def test_silence_is_counted_and_logged_once_until_the_door_answers(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -130,10 +130,10 @@ async def test_no_answer_of_a_door_keeps_the_next_from_being_asked(desk: Desk, a
     desk.answer = good
     door = await desk.ask()
     assert door is not None
-    assert isinstance(door.look, Told)
+    assert isinstance(door.look, Reported)
 
 
-async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone(
+async def test_an_unforeseen_answer_of_a_door_is_silence_and_logged_by_its_id_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock, rung = FakeClock(), []
@@ -160,7 +160,7 @@ async def test_what_nobody_foresaw_of_a_door_is_silence_and_told_by_its_id_alone
 async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     desk.open.clear()
     for number in range(3 * AT_ONCE):
-        desk.door_poller.ask(("team", f"session-{number}"), HERE)
+        desk.door_poller.ask((f"team-{number % 3}", f"session-{number}"), HERE)
     await desk.clock.advance(1)
     assert len(desk.rung) == AT_ONCE
     desk.open.set()
@@ -168,7 +168,7 @@ async def test_many_doors_are_asked_a_few_at_a_time(desk: Desk) -> None:
     assert len(desk.rung) == len(desk.woken) == 3 * AT_ONCE
 
 
-async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
+async def test_a_forgotten_door_does_not_come_back(desk: Desk) -> None:
     desk.open.clear()
     await desk.ask()
     desk.door_poller.forget(ONE)
@@ -180,7 +180,7 @@ async def test_what_is_forgotten_does_not_come_back(desk: Desk) -> None:
     assert desk.door_poller.door(SEEN) == Door(HERE)
 
 
-async def test_who_is_forgotten_before_their_turn_is_not_asked(desk: Desk) -> None:
+async def test_a_door_that_is_forgotten_before_its_turn_is_not_asked(desk: Desk) -> None:
     desk.door_poller.ask(ONE, HERE)
     desk.door_poller.forget(ONE)
     await desk.clock.advance(1)
@@ -199,3 +199,37 @@ async def test_a_question_that_was_cut_off_is_put_again() -> None:
         await asyncio.gather(running, return_exceptions=True)
         assert desk.woken.pop() == ONE
     assert desk.rung == [HERE, HERE]
+
+
+async def test_an_answer_about_a_pod_that_is_gone_is_not_taken_for_that_of_the_next_one(desk: Desk) -> None:
+    """The session was paused and resumed, or replaced by another of its name, while its door took its time."""
+    desk.open.clear()
+    await desk.ask()
+    desk.door_poller.forget(ONE)
+    desk.door_poller.ask(ONE, NEXT)
+    desk.door_poller.forget(ONE)
+    desk.door_poller.ask(ONE, NEXT)
+    former, desk.open = desk.open, asyncio.Event()
+    former.set()
+    await desk.clock.advance(1)
+    assert desk.door_poller.door(SEEN) == Door(HERE)
+    desk.open.set()
+    await desk.clock.advance(1)
+    assert isinstance((desk.door_poller.door(SEEN) or Door(HERE)).look, Reported)
+    assert desk.rung == [HERE, NEXT]
+
+
+async def test_doors_that_no_one_reaches_hold_up_no_pause_in_another_namespace(desk: Desk) -> None:
+    """A network policy swallows the questions of a whole namespace; each takes its three seconds."""
+    desk.open.clear()
+    for number in range(500):
+        desk.door_poller.ask(("walled", f"s{number}"), HERE)
+    await desk.clock.advance(1)
+    for number in range(OF_A_NAMESPACE):
+        desk.door_poller.ask(("team", f"s{number}"), NEXT)
+    await desk.clock.advance(1)
+    assert desk.rung.count(HERE) == desk.rung.count(NEXT) == OF_A_NAMESPACE
+    desk.open.set()
+    await desk.clock.advance(1)
+    assert desk.rung.count(HERE) == 500
+    assert len(desk.woken) == 500 + OF_A_NAMESPACE

@@ -11,7 +11,7 @@ import pytest
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.diagnosis.which_events import NO_NODE, NO_POD
 from amalthea.model.views.observed import Observed
@@ -24,11 +24,11 @@ from amalthea.operator.inputs.event_lookup import (
     UNANSWERED_PAUSES,
     EventLookup,
 )
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.faults import Fault
 from amalthea.testing.observations import (
     POD_UID,
     WORKLOAD_UID,
@@ -118,7 +118,7 @@ async def test_only_the_events_on_the_very_object_that_bear_on_the_question_are_
     assert desk.woken == [SESSION]
 
 
-async def test_of_an_event_that_came_again_under_another_name_the_last_one_counts(api: FakeApi, desk: Desk) -> None:
+async def test_the_last_of_two_equal_events_counts(api: FakeApi, desk: Desk) -> None:
     for name, last in (("e", "2026-11-22T13:59:00Z"), ("f", "2026-11-22T13:00:00Z")):
         body = event(WORKLOAD_UID, "FailedCreate", name, last)
         body["involvedObject"] |= {"kind": "StatefulSet"}
@@ -149,7 +149,7 @@ async def test_another_question_begins_anew_and_the_old_answer_is_not_taken_for_
     assert desk.learned() == [f"TriggeredScaleUp of {POD_UID}"]
 
 
-async def test_what_was_learned_goes_when_the_session_is_ready_gone_or_led_by_another(desk: Desk) -> None:
+async def test_events_are_forgotten_when_the_session_is_ready_gone_or_led_by_another(desk: Desk) -> None:
     ends: tuple[Callable[[], object], ...] = (
         lambda: desk.event_lookup.follow(READY),
         lambda: desk.event_lookup.forget(SESSION),
@@ -163,7 +163,7 @@ async def test_what_was_learned_goes_when_the_session_is_ready_gone_or_led_by_an
         assert desk.learned() is None
 
 
-async def test_silence_is_no_answer_and_takes_none_away(api: FakeApi, desk: Desk) -> None:
+async def test_silence_is_not_an_answer_and_keeps_the_last_one(api: FakeApi, desk: Desk) -> None:
     api.fail("list", faults.refuse(503))
     desk.event_lookup.follow(WITHOUT_POD)
     await desk.pass_time(WAIT)
@@ -202,7 +202,7 @@ async def test_events_that_nobody_gives_for_hours_count_as_none_after_minutes_an
     assert desk.learned() == [f"TriggeredScaleUp of {POD_UID}"]
 
 
-async def test_a_missing_right_is_told_once_in_ten_minutes_and_counts_in_its_namespace_alone(
+async def test_a_missing_right_is_logged_once_in_ten_minutes_and_counts_in_its_namespace_alone(
     api: FakeApi, desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.fail("list", faults.refuse(403, "Forbidden"), times=1)

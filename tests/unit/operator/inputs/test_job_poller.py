@@ -47,7 +47,7 @@ async def test_ten_megabytes_are_not_read(controller: PlayedDoor) -> None:
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 500, 503])
-async def test_another_status_is_no_answer_and_no_redirect_is_followed(controller: PlayedDoor, status: int) -> None:
+async def test_another_status_is_not_an_answer_and_no_redirect_is_followed(controller: PlayedDoor, status: int) -> None:
     with doors.played() as elsewhere:
         elsewhere.path = "/remote_status"
         controller.status = status
@@ -105,7 +105,7 @@ async def desk() -> AsyncIterator[Desk]:
     running.cancel()
 
 
-async def test_what_was_said_is_kept_through_silence_that_is_told_once(
+async def test_the_last_answer_is_kept_through_silence_which_is_logged_once(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -143,7 +143,7 @@ async def test_no_answer_keeps_the_next_from_being_asked_or_reaches_the_log(
 async def test_sessions_whose_controllers_hang_hold_up_no_door_and_no_more_than_their_share(desk: Desk) -> None:
     desk.open.clear()
     for number in range(3 * AT_ONCE):
-        desk.asker.ask(("team", f"session-{number}"), HERE)
+        desk.asker.ask((f"team-{number % 3}", f"session-{number}"), HERE)
     await desk.clock.advance(1)
     assert len(desk.asked) == AT_ONCE
 

@@ -16,10 +16,10 @@ from amalthea.kube.resource import Selection
 from amalthea.model.times import rfc3339
 from amalthea.model.views.usage import VALID
 from amalthea.operator.inputs.usage_poller import UsagePoller
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Refusal
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Refusal
 from amalthea.testing.waiting import eventually
 
 KIND, ONE = "metrics.k8s.io/v1beta1/pods", ("ns", "one")
@@ -104,7 +104,7 @@ async def test_a_measurement_from_a_clock_that_is_ahead_grows_old_like_any_other
     assert not usage.valid(desk.clock.now() + VALID)
 
 
-async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, desk: Desk) -> None:
+async def test_other_containers_do_not_count(api: FakeApi, desk: Desk) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "10m", container="amalthea-session-helper")
     await desk.look()
@@ -112,7 +112,7 @@ async def test_what_is_not_the_session_container_does_not_count(api: FakeApi, de
 
 
 @pytest.mark.parametrize("code", [403, 404, 503])
-async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeApi, desk: Desk, code: int) -> None:
+async def test_a_missing_metrics_api_is_neither_an_error_nor_a_measurement(api: FakeApi, desk: Desk, code: int) -> None:
     api.fail("list", faults.refuse(code))
     desk.poller.follow(ONE, LIMIT)
     await desk.look()
@@ -138,7 +138,7 @@ async def test_a_metrics_api_that_is_not_there_is_no_error_and_no_use(api: FakeA
     ],
     ids=lambda spoilt: str(spoilt)[:90],
 )
-async def test_a_measurement_that_cannot_be_read_is_none_and_hides_no_other(
+async def test_an_unreadable_measurement_is_left_out_and_hides_no_other(
     api: FakeApi, desk: Desk, spoilt: dict[str, object]
 ) -> None:
     other = {"metadata": {"name": "other-0", "labels": {names.LABEL_INSTANCE: "other"}}}
@@ -187,9 +187,7 @@ async def test_nobody_is_asked_for_who_is_not_followed(api: FakeApi, desk: Desk)
 
 
 @pytest.mark.parametrize("first", ["0", "900m"])
-async def test_of_two_pods_that_say_they_are_a_sessions_the_busy_one_counts(
-    api: FakeApi, desk: Desk, first: str
-) -> None:
+async def test_the_busier_of_two_pods_of_a_session_counts(api: FakeApi, desk: Desk, first: str) -> None:
     desk.poller.follow(ONE, LIMIT)
     desk.measure(api, "900m" if first == "0" else "0", metadata=_pod("b"))
     desk.measure(api, first, metadata=_pod("a"))
@@ -211,3 +209,16 @@ async def test_a_pod_that_was_busy_long_ago_counts_for_no_other(api: FakeApi, de
 
 def _pod(name: str) -> dict[str, object]:
     return {"name": name, "labels": {names.LABEL_INSTANCE: "one"}}
+
+
+async def test_what_the_pod_before_used_says_nothing_of_the_next_one_and_the_first_measurement_wakes_it(
+    api: FakeApi, desk: Desk
+) -> None:
+    desk.measure(api, "10m")
+    desk.poller.follow(ONE, LIMIT)
+    await desk.look()
+    await desk.clock.advance(10)
+    desk.poller.follow(ONE, LIMIT, since=desk.clock.now())
+    assert await desk.look() == []
+    desk.measure(api, "10m")
+    assert await desk.look() == [ONE]

@@ -30,9 +30,9 @@ def test_what_is_not_so_counts_nothing() -> None:
     assert row(FakeClock()) == SessionRow("ns", "one", "NotReady", False, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def test_a_session_is_told_with_state_and_containers() -> None:
-    told = row(FakeClock(), state="RunningDegraded", idle=True, containerCounts={"ready": 1, "total": 2})
-    assert (told.state, told.idle, told.ready, told.total) == ("RunningDegraded", True, 1, 2)
+def test_a_session_has_a_series_for_its_state_and_its_containers() -> None:
+    session = row(FakeClock(), state="RunningDegraded", idle=True, containerCounts={"ready": 1, "total": 2})
+    assert (session.state, session.idle, session.ready, session.total) == ("RunningDegraded", True, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +46,10 @@ def test_a_session_is_told_with_state_and_containers() -> None:
 )
 def test_each_duration_counts_from_its_own_moment(field: str, gauge: str) -> None:
     clock = FakeClock()
-    told = row(clock, **{field: rfc3339(clock.now() - timedelta(minutes=5))})
-    assert getattr(told, gauge) == pytest.approx(300, abs=1)
+    session = row(clock, **{field: rfc3339(clock.now() - timedelta(minutes=5))})
+    assert getattr(session, gauge) == pytest.approx(300, abs=1)
     others = {"idle_seconds", "failing_seconds", "hibernated_seconds", "failed_scheduling_seconds"} - {gauge}
-    assert {getattr(told, other) for other in others} == {0.0}
+    assert {getattr(session, other) for other in others} == {0.0}
 
 
 def test_a_clock_behind_the_others_makes_no_negative_duration() -> None:

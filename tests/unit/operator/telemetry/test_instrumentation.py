@@ -46,9 +46,9 @@ def change(telemetry: SessionTelemetry, old: Status, new: Status) -> None:
     """Tell a transition, as the status writer does."""
     created = datetime(2026, 1, 1, tzinfo=UTC)
     session = SessionView(metadata=Metadata(name="one", namespace="ns", creation_timestamp=created), status=old)
-    told = transition(old, new)
-    assert told is not None
-    telemetry.changed(session, new, told)
+    event = transition(old, new)
+    assert event is not None
+    telemetry.changed(session, new, event)
 
 
 def pairs(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
@@ -82,15 +82,15 @@ def test_a_pass_that_writes_nothing_has_no_line(telemetry: SessionTelemetry, cap
     assert caplog.records == []
 
 
-def test_a_start_is_told_with_its_seconds_and_counted(
+def test_a_start_is_logged_with_its_seconds_and_counted(
     telemetry: SessionTelemetry, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     change(telemetry, status("NotReady"), status("Running"))
-    told = pairs(caplog)
-    assert told.pop("start_seconds") == registry.get_sample_value(
+    fields = pairs(caplog)
+    assert fields.pop("start_seconds") == registry.get_sample_value(
         "amalthea_session_start_seconds_sum", {"outcome": "running"}
     )
-    assert told == {
+    assert fields == {
         "message": "session changed",
         "session": "ns/one",
         "run_id": RUN_ID,
@@ -99,24 +99,24 @@ def test_a_start_is_told_with_its_seconds_and_counted(
     }
 
 
-def test_a_pause_is_told_with_its_cause_and_the_run_that_it_ended(
+def test_a_pause_is_logged_with_its_cause_and_the_run_that_it_ended(
     telemetry: SessionTelemetry, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     idle = Condition(type="Stopped", status="True", reason="Idle")
     change(telemetry, status("NotReady"), status("Hibernated", None, idle))
-    told = pairs(caplog)
-    assert (told["run_id"], told["reason"], told["cause"]) == (RUN_ID, "Hibernated", "Idle")
+    fields = pairs(caplog)
+    assert (fields["run_id"], fields["reason"], fields["cause"]) == (RUN_ID, "Hibernated", "Idle")
     assert registry.get_sample_value("amalthea_session_hibernations_total", {"cause": "Idle"}) == 1
 
 
-def test_a_failure_is_told_with_its_cause_and_without_the_words_of_a_container(
+def test_a_failure_is_logged_with_its_cause_and_without_the_words_of_a_container(
     telemetry: SessionTelemetry, registry: CollectorRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = Condition(type="Healthy", status="False", reason="CrashLoop", message="its log: password=hunter2")
     change(telemetry, status("Running"), status("Failed", RUN_ID, broken))
-    told = pairs(caplog)
-    assert (told["reason"], told["cause"]) == ("Failed", "CrashLoop")
-    assert "hunter2" not in str(told)
+    fields = pairs(caplog)
+    assert (fields["reason"], fields["cause"]) == ("Failed", "CrashLoop")
+    assert "hunter2" not in str(fields)
     assert registry.get_sample_value("amalthea_session_failures_total", {"reason": "CrashLoop"}) == 1
 
 

@@ -67,11 +67,11 @@ def test_every_state_has_a_series_and_every_session_is_in_one() -> None:
 
 def test_the_series_of_the_go_operator_are_all_there_and_say_what_is_so() -> None:
     samples = read(row("a", "Running"))
-    told = {name: samples[name, one("a")] for name in CONTRACT if name != "amalthea_session_state"}
-    assert list(told.values()) == [1, 1, 2, 60, 61, 62, 63, 1.8e9]
+    series = {name: samples[name, one("a")] for name in CONTRACT if name != "amalthea_session_state"}
+    assert list(series.values()) == [1, 1, 2, 60, 61, 62, 63, 1.8e9]
 
 
-def test_where_there_are_no_sessions_their_number_is_told() -> None:
+def test_without_sessions_their_number_is_zero() -> None:
     assert read() == {("amalthea_sessions_total", (("state", state),)): 0 for state in STATES}
 
 
@@ -81,7 +81,7 @@ def test_an_odd_name_spoils_no_other_series() -> None:
     assert samples["amalthea_session_idle", one(odd)] == samples["amalthea_session_idle", one("b")] == 1
 
 
-def test_all_rows_of_a_crowd_are_told_a_few_at_a_time() -> None:
+def test_the_rows_of_many_sessions_are_sent_a_few_at_a_time() -> None:
     """Ten thousand sessions are twelve megabytes of text: made at once, nobody else would have a turn for a second."""
     rows = [row(f"s{number}", "Running") for number in range(3 * ROWS + 1)]
     names = {dict(labels).get("name") for _, labels in read(*rows)}
@@ -116,7 +116,7 @@ def test_causes_are_counted_each_for_itself(registry: CollectorRegistry, metrics
         assert registry.get_sample_value(f"amalthea_session_{name}_total", {label: value}) == count, name
 
 
-def test_the_time_of_the_last_usage_poll_is_told(registry: CollectorRegistry, metrics: OperatorMetrics) -> None:
+def test_the_time_of_the_last_usage_poll_is_a_metric(registry: CollectorRegistry, metrics: OperatorMetrics) -> None:
     assert registry.get_sample_value("amalthea_usage_poll_timestamp_seconds") == 0
     metrics.usage_polled(datetime(2026, 1, 5, tzinfo=UTC))
     assert registry.get_sample_value("amalthea_usage_poll_timestamp_seconds") == 1767571200

@@ -75,7 +75,7 @@ def test_a_renewed_certificate_is_served_from_the_second_connection_on(
 
 
 @pytest.mark.parametrize("torn", [True, False], ids=["half of it", "another's key"])
-def test_a_broken_renewal_is_told_and_the_old_certificate_stays(
+def test_a_failed_renewal_is_logged_and_the_old_certificate_stays(
     port: int, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, torn: bool
 ) -> None:
     before = served(port, None)

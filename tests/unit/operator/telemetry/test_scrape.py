@@ -76,7 +76,7 @@ async def test_a_session_that_is_gone_has_no_series_left(crowd: Crowd) -> None:
     assert "amalthea_queue_depth" in text
 
 
-async def test_who_goes_away_in_the_middle_of_a_scrape_leaves_nothing_behind(crowd: Crowd) -> None:
+async def test_a_client_that_leaves_during_a_scrape_leaves_nothing_behind(crowd: Crowd) -> None:
     crowd.times = 10_000
     before = asyncio.all_tasks()
     async with scraped(crowd) as answer:

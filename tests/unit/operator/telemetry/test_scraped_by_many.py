@@ -14,8 +14,8 @@ from amalthea.kube.client import Client
 from amalthea.operator import web
 from amalthea.operator.telemetry import metrics_access
 from amalthea.operator.telemetry.metrics import SessionRow
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.waiting import eventually
 from tests.support.processes import free_port
 
@@ -34,7 +34,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
         yield made
 
 
-async def test_of_many_who_scrape_at_once_most_are_turned_away(client: aiohttp.ClientSession) -> None:
+async def test_most_of_many_simultaneous_scrapes_are_refused(client: aiohttp.ClientSession) -> None:
     begun, ended, most = 0, 0, 0
 
     def rows() -> Iterator[SessionRow]:
@@ -54,7 +54,7 @@ async def test_of_many_who_scrape_at_once_most_are_turned_away(client: aiohttp.C
         assert await ask(client, f"http://{address}/metrics") == 200
 
 
-async def test_who_does_not_read_on_is_cut_off_and_others_are_served(
+async def test_a_client_that_stops_reading_is_cut_off_and_others_are_served(
     client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(web, "SCRAPE_LIMIT", 1.0)

@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Cause
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Stale
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.kube.errors import Forbidden
 from amalthea.model.deadlines import End
@@ -22,8 +22,8 @@ from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 from amalthea.operator.writers.culler import Culler
 from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.telemetry.logs import JsonFormatter
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from bench.chaos import ended_by_itself
 
@@ -93,9 +93,7 @@ async def test_each_end_is_one_line_with_the_words_of_all_decisions(
     assert ended_by_itself(JsonFormatter().format(record)) == [f"the operator has {message} ns/one: Idle"]
 
 
-async def test_a_deletion_that_is_not_allowed_is_told_by_nobody(
-    api: FakeApi, culler: Culler, deleted: list[str]
-) -> None:
+async def test_a_deletion_that_is_refused_is_not_counted(api: FakeApi, culler: Culler, deleted: list[str]) -> None:
     api.fail("delete", faults.refuse(403, "Forbidden"))
 
     with pytest.raises(Forbidden):
@@ -104,7 +102,7 @@ async def test_a_deletion_that_is_not_allowed_is_told_by_nobody(
     assert deleted == []
 
 
-async def test_a_session_that_is_gone_is_no_error(api: FakeApi, culler: Culler) -> None:
+async def test_a_session_that_is_gone_is_not_an_error(api: FakeApi, culler: Culler) -> None:
     session = known(api)
     api.objects.delete(KIND, KEY, {})
 

@@ -9,13 +9,13 @@ from aiohttp import web
 
 from amalthea.api.event_reasons import EventReason
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import Metadata
-from amalthea.operator.writers.event_recorder import CALM, FORBIDDEN_FOR, PATIENCE, EventRecorder
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.operator.writers.event_recorder import AT_ONCE, CALM, FORBIDDEN_FOR, LONGEST, PATIENCE, EventRecorder
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.waiting import eventually
 
@@ -51,18 +51,18 @@ async def recorder(api: FakeApi, queue: WorkQueue, clock: FakeClock) -> AsyncIte
         running.cancel()
 
 
-def told(api: FakeApi) -> list[str]:
+def written(api: FakeApi) -> list[str]:
     return [change.object["reason"] for change in api.objects.history]
 
 
 def exactly(api: FakeApi, *reasons: str) -> Callable[[], bool]:
-    return lambda: told(api) == list(reasons)
+    return lambda: written(api) == list(reasons)
 
 
 async def test_an_event_is_written_soon_where_nothing_else_is_to_be_done(
     api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
-    recorder.tell(SESSION, RUNNING)
+    recorder.record(SESSION, RUNNING)
     await clock.advance(CALM)
     await eventually(exactly(api, "Running"))
 
@@ -71,11 +71,11 @@ async def test_events_wait_until_no_session_is_worked_on_and_keep_their_order(
     api: FakeApi, recorder: EventRecorder, queue: WorkQueue, clock: FakeClock
 ) -> None:
     queue.add(("ns", "two"))
-    recorder.tell(SESSION, RUNNING)
-    recorder.tell(SESSION, PAUSED)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, PAUSED)
     key = await queue.get()
     await clock.advance(PATIENCE - 1)
-    assert told(api) == []
+    assert written(api) == []
     queue.done(key)
     await clock.advance(CALM)
     await eventually(exactly(api, "Running", "Hibernated"))
@@ -85,7 +85,7 @@ async def test_an_event_does_not_wait_for_ever(
     api: FakeApi, recorder: EventRecorder, queue: WorkQueue, clock: FakeClock
 ) -> None:
     queue.add(("ns", "two"))
-    recorder.tell(SESSION, RUNNING)
+    recorder.record(SESSION, RUNNING)
     await clock.advance(PATIENCE)
     await eventually(exactly(api, "Running"))
 
@@ -94,8 +94,8 @@ async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written
     api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
     api.fail("create", faults.refuse(500), times=1)
-    recorder.tell(SESSION, RUNNING)
-    recorder.tell(SESSION, PAUSED)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, PAUSED)
     await clock.advance(CALM)
     await eventually(exactly(api, "Hibernated"))
 
@@ -103,45 +103,47 @@ async def test_an_event_that_cannot_be_written_is_let_go_and_the_next_is_written
 async def test_an_event_that_cannot_even_be_encoded_holds_up_no_other(
     api: FakeApi, recorder: EventRecorder, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
-    recorder.tell(OTHER, PAUSED)
+    recorder.record(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
+    recorder.record(OTHER, PAUSED)
     await clock.advance(CALM)
     await eventually(exactly(api, "Hibernated"))
-    recorder.tell(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
-    recorder.tell(OTHER, RUNNING)
+    recorder.record(SESSION, Transition(EventReason.FAILED, "half a letter: \ud800", "Warning"))
+    recorder.record(OTHER, RUNNING)
     await recorder.flush(1.0)
-    assert told(api) == ["Hibernated", "Running"]
+    assert written(api) == ["Hibernated", "Running"]
     assert [vars(record)["reason"] for record in caplog.records] == ["Failed", "Failed"]
 
 
-async def test_who_may_not_write_events_asks_once(api: FakeApi, recorder: EventRecorder, clock: FakeClock) -> None:
+async def test_an_operator_that_may_not_write_events_asks_once(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"))
-    recorder.tell(SESSION, RUNNING)
-    recorder.tell(SESSION, PAUSED)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, PAUSED)
     await clock.advance(CALM)
     await eventually(lambda: api.count("create") == 1)
     api.heal()
-    recorder.tell(SESSION, FAILED)
+    recorder.record(SESSION, FAILED)
     await recorder.flush(1.0)
-    assert told(api) == []
+    assert written(api) == []
 
 
 async def test_one_namespace_that_takes_no_events_silences_no_other_and_not_for_ever(
     api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
     api.fail("create", faults.refuse(403, "Forbidden"), times=1)
-    recorder.tell(SESSION, RUNNING)
-    recorder.tell(SESSION, PAUSED)
-    recorder.tell(OTHER, FAILED)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, PAUSED)
+    recorder.record(OTHER, FAILED)
     await clock.advance(CALM)
-    await eventually(lambda: told(api) == ["Failed"])
+    await eventually(lambda: written(api) == ["Failed"])
     await clock.advance(FORBIDDEN_FOR)
-    recorder.tell(SESSION, RUNNING)
+    recorder.record(SESSION, RUNNING)
     await recorder.flush(1.0)
-    assert told(api) == ["Failed", "Running"]
+    assert written(api) == ["Failed", "Running"]
 
 
-async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: EventRecorder) -> None:
+async def test_a_quota_on_events_is_not_a_missing_right(api: FakeApi, recorder: EventRecorder) -> None:
     answer = faults.describe(
         403, "Forbidden", 'events "x" is forbidden: exceeded quota: few, requested: count/events=1'
     )
@@ -150,18 +152,18 @@ async def test_a_quota_on_events_is_no_missing_right(api: FakeApi, recorder: Eve
         return web.json_response(answer, status=403)
 
     api.fail("create", full, times=1)
-    recorder.tell(SESSION, RUNNING)
-    recorder.tell(SESSION, PAUSED)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, PAUSED)
     await recorder.flush(1.0)
-    assert told(api) == ["Hibernated"]
+    assert written(api) == ["Hibernated"]
 
 
-async def test_what_waits_at_the_end_is_written(api: FakeApi, recorder: EventRecorder, queue: WorkQueue) -> None:
+async def test_events_that_wait_at_the_end_are_written(api: FakeApi, recorder: EventRecorder, queue: WorkQueue) -> None:
     queue.add(("ns", "two"))
-    recorder.tell(SESSION, RUNNING)
-    recorder.tell(SESSION, FAILED)
+    recorder.record(SESSION, RUNNING)
+    recorder.record(SESSION, FAILED)
     await recorder.flush(1.0)
-    assert told(api) == ["Running", "Failed"]
+    assert written(api) == ["Running", "Failed"]
 
 
 async def test_a_term_that_ends_while_an_event_is_written_leaves_the_next_one_sound(
@@ -171,7 +173,7 @@ async def test_a_term_that_ends_while_an_event_is_written_leaves_the_next_one_so
     async with Client(api.config) as client:
         recorder = EventRecorder(client, queue, clock, "operator-1")
         first = asyncio.create_task(recorder.run())
-        recorder.tell(SESSION, RUNNING)
+        recorder.record(SESSION, RUNNING)
         await clock.advance(CALM)
         await eventually(lambda: bool(api.asked))
         first.cancel()
@@ -187,9 +189,53 @@ async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
 ) -> None:
     async with Client(api.config) as client:
         recorder = EventRecorder(client, queue, clock, "operator-1")
-        recorder.tell(SESSION, PAUSED)
+        recorder.record(SESSION, PAUSED)
         await clock.advance(PATIENCE)
-        recorder.tell(SESSION, RUNNING)
+        recorder.record(SESSION, RUNNING)
         recorder.begin_term()
         await recorder.flush(1.0)
-        assert told(api) == ["Running"]
+        assert written(api) == ["Running"]
+
+
+async def test_a_webhook_that_hangs_in_some_namespaces_holds_up_no_events_of_others(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
+    async def hang(request: web.Request) -> None:
+        if "/namespaces/hangs-" in request.path:
+            await asyncio.Event().wait()
+
+    api.fail("create", hang)
+    for number in range(AT_ONCE // 2):
+        hung = Metadata(name="one", namespace=f"hangs-{number}", uid="u3")
+        for _ in range(100):
+            recorder.record(hung, RUNNING)
+    recorder.record(OTHER, RUNNING)
+    recorder.record(OTHER, PAUSED)
+    await clock.advance(CALM)
+    await eventually(exactly(api, "Running", "Hibernated"))
+    recorder.record(OTHER, FAILED)
+    flushing = asyncio.create_task(recorder.flush(1.0))
+    await eventually(exactly(api, "Running", "Hibernated", "Failed"))
+    assert api.count("create") == AT_ONCE // 2 + 3
+    await clock.advance(1)
+    await flushing
+
+
+async def test_more_namespaces_that_hang_than_are_written_in_at_once_hold_up_others_for_seconds(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
+    async def hang(request: web.Request) -> None:
+        if "/namespaces/hangs-" in request.path:
+            await asyncio.Event().wait()
+
+    api.fail("create", hang)
+    for number in range(2 * AT_ONCE):
+        for _ in range(100):
+            recorder.record(Metadata(name="one", namespace=f"hangs-{number}", uid="u3"), RUNNING)
+    recorder.record(OTHER, RUNNING)
+    await clock.advance(CALM)
+    for round_ in range(2):
+        await eventually(lambda: api.count("create") == (round_ + 1) * AT_ONCE)  # noqa: B023 (called at once)
+        await clock.advance(LONGEST)
+    await eventually(exactly(api, "Running"))
+    assert api.count("create") == 2 * AT_ONCE + 1

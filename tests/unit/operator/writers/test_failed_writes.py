@@ -9,13 +9,13 @@ from aiohttp import web
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
-from amalthea.testing import faults
 from amalthea.testing import observations as found
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.faults import Fault
+from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.faults import Fault
-from amalthea.testing.objects import Choice
 from tests.support.loop import PATHS, Loop, nobody
 
 START = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -84,7 +84,7 @@ class Life:
         return self.api.objects.get(PATHS[names.KIND], KEY)
 
     @property
-    def told(self) -> dict[str, Manifest]:
+    def conditions(self) -> dict[str, Manifest]:
         return {each["type"]: each for each in self.object.get("status", {}).get("conditions", ())}
 
     def asked(self, verb: str, part: str) -> int:
@@ -106,7 +106,7 @@ async def test_a_child_that_cannot_be_written_hides_nothing_else(api: FakeApi, f
         life = Life(api, client)
         api.fail("create", fault)
         await life.after(SECOND)
-        place = life.told["ChildrenInPlace"]
+        place = life.conditions["ChildrenInPlace"]
         assert (place["status"], place["reason"]) == ("False", "Unavailable")
         assert why in place["message"]
         assert life.object["status"].get("state", "NotReady") == "NotReady"
@@ -120,7 +120,7 @@ async def test_a_child_that_cannot_be_written_hides_nothing_else(api: FakeApi, f
         assert life.object["spec"]["hibernated"]
 
 
-async def test_what_failed_is_written_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
+async def test_a_failed_write_is_made_within_two_minutes_after_its_cause_is_gone(api: FakeApi) -> None:
     down = True
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
@@ -133,20 +133,20 @@ async def test_what_failed_is_written_within_two_minutes_after_its_cause_is_gone
         down = False
         await life.after(2 * MINUTE)
         assert api.objects.get(PATHS["Ingress"], KEY)
-        assert "ChildrenInPlace" not in life.told
+        assert "ChildrenInPlace" not in life.conditions
 
 
-async def test_a_child_that_is_too_large_is_told_as_refused(api: FakeApi) -> None:
+async def test_a_child_that_is_too_large_is_reported_as_refused(api: FakeApi) -> None:
     async with Client(api.config) as client:
         life = Life(api, client)
         api.fail("create", at("/statefulsets", 413, "Request entity too large: limit is 3145728"))
         await life.after(MINUTE)
-        assert life.told["ChildrenInPlace"]["reason"] == "Refused"
+        assert life.conditions["ChildrenInPlace"]["reason"] == "Refused"
         assert "too large" in life.object["status"]["error"]
         assert life.asked("create", "/statefulsets") == 3  # the first, and after 10 and 40 s
 
 
-async def test_the_first_session_of_a_cluster_is_told_at_once_and_made_within_two_seconds(api: FakeApi) -> None:
+async def test_the_first_session_of_a_cluster_is_reported_at_once_and_made_within_two_seconds(api: FakeApi) -> None:
     learned = START + timedelta(seconds=25)
 
     async with Client(api.config) as client:
@@ -157,10 +157,10 @@ async def test_the_first_session_of_a_cluster_is_told_at_once_and_made_within_tw
 
         api.fail("create", fault)
         await life.after(SECOND)
-        assert life.told["ChildrenInPlace"]["reason"] == "KindUnknown"
+        assert life.conditions["ChildrenInPlace"]["reason"] == "KindUnknown"
         await life.after(timedelta(seconds=26))
         assert api.objects.get(PATHS["StatefulSet"], KEY)
-        assert "ChildrenInPlace" not in life.told
+        assert "ChildrenInPlace" not in life.conditions
 
 
 async def test_a_status_that_cannot_be_written_frees_no_session_from_its_limits(api: FakeApi) -> None:
@@ -171,7 +171,7 @@ async def test_a_status_that_cannot_be_written_frees_no_session_from_its_limits(
         assert life.object["spec"]["hibernated"]
 
 
-async def test_a_finalizer_that_cannot_be_set_is_told_and_keeps_no_session_from_running(api: FakeApi) -> None:
+async def test_a_finalizer_that_cannot_be_set_is_reported_and_keeps_no_session_from_running(api: FakeApi) -> None:
     adopting = LIMITED.with_spec(imagePullSecrets=[{"name": "pull", "adopt": True}])
 
     async def fault(request: web.Request) -> web.StreamResponse | None:
@@ -182,7 +182,7 @@ async def test_a_finalizer_that_cannot_be_set_is_told_and_keeps_no_session_from_
         life = Life(api, client, adopting)
         api.fail("patch", fault)
         await life.after(SECOND)
-        assert "finalizer" in life.told["ChildrenInPlace"]["message"]
+        assert "finalizer" in life.conditions["ChildrenInPlace"]["message"]
         assert api.objects.get(PATHS["StatefulSet"], KEY)
 
 
@@ -255,3 +255,23 @@ async def test_a_deletion_that_was_not_allowed_once_is_tried_again(api: FakeApi)
         assert life.asked("delete", names.PLURAL) == 1
         await life.after(2 * MINUTE)
     assert not api.objects.select(Choice(PATHS[names.KIND]))
+
+
+WORDS = ["the project is being terminated", 'no matches for kind "Project"']
+
+
+@pytest.mark.parametrize("words", WORDS)
+async def test_a_webhook_that_speaks_like_the_api_server_is_told_like_any_other(api: FakeApi, words: str) -> None:
+    """From the API server these words mean that nothing is to be told, or that it is to be tried again at once."""
+    async with Client(api.config) as client:
+        life = Life(api, client)
+        denial = f'admission webhook "policy.example.org" denied the request: {words}'
+        api.fail("create", at("/ingresses", 403, denial))
+        await life.after(MINUTE)
+        place = life.conditions["ChildrenInPlace"]
+        assert place["reason"] == "Refused"
+        assert words in place["message"]
+        assert life.asked("create", "/ingresses") <= 5
+        api.heal()
+        await life.after(2 * MINUTE)
+        assert api.objects.get(PATHS["Ingress"], KEY)

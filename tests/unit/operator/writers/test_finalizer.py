@@ -11,11 +11,13 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.engine.ports import Key
 from amalthea.kube.client import Client
+from amalthea.kube.errors import ApiError
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.gather import gather
 from amalthea.operator.writers.finalizer import Finalizer
-from amalthea.testing.api import FakeApi
-from amalthea.testing.objects import Choice
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice
 
 SESSIONS, SECRETS = f"{names.API_VERSION}/{names.PLURAL}", "v1/secrets"
 ADOPTING = {"imagePullSecrets": [{"name": "pull", "adopt": True}]}
@@ -99,3 +101,23 @@ def seconds_to_look(count: int) -> float:
 
 def test_many_sessions_that_end_at_once_are_not_each_compared_with_all_others() -> None:
     assert seconds_to_look(10_000) < 10 * seconds_to_look(100)
+
+
+async def test_no_secret_of_a_session_that_stays_is_deleted(api: FakeApi) -> None:
+    """The name of one that was deleted is used again, by a copy from a backup that has its finalizer already."""
+    async with Client(api.config) as client:
+        caches = Caches(lambda *_: None)
+        caches.observe(names.KIND, session(api, ("ns", "one"), ADOPTING, finalizers=[names.FINALIZER]))
+        observed = gather(caches, ("ns", "one"))
+        assert observed is not None
+        await Finalizer(client, caches).release(observed)
+    assert api.objects.select(Choice(SECRETS))
+    assert api.objects.get(SESSIONS, ("ns", "one"))["metadata"]["finalizers"] == [names.FINALIZER]
+
+
+@pytest.mark.parametrize("code", [401, 408, 409, 429, 500, 503])
+async def test_no_adopted_secret_is_left_behind_for_an_answer_that_passes(api: FakeApi, code: int) -> None:
+    api.fail("delete", faults.refuse(code))
+    with pytest.raises(ApiError):
+        await delete_one(api)
+    assert api.objects.get(SESSIONS, ("ns", "one"))["metadata"]["finalizers"] == [names.FINALIZER]

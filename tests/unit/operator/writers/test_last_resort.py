@@ -15,9 +15,9 @@ from amalthea.operator import process, reconcile
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.settings import Settings
+from amalthea.testing.api_server.objects import Choice, Objects
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Objects
 from tests.support.controllers import KINDS, Controllers
 from tests.support.wire import Wire, at_rest
 

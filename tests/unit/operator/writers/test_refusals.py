@@ -9,10 +9,12 @@ import pytest
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Stale
+from amalthea.kube import errors
 from amalthea.model.findings import Finding
-from amalthea.operator.writers.refusals import FORBIDDEN_FOR, Refusals
+from amalthea.operator.writers.refusals import FORBIDDEN_FOR, Owner, Refusals
 from amalthea.testing.clock import FakeClock
 
+OWNER, OTHER = Owner("ns", "uid-1"), Owner("ns", "uid-2")
 CHILD = ("PersistentVolumeClaim", "one")
 FULL = Finding(ConditionType.CHILDREN_IN_PLACE, Reason.QUOTA_EXCEEDED, "No room.")
 
@@ -24,58 +26,58 @@ def grow(size: str, version: str = "7") -> Patch:
 
 def refused(clock: FakeClock) -> Refusals:
     refusals = Refusals(clock)
-    refusals.note("ns", grow("2Gi"), FULL)
+    refusals.note(OWNER, grow("2Gi"), FULL)
     return refusals
 
 
-async def test_what_was_refused_is_known_for_a_while() -> None:
+async def test_a_refusal_is_known_for_a_while() -> None:
     clock = FakeClock()
     refusals = refused(clock)
-    known = refusals.of("ns", grow("2Gi"))
+    known = refusals.of(OWNER, grow("2Gi"))
     assert known is not None
     assert known.finding == FULL
     await clock.advance(10)
-    assert refusals.of("ns", grow("2Gi")) is None
+    assert refusals.of(OWNER, grow("2Gi")) is None
 
 
-async def test_what_is_refused_again_and_again_is_tried_more_rarely_but_within_two_minutes() -> None:
+async def test_a_write_that_is_refused_again_and_again_is_tried_within_two_minutes() -> None:
     clock = FakeClock()
     refusals, denied = Refusals(clock), Finding(ConditionType.CHILDREN_IN_PLACE, Reason.REFUSED, "No.")
     waits = []
     for _ in range(4):
-        refusal = refusals.note("ns", grow("2Gi"), denied)
+        refusal = refusals.note(OWNER, grow("2Gi"), denied)
         assert refusal is not None
         waits.append((refusal.until - clock.now()).total_seconds())
         await clock.advance(waits[-1])
     assert waits == [10, 30, 100, 100]
 
 
-def test_that_somebody_else_wrote_the_child_changes_nothing() -> None:
-    assert refused(FakeClock()).of("ns", grow("2Gi", version="8")) is not None
+def test_a_write_to_the_child_by_somebody_else_changes_nothing() -> None:
+    assert refused(FakeClock()).of(OWNER, grow("2Gi", version="8")) is not None
 
 
 def test_a_deletion_is_the_same_whatever_version_would_be_changed_instead() -> None:
     refusals = Refusals(FakeClock())
-    refusals.note("ns", Delete(CHILD, "uid", otherwise=(grow("2Gi"),)), FULL)
+    refusals.note(OWNER, Delete(CHILD, "uid", otherwise=(grow("2Gi"),)), FULL)
 
-    assert refusals.of("ns", Delete(CHILD, "uid", otherwise=(grow("2Gi", version="8"),))) is not None
-    assert refusals.of("ns", Delete(CHILD, "uid", otherwise=(grow("3Gi"),))) is None
-    assert refusals.of("ns", Delete(CHILD, "another", otherwise=(grow("2Gi"),))) is None
+    assert refusals.of(OWNER, Delete(CHILD, "uid", otherwise=(grow("2Gi", version="8"),))) is not None
+    assert refusals.of(OWNER, Delete(CHILD, "uid", otherwise=(grow("3Gi"),))) is None
+    assert refusals.of(OWNER, Delete(CHILD, "another", otherwise=(grow("2Gi"),))) is None
 
 
 @pytest.mark.parametrize(
-    ("namespace", "write"),
-    [("ns", grow("1Gi")), ("other", grow("2Gi")), ("ns", Create(CHILD, {})), ("ns", Patch(("Service", "one"), ()))],
-    ids=["another wish", "another namespace", "another write", "another child"],
+    ("owner", "write"),
+    [(OWNER, grow("1Gi")), (OTHER, grow("2Gi")), (OWNER, Create(CHILD, {})), (OWNER, Patch(("Service", "one"), ()))],
+    ids=["another wish", "another session, of the same name perhaps", "another write", "another child"],
 )
-def test_whatever_is_another_write_is_tried(namespace: str, write: Write) -> None:
-    assert refused(FakeClock()).of(namespace, write) is None
+def test_another_write_is_always_tried(owner: Owner, write: Write) -> None:
+    assert refused(FakeClock()).of(owner, write) is None
 
 
 def test_a_write_that_succeeded_is_not_held_back() -> None:
     refusals = refused(FakeClock())
-    refusals.note("ns", grow("2Gi"), None)
-    assert refusals.of("ns", grow("2Gi")) is None
+    refusals.note(OWNER, grow("2Gi"), None)
+    assert refusals.of(OWNER, grow("2Gi")) is None
 
 
 async def test_a_right_counts_as_missing_in_its_namespace_and_for_a_while() -> None:
@@ -89,11 +91,11 @@ async def test_a_right_counts_as_missing_in_its_namespace_and_for_a_while() -> N
 
 def test_a_secret_that_is_drawn_anew_is_the_same_write() -> None:
     refusals, child = Refusals(FakeClock()), ("Secret", "one")
-    refusals.note("ns", Create(child, {"metadata": {"a": 1}, "data": {"key": "x"}}), FULL)
-    assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"key": "y"}})) is not None
-    assert refusals.of("ns", Create(child, {"metadata": {"a": 2}, "data": {"other": "y"}})) is None
+    refusals.note(OWNER, Create(child, {"metadata": {"a": 1}, "data": {"key": "x"}}), FULL)
+    assert refusals.of(OWNER, Create(child, {"metadata": {"a": 2}, "data": {"key": "y"}})) is not None
+    assert refusals.of(OWNER, Create(child, {"metadata": {"a": 2}, "data": {"other": "y"}})) is None
     another = {"ownerReferences": [{"uid": "of the next session of that name"}]}
-    assert refusals.of("ns", Create(child, {"metadata": another, "data": {"key": "y"}})) is None
+    assert refusals.of(OWNER, Create(child, {"metadata": another, "data": {"key": "y"}})) is None
 
 
 async def test_a_conflict_long_after_another_one_is_the_first_again() -> None:
@@ -105,21 +107,27 @@ async def test_a_conflict_long_after_another_one_is_the_first_again() -> None:
 
     for _ in range(2):
         with pytest.raises(Stale):
-            await refusals.attempt("ns", grow("2Gi"), "volume", conflict)
+            await refusals.attempt(OWNER, grow("2Gi"), "volume", conflict)
         await clock.advance(3600)
     for wait in (10, 10):
-        refusal = refusals.note("ns", grow("2Gi"), FULL)
+        refusal = refusals.note(OWNER, grow("2Gi"), FULL)
         assert refusal is not None
         assert (refusal.until - clock.now()).total_seconds() == wait
         await clock.advance(3600)
 
 
-def test_what_failed_of_a_session_that_is_gone_says_nothing_of_the_next_one() -> None:
-    refusals, session = Refusals(FakeClock()), ("ns", "demo")
-    refusals.note("ns", Patch(("status", "demo"), ()), FULL)
-    assert refusals.of_own(session, "status") is not None
-    refusals.forget_own(session, "status")
-    assert refusals.of_own(session, "status") is None
+async def test_a_failure_of_a_session_that_is_gone_does_not_count_for_the_next_one() -> None:
+    refusals = Refusals(FakeClock())
+
+    async def fails() -> None:
+        raise errors.unreachable("PATCH", ConnectionResetError())
+
+    for owner in (OWNER, OWNER, OTHER):
+        waits = await refusals.attempt_own(owner, "status", fails)
+        assert waits is not None
+        assert waits.attempts == 1
+    assert refusals.of_own(OWNER, "status") is not None
+    assert refusals.of_own(Owner("ns", "uid-3"), "status") is None
 
 
 def test_thousands_of_refusals_in_an_outage_take_little_memory_and_time() -> None:
@@ -127,7 +135,7 @@ def test_thousands_of_refusals_in_an_outage_take_little_memory_and_time() -> Non
     tracemalloc.start()
     began = time.process_time()
     for number in range(5000):
-        refusals.note("ns", Create(("Ingress", str(number)), deepcopy(manifest)), FULL)
+        refusals.note(OWNER, Create(("Ingress", str(number)), deepcopy(manifest)), FULL)
     spent, (kept, _) = time.process_time() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 5000 * 2000

@@ -18,13 +18,13 @@ from amalthea.kube.auth.config import Config
 from amalthea.kube.client import Client
 from amalthea.operator.instance import Operator
 from amalthea.operator.telemetry.metrics import OperatorMetrics
-from amalthea.operator.writers.reverted_writes import PEACE, WAITS, RevertedWrites
+from amalthea.operator.writers.reverted_writes import SETTLED_AFTER, WAITS, RevertedWrites
 from amalthea.settings import Settings
-from amalthea.testing import faults
-from amalthea.testing.api import FakeApi
+from amalthea.testing.api_server import faults
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.api_server.objects import Choice, Happened
 from amalthea.testing.builders import session
 from amalthea.testing.clock import FakeClock
-from amalthea.testing.objects import Choice, Happened
 from tests.support.loop import PATHS, Loop, nobody
 
 KEY, UID = ("team", "demo"), "uid-of-demo"
@@ -61,33 +61,33 @@ class Pass:
         self.reverted_writes.made(UID, free)
         self.made += [self.clock.monotonic()] * len(free)
         for write in held:
-            if self.reverted_writes.untold(UID, write):
-                self.reverted_writes.tell(UID, write, " (spec.ports)")
+            if self.reverted_writes.unreported(UID, write):
+                self.reverted_writes.report(UID, write, " (spec.ports)")
         return not held
 
-    async def fight(self, seconds: float, *writes: Write) -> None:
+    async def last(self, seconds: float, *writes: Write) -> None:
         """Undo each write at once, for so long."""
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
             if self.want(*writes):
                 continue
-            again = self.reverted_writes.truce(UID).again
+            again = self.reverted_writes.contests(UID).again
             assert again is not None
             await self.clock.advance((again - self.clock.now()).total_seconds())
 
 
 @pytest.mark.parametrize("write", [patch(), Create(SERVICE, {}), Delete(SERVICE, "uid")], ids=["change", "new", "away"])
 async def test_the_same_is_written_four_times_in_a_minute_and_then_once_a_minute(write: Write) -> None:
-    war = Pass()
-    await war.fight(300, write)
-    assert war.made == [0, 1, 3, 7, 67, 127, 187, 247]
+    contest = Pass()
+    await contest.last(300, write)
+    assert contest.made == [0, 1, 3, 7, 67, 127, 187, 247]
 
 
 async def test_a_write_is_the_same_whatever_version_of_the_child_it_was_decided_on() -> None:
-    war = Pass()
-    assert war.want(patch())
-    assert not war.want(patch(version="8", record="2"))
-    assert not war.want(Patch(SERVICE, tuple(each for each in patch().operations if each["op"] != "test")))
+    contest = Pass()
+    assert contest.want(patch())
+    assert not contest.want(patch(version="8", record="2"))
+    assert not contest.want(Patch(SERVICE, tuple(each for each in patch().operations if each["op"] != "test")))
 
 
 OTHERS: dict[str, Write] = {
@@ -99,59 +99,59 @@ OTHERS: dict[str, Write] = {
 
 
 @pytest.mark.parametrize("write", OTHERS.values(), ids=OTHERS)
-async def test_what_the_user_changes_meanwhile_is_written_at_once(write: Write) -> None:
-    war = Pass()
-    await war.fight(30, patch())
-    assert war.want(write)
+async def test_a_change_by_the_user_meanwhile_is_written_at_once(write: Write) -> None:
+    contest = Pass()
+    await contest.last(30, patch())
+    assert contest.want(write)
 
 
 async def test_a_child_that_is_left_alone_for_two_minutes_is_put_back_at_once_again() -> None:
-    war = Pass()
-    await war.fight(30, patch())
-    last = war.made[-1]
-    await war.clock.advance(last + PEACE.total_seconds() - war.clock.monotonic())
-    assert war.want(patch())
-    await war.clock.advance(WAITS[0])
-    assert war.want(patch())
+    contest = Pass()
+    await contest.last(30, patch())
+    last = contest.made[-1]
+    await contest.clock.advance(last + SETTLED_AFTER.total_seconds() - contest.clock.monotonic())
+    assert contest.want(patch())
+    await contest.clock.advance(WAITS[0])
+    assert contest.want(patch())
 
 
-async def test_only_a_war_that_lasts_is_told_and_only_until_it_is_over() -> None:
-    war = Pass()
-    await war.fight(WAITS[0] + WAITS[1] + WAITS[2], patch())
-    assert war.reverted_writes.truce(UID).findings == ()
-    assert war.reverted_writes.sessions == 0
-    war.want(patch())
-    war.want(patch())
-    assert war.reverted_writes.sessions == 1
-    (finding,) = war.reverted_writes.truce(UID).findings
+async def test_only_a_contest_that_lasts_is_reported_and_only_until_it_is_over() -> None:
+    contest = Pass()
+    await contest.last(WAITS[0] + WAITS[1] + WAITS[2], patch())
+    assert contest.reverted_writes.contests(UID).findings == ()
+    assert contest.reverted_writes.sessions == 0
+    contest.want(patch())
+    contest.want(patch())
+    assert contest.reverted_writes.sessions == 1
+    (finding,) = contest.reverted_writes.contests(UID).findings
     assert (finding.condition, finding.reason, finding.fatal) == (
         ConditionType.CHILDREN_IN_PLACE,
         Reason.CONTESTED,
         False,
     )
     assert "Somebody else changes the Service demo again and again (spec.ports)." in finding.message
-    war.want()
-    assert war.reverted_writes.truce(UID).again == war.clock.now() + PEACE
-    await war.clock.advance(PEACE.total_seconds())
-    assert war.reverted_writes.truce(UID).findings == ()
-    assert war.reverted_writes.truce(UID).again is None
-    assert war.reverted_writes.sessions == 0
+    contest.want()
+    assert contest.reverted_writes.contests(UID).again == contest.clock.now() + SETTLED_AFTER
+    await contest.clock.advance(SETTLED_AFTER.total_seconds())
+    assert contest.reverted_writes.contests(UID).findings == ()
+    assert contest.reverted_writes.contests(UID).again is None
+    assert contest.reverted_writes.sessions == 0
 
 
-def test_an_alert_can_tell_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contested_sessions_are_a_metric(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RevertedWrites, "sessions", 3)
     client, registry = Client(Config(server="http://nowhere")), CollectorRegistry()
     Operator(client, Settings(), OperatorMetrics(registry), FakeClock())
     assert registry.get_sample_value("amalthea_contested_sessions") == 3
 
 
-async def test_what_was_written_long_ago_is_not_kept_in_memory() -> None:
-    war = Pass()
+async def test_old_writes_are_not_kept_in_memory() -> None:
+    contest = Pass()
     for number in range(100):
-        war.reverted_writes.made(str(number), (patch(),))
-    await war.clock.advance(PEACE.total_seconds())
-    war.reverted_writes.made(UID, (patch(),))
-    assert len(war.reverted_writes._known) == 1
+        contest.reverted_writes.made(str(number), (patch(),))
+    await contest.clock.advance(SETTLED_AFTER.total_seconds())
+    contest.reverted_writes.made(UID, (patch(),))
+    assert len(contest.reverted_writes._known) == 1
 
 
 LIVE = {
@@ -217,25 +217,25 @@ async def life() -> AsyncIterator[Life]:
     async with FakeApi() as api, Client(api.config) as client:
         made = Life(api, client)
         await made.loop.run(START + SECOND)
-        await made.clock.advance(PEACE.total_seconds())
+        await made.clock.advance(SETTLED_AFTER.total_seconds())
         yield made
 
 
-async def test_a_war_over_a_service_costs_few_writes_is_told_and_is_forgotten_when_it_ends(life: Life) -> None:
+async def test_a_contest_over_a_service_costs_few_writes_and_is_reported_until_it_ends(life: Life) -> None:
     life.undo = life.set_port
     life.set_port(life.api.objects.get(PATHS["Service"], KEY))
     began = life.clock.now()
     await life.loop.run(began + MINUTE)
     assert life.writes("patch") == len(WAITS)
-    told = life.place()
-    assert told is not None
-    assert (told["status"], told["reason"]) == ("False", "Contested")
-    assert "(spec.ports)" in told["message"]
+    condition = life.place()
+    assert condition is not None
+    assert (condition["status"], condition["reason"]) == ("False", "Contested")
+    assert "(spec.ports)" in condition["message"]
     await life.loop.run(began + 10 * MINUTE)
     assert life.writes("patch") <= len(WAITS) + 10
-    assert life.place() == told
+    assert life.place() == condition
     statuses = sum(each.path.endswith("/status") for each in life.api.asked)
-    assert statuses <= 3, "of the session, of the war, and perhaps one of its start"
+    assert statuses <= 3, "of the session, of the contest, and perhaps one of its start"
 
     life.undo = None
     await life.loop.run(began + 14 * MINUTE)
@@ -249,12 +249,12 @@ async def test_a_child_that_is_always_deleted_is_made_once_a_minute(life: Life) 
     life.delete({})
     await life.loop.run(life.clock.now() + MINUTE)
     assert life.writes("create") - made == len(WAITS)
-    told = life.place()
-    assert told is not None
-    assert "Somebody else deletes the Service demo again and again." in told["message"]
+    condition = life.place()
+    assert condition is not None
+    assert "Somebody else deletes the Service demo again and again." in condition["message"]
 
 
-async def test_whoever_makes_a_session_of_the_same_name_again_and_again_waits_for_nothing(life: Life) -> None:
+async def test_a_session_made_again_and_again_with_one_name_waits_for_nothing(life: Life) -> None:
     for _ in range(2 * len(WAITS)):
         life.api.objects.delete(PATHS[names.KIND], KEY, {})
         life.api.objects.delete(PATHS["Service"], KEY, {})  # as the garbage collector does

@@ -9,7 +9,7 @@ import pytest
 
 from amalthea.engine.backoff import Backoff
 from amalthea.engine.ports import Key
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.operator.writers.status_pacer import INTERVAL, PATIENCE, SPACING, StatusPacer
 from amalthea.testing.clock import FakeClock
 
@@ -45,7 +45,7 @@ async def desk() -> AsyncIterator[Desk]:
     working.cancel()
 
 
-async def test_a_session_alone_is_told_after_two_seconds_and_not_more_often(desk: Desk) -> None:
+async def test_a_session_alone_is_written_after_two_seconds_and_not_more_often(desk: Desk) -> None:
     desk.look(ONE)
     desk.look(ONE)
     await desk.clock.advance(SPACING)
@@ -64,7 +64,7 @@ async def test_a_crowd_takes_turns(desk: Desk) -> None:
     assert all(later - earlier >= INTERVAL - 1e-9 for earlier, later in pairwise(times))
 
 
-async def test_what_was_told_with_another_change_is_not_told_again(desk: Desk) -> None:
+async def test_progress_that_was_written_with_another_change_is_not_written_again(desk: Desk) -> None:
     desk.look(ONE)
     await desk.clock.advance(1.0)
     desk.status_pacer.had(ONE)

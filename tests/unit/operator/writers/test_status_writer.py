@@ -8,10 +8,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from amalthea.api import names
-from amalthea.api.schema import Manifest
 from amalthea.api.types import Condition, Status
 from amalthea.engine.backoff import Backoff
-from amalthea.engine.queue import WorkQueue
+from amalthea.engine.work.queue import WorkQueue
 from amalthea.kube.client import Client
 from amalthea.model.status.report import as_data
 from amalthea.operator.inputs.cache import Caches
@@ -20,8 +19,8 @@ from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.event_recorder import EventRecorder
 from amalthea.operator.writers.status_pacer import SPACING, StatusPacer
 from amalthea.operator.writers.status_writer import StatusWriter
-from amalthea.testing.api import FakeApi
-from amalthea.testing.builders import session
+from amalthea.testing.api_server.api import FakeApi
+from amalthea.testing.builders import UID, session
 from amalthea.testing.clock import FakeClock
 from amalthea.testing.observations import observed
 
@@ -35,7 +34,8 @@ def starting(step: str) -> Status:
 class Desk:
     """A status writer before an API server, and how often it told of progress alone."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, api: FakeApi, client: Client) -> None:
+        self._api = api
         self.clock = FakeClock()
         self._metrics = OperatorMetrics(CollectorRegistry())
         queue = WorkQueue(self.clock, Backoff(random.Random(1)))
@@ -46,13 +46,15 @@ class Desk:
         )
 
     @property
-    def told(self) -> float:
+    def counted(self) -> float:
         """Return how many statuses were counted."""
         (metric,) = self._metrics.progress_writes.collect()
         return next(sample.value for sample in metric.samples if sample.name.endswith("_total"))
 
     async def announce(self, former: Status, status: Status) -> None:
         """Announce a status, as often as it takes to be written."""
+        stored = self._api.objects.create(KIND, "team", session().manifest() | {"status": as_data(former)})
+        stored["metadata"]["uid"] = UID
         seen = observed(session(), status=as_data(former))
         await self._status_writer.announce(seen, status)
         await self.clock.advance(SPACING)
@@ -62,23 +64,21 @@ class Desk:
 @pytest.fixture
 async def api() -> AsyncIterator[FakeApi]:
     async with FakeApi() as started:
-        body: Manifest = session().manifest()
-        started.objects.create(KIND, body["metadata"]["namespace"], body)
         yield started
 
 
 @pytest.fixture
 async def desk(api: FakeApi) -> AsyncIterator[Desk]:
     async with Client(api.config) as client:
-        yield Desk(client)
+        yield Desk(api, client)
 
 
-async def test_a_status_that_only_tells_of_progress_is_counted(desk: Desk) -> None:
+async def test_a_status_that_only_reports_progress_is_counted(desk: Desk) -> None:
     await desk.announce(starting("PullingImages"), starting("StartingContainers"))
-    assert desk.told == 1
+    assert desk.counted == 1
 
 
-async def test_news_that_also_tell_of_progress_are_not_counted(desk: Desk) -> None:
+async def test_a_status_that_reports_more_than_progress_is_not_counted(desk: Desk) -> None:
     news = msgspec.structs.replace(starting("StartingContainers"), error="no room")
     await desk.announce(starting("PullingImages"), news)
-    assert desk.told == 0
+    assert desk.counted == 0

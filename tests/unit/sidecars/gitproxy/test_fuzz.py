@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amalthea.sidecars.gitproxy.rules import routing
-from amalthea.sidecars.gitproxy.rules.matching import Origin, provider, repository
-from amalthea.sidecars.http1 import BadMessage, chunk_size, read_request, read_response
+from amalthea.sidecars.gitproxy.rules.matching import provider, repository
+from amalthea.sidecars.http.http1 import BadMessage, chunk_size, read_request, read_response
+from amalthea.sidecars.http.origins import Origin
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
 SEEDS = (

@@ -9,7 +9,8 @@ import pytest
 
 from amalthea.sidecars.gitproxy.settings import RenkuTokens, Settings
 from amalthea.sidecars.gitproxy.tokens import LEEWAY, NoToken, Tokens, TokensUnavailable
-from amalthea.sidecars.gitproxy.wire.fetch import Answer, FetchError, Question
+from amalthea.sidecars.http.client import NoAnswer
+from amalthea.sidecars.http.messages import Answer, Question
 from amalthea.testing.waiting import eventually
 from tests.unit.sidecars.test_token_expiry import jwt
 
@@ -24,16 +25,17 @@ class Renku:
         self.given: object = {"access_token": "provider-1", "expires_at": None}
         self.renewals = 0
         self.questions = 0
-        self.trouble: FetchError | int | None = None
+        self.trouble: NoAnswer | int | None = None
 
     async def __call__(self, question: Question) -> Answer:
         await asyncio.sleep(0)  # an answer takes its time, and others go on meanwhile
-        if isinstance(self.trouble, FetchError):
+        if isinstance(self.trouble, NoAnswer):
             raise self.trouble
         if self.trouble is not None:
             return Answer(self.trouble, b"")
         if question.method == "POST":
-            return self._renew(question.form.decode())
+            assert question.body is not None
+            return self._renew(question.body.content.decode())
         self.questions += 1
         if question.bearer != self.access:
             return Answer(401, b"")
@@ -137,8 +139,8 @@ async def test_a_provider_that_is_not_connected_says_so() -> None:
         await tokens.of("forge")
 
 
-@pytest.mark.parametrize("trouble", [500, 503, 429, 408, FetchError("no route")], ids=str)
-async def test_renku_being_away_is_not_taken_for_a_refusal_and_passes(trouble: int | FetchError) -> None:
+@pytest.mark.parametrize("trouble", [500, 503, 429, 408, NoAnswer("renku cannot be reached (no route).")], ids=str)
+async def test_renku_being_away_is_not_taken_for_a_refusal_and_passes(trouble: int | NoAnswer) -> None:
     renku = Renku()
     tokens = tokens_of(renku)
     renku.trouble = trouble

@@ -8,10 +8,10 @@ import os
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amalthea.sidecars.tunnel import admission
-from amalthea.sidecars.tunnel.admission import FORWARD_PORTS, LOOPBACK, RESERVED_PORTS, Forward, Refused, judge
-from amalthea.sidecars.tunnel.frames import DATA, BadFrame, Event, Parser, data_frames
-from amalthea.sidecars.tunnel.settings import Settings
+from amalthea.sidecars.tunnel.server import admission
+from amalthea.sidecars.tunnel.server.admission import FORWARD_PORTS, LOOPBACK, RESERVED_PORTS, Forward, Refused, judge
+from amalthea.sidecars.tunnel.server.settings import Settings
+from amalthea.sidecars.tunnel.wire.frames import DATA, BadFrame, Event, Parser, data_frames
 from tests.unit.sidecars.tunnel.recordings import SECRET, heads
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "400"))
@@ -96,12 +96,12 @@ def test_a_request_without_the_secret_is_refused_and_no_other_port_is_opened(dat
     except Refused:
         return
     assert SECRET.encode() in data
-    if isinstance(admitted.wish, Forward):
-        assert admitted.wish.host in LOOPBACK
-        assert admitted.wish.port in FORWARD_PORTS
+    if isinstance(admitted.request, Forward):
+        assert admitted.request.host in LOOPBACK
+        assert admitted.request.port in FORWARD_PORTS
     else:
-        assert 1024 <= admitted.wish.port <= 65535
-        assert admitted.wish.port not in RESERVED_PORTS
-        assert admitted.wish.hosts == LOOPBACK or not near
+        assert 1024 <= admitted.request.port <= 65535
+        assert admitted.request.port not in RESERVED_PORTS
+        assert admitted.request.hosts == LOOPBACK or not near
     assert admitted.answer.startswith(b"HTTP/1.1 101 ")
     assert admission.REFUSAL not in admitted.answer

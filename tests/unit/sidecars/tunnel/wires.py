@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 
-from amalthea.sidecars.tunnel.frames import Event, Parser
+from amalthea.sidecars.tunnel.wire.frames import Event, Parser
 
 
 class Timer:

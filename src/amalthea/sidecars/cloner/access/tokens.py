@@ -1,36 +1,56 @@
 """Asks for the token of a git provider, in the name of the session's user."""
 
+import asyncio
 import json
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPMessage
-from typing import IO
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
+from typing import Any
 
-from amalthea.sidecars import origins, trust
-
-_SECONDS = 30.0
-
-
-class _SameOrigin(HTTPRedirectHandler):
-    """Follows redirects by the rule in `origins.py`."""
-
-    def redirect_request(
-        self, request: Request, answer: IO[bytes], code: int, message: str, headers: HTTPMessage, address: str
-    ) -> Request | None:
-        if not origins.same_origin(request.full_url, address):
-            raise HTTPError(request.full_url, code, "redirected to another server", headers, answer)
-        return super().redirect_request(request, answer, code, message, headers, address)
+from amalthea.sidecars import token_expiry
+from amalthea.sidecars.cloner.errors import Stopped
+from amalthea.sidecars.http import network, trust
+from amalthea.sidecars.http.client import HttpClient, NoAnswer
+from amalthea.sidecars.http.messages import Answer, Question
 
 
-def fetch(address: str, renku_token: str, environment: Mapping[str, str]) -> str | None:
-    """Return the provider's token; None where none is available, for whatever reason."""
-    headers = {"Authorization": f"Bearer {renku_token}", "Accept": "application/json"}
+class NoToken(Exception):  # noqa: N818  (named by what happened)
+    """No token is available. The message is a sentence that says why, without a secret."""
+
+
+def fetch(address: str, renku_token: str, environment: Mapping[str, str]) -> str:
+    """Return the provider's token. Nothing of the request is left when git runs: no thread, no connection.
+
+    Raises:
+        NoToken: none is available, for whatever reason.
+        Stopped: the pod is being stopped.
+    """
     try:
-        request = Request(address, headers=headers)  # noqa: S310  (variables.py lets http and https through)
-        https = HTTPSHandler(context=trust.context(environment))
-        with build_opener(https, _SameOrigin).open(request, timeout=_SECONDS) as answer:
-            token = json.load(answer)["access_token"]
-    except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return token if isinstance(token, str) and token and token.isprintable() else None
+        client = HttpClient(trust.context(environment), network.from_environment(environment, plain=True))
+        answer = asyncio.run(_ask(client, Question("GET", address, bearer=renku_token)))
+    except (NoAnswer, ValueError) as error:
+        raise NoToken(str(error)) from None
+    except asyncio.CancelledError:
+        raise Stopped from None
+    if not answer.ok:
+        raise NoToken(f"The token issuer answers {answer.status}.")
+    try:
+        token = json.loads(answer.body)["access_token"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        token = None
+    if not (isinstance(token, str) and token_expiry.is_plain(token)):
+        raise NoToken("The token issuer's answer contains none.")
+    return token
+
+
+async def _ask(client: HttpClient, question: Question) -> Answer:
+    """Ask, and cancel this where SIGTERM comes in one of asyncio's callbacks, whose exceptions it keeps to itself."""
+    loop, asking = asyncio.get_running_loop(), asyncio.current_task()
+    assert asking is not None
+
+    def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), Stopped):
+            asking.cancel()
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(failed)
+    return await client(question)

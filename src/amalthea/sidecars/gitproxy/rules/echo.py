@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from amalthea.sidecars.http1 import Fields, Request, Response
+from amalthea.sidecars.http.http1 import Fields, Request, Response
 
 MOST = 1024 * 1024
 """The largest body, in bytes, that is read as a whole. A batch has 100 files, of a few kilobytes at most."""

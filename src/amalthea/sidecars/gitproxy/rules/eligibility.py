@@ -3,7 +3,7 @@
 A request that may not is passed on without one, untouched: it can do no more than any other request of the session.
 """
 
-from amalthea.sidecars.http1 import Request, known_as
+from amalthea.sidecars.http.http1 import Request, known_as
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 """Not TRACE, whose answer holds the request (RFC 9110, 9.3.8), nor anything that a server may treat like it."""

@@ -1,36 +1,14 @@
 """Finds the requests for a configured repository: they get the token of its provider, all others get none."""
 
-import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from amalthea.sidecars.ambiguity import is_ambiguous
+from amalthea.sidecars.http.origins import Origin, origin
 
 CASELESS = frozenset(("github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "gitea.com"))
 """Hosts whose paths are known to be case-insensitive: another spelling is not another repository."""
 _ASKED_FIRST = "/info/refs"
-DEFAULT_PORTS = {"http": 80, "https": 443}
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%\-]+)(?::([0-9]{1,5}))?")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """A server as a URL names it. The host is in small letters, an IPv6 address without its brackets."""
-
-    scheme: str
-    host: str
-    port: int
-
-    @property
-    def authority(self) -> str:
-        """The host as a `Host` field names it: with the port where that is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def without_www(self) -> "Origin":
-        """The same server without `www.`: providers answer under both names."""
-        return Origin(self.scheme, self.host.removeprefix("www."), self.port)
 
 
 @dataclass(frozen=True)
@@ -42,15 +20,6 @@ class Repository:
     provider: str
     caseless: bool = False
     """Whether paths on its server are case-insensitive."""
-
-
-def origin(scheme: str, authority: str) -> Origin | None:
-    """Read `host` or `host:port`; None if it is neither."""
-    read = _AUTHORITY.fullmatch(authority)
-    if read is None or scheme not in DEFAULT_PORTS:
-        return None
-    host, port = read[1].strip("[]").lower(), int(read[2] or DEFAULT_PORTS[scheme])
-    return Origin(scheme, host, port) if 0 < port < 65536 else None
 
 
 def repository(url: str, provider: str, caseless: frozenset[str] = CASELESS) -> Repository | None:

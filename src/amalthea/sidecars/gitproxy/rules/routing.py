@@ -1,8 +1,9 @@
 """The destination of a request, and its form: pure, by the rules for proxies in RFC 9110 and 9112."""
 
-from amalthea.sidecars.gitproxy.rules import matching
-from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository
-from amalthea.sidecars.http1 import BadMessage, Request
+from amalthea.sidecars.gitproxy.rules.matching import Repository
+from amalthea.sidecars.http import origins
+from amalthea.sidecars.http.http1 import BadMessage, Request
+from amalthea.sidecars.http.origins import Origin
 
 _FOR_PROXIES = ("Proxy-Connection", "Proxy-Authorization", "Host")
 
@@ -10,7 +11,7 @@ _FOR_PROXIES = ("Proxy-Connection", "Proxy-Authorization", "Host")
 def tunnel(request: Request) -> Origin:
     """Return the server that a CONNECT is for; raise BadMessage."""
     host, _, port = request.target.rpartition(":")
-    server = matching.origin("https", f"{host}:{port}") if host and port else None
+    server = origins.origin("https", f"{host}:{port}") if host and port else None
     if server is None or request.framing != 0:
         raise BadMessage("CONNECT needs a host and a port, and nothing else.")
     return server
@@ -25,7 +26,7 @@ def plain(request: Request) -> tuple[Origin, Request]:
     """Return the server of a request without CONNECT, and the request as that server expects it; raise BadMessage."""
     scheme, separator, rest = request.target.partition("://")
     end = next((place for place, character in enumerate(rest) if character in "/?"), len(rest))
-    server = matching.origin("http", rest[:end]) if separator and scheme.lower() == "http" else None
+    server = origins.origin("http", rest[:end]) if separator and scheme.lower() == "http" else None
     if server is None:
         raise BadMessage("This is a proxy: it accepts CONNECT, and http:// URLs.")
     path = rest[end:] if rest[end : end + 1] == "/" else f"/{rest[end:]}"
@@ -39,6 +40,6 @@ def within(request: Request, server: Origin) -> Request:
     if not request.target.startswith("/"):
         raise BadMessage("The target has to be a path.")
     hosts = request.values("host")
-    if len(hosts) != 1 or matching.origin(server.scheme, hosts[0]) != server:
+    if len(hosts) != 1 or origins.origin(server.scheme, hosts[0]) != server:
         raise BadMessage("The host is not that of the connection.", 421)
     return request

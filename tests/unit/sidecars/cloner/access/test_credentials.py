@@ -6,7 +6,7 @@ import pytest
 
 from amalthea.sidecars.cloner.access.credentials import Access, Key, Login, read
 from amalthea.sidecars.cloner.errors import Misconfigured
-from lab.pki import Authority
+from lab.base.pki import Authority
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from amalthea.sidecars.gitproxy.rules import echo
-from amalthea.sidecars.http1 import read_request, read_response
+from amalthea.sidecars.http.http1 import read_request, read_response
 
 TOKEN = "to/ken+1?"
 BASIC = echo.credentials(TOKEN)

@@ -3,7 +3,7 @@
 import pytest
 
 from amalthea.sidecars.gitproxy.rules.eligibility import why_not
-from amalthea.sidecars.http1 import Request, read_request
+from amalthea.sidecars.http.http1 import Request, read_request
 
 
 def request(method: str, *fields: str) -> Request:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from amalthea.sidecars.gitproxy.rules.matching import Origin, Repository, origin, provider, renamed, repository
+from amalthea.sidecars.gitproxy.rules.matching import Repository, provider, renamed, repository
+from amalthea.sidecars.http.origins import Origin, origin
 
 REPOSITORIES = tuple(
     made

@@ -3,8 +3,9 @@
 import pytest
 
 from amalthea.sidecars.gitproxy.rules import routing
-from amalthea.sidecars.gitproxy.rules.matching import Origin, repository
-from amalthea.sidecars.http1 import BadMessage, Request, read_request
+from amalthea.sidecars.gitproxy.rules.matching import repository
+from amalthea.sidecars.http.http1 import BadMessage, Request, read_request
+from amalthea.sidecars.http.origins import Origin
 
 HERE = Origin("https", "git.example.org", 8443)
 

@@ -1,0 +1,1 @@
+"""The demos: a session from nothing, explained step by step."""

@@ -1,0 +1,1 @@
+"""A Docker engine of a test's own."""

@@ -1,0 +1,1 @@
+"""The project's container images, and the programs that build them."""

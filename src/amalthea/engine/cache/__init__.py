@@ -1,0 +1,1 @@
+"""The stores of objects, and what keeps them equal to the server."""

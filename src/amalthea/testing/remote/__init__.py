@@ -1,0 +1,1 @@
+"""Remote backends without a site: FirecREST, Run:ai and a token issuer; behind them a cluster in memory or a Slurm."""
