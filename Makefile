@@ -35,7 +35,7 @@ demo-remote: setup ## Start a real cluster, a real Slurm, and a session that run
 	$(BIN)/python -m lab.demo.remote
 
 .PHONY: kind_cluster
-kind_cluster: setup ## Make the cluster with kind instead, where Docker and kind exist
+kind_cluster: setup ## Make the cluster with kind instead, where a Docker engine runs
 	$(BIN)/python -m lab up --profile kind
 
 .PHONY: lab-up
@@ -52,7 +52,7 @@ images: setup ## Build all images (docker, or buildah where there is none)
 
 ##@ Checks
 .PHONY: test
-test: lint types layers test-unit test-install test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test but test-docker and test-devcontainer
+test: lint types layers test-unit test-install test-images test-sidecars test-api test-chart test-lab test-e2e test-bench ## Run every check and every test but test-docker, test-kind and test-devcontainer
 
 # Always on a cluster of its own.
 test: override CONTEXT :=
@@ -111,8 +111,13 @@ test-install: setup ## Install the Python package from an index into a fresh env
 	$(BIN)/pytest tests/install/test_pypi.py
 
 .PHONY: test-docker
-test-docker: setup ## Build, push and deploy with a real Docker engine and a real registry; run every sample (minutes)
-	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py tests/docker/test_chartpress.py
+test-docker: setup ## Build, push and deploy with a real Docker engine and a real registry; run every sample, and a session with kind (minutes)
+	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py tests/docker/test_chartpress.py tests/docker/test_kind.py
+
+.PHONY: test-kind
+test-kind: setup ## Run the tests on real pods in a kind cluster, with a Docker engine, a network and a node image of its own (KIND_TESTS=…)
+	$(BIN)/python -m lab.kind.sandbox $(BIN)/pytest -rs $(KIND_TESTS)
+KIND_TESTS ?= tests/e2e
 
 .PHONY: test-devcontainer
 test-devcontainer: setup ## Build and start the development container with the real CLI and engine, and run tests in it

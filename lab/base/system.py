@@ -60,7 +60,7 @@ def require_root(what: str) -> None:
     if os.geteuid() != 0:
         raise MachineError(
             f"{what} needs root, for it makes network devices, mounts and containers. Run it again with sudo, "
-            "or install Docker and kind: then `make kind_cluster` needs no root."
+            "or install Docker and run `make kind_cluster`, which needs no root where kind's node image can be pulled."
         )
 
 
@@ -75,7 +75,7 @@ def ensure(packages: tuple[Package, ...], progress: Progress) -> None:
     if shutil.which("apt-get") is None:
         raise MachineError(
             f"Missing here: {names}. The lab installs them on Debian and its relatives only. Install them by hand, "
-            "or install Docker and kind and run `make kind_cluster`."
+            "or install Docker and run `make kind_cluster`."
         )
     require_root(f"Installing the Debian packages {names}")
     with _LOCK.open("w") as file:

@@ -6,12 +6,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import kind
 from lab.base import state
 from lab.base.progress import Progress
 from lab.base.system import MachineError
 from lab.cluster import admin
 from lab.images import images
+from lab.kind import cluster as kind
 from lab.node import containerd
 from lab.node.layout import Layout
 

@@ -1,18 +1,19 @@
 """The command line's actions on a profile, whichever it is: start it, stop it, show its state.
 
-Each profile is a `Cluster`: the modules `lab.node.node` and `lab.kind`, or a `lab.control_plane.standalone.Standalone`.
+Each profile is a `Cluster`: the modules `lab.node.node` and `lab.kind.cluster`, or a `Standalone` of
+`lab.control_plane.standalone`.
 """
 
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from lab import kind
 from lab.base import state
 from lab.base.process import Daemons
 from lab.base.progress import Progress
 from lab.base.state import Profile
 from lab.control_plane.standalone import Standalone
+from lab.kind import cluster as kind
 from lab.node import node
 from lab.slurm.site import of_the_node
 

@@ -1,6 +1,6 @@
 """The profiles without containers: a control plane alone, or with fake nodes, that outlives the command.
 
-`lab.node.node` and `lab.kind` are the others; `lab.cluster.profiles` chooses.
+`lab.node.node` and `lab.kind.cluster` are the others; `lab.cluster.profiles` chooses.
 """
 
 import shutil

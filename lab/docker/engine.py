@@ -7,20 +7,20 @@ as anywhere. All that it writes is below one folder.
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.base import system
 from lab.base.process import Daemon, Daemons
 from lab.base.progress import Progress
-from lab.docker import network
+from lab.docker import leftovers as docker_leftovers
+from lab.docker import network as docker_network
+from lab.docker import runtime as docker_runtime
 from lab.images.builders import DEBIAN_REFERENCE, Buildah
-from lab.node.leftovers import mounts_below
 
 PACKAGES = (
     system.Package("docker.io", "dockerd"),
@@ -33,7 +33,6 @@ DEBIAN = "debian:13-slim"
 """The default base of the Dockerfiles; the engine takes the image of this name that it has, and pulls none."""
 REGISTRY_PORT = 15000
 _START_WITHIN = 30.0
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Engine:
 
     folder: Path
     registry: str = f"127.0.0.1:{REGISTRY_PORT}"
+    enter: list[str] = field(default_factory=list)
+    """The words to put before a command that is to run in the engine's network: what it publishes is there."""
 
     @property
     def address(self) -> str:
@@ -68,40 +69,41 @@ class Engine:
 def running(folder: Path, progress: Progress, *, own_network: bool = False) -> Iterator[Engine]:
     """Run both, with a Debian 13 in the engine; leave nothing of them behind. Raise MachineError or DaemonError.
 
-    In a network of its own the registry is reached from there only.
+    In a network of its own the registry is reached from there only. What a killed run has left in `folder` goes first.
     """
     system.require_root("A Docker engine of the tests' own")
     system.ensure(PACKAGES, progress)
-    engine, daemons = Engine(folder), Daemons(folder / "daemons", outlive=False)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / "bin").mkdir(exist_ok=True)
+    daemons, stack = Daemons(folder / "daemons", outlive=False), ExitStack()
+    daemons.stop_all()
+    docker_leftovers.clear(folder)
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "bin").mkdir()
     (folder / "bin" / "docker").symlink_to("/usr/bin/docker")
     (folder / "registry.json").write_text(json.dumps(_registry(folder)))
-    stack = ExitStack()
+    engine = Engine(folder)
     try:
-        enter = stack.enter_context(network.own()) if own_network else []
+        if own_network:
+            engine = Engine(folder, enter=stack.enter_context(docker_network.own()))
         with progress.step("Starting a Docker engine and a registry"):
-            _start(engine, daemons, enter)
+            _start(engine, daemons)
         engine.docker("load", "--quiet", "--input", str(Buildah().debian(progress)))
         engine.docker("tag", DEBIAN_REFERENCE, DEBIAN)
         yield engine
     finally:
         _remove_containers(engine)
         daemons.stop_all()
-        for point in mounts_below(Path("/proc/self/mountinfo").read_text(), (folder,)):
-            subprocess.run(("umount", "--lazy", point), capture_output=True, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
-        _remove_control_groups()
+        docker_leftovers.clear(folder)
         stack.close()
 
 
-def _start(engine: Engine, daemons: Daemons, enter: list[str]) -> None:
-    """Start both, in the network that the words `enter` lead into."""
-    folder = engine.folder
+def _start(engine: Engine, daemons: Daemons) -> None:
+    """Start both, in the engine's network."""
+    folder, enter = engine.folder, engine.enter
     registry = Daemon("registry", [*enter, "docker-registry", "serve", str(folder / "registry.json")])
     places = (f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/docker.pid")
-    options = network.options() if enter else ["--bridge=none", "--iptables=false", "--ip-masq=false"]
-    docker = Daemon("dockerd", [*enter, "dockerd", f"--host={engine.address}", *places, *options])
+    network = docker_network.options() if enter else ["--bridge=none", "--iptables=false", "--ip-masq=false"]
+    more = [*places, *network, *docker_runtime.options(folder)]
+    docker = Daemon("dockerd", [*enter, "dockerd", f"--host={engine.address}", *more])
     daemons.start(registry, lambda: _listens(REGISTRY_PORT, enter), _START_WITHIN)
     daemons.start(docker, lambda: engine.docker("info", check=False).returncode == 0, _START_WITHIN)
 
@@ -110,14 +112,6 @@ def _remove_containers(engine: Engine) -> None:
     """End what runs: an engine that is killed before its containers have ended leaves them running."""
     if found := engine.docker("ps", "--all", "--quiet", check=False).stdout.split():
         engine.docker("rm", "--force", *found, check=False)
-
-
-def _remove_control_groups() -> None:
-    """Remove those of the engine and its builder that are empty; one that another engine uses is not."""
-    for name in ("docker/buildkit", "docker"):
-        for group in _CONTROL_GROUPS.glob(f"*/{name}"):
-            with suppress(OSError):
-                group.rmdir()
 
 
 def _registry(folder: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from lab.base.project import PROJECT
 from lab.programs.gobuild import BuildError
 
 SUITE = "trixie"
+"""Debian 13, which all images stand on by default."""
 DEBIAN_REFERENCE = "localhost/amalthea/debian:13"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 RUN = Path("/run/amalthea-lab-images")
@@ -85,12 +86,12 @@ class Docker:
 
     def build(self, recipe: Recipe, target: Path) -> None:
         loaded = {name: self._loaded(archive) for name, archive in recipe.uses.items()}
-        _run(("docker", "build", *build_options(recipe, loaded)))
-        _run(("docker", "save", "--output", str(target), recipe.reference))
+        run(("docker", "build", *build_options(recipe, loaded)))
+        run(("docker", "save", "--output", str(target), recipe.reference))
 
     def _loaded(self, archive: Path) -> str:
         """Bring an image to the engine and return its name there."""
-        return _run(("docker", "load", "--quiet", "--input", str(archive))).strip().rpartition("Loaded image: ")[2]
+        return run(("docker", "load", "--quiet", "--input", str(archive))).strip().rpartition("Loaded image: ")[2]
 
 
 class Buildah:
@@ -102,7 +103,7 @@ class Buildah:
 
         def build_into(folder: Path) -> None:
             with progress.step(f"Making a Debian 13 from packages ({', '.join(packages)})"):
-                _run(debootstrap_command(packages, folder / "root.tar"))
+                run(debootstrap_command(packages, folder / "root.tar"))
                 self._import(folder / "root.tar", folder / "image.tar")
                 (folder / "root.tar").unlink()
 
@@ -136,7 +137,7 @@ class Buildah:
     def _buildah(self, *arguments: str) -> str:
         place = ("--root", str(cache.root() / "buildah"), "--runroot", str(RUN), "--storage-driver", "overlay")
         # Mounts in a namespace of its own are gone with buildah, however it ends.
-        return _run(("unshare", "--mount", "buildah", *place, *arguments))
+        return run(("unshare", "--mount", "buildah", *place, *arguments))
 
 
 def build_options(recipe: Recipe, images: dict[str, str]) -> list[str]:
@@ -149,15 +150,15 @@ def build_options(recipe: Recipe, images: dict[str, str]) -> list[str]:
     return [*options, str(recipe.context)]
 
 
-def debootstrap_command(packages: Sequence[str], target: Path) -> list[str]:
-    """Return the command that makes a Debian 13 with `packages` and without manuals and translations."""
+def debootstrap_command(packages: Sequence[str], target: Path, suite: str = SUITE) -> list[str]:
+    """Return the command that makes a Debian with `packages` and without manuals and translations."""
     left_out = ("man", "doc", "locale", "info")
     options = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in left_out]
     included = f"--include={','.join(packages)}"
-    return ["mmdebstrap", "--quiet", "--variant=minbase", included, *options, SUITE, str(target)]
+    return ["mmdebstrap", "--quiet", "--variant=minbase", included, *options, suite, str(target)]
 
 
-def _run(command: Sequence[str]) -> str:
+def run(command: Sequence[str]) -> str:
     """Run `command` and return its output; raise ImageBuildError with the end of what it said."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **BUILDKIT})
     if done.returncode != 0:

@@ -39,7 +39,7 @@ def clear(layout: Layout) -> None:
     """
     containers = container_ids(layout)
     sockets = _shim_sockets(layout)
-    _end(lambda: [*_shims(layout), *_members(containers)])
+    end_all(lambda: [*_shims(layout), *_members(containers)])
     _unmount(layout)
     _remove_control_groups()
     for socket in sockets:
@@ -93,8 +93,8 @@ def _processes() -> Iterator[int]:
     return (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
 
 
-def _end(find: Callable[[], list[int]]) -> None:
-    """Kill what `find` returns until it returns nothing more."""
+def end_all(find: Callable[[], list[int]]) -> None:
+    """Kill the processes that `find` returns until it returns none; raise LeftoverError if they stay."""
     deadline = time.monotonic() + PATIENCE
     while found := [pid for pid in find() if not _is_zombie(pid)]:
         if time.monotonic() > deadline:

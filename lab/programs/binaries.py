@@ -57,7 +57,29 @@ KUBE_ROUTER = GoModule(
     versions.KUBE_ROUTER,
     {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"},
 )
-MODULES = (KUBERNETES, ETCD, HELM, METRICS_SERVER, KWOK, OAUTH2_PROXY, KUBE_ROUTER)
+KIND = GoModule("kind", versions.KIND, {"kind": "sigs.k8s.io/kind"})
+KUBEADM = GoModule(
+    "kubeadm", versions.KUBERNETES, {"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"}, dict(KUBERNETES.variables)
+)
+COREDNS = GoModule("coredns", versions.COREDNS, {"coredns": "amalthea.lab/coredns"})
+LOCAL_PATH_PROVISIONER = GoModule(
+    "local-path-provisioner",
+    versions.LOCAL_PATH_PROVISIONER,
+    {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
+)
+MODULES = (
+    KUBERNETES,
+    ETCD,
+    HELM,
+    METRICS_SERVER,
+    KWOK,
+    OAUTH2_PROXY,
+    KUBE_ROUTER,
+    KIND,
+    KUBEADM,
+    COREDNS,
+    LOCAL_PATH_PROVISIONER,
+)
 
 _MODULE_OF = {program: module for module in MODULES for program in module.programs}
 
@@ -68,6 +90,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "helm": ("helm",),
     "doors": ("oauth2-proxy",),
     "firewall": ("kube-router",),
+    "kind": ("kind",),
+    "kind-node": (
+        "kind",
+        "kubeadm",
+        "kube-apiserver",
+        "etcd",
+        "coredns",
+        "local-path-provisioner",
+        "metrics-server",
+        "traefik",
+    ),
 }
 """The arguments of `python -m lab build`: one program of each artefact that is needed."""
 
@@ -81,6 +114,11 @@ def path(program: str, progress: Progress | None = None) -> Path:
     if program == "traefik":
         return _wheels(progress) / "bin" / "traefik"
     return _built(_MODULE_OF[program], progress) / program
+
+
+def sources(program: str, progress: Progress) -> Path:
+    """Return the folder with a program's sources; raise BuildError."""
+    return gobuild.sources(_MODULE_OF[program], _wheels(progress) / "go")
 
 
 def key(program: str) -> str:

@@ -4,6 +4,7 @@ Where modules come from is the machine's own setting (`GOPROXY`, `GOFLAGS`); not
 `lab.programs.binaries` says which programs there are.
 """
 
+import json
 import os
 import subprocess
 from collections import deque
@@ -41,11 +42,12 @@ class GoModule:
         return MODULES / self.name
 
     @property
-    def recipe(self) -> tuple[Path, Path, str]:
+    def recipe(self) -> tuple[Path | str, ...]:
         """Return everything but the compiler that decides what the programs will be."""
         return (
             self.folder / "go.mod",
             self.folder / "go.sum",
+            *self.folder.glob("main.go"),
             repr((self.programs, self.variables, FLAGS, LINKER_FLAGS)),
         )
 
@@ -64,6 +66,19 @@ def build(module: GoModule, goroot: Path, target: Path, step: Step) -> None:
     missing = [program for program in module.programs if not (target / program).is_file()]
     if missing:
         raise BuildError(f"{module.name} was built, but without {', '.join(missing)}")
+
+
+def sources(module: GoModule, goroot: Path) -> Path:
+    """Return the folder with the sources of a module whose program is its root; download them if need be.
+
+    Raise BuildError.
+    """
+    (path,) = module.programs.values()
+    environment = {**os.environ, **ENVIRONMENT, "GOROOT": str(goroot)}
+    found: dict[str, str] = json.loads(
+        _run([str(goroot / "bin" / "go"), "mod", "download", "-json", path], module, environment)
+    )
+    return Path(found["Dir"])
 
 
 def _run(argv: Sequence[str], module: GoModule, environment: Mapping[str, str]) -> str:

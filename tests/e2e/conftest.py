@@ -31,11 +31,8 @@ from tests.support.world import World
 HERE = Path(__file__).parent
 TIMEOUT = 240.0
 """Seconds for a test with its fixtures, where it names no time of its own: real pods take theirs."""
-OAUTH2_PROXY = {
-    "full": ("--set=oauth2Proxy.image.repository=docker.io/amalthea/oauth2-proxy", "--set=oauth2Proxy.image.tag=dev"),
-    "kind": (),
-}
-"""Values of the chart: the lab's own node has no registry to pull oauth2-proxy from, and gets a build of the same."""
+OAUTH2_PROXY = ("--set=oauth2Proxy.image.repository=docker.io/amalthea/oauth2-proxy", "--set=oauth2Proxy.image.tag=dev")
+"""Values of the chart: a node need not reach the registry of oauth2-proxy, and gets a build of the same."""
 CHROMIUM = (system.Package("chromium", "chromium"), system.Package("libnss3-tools", "certutil"))
 CRD = "amaltheasessions.amalthea.dev"
 
@@ -120,7 +117,7 @@ def new_release(cluster: Admin, crd: None) -> Iterator[Callable[[], Release]]:  
 def operator(cluster: Admin, api: Api, new_release: Callable[[], Release]) -> Installation:
     """Our operator as a pod, under exactly the chart's Role. Most tests share it, and its namespace."""
     release = new_release()
-    release.install("--set=culling.usageInterval=3s", *OAUTH2_PROXY[cluster.profile])
+    release.install("--set=culling.usageInterval=3s", *OAUTH2_PROXY)
     wait_until_sessions_can_own(release)
     return Installation(release, World(api, release.namespace, explainer(cluster, release)))
 

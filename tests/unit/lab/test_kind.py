@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from amalthea import __version__
-from lab import kind
 from lab.base import state
 from lab.base.progress import Progress
 from lab.base.system import MachineError
 from lab.cluster import image_loaders
+from lab.kind import cluster as kind
 from lab.node import addons
 from lab.programs import versions
 
@@ -42,11 +42,48 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def test_what_is_missing_is_said_with_the_other_way(install: Install) -> None:
-    install(docker="exit 1", kubectl="")
+    install(docker="exit 1", kubectl="", kind="")
     with pytest.raises(MachineError) as error:
         kind.up(Progress())
-    assert "Missing here: a running Docker engine, kind." in str(error.value)
+    assert "Missing here: a running Docker engine" in str(error.value)
     assert "sudo python -m lab up" in str(error.value)
+
+
+def test_where_kind_is_not_installed_the_labs_own_is_used(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = install(docker="", kind="echo amalthea-lab", kubectl="")
+    (notes.parent / "bin/kind").rename(notes.parent / "built")
+    monkeypatch.setattr("lab.programs.binaries.path", lambda program: notes.parent / {"kind": "built"}[program])
+    kind.up(Progress())
+    assert "kind get clusters" in notes.read_text()
+
+
+def test_a_node_image_is_made_only_where_that_of_kind_cannot_be_pulled(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.node.preflight.require_free_port", lambda _: None)
+    monkeypatch.setattr("lab.kind.node_image.in_engine", lambda _: "own:1")
+    monkeypatch.delenv(kind.NODE_IMAGE, raising=False)
+    once = '[ -e "$0.tried" ] || { : > "$0.tried"; echo failed to pull image >&2; exit 1; }'
+    notes = install(docker="", kind=f"case $1 in create) {once};; esac", kubectl="")
+    images: list[str | None] = []
+    monkeypatch.setattr(kind, "configuration", lambda _, image: images.append(image))
+    kind.up(Progress())
+    assert images == [None, "own:1"]
+    assert len([line for line in notes.read_text().splitlines() if line.startswith("kind create")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"), [("named:1", "failed to pull image"), ("", "no space left")], ids=["named", "another reason"]
+)
+def test_for_another_failure_no_node_image_is_made(
+    install: Install, monkeypatch: pytest.MonkeyPatch, chosen: str, said: str
+) -> None:
+    monkeypatch.setattr("lab.node.preflight.require_free_port", lambda _: None)
+    monkeypatch.setattr("lab.kind.node_image.in_engine", lambda _: pytest.fail("made"))
+    monkeypatch.setenv(kind.NODE_IMAGE, chosen)
+    install(docker="", kind=f"case $1 in create) echo {said} >&2; exit 1;; esac", kubectl="")
+    with pytest.raises(MachineError, match=said):
+        kind.up(Progress())
 
 
 def test_a_cluster_is_made_once_and_its_addons_are_waited_for(
@@ -103,7 +140,7 @@ def test_a_failing_command_is_named_with_what_it_said(install: Install) -> None:
 
 
 def test_sessions_open_at_the_same_address_and_from_this_machine_only() -> None:
-    (node,) = kind.configuration(8080)["nodes"]
+    (node,) = kind.configuration(8080, None)["nodes"]
     assert node["extraPortMappings"] == [
         {"containerPort": 80, "hostPort": 8080, "listenAddress": "127.0.0.1", "protocol": "TCP"}
     ]
@@ -111,7 +148,7 @@ def test_sessions_open_at_the_same_address_and_from_this_machine_only() -> None:
 
 def test_owner_references_are_checked_as_on_the_labs_own_node() -> None:
     """kubeadm reads the flags as a map in one version of its configuration, and as a list in the next one."""
-    patches = [json.loads(patch) for patch in kind.configuration(80)["kubeadmConfigPatches"]]
+    patches = [json.loads(patch) for patch in kind.configuration(80, None)["kubeadmConfigPatches"]]
     flags = {patch["apiVersion"].rpartition("/")[2]: patch["apiServer"]["extraArgs"] for patch in patches}
     plugins = "NodeRestriction,OwnerReferencesPermissionEnforcement"
     assert flags == {
@@ -120,11 +157,9 @@ def test_owner_references_are_checked_as_on_the_labs_own_node() -> None:
     }
 
 
-def test_the_node_has_the_image_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(kind.NODE_IMAGE, raising=False)
-    assert "image" not in kind.configuration(80)["nodes"][0]
-    monkeypatch.setenv(kind.NODE_IMAGE, "example.org/node:1")
-    assert kind.configuration(80)["nodes"][0]["image"] == "example.org/node:1"
+def test_the_node_has_the_image_that_is_chosen() -> None:
+    assert "image" not in kind.configuration(80, None)["nodes"][0]
+    assert kind.configuration(80, "example.org/node:1")["nodes"][0]["image"] == "example.org/node:1"
 
 
 def test_classes_have_the_same_names_as_on_the_labs_own_node() -> None:

@@ -70,7 +70,7 @@ def test_another_node_in_this_network_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_without_root_the_message_says_what_else_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(MachineError, match=r"sudo, or install Docker and kind: then `make kind_cluster`"):
+    with pytest.raises(MachineError, match=r"sudo, or install Docker and run `make kind_cluster`"):
         system.require_root("The lab's node")
 
 

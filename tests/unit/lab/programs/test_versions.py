@@ -18,6 +18,10 @@ MODULE_PATHS = {
     "kwok": "sigs.k8s.io/kwok",
     "kube-router": "github.com/cloudnativelabs/kube-router/v2",
     "oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7",
+    "kind": "sigs.k8s.io/kind",
+    "kubeadm": "k8s.io/kubernetes",
+    "coredns": "github.com/coredns/coredns",
+    "local-path-provisioner": "github.com/rancher/local-path-provisioner",
 }
 
 each_module = pytest.mark.parametrize("module", binaries.MODULES, ids=lambda module: module.name)
@@ -37,8 +41,22 @@ def test_go_sum_holds_the_hash_of_the_pinned_version(module: GoModule) -> None:
 
 @each_module
 def test_go_mod_tidy_would_keep_what_the_programs_need(module: GoModule) -> None:
+    """They are named in tools.go, or are the module's own main.go, which names the parts of another program."""
+    if (module.folder / "main.go").exists():
+        assert list(module.programs.values()) == [f"amalthea.lab/{module.name}"]
+        return
     tools = (module.folder / "tools.go").read_text()
     assert set(re.findall(r'_ "(.+)"', tools)) == set(module.programs.values())
+
+
+def test_a_key_changes_with_a_program_of_our_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(gobuild, "MODULES", tmp_path)
+    (tmp_path / "coredns").mkdir()
+    for name in ("go.mod", "go.sum", "main.go"):
+        (tmp_path / "coredns" / name).write_text(name)
+    before = binaries.key("coredns")
+    (tmp_path / "coredns" / "main.go").write_text("another plugin")
+    assert binaries.key("coredns") != before
 
 
 @each_module
@@ -48,8 +66,9 @@ def test_the_pinned_go_is_new_enough(module: GoModule) -> None:
     assert as_numbers(found[1]) <= as_numbers(versions.GO)
 
 
-def test_all_libraries_of_kubernetes_are_of_its_release() -> None:
-    go_mod = (gobuild.MODULES / "kubernetes" / "go.mod").read_text()
+@pytest.mark.parametrize("name", ["kubernetes", "kubeadm"])
+def test_all_libraries_of_kubernetes_are_of_its_release(name: str) -> None:
+    go_mod = (gobuild.MODULES / name / "go.mod").read_text()
     replaced = re.findall(r"^\s+(k8s\.io/\S+) => (\S+) v(\S+)$", go_mod, re.MULTILINE)
     assert len(replaced) == 29
     assert {version for _, _, version in replaced} == {f"0.{versions.KUBERNETES.removeprefix('1.')}"}

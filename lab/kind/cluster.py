@@ -1,7 +1,7 @@
 """The profile kind, for machines with Docker: the same cluster as the full node's, made with kind, without root.
 
-Names of storage classes, ingress class and port are those of `lab.node.addons`; the manifests are in kind-addons.yaml.
-kind and kubectl must be installed.
+Names of storage classes, ingress class and port are those of `lab.node.addons`; the manifests are in addons.yaml.
+kind and kubectl are those that are installed, else the lab's own.
 """
 
 import json
@@ -15,15 +15,18 @@ from lab.base import state
 from lab.base.progress import Progress
 from lab.base.system import MachineError
 from lab.images.builders import docker_answers
+from lab.kind import node_image
 from lab.node import addons, preflight
 from lab.node.layout import http_port
-from lab.programs import versions
+from lab.programs import binaries, versions
 
 CLUSTER = "amalthea-lab"
 PROVISIONER = "rancher.io/local-path"
-ADDONS = Path(__file__).parent / "kind-addons.yaml"
+ADDONS = Path(__file__).parent / "addons.yaml"
 NODE_IMAGE = "AMALTHEA_KIND_NODE_IMAGE"
 """The variable that names the image of the node."""
+NOT_PULLED = "failed to pull image"
+"""The words of kind by which it is known that another image is needed."""
 _NAMED = ("--name", CLUSTER)
 CREATE = ("kind", "create", "cluster", *_NAMED, "--config=-", "--wait=180s")
 """The command that makes the cluster; its configuration comes from standard input."""
@@ -35,7 +38,7 @@ class KindError(MachineError):
 
 def up(progress: Progress) -> None:
     """Return when the cluster is there and its add-ons are ready; raise MachineError."""
-    require_tools()
+    require_engine()
     folder, kubeconfig = state.folder("kind"), f"--kubeconfig={state.kubeconfig('kind')}"
     if CLUSTER in _run("kind", "get", "clusters").split():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,8 +46,7 @@ def up(progress: Progress) -> None:
     else:
         preflight.require_free_port(http_port())
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with progress.step("Making a cluster with kind"):
-            _run(*CREATE, kubeconfig, given=json.dumps(configuration(http_port())))
+        _create(kubeconfig, progress)
         (folder / "http-port").write_text(str(http_port()))
     with progress.step("Starting the add-ons"):
         _kubectl("apply", "--server-side", "--filename=-", given=addons.as_list(objects()))
@@ -53,9 +55,25 @@ def up(progress: Progress) -> None:
             _kubectl("rollout", "status", "--namespace=kube-system", f"deployment/{name}", "--timeout=180s")
 
 
+def _create(kubeconfig: str, progress: Progress) -> None:
+    """Make the cluster, with a node image of our own where that of kind cannot be pulled."""
+
+    def create(image: str | None) -> None:
+        with progress.step("Making a cluster with kind"):
+            _run(*CREATE, kubeconfig, given=json.dumps(configuration(http_port(), image)))
+
+    try:
+        create(chosen := os.environ.get(NODE_IMAGE))
+    except KindError as error:
+        if chosen or NOT_PULLED not in str(error):
+            raise
+        progress.say("kind's own node image cannot be pulled here: another one is made from packages.")
+        create(node_image.in_engine(progress))
+
+
 def down(progress: Progress) -> None:
     """Delete the cluster and all that is in it."""
-    require_tools()
+    require_engine()
     with progress.step("Deleting the kind cluster"):
         _run("kind", "delete", "cluster", *_NAMED)
         shutil.rmtree(state.folder("kind"), ignore_errors=True)
@@ -85,22 +103,19 @@ def name(reference: str, other: str) -> None:
     )
 
 
-def require_tools() -> None:
-    """Raise MachineError where Docker, kind or kubectl is missing."""
-    missing = [name for name in ("kind", "kubectl") if shutil.which(name) is None]
+def require_engine() -> None:
+    """Raise MachineError where no Docker engine answers."""
     if not docker_answers():
-        missing.insert(0, "a running Docker engine")
-    if missing:
         raise MachineError(
-            f"Missing here: {', '.join(missing)}. A kind cluster needs Docker, kind and kubectl. "
-            "Without them, `sudo python -m lab up` makes a cluster on Debian without Docker."
+            "Missing here: a running Docker engine, which a kind cluster needs. "
+            "Without one, `sudo python -m lab up` makes a cluster on Debian without Docker."
         )
 
 
-def configuration(port: int) -> dict[str, Any]:
+def configuration(port: int, image: str | None) -> dict[str, Any]:
     """Return kind's configuration: one node, whose port 80 is 127.0.0.1:`port` of this machine.
 
-    Its image is kind's own, which is pulled, unless the environment names another.
+    Without an `image` for it kind pulls its own.
     """
     flag, plugins = "enable-admission-plugins", "NodeRestriction,OwnerReferencesPermissionEnforcement"
     # kind writes the one up to Kubernetes 1.35 and the other from then on, and applies the patch of its own version.
@@ -114,12 +129,11 @@ def configuration(port: int) -> dict[str, Any]:
         for version, each in arguments.items()
     ]
     mapping = {"containerPort": 80, "hostPort": port, "listenAddress": "127.0.0.1", "protocol": "TCP"}
-    image = {"image": chosen} if (chosen := os.environ.get(NODE_IMAGE)) else {}
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "kubeadmConfigPatches": [json.dumps(patch) for patch in patches],
-        "nodes": [{"role": "control-plane", "extraPortMappings": [mapping], **image}],
+        "nodes": [{"role": "control-plane", "extraPortMappings": [mapping], **({"image": image} if image else {})}],
     }
 
 
@@ -139,8 +153,9 @@ def _kubectl(*arguments: str, given: str | None = None) -> str:
     return _run("kubectl", f"--kubeconfig={state.kubeconfig('kind')}", *arguments, given=given)
 
 
-def _run(*command: str, given: str | None = None) -> str:
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
+def _run(name: str, *arguments: str, given: str | None = None) -> str:
+    program = shutil.which(name) or str(binaries.path(name))
+    done = subprocess.run((program, *arguments), input=given, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise KindError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+        raise KindError(f"`{' '.join((name, *arguments))}` failed: {done.stderr.strip()}")
     return done.stdout
