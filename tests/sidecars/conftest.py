@@ -30,10 +30,10 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
         return file if "/authproxy/" in file else file.rpartition("/")[0]
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     """Return the scheduler of several workers (pytest-xdist)."""
     config.option.loadscopereorder = False
-    return _ByFolder(config)
+    return _ByFolder(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
