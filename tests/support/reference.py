@@ -132,13 +132,13 @@ def _bounds(schema: Manifest) -> str:
 
 
 def _default(schema: Manifest, *, required: bool) -> str:
-    if required:
-        return "required"
-    return f"`{msgspec.json.encode(schema['default']).decode()}`" if "default" in schema else ""
+    if "default" in schema:  # the API server fills it in before it looks for what is required
+        return f"`{msgspec.json.encode(schema['default']).decode()}`"
+    return "required" if required else ""
 
 
 def _meaning(schema: Manifest) -> str:
-    fixed = " It cannot be changed." if "x-kubernetes-validations" in schema else ""
+    fixed = " This field cannot be changed." if "x-kubernetes-validations" in schema else ""
     return f"{schema['description']}{fixed}"
 
 
