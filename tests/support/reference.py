@@ -45,8 +45,10 @@ _CONDITIONS = """\
 # Conditions and Events of a session
 
 Programs may branch on these words: none of them gets a new meaning. The message of each condition names the cause and
-the next step in words for people. The remedies are those that `amalthea explain` gives for a failed session `demo`;
-`CONTAINER` stands for the container that the message names.
+the next step in words for people. The remedies are those that `amalthea explain` gives for a failed session `demo`
+whose container waits for its next start: `--previous` shows the log of the one that ended. `CONTAINER` stands for the
+container that the message names. `demo-0` is the pod of a session; a job's pod has another name, which
+`kubectl get pods -l {label}=demo` shows.
 """
 _METRICS = """\
 # Metrics of the operator
@@ -54,6 +56,7 @@ _METRICS = """\
 Each replica serves them at `/metrics`, together with the `process_…` metrics of its process. A counter's name ends with
 `_total`; a histogram has the series `…_bucket`, `…_sum` and `…_count`.
 """
+_DEFECT = str(Reason.INTERNAL_ERROR)
 _FORMATS = {"duration": "duration", "date-time": "time"}
 
 
@@ -151,7 +154,8 @@ def _conditions() -> str:
         ("Reasons of the other conditions", Reason),
         ("Reasons of Events", EventReason),
     )
-    parts = [_NOTE.format(source="src/amalthea/api and src/amalthea/cli/compose/remedies.py") + _CONDITIONS]
+    note = _NOTE.format(source="src/amalthea/api and src/amalthea/cli/compose/remedies.py")
+    parts = [note + _CONDITIONS.format(label=names.LABEL_INSTANCE)]
     for title, vocabulary in sections:
         parts.append(f"## {title}\n\n{inspect.getdoc(vocabulary)}\n\n{_words(vocabulary)}")
     return "\n".join(parts)
@@ -159,8 +163,12 @@ def _conditions() -> str:
 
 def _words(vocabulary: type[StrEnum]) -> str:
     meanings = sentences(vocabulary)
-    cured = any(word in REMEDIES for word in vocabulary)
-    rows = ((f"`{word}`", meanings[word], *([_remedy(word)] if cured else [])) for word in vocabulary)
+    if vocabulary is Failure:  # the only reason of Healthy that says nothing about the session itself
+        meanings[_DEFECT] = sentences(Reason)[_DEFECT]
+    elif vocabulary is Reason:
+        del meanings[_DEFECT]
+    cured = any(word in REMEDIES for word in meanings)
+    rows = ((f"`{word}`", meaning, *([_remedy(word)] if cured else [])) for word, meaning in meanings.items())
     return _table(("Word", "Meaning", *(["What to do"] if cured else [])), rows)
 
 
@@ -174,9 +182,9 @@ def sentences(vocabulary: type[StrEnum]) -> dict[str, str]:
 
 def _remedy(word: str) -> str:
     """Return what `amalthea explain` advises where a condition of a failed session has this reason."""
-    kind = ConditionType.HEALTHY if word in set(Failure) else ConditionType.CHILDREN_IN_PLACE
+    kind = ConditionType.HEALTHY if word in {*Failure, _DEFECT} else ConditionType.CHILDREN_IN_PLACE
     status = {"state": "Failed", "conditions": [{"type": kind, "status": "False", "reason": word, "message": ""}]}
-    pod = found.pod(found.container(state=found.terminated(1)))
+    pod = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=found.terminated(1)))
     snapshot = SessionSnapshot(
         found.observed(None, found.statefulset(), pod, status=status), pod=msgspec.convert(pod, PodDetails)
     )
