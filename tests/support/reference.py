@@ -24,13 +24,12 @@ from amalthea.api.schema import Manifest
 from amalthea.cli.compose.remedies import REMEDIES, remedies
 from amalthea.cli.compose.situation import Situation
 from amalthea.cli.read.snapshot import PodDetails, SessionSnapshot
-from amalthea.operator.telemetry.metrics import OperatorMetrics, SessionRow, exposition
+from amalthea.model.status.milestones import UNKNOWN
+from amalthea.operator.kinds import WATCHED
+from amalthea.operator.telemetry.metrics import STATES, OperatorMetrics, SessionRow, exposition
 from amalthea.testing import observations as found
 
-_TIMES = (
-    *("idle_seconds", "failing_seconds", "hibernated_seconds", "failed_scheduling_seconds"),
-    "will_hibernate_at",
-)
+_TIMES = ("idle_seconds", "failing_seconds", "hibernated_seconds", "failed_scheduling_seconds", "will_hibernate_at")
 FOLDER = Path(__file__).parents[2] / "docs/reference"
 _NOTE = "<!-- Written by `make reference` from {source}: change it there. -->\n\n"
 
@@ -54,8 +53,17 @@ _METRICS = """\
 # Metrics of the operator
 
 Each replica serves them at `/metrics`, together with the `process_…` metrics of its process. A counter's name ends with
-`_total`; a histogram has the series `…_bucket`, `…_sum` and `…_count`.
+`_total`; a histogram has the series `…_bucket`, `…_sum` and `…_count`. These gauges have such a name, too, as
+in the Go operator: {gauges}.
 """
+_LABELS = {
+    "cause": "A reason of `Stopped` or `DeletingSoon` ([Conditions](conditions.md)), or `{unknown}`.",
+    "code": "The HTTP status of the answer; `0` if there was no whole answer.",
+    "kind": "{kinds}.",
+    "reason": "A reason of `Healthy`, `Accepted` or `ChildrenInPlace` ([Conditions](conditions.md)), or `{unknown}`.",
+    "state": "{states}.",
+}
+"""The values of the labels that take more than those which are there from the start on."""
 _DEFECT = str(Reason.INTERNAL_ERROR)
 _FORMATS = {"duration": "duration", "date-time": "time"}
 
@@ -202,7 +210,28 @@ def _metrics() -> str:
         labels = dict.fromkeys(label for sample in family.samples for label in sample.labels)
         rows.append(_metric(family, labels))
     table = _table(("Metric", "Type", "Labels", "Meaning"), sorted(rows))
-    return f"{_NOTE.format(source='src/amalthea/operator/telemetry/metrics.py')}{_METRICS}\n{table}"
+    text = _METRICS.format(gauges=" and ".join(row[0] for row in rows if row[1] == "gauge" and "_total`" in row[0]))
+    values = _table(("Label", "Metric", "Values"), sorted(_values(instruments)))
+    note = _NOTE.format(source="src/amalthea/operator/telemetry/metrics.py")
+    return f"{note}{text}\n{table}\n## Values of labels\n\n{values}"
+
+
+def _values(instruments: Iterable[MetricWrapperBase]) -> Iterator[tuple[str, str, str]]:
+    """Yield the row of each label whose values are known: those of the series that there are from the start on."""
+    for each in instruments:
+        (family,) = each.collect()
+        for label in each._labelnames:
+            there = _listed(dict.fromkeys(sample.labels[label] for sample in family.samples))
+            if there:
+                yield f"`{label}`", _metric(family, ())[0], f"{there}."
+    kinds = _listed(each.resource.plural for each in WATCHED.values())
+    known = {"kinds": kinds, "states": _listed(STATES), "unknown": UNKNOWN}
+    for label, text in _LABELS.items():
+        yield f"`{label}`", "all", text.format(**known)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _metric(family: Metric, labels: Iterable[str]) -> tuple[str, ...]:
