@@ -24,13 +24,12 @@ from amalthea.api.schema import Manifest
 from amalthea.cli.compose.remedies import REMEDIES, remedies
 from amalthea.cli.compose.situation import Situation
 from amalthea.cli.read.snapshot import PodDetails, SessionSnapshot
-from amalthea.operator.telemetry.metrics import OperatorMetrics, SessionRow, exposition
+from amalthea.model.status.milestones import UNKNOWN
+from amalthea.operator.kinds import WATCHED
+from amalthea.operator.telemetry.metrics import STATES, OperatorMetrics, SessionRow, exposition
 from amalthea.testing import observations as found
 
-_TIMES = (
-    *("idle_seconds", "failing_seconds", "hibernated_seconds", "failed_scheduling_seconds"),
-    "will_hibernate_at",
-)
+_TIMES = ("idle_seconds", "failing_seconds", "hibernated_seconds", "failed_scheduling_seconds", "will_hibernate_at")
 FOLDER = Path(__file__).parents[2] / "docs/reference"
 _NOTE = "<!-- Written by `make reference` from {source}: change it there. -->\n\n"
 
@@ -45,15 +44,27 @@ _CONDITIONS = """\
 # Conditions and Events of a session
 
 Programs may branch on these words: none of them gets a new meaning. The message of each condition names the cause and
-the next step in words for people. The remedies are those that `amalthea explain` gives for a failed session `demo`;
-`CONTAINER` stands for the container that the message names.
+the next step in words for people. The remedies are those that `amalthea explain` gives for a failed session `demo`
+whose container waits for its next start: `--previous` shows the log of the one that ended. `CONTAINER` stands for the
+container that the message names. `demo-0` is the pod of a session; a job's pod has another name, which
+`kubectl get pods -l {label}=demo` shows.
 """
 _METRICS = """\
 # Metrics of the operator
 
 Each replica serves them at `/metrics`, together with the `process_…` metrics of its process. A counter's name ends with
-`_total`; a histogram has the series `…_bucket`, `…_sum` and `…_count`.
+`_total`; a histogram has the series `…_bucket`, `…_sum` and `…_count`. These gauges have such a name, too, as
+in the Go operator: {gauges}.
 """
+_LABELS = {
+    "cause": "A reason of `Stopped` or `DeletingSoon` ([Conditions](conditions.md)), or `{unknown}`.",
+    "code": "The HTTP status of the answer; `0` if there was no whole answer.",
+    "kind": "{kinds}.",
+    "reason": "A reason of `Healthy`, `Accepted` or `ChildrenInPlace` ([Conditions](conditions.md)), or `{unknown}`.",
+    "state": "{states}.",
+}
+"""The values of the labels that take more than those which are there from the start on."""
+_DEFECT = str(Reason.INTERNAL_ERROR)
 _FORMATS = {"duration": "duration", "date-time": "time"}
 
 
@@ -132,13 +143,13 @@ def _bounds(schema: Manifest) -> str:
 
 
 def _default(schema: Manifest, *, required: bool) -> str:
-    if required:
-        return "required"
-    return f"`{msgspec.json.encode(schema['default']).decode()}`" if "default" in schema else ""
+    if "default" in schema:  # the API server fills it in before it looks for what is required
+        return f"`{msgspec.json.encode(schema['default']).decode()}`"
+    return "required" if required else ""
 
 
 def _meaning(schema: Manifest) -> str:
-    fixed = " It cannot be changed." if "x-kubernetes-validations" in schema else ""
+    fixed = " This field cannot be changed." if "x-kubernetes-validations" in schema else ""
     return f"{schema['description']}{fixed}"
 
 
@@ -151,7 +162,8 @@ def _conditions() -> str:
         ("Reasons of the other conditions", Reason),
         ("Reasons of Events", EventReason),
     )
-    parts = [_NOTE.format(source="src/amalthea/api and src/amalthea/cli/compose/remedies.py") + _CONDITIONS]
+    note = _NOTE.format(source="src/amalthea/api and src/amalthea/cli/compose/remedies.py")
+    parts = [note + _CONDITIONS.format(label=names.LABEL_INSTANCE)]
     for title, vocabulary in sections:
         parts.append(f"## {title}\n\n{inspect.getdoc(vocabulary)}\n\n{_words(vocabulary)}")
     return "\n".join(parts)
@@ -159,8 +171,12 @@ def _conditions() -> str:
 
 def _words(vocabulary: type[StrEnum]) -> str:
     meanings = sentences(vocabulary)
-    cured = any(word in REMEDIES for word in vocabulary)
-    rows = ((f"`{word}`", meanings[word], *([_remedy(word)] if cured else [])) for word in vocabulary)
+    if vocabulary is Failure:  # the only reason of Healthy that says nothing about the session itself
+        meanings[_DEFECT] = sentences(Reason)[_DEFECT]
+    elif vocabulary is Reason:
+        del meanings[_DEFECT]
+    cured = any(word in REMEDIES for word in meanings)
+    rows = ((f"`{word}`", meaning, *([_remedy(word)] if cured else [])) for word, meaning in meanings.items())
     return _table(("Word", "Meaning", *(["What to do"] if cured else [])), rows)
 
 
@@ -174,9 +190,9 @@ def sentences(vocabulary: type[StrEnum]) -> dict[str, str]:
 
 def _remedy(word: str) -> str:
     """Return what `amalthea explain` advises where a condition of a failed session has this reason."""
-    kind = ConditionType.HEALTHY if word in set(Failure) else ConditionType.CHILDREN_IN_PLACE
+    kind = ConditionType.HEALTHY if word in {*Failure, _DEFECT} else ConditionType.CHILDREN_IN_PLACE
     status = {"state": "Failed", "conditions": [{"type": kind, "status": "False", "reason": word, "message": ""}]}
-    pod = found.pod(found.container(state=found.terminated(1)))
+    pod = found.pod(found.container(state=found.waiting("CrashLoopBackOff"), last=found.terminated(1)))
     snapshot = SessionSnapshot(
         found.observed(None, found.statefulset(), pod, status=status), pod=msgspec.convert(pod, PodDetails)
     )
@@ -194,7 +210,28 @@ def _metrics() -> str:
         labels = dict.fromkeys(label for sample in family.samples for label in sample.labels)
         rows.append(_metric(family, labels))
     table = _table(("Metric", "Type", "Labels", "Meaning"), sorted(rows))
-    return f"{_NOTE.format(source='src/amalthea/operator/telemetry/metrics.py')}{_METRICS}\n{table}"
+    text = _METRICS.format(gauges=" and ".join(row[0] for row in rows if row[1] == "gauge" and "_total`" in row[0]))
+    values = _table(("Label", "Metric", "Values"), sorted(_values(instruments)))
+    note = _NOTE.format(source="src/amalthea/operator/telemetry/metrics.py")
+    return f"{note}{text}\n{table}\n## Values of labels\n\n{values}"
+
+
+def _values(instruments: Iterable[MetricWrapperBase]) -> Iterator[tuple[str, str, str]]:
+    """Yield the row of each label whose values are known: those of the series that there are from the start on."""
+    for each in instruments:
+        (family,) = each.collect()
+        for label in each._labelnames:
+            there = _listed(dict.fromkeys(sample.labels[label] for sample in family.samples))
+            if there:
+                yield f"`{label}`", _metric(family, ())[0], f"{there}."
+    kinds = _listed(each.resource.plural for each in WATCHED.values())
+    known = {"kinds": kinds, "states": _listed(STATES), "unknown": UNKNOWN}
+    for label, text in _LABELS.items():
+        yield f"`{label}`", "all", text.format(**known)
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _metric(family: Metric, labels: Iterable[str]) -> tuple[str, ...]:

@@ -150,7 +150,10 @@ class CodeRepository(ApiStruct, frozen=True, kw_only=True):
     remote: Annotated[str, doc("Address of the repository.", example="https://github.com/SwissDataScienceCenter/renku")]
     clone_path: Annotated[
         str,
-        doc("Folder below the volume's mountPath into which it is cloned.", example="repositories/project1"),
+        doc(
+            "Folder below the volume's mountPath in which the clone's own folder is made.",
+            example="repositories/project1",
+        ),
     ] = "."
     revision: (
         Annotated[str, doc("Branch, tag or commit; the remote's default branch if absent.", example="main")] | None
@@ -184,15 +187,33 @@ class DataSource(ApiStruct, frozen=True, kw_only=True):
         doc("Where the data is mounted; relative to the session's working directory.", example="data/storages"),
     ] = "data"
     access_mode: Annotated[
-        str, doc("ReadOnlyMany mounts it read-only; ReadWriteOnce and ReadWriteMany let the session write.")
+        str,
+        doc(
+            "ReadOnlyMany mounts it read-only; ReadWriteOnce, ReadWriteMany and ReadWriteOncePod let the session write."
+        ),
     ] = "ReadOnlyMany"
-    secret_ref: Annotated[SecretRef, doc("The rclone configuration of the source. Required.")] | None = None
+    secret_ref: (
+        Annotated[
+            SecretRef,
+            doc("The rclone configuration of the source. Needed for local sessions: else `Accepted` is False."),
+        ]
+        | None
+    ) = None
 
 
 class Culling(ApiStruct, frozen=True, kw_only=True):
-    """Limits after which the session is paused or deleted automatically. An absent or zero one sets no limit."""
+    """Limits after which the session is paused or deleted automatically. An absent or zero duration sets no limit."""
 
-    max_age: Annotated[Duration, doc("Pause it this long after it was started or resumed, such as 24h.")] | None = None
+    max_age: (
+        Annotated[
+            Duration,
+            doc(
+                "Pause it this long after it was started or resumed, such as 24h. A job is not paused, but stopped as "
+                "failed."
+            ),
+        ]
+        | None
+    ) = None
     max_idle_duration: Annotated[Duration, doc("Pause it after being idle for this long.")] | None = None
     max_starting_duration: Annotated[Duration, doc("Pause it if it is not ready this long after its start.")] | None = (
         None
@@ -262,7 +283,8 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
     data_sources: Annotated[list[DataSource], doc("Remote data that the session mounts as folders.")] | None = None
     culling: (
         Annotated[
-            Culling, doc("When the session is paused or deleted automatically. An absent or zero one sets no limit.")
+            Culling,
+            doc("When the session is paused or deleted automatically. An absent or zero duration sets no limit."),
         ]
         | None
     ) = None
@@ -275,7 +297,11 @@ class Spec(ApiStruct, frozen=True, kw_only=True):
     ) = None
     extra_volumes: Annotated[list[Manifest], embedded("extraVolumes", "Further volumes of the pod.")] | None = None
     image_pull_secrets: (
-        Annotated[list[SecretRef], doc("Credentials for the images' registries. Images are then not rewritten.")] | None
+        Annotated[
+            list[SecretRef],
+            doc("Credentials for the images' registries. The chart's imageRewriteRules then do not apply."),
+        ]
+        | None
     ) = None
     service_account_name: Annotated[str, doc("Service account of the pod; its token is not mounted.")] | None = None
     priority_class_name: Annotated[str, doc("PriorityClass of the pod.")] | None = None

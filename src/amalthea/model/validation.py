@@ -190,7 +190,8 @@ def _data_sources(spec: Spec) -> Iterator[InvalidField]:
             yield InvalidField(f"{field}.secretRef", "is missing; name the secret that configures the source.")
         if source.access_mode not in ("ReadOnlyMany", "ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"):
             yield InvalidField(
-                f"{field}.accessMode", f"is {source.access_mode!r}; write ReadOnlyMany or ReadWriteOnce."
+                f"{field}.accessMode",
+                f"is {source.access_mode!r}; write ReadOnlyMany, ReadWriteOnce, ReadWriteMany or ReadWriteOncePod.",
             )
 
 

@@ -147,7 +147,10 @@ REFUSED = {
     ),
     "a data source with a made-up mode": (
         session().with_data_source("/data", "ds1", accessMode="ReadMostly"),
-        "spec.dataSources[0].accessMode: is 'ReadMostly'; write ReadOnlyMany or ReadWriteOnce.",
+        (
+            "spec.dataSources[0].accessMode: is 'ReadMostly'; write ReadOnlyMany, ReadWriteOnce, ReadWriteMany or "
+            "ReadWriteOncePod."
+        ),
     ),
     "a duration in days": (
         session().with_spec(culling={"maxIdleDuration": "2 days"}),
