@@ -5,7 +5,7 @@ VERSION ?=
 
 .PHONY: chart-package
 chart-package: setup ## Write the chart and a repository's index to dist/charts (CHART_URL=…, CHART_INDEX=old/index.yaml)
-	@$(BIN)/python -m tools.chart $(DIST)/charts "$(CHART_URL)" $(CHART_INDEX)
+	@$(BIN)/python -m tools.chart $(DIST)/charts "$(CHART_URL)" "$(CHART_INDEX)"
 
 .PHONY: build
 build: setup ## Write wheel and sdist of the Python package to dist/

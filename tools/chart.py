@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lab.base.progress import Progress
 from lab.programs import binaries
@@ -21,8 +22,13 @@ def package(folder: Path, url: str, index: Path | None = None) -> Path:
     """Write the chart and `index.yaml` to `folder` and return the chart's path; `url` is where they will be served.
 
     Raises:
-        ToolError: Helm refused.
+        ToolError: the index or the address cannot be right, or Helm refused.
     """
+    address = urlsplit(url)
+    if address.scheme not in ("http", "https") or not address.netloc:
+        raise ToolError(f"CHART_URL={url} is not an address; write where it is served, as https://charts.example.org.")
+    if index and not index.is_file():  # Helm would begin an empty one, and every older version would be lost
+        raise ToolError(f"CHART_INDEX={index} is not there; download the repository's index.yaml first.")
     folder.mkdir(parents=True, exist_ok=True)
     _helm("lint", "--strict", str(CHART))
     packed = Path(_helm("package", str(CHART), "--destination", str(folder)).rpartition(": ")[2].strip())
