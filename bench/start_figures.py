@@ -60,7 +60,9 @@ def after_program(times: Times) -> float:
 
 def broken(found: Found) -> list[str]:
     """Return a sentence for each bound that does not hold."""
-    told = [*_late([*found.created, *found.resumed])]
+    timed = {"create": found.created, "resume": found.resumed, "start with the old probe": found.old}
+    told = [f"no {kind} was timed" for kind, starts in {**timed, "pause": found.paused}.items() if not starts]
+    told += _late([*found.created, *found.resumed])
     for what, starts, most in (("resume", found.resumed, RESUME_TO_PAGE), ("create", found.created, CREATE_TO_PAGE)):
         if (last := max(map(page_opened, starts), default=0.0)) > most:
             told.append(f"from {what} to the page it took {last:.2f} s, at most {most:g} allowed")
@@ -79,6 +81,8 @@ def _waited_for(times: Times, throttles: Mapping[str, float]) -> Iterator[str]:
     for page in pages(times):
         if f"waiting {page}" not in times:
             yield f"no waiting page through {page}"
+        elif "door" not in times:
+            yield f"the door was never seen, so nobody knows if the waiting page through {page} was late"
         elif (late := times[f"waiting {page}"] - max(times["door"], throttles.get(page, 0.0))) > EARLY_AFTER_DOOR:
             yield f"the waiting page came {late:.2f} s after the door, not {EARLY_AFTER_DOOR:g}"
 
@@ -107,7 +111,8 @@ def render(found: Found) -> str:
 
 
 def _named(found: Found, begin: str) -> list[str]:
-    names = {name for start in found.resumed for name in start if name.startswith(f"{begin}, ")}
+    starts = (*found.created, *found.resumed, *found.old)
+    names = {name for start in starts for name in start if name.startswith(f"{begin}, ")}
     return sorted(names)
 
 
