@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None, kubectl: Kubectl | None = None) -> i
 
 def install(_: argparse.Namespace, kubectl: Kubectl) -> None:
     """Install the CRD, or upgrade it in place, and return when sessions are served."""
+    _find_cluster(kubectl)
     _say(kubectl.run(*APPLY, stdin=CRD.read_text()))
     deadline = time.monotonic() + SERVED_WITHIN
     while not kubectl.serves(SESSIONS):  # `kubectl wait` fails where there is no condition yet
@@ -62,7 +63,9 @@ def uninstall(given: argparse.Namespace, kubectl: Kubectl) -> None:
 
 def deploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     """Bring the CRD and the operator into the cluster, and return when the operator is ready."""
-    _say(kubectl.run(*APPLY, stdin=manifests.render(given.image, given.sidecars, given.folder)))
+    text = manifests.render(given.image, given.sidecars, given.folder)
+    _find_cluster(kubectl)
+    _say(kubectl.run(*APPLY, stdin=text))
     place = f"--namespace={NAMESPACE}"
     if given.wait:
         _say(kubectl.run("rollout", "status", DEPLOYMENT, place, f"--timeout={given.wait}"))
@@ -78,6 +81,15 @@ def undeploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     option = f"--ignore-not-found={given.ignore_not_found}"
     _say(kubectl.run("delete", option, "--filename=-", stdin=yaml.safe_dump_all(objects)))
     _say("The CRD and all sessions stay. `make uninstall` deletes them; sessions that adopt secrets need an operator.")
+
+
+def _find_cluster(kubectl: Kubectl) -> None:
+    """Raise ToolError if no cluster answers: `kubectl apply` would say that it cannot validate what it is given."""
+    kubectl.run("version", "--client")
+    try:
+        kubectl.run("get", "--raw", "/version")
+    except ToolError as error:
+        raise ToolError(f"no cluster answers ({error}); name one by CONTEXT=…, or its file by KUBECONFIG=….") from error
 
 
 def _parser() -> argparse.ArgumentParser:

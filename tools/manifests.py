@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from tools.kubectl import Kubectl
+from amalthea.api import references
+from tools.kubectl import Kubectl, ToolError
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "config"
@@ -20,12 +21,18 @@ PLACEHOLDER = "controller"
 SIDECARS = "SIDECARS_IMAGE"
 
 
-def render(image: str = "", sidecars: str = "", folder: str = "default") -> str:
+def render(image: str | None = None, sidecars: str = "", folder: str = "default") -> str:
     """Return what `config/<folder>` builds (YAML), with other images than its own where they are given.
 
     Raises:
-        ToolError: kubectl cannot build it.
+        ToolError: an image is not one, there is no such folder, or kubectl cannot build it.
     """
+    if image is not None:
+        _check("IMG", image)
+    if sidecars:
+        _check("SIDECARS_IMG", sidecars)
+    if folder not in (known := overlays()):
+        raise ToolError(f"OVERLAY={folder} is not there; choose one of {', '.join(known)}.")
     with tempfile.TemporaryDirectory(prefix="amalthea-config-") as scratch:
         copy = Path(scratch) / "config"
         shutil.copytree(CONFIG, copy)
@@ -33,6 +40,11 @@ def render(image: str = "", sidecars: str = "", folder: str = "default") -> str:
             _set_image(copy / "manager" / "kustomization.yaml", image)
         text = Kubectl().run("kustomize", str(copy / folder))
     return _with_sidecars(text, sidecars) if sidecars else text
+
+
+def overlays() -> list[str]:
+    """Return the folders below `config` that are a whole: the operator, and the operator with something more."""
+    return ["default", *sorted(f"overlays/{each.name}" for each in (CONFIG / "overlays").iterdir())]
 
 
 def image_entry(image: str) -> dict[str, str]:
@@ -43,6 +55,11 @@ def image_entry(image: str) -> dict[str, str]:
     host, slash, path = name.rpartition("/")
     path, _, tag = path.partition(":")
     return {"name": PLACEHOLDER, "newName": f"{host}{slash}{path}", "newTag": tag or "latest"}
+
+
+def _check(variable: str, image: str) -> None:
+    if references.parse(image) is None:
+        raise ToolError(f"{variable}={image!r} does not name an image; write it as registry/name:tag.")
 
 
 def _set_image(file: Path, image: str) -> None:
@@ -59,5 +76,13 @@ def _with_sidecars(text: str, sidecars: str) -> str:
     return yaml.safe_dump_all(objects, sort_keys=False)
 
 
+def main(image: str) -> None:
+    """Print what `make build-installer` writes."""
+    try:
+        sys.stdout.write(render(image, os.environ.get("SIDECARS_IMG", "")))
+    except ToolError as error:
+        sys.exit(f"make build-installer: {error}")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render(sys.argv[1] if len(sys.argv) > 1 else "", os.environ.get("SIDECARS_IMG", "")))
+    main(sys.argv[1])
