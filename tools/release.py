@@ -24,9 +24,25 @@ PLACES: dict[str, tuple[str, ...]] = {
     "config/manager/manager.yaml": (rf"(?<=value: ){_IMAGE}\S+",),
     "config/samples/*.yaml": (rf"(?<=image: ){_IMAGE}\S+",),
     "README.md": (rf"(?<=image: ){_IMAGE}\S+",),
+    "docs/install.md": (r"(?<=/releases/download/)[^`/\s]+",),
     "docs/repositories.md": (rf"(?<=image: ){_IMAGE}\S+",),
 }
 """The places of the version: files, and what matches it there, or an image that ends in it."""
+
+UNTRUE = re.compile(r"first\]?\s+release\b|\bno\s+release\s+is\s+out\b", re.IGNORECASE)
+"""What pages say only as long as nothing is released."""
+
+
+def check_pages(root: Path = ROOT) -> None:
+    """Raise ToolError, with their lines, if pages say that nothing is released yet."""
+    pages = [root / "README.md", *(root / "docs").rglob("*.md"), *(root / "images").glob("*.md")]
+    told = [f"{page.relative_to(root)}:{line}" for page in sorted(pages) for line in _untrue(page.read_text())]
+    if told:
+        raise ToolError(f"these lines say that no release is out yet; rewrite them first: {', '.join(told)}.")
+
+
+def _untrue(text: str) -> list[int]:
+    return [text.count("\n", 0, found.start()) + 1 for found in UNTRUE.finditer(text)]
 
 
 def set_version(version: str, root: Path = ROOT) -> list[Path]:
@@ -83,6 +99,7 @@ def main(version: str) -> None:
     try:
         if not PLAIN.fullmatch(version):
             raise ToolError(f"VERSION is {version!r}; write three numbers, such as make release VERSION=1.2.3.")
+        check_pages()
         text = changelog(notes.read_text(), version, datetime.now(UTC).date())
         written = set_version(version)
     except ToolError as error:

@@ -28,12 +28,13 @@ def copy(tmp_path: Path) -> Path:
 def test_the_version_is_set_wherever_it_stands(copy: Path) -> None:
     files = release.set_version("7.8.9", copy)
     text = {file: file.read_text() for file in files}
-    assert len(files) == 6 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
+    assert len(files) == 7 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
     for file in files:
         assert "7.8.9" in text[file], file
     left = re.escape(amalthea.__version__)
     pages = [copy / "README.md", *(copy / "docs").rglob("*.md")]
     ours = [*(copy / "config").rglob("*.yaml"), copy / "charts/amalthea-sessions/Chart.yaml", *pages]
+    assert "/releases/download/7.8.9`" in (copy / "docs/install.md").read_text()
     for file in ours:
         found = re.findall(rf"(?:docker\.io/amalthea/\S+:|[vV]ersion: |newTag: ){left}", file.read_text())
         assert not found, file
@@ -81,3 +82,16 @@ def test_a_release_without_a_word_to_users_is_refused(text: str, message: str) -
 
 def test_the_changelog_has_a_place_for_what_is_unreleased() -> None:
     assert release.UNRELEASED in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_pages_that_say_that_nothing_is_released_yet_are_named_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "docs/design").mkdir(parents=True)
+    (tmp_path / "README.md").write_text("# Amalthea\n\nFrom the first\nrelease on:\n")
+    (tmp_path / "docs/design/a.md").write_text("Until the [first release](#a), and no release is out.\nReleases.\n")
+    with pytest.raises(
+        ToolError, match=r"rewrite them first: README\.md:3, docs/design/a\.md:1, docs/design/a\.md:1\.$"
+    ):
+        release.check_pages(tmp_path)
+    for page in ("README.md", "docs/design/a.md"):
+        (tmp_path / page).write_text("# A release is out\n")
+    release.check_pages(tmp_path)
