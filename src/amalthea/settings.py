@@ -3,14 +3,15 @@
 The variables are those of the contract, so that the chart of the Go operator starts this one. `main.py` reads flags.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from amalthea.api import durations
+from amalthea.api import durations, quantities
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class RewriteRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ContainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """The administrators' settings for the containers of one kind that the operator adds to sessions."""
 
-    resources: dict[str, dict[str, str | int | float]] | None = None
+    resources: dict[Literal["limits", "requests"], dict[str, str | int | float]] | None = None
     """In place of what the operator would ask for."""
     security_context: dict[str, Any] | None = None
     """Members of the security context, over the operator's own."""
@@ -37,6 +38,10 @@ class ContainerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 CONTAINERS = ("authproxy", "oauth2Proxy", "clone", "tunnel", "remoteController")
 """The kinds of containers that the operator adds."""
+_RESOURCE = re.compile(
+    r"cpu|memory|ephemeral-storage|hugepages-[A-Za-z0-9]+|[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[\w.-]+", re.ASCII
+)
+"""What Kubernetes takes as a container's resource; those of devices have a domain."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,31 @@ def _containers(env: Mapping[str, str]) -> dict[str, ContainerSettings]:
     read = _json(env, name, dict[str, ContainerSettings], example) or {}
     for unknown in read.keys() - set(CONTAINERS):
         raise SettingsError(f"{name} names {unknown!r}; write one of {', '.join(CONTAINERS)}.")
+    for kind, settings in read.items():
+        for field_name, problem in _unusable(settings.resources or {}):
+            raise SettingsError(f"{name}: {kind}.resources.{field_name}: {problem}")
     return read
+
+
+def _unusable(resources: Mapping[Any, Mapping[str, str | int | float]]) -> Iterator[tuple[str, str]]:
+    """Yield path and sentence of what the API server would refuse: in every session's pod, long after the start."""
+    for part, amounts in resources.items():
+        for resource, amount in amounts.items():
+            if not _RESOURCE.fullmatch(resource):
+                yield f"{part}.{resource}", "is not a resource; write cpu, memory or ephemeral-storage."
+                continue
+            try:
+                size = quantities.parse(amount)
+            except ValueError as error:
+                yield f"{part}.{resource}", str(error)
+                continue
+            if size < 0:
+                yield f"{part}.{resource}", f"{amount!r} is negative; write 0 or more."
+    # Whoever got a sentence has stopped, so all of them are quantities from here on.
+    limits, requests = resources.get("limits", {}), resources.get("requests", {})
+    for resource in limits.keys() & requests.keys():
+        if quantities.parse(requests[resource]) > quantities.parse(limits[resource]):
+            yield f"requests.{resource}", f"{requests[resource]!r} is above the limit; write at most the limit."
 
 
 def _arguments(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -234,6 +234,14 @@ def test_the_operators_network_policy_allows_what_it_needs_and_nothing_else() ->
         ({"imageRewriteRules": [{"source": "x"}]}, "missing properties 'source_prefix', 'target_prefix'"),
         ({"podDisruptionBudget": {"minAvailable": "all"}}, "does not match pattern"),
         ({"admissionPolicy": {"ingressAnnotations": ["a*/size"]}}, "'a*/size' does not match pattern"),
+        (
+            {"sessionPods": {"containers": {"authproxy": {"resources": {"limits": {"cpu": "bogus"}}}}}},
+            "at '/sessionPods/containers/authproxy/resources/limits/cpu': 'bogus' does not match pattern",
+        ),
+        (
+            {"sessionPods": {"containers": {"clone": {"resources": {"nosuch": {}}}}}},
+            "at '/sessionPods/containers/clone/resources': additional properties 'nosuch' not allowed",
+        ),
         ({"deploy": {"csiRclone": True}}, "deploy.csiRclone: this chart does not bring csi-rclone along. Install its"),
         (
             {"controllerManager": {"replicas": 2, "manager": {"args": []}}},

@@ -1,6 +1,7 @@
 """A setting that is misread is found out on the day it hurts: what cannot be understood stops the operator at once."""
 
 import dataclasses
+import json
 from datetime import timedelta
 
 import pytest
@@ -167,3 +168,33 @@ def test_settings_of_our_containers_are_read_and_a_typo_is_named() -> None:
     ):
         with pytest.raises(SettingsError, match=message):
             from_environment(wrong)
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ('{"limits": {"cpu": "bogus"}}', "authproxy.resources.limits.cpu: 'bogus' is not a quantity: write a number"),
+        ('{"requests": {"memory": ""}}', "authproxy.resources.requests.memory: '' is not a quantity: write"),
+        ('{"limits": {"cpu": -1}}', "authproxy.resources.limits.cpu: -1 is negative; write 0 or more"),
+        ('{"limits": {"ram": "1Gi"}}', "authproxy.resources.limits.ram: is not a resource; write cpu, memory"),
+        (
+            '{"requests": {"memory": "1Gi"}, "limits": {"memory": "1000Mi"}}',
+            "authproxy.resources.requests.memory: '1Gi' is above the limit; write at most the limit",
+        ),
+        ('{"nosuch": {}}', "cannot be read (Invalid enum value 'nosuch'"),
+    ],
+)
+def test_resources_that_no_pod_can_have_stop_the_operator_and_not_every_session(resources: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=r"^AMALTHEA_SESSION_CONTAINERS") as refused:
+        from_environment({"AMALTHEA_SESSION_CONTAINERS": f'{{"authproxy": {{"resources": {resources}}}}}'})
+    assert message in str(refused.value)
+
+
+def test_resources_are_read_as_kubernetes_reads_them() -> None:
+    resources = {
+        "limits": {"cpu": 1, "memory": "64Mi", "ephemeral-storage": "1e9", "nvidia.com/gpu": 0, "hugepages-2Mi": "2Mi"},
+        "requests": {"cpu": 0.5},
+    }
+    text = json.dumps({"clone": {"resources": resources}, "tunnel": {"resources": {}}})
+    read = from_environment({"AMALTHEA_SESSION_CONTAINERS": text}).build.containers
+    assert (read["clone"].resources, read["tunnel"].resources) == (resources, {})
