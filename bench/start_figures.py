@@ -66,14 +66,14 @@ def broken(found: Found) -> list[str]:
     for what, starts, most in (("resume", found.resumed, RESUME_TO_PAGE), ("create", found.created, CREATE_TO_PAGE)):
         if (last := max(map(page_opened, starts), default=0.0)) > most:
             told.append(f"from {what} to the page it took {last:.2f} s, at most {most:g} allowed")
-    told += [sentence for times in found.created for sentence in _waited_for(times, found.throttles)]
-    told += [sentence for times in found.resumed for sentence in _waited_for(times, {})]
+    told += [sentence for times in found.created for sentence in waited_for(times, found.throttles)]
+    told += [sentence for times in found.resumed for sentence in waited_for(times, {})]
     if (late := max((each["hibernated"] - each["ended"] for each in found.paused), default=0.0)) > PAUSED_AFTER_END:
         told.append(f"Hibernated came {late:.2f} s after the program's end, not {PAUSED_AFTER_END:g}")
     return told
 
 
-def _waited_for(times: Times, throttles: Mapping[str, float]) -> Iterator[str]:
+def waited_for(times: Times, throttles: Mapping[str, float]) -> Iterator[str]:
     """Yield a sentence for each waiting page that was late or missing: counted from the door, or the throttle's end.
 
     A throttled ingress may have read the cluster a moment before the session was made, and then looks away.

@@ -1,10 +1,22 @@
-"""From a start to an open page, timed on real pods: the short form of `make bench-start`, with its bounds."""
+"""From a start to an open page, timed on real pods: the short form of `make bench-start`, with its bounds.
+
+A start may take 3 s after the program's first answer, not 1.5 s as 19 of 20 in the bench: the kubelet takes a probe's
+success on once a second, so a single start may take longer, and there are two here.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 
-from bench.start_figures import AT_MOST, EARLY_AFTER_DOOR, PAUSED_AFTER_END, after_program
+from bench.start_figures import (
+    AT_MOST,
+    CREATE_TO_PAGE,
+    PAUSED_AFTER_END,
+    RESUME_TO_PAGE,
+    after_program,
+    page_opened,
+    waited_for,
+)
 from bench.stopwatch import Stopwatch, Subject
 from lab.cluster.admin import Admin
 from lab.cluster.localhost import with_port
@@ -12,9 +24,10 @@ from tests.e2e.specs import environment
 from tests.e2e.test_door import behind_a_door
 from tests.support.world import World
 
-PORT, PAGE = 8888, "page, Traefik"
-SLOWLY = environment(PROBE_START_DELAY="3")
+PORT = 8888
+DELAY = 3.0
 """Seconds before the program answers: long enough for early visitors, and no whole number of probes."""
+SLOWLY = environment(PROBE_START_DELAY=f"{DELAY:g}")
 
 
 @pytest.fixture
@@ -34,8 +47,10 @@ def test_a_session_opens_when_its_program_answers_and_early_visitors_wait_at_its
 ) -> None:
     started = watch.start(lambda: world.session(name, behind_a_door(name, env=SLOWLY)))
     assert after_program(started) <= AT_MOST, started
-    assert started[f"waiting {PAGE}"] - started["door"] <= EARLY_AFTER_DOOR, started
+    assert page_opened(started) <= CREATE_TO_PAGE + DELAY, started
+    assert not list(waited_for(started, {})), started
     paused = watch.pause(lambda: world.patch_spec(name, hibernated=True))
     assert paused["hibernated"] - paused["ended"] <= PAUSED_AFTER_END, paused
     resumed = watch.start(lambda: world.patch_spec(name, hibernated=False))
     assert after_program(resumed) <= AT_MOST, resumed
+    assert page_opened(resumed) <= RESUME_TO_PAGE + DELAY, resumed
