@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "images/README.md"),
-    *("docs/authentication.md", "docs/install.md", "docs/remote.md", "docs/repositories.md", "docs/runbooks.md"),
-    "charts/amalthea-sessions/README.md",
+FOLDERS = [
+    each for each in ROOT.iterdir() if each.is_dir() and each.name[0] != "." and each.name not in ("dist", "out")
 ]
+PAGES = sorted(
+    str(file.relative_to(ROOT))
+    for file in (*ROOT.glob("*.md"), *(file for each in FOLDERS for file in each.rglob("*.md")))
+)
 MAKEFILES = (ROOT / "Makefile", *(ROOT / "make").glob("*.mk"))
 RULES = "\n".join(file.read_text() for file in MAKEFILES)
 TARGETS = {word for line in re.findall(r"^([a-z][a-z0-9 _-]*):", RULES, re.MULTILINE) for word in line.split()}
