@@ -50,7 +50,7 @@ def load(
         named = [Path(part) for part in listed.split(os.pathsep) if part]
         present = [path for path in named if path.exists()]
         if not present:
-            raise ConfigError(f"KUBECONFIG: no such file: {listed}")
+            raise ConfigError(f"KUBECONFIG: no such file: {listed}; set KUBECONFIG, or ask your admin for one.")
         return from_kubeconfig(present, environ, clock, context)
     if context is None and "KUBERNETES_SERVICE_HOST" in environ and (SERVICE_ACCOUNT / "token").exists():
         return from_service_account(environ, clock, SERVICE_ACCOUNT)

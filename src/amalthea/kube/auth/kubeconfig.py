@@ -172,6 +172,10 @@ def _named(entries: dict[str, Entry[V]], name: str, where: str) -> Entry[V]:
 def _read(path: Path) -> _File:
     try:
         return msgspec.convert(yaml.safe_load(path.read_bytes()) or {}, _File)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: cannot read the kubeconfig, it is not there: set KUBECONFIG, or ask your admin for one."
+        ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the kubeconfig: {error.strerror}") from None
     except msgspec.ValidationError as error:
