@@ -197,18 +197,23 @@ async def test_a_term_writes_no_event_that_an_earlier_one_owed_for_long(
         assert written(api) == ["Running"]
 
 
-async def test_a_webhook_that_hangs_in_some_namespaces_holds_up_no_events_of_others(
-    api: FakeApi, recorder: EventRecorder, clock: FakeClock
-) -> None:
+def hang_in(namespaces: int, api: FakeApi, recorder: EventRecorder) -> None:
+    """Let a webhook hang on all Events of so many namespaces, each of which has a hundred to write."""
+
     async def hang(request: web.Request) -> None:
         if "/namespaces/hangs-" in request.path:
             await asyncio.Event().wait()
 
     api.fail("create", hang)
-    for number in range(AT_ONCE // 2):
-        hung = Metadata(name="one", namespace=f"hangs-{number}", uid="u3")
+    for number in range(namespaces):
         for _ in range(100):
-            recorder.record(hung, RUNNING)
+            recorder.record(Metadata(name="one", namespace=f"hangs-{number}", uid="u3"), RUNNING)
+
+
+async def test_a_webhook_that_hangs_in_some_namespaces_holds_up_no_events_of_others(
+    api: FakeApi, recorder: EventRecorder, clock: FakeClock
+) -> None:
+    hang_in(AT_ONCE // 2, api, recorder)
     recorder.record(OTHER, RUNNING)
     recorder.record(OTHER, PAUSED)
     await clock.advance(CALM)
@@ -224,14 +229,7 @@ async def test_a_webhook_that_hangs_in_some_namespaces_holds_up_no_events_of_oth
 async def test_more_namespaces_that_hang_than_are_written_in_at_once_hold_up_others_for_seconds(
     api: FakeApi, recorder: EventRecorder, clock: FakeClock
 ) -> None:
-    async def hang(request: web.Request) -> None:
-        if "/namespaces/hangs-" in request.path:
-            await asyncio.Event().wait()
-
-    api.fail("create", hang)
-    for number in range(2 * AT_ONCE):
-        for _ in range(100):
-            recorder.record(Metadata(name="one", namespace=f"hangs-{number}", uid="u3"), RUNNING)
+    hang_in(2 * AT_ONCE, api, recorder)
     recorder.record(OTHER, RUNNING)
     await clock.advance(CALM)
     for round_ in range(2):
