@@ -14,7 +14,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.changes.comparison import compare
-from amalthea.children.changes.workload import pod_spec_hash
+from amalthea.children.changes.pod_template_changes import pod_spec_hash
 from amalthea.children.changes.writes import Changes, Create
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from amalthea.api.types import Status
 from amalthea.children.changes.comparison import compare
-from amalthea.children.changes.workload import PodSpecHash, pod_spec_hash
+from amalthea.children.changes.pod_template_changes import PodSpecHash, pod_spec_hash
 from amalthea.children.changes.writes import Changes
 from amalthea.children.manifests import manifests
 from amalthea.children.pod.pod_template_inputs import pod_relevant

@@ -12,7 +12,7 @@ from amalthea.engine.clock import time_limit
 from amalthea.engine.ports import Clock
 from amalthea.engine.slices import in_slices
 from amalthea.operator.telemetry.metrics import SessionRow, exposition
-from amalthea.operator.telemetry.wicket import Wicket
+from amalthea.operator.telemetry.scrape_limit import ScrapeLimit
 
 SHARE = 0.5
 """Part of the time that may go into a scrape: it is the same loop that serves users."""
@@ -44,11 +44,11 @@ def probes(ready: Callable[[], str]) -> web.Application:
 
 def metrics(registry: CollectorRegistry, rows: Callable[[], Iterable[SessionRow]], clock: Clock) -> web.Application:
     """Return the application of /metrics: what is registered, and a row for each session that is there."""
-    wicket = Wicket(SCRAPES, WAITING_SCRAPES)
+    limit = ScrapeLimit(SCRAPES, WAITING_SCRAPES)
 
     async def serve(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_LATEST})
-        async with wicket.one():
+        async with limit.one():
             try:
                 async with time_limit(clock, SCRAPE_LIMIT):
                     await expose(request, response)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from amalthea.sidecars.authproxy.admission import CROWD, LET_IN, MOST_OF_ONE, STRANGERS
+from amalthea.sidecars.authproxy.connection_limits import CROWD, LET_IN, MOST_OF_ONE, STRANGERS
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.door import BEARER, COOKIE, NAVIGATION, Browser, Door
 from tests.sidecars.authproxy.session import Session

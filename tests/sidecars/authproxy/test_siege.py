@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from amalthea.sidecars.authproxy.admission import MOST_OF_ONE
+from amalthea.sidecars.authproxy.connection_limits import MOST_OF_ONE
 from tests.sidecars.authproxy.conftest import Open
 from tests.sidecars.authproxy.door import BEARER, Browser, Door
 from tests.sidecars.authproxy.ingress import traefik

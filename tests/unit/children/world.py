@@ -13,7 +13,7 @@ import msgspec
 from amalthea.api.schema import Manifest
 from amalthea.api.types import Status
 from amalthea.children.changes.comparison import compare
-from amalthea.children.changes.workload import PodSpecHash, pod_spec_hash
+from amalthea.children.changes.pod_template_changes import PodSpecHash, pod_spec_hash
 from amalthea.children.changes.writes import Changes, Create, Delete, Patch, Write
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant

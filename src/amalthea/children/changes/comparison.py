@@ -1,12 +1,12 @@
 """Decides the writes: compares each wanted child with the existing one, by the hashes that it carries.
 
-Pure. The workload, whose changes may restart a session, has a module of its own: `workload.py`.
+Pure. The workload, whose changes may restart a session, has a module of its own: `pod_template_changes.py`.
 """
 
 from collections.abc import Iterable
 
 from amalthea.api.schema import Manifest
-from amalthea.children.changes import applied, data_source_claims, patches, volume_changes, workload
+from amalthea.children.changes import applied, data_source_claims, patches, pod_template_changes, volume_changes
 from amalthea.children.changes.obstacles import files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.children.changes.writes import Changes, Create, Delete, Patch
 from amalthea.children.ingress import with_challenges
@@ -20,16 +20,16 @@ WORKLOADS = ("StatefulSet", "Job")
 
 
 def compare(
-    observed: Observed, plan: Plan, manifests: Iterable[Manifest], pod_spec_hash: workload.PodSpecHash
+    observed: Observed, plan: Plan, manifests: Iterable[Manifest], pod_spec_hash: pod_template_changes.PodSpecHash
 ) -> Changes:
     """Return the writes that bring the session's children to their manifests, as far as the plan allows it.
 
     `manifests` are all wanted children: none where the plan is to refuse, or to delete.
     """
     if plan.course is Course.DELETE:
-        return workload.pause_only(observed) if deadlines.stays_until(observed) is not None else Changes()
+        return pod_template_changes.pause_only(observed) if deadlines.stays_until(observed) is not None else Changes()
     if plan.course is Course.REFUSE:
-        return workload.pause_only(observed) + _unwanted(observed, plan, ())
+        return pod_template_changes.pause_only(observed) + _unwanted(observed, plan, ())
     wanted = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
     changes, workloads_plan = Changes(), data_source_claims.held(observed, plan, wanted)
     for key, manifest in wanted.items():
@@ -38,7 +38,7 @@ def compare(
 
 
 def _child(
-    observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: workload.PodSpecHash
+    observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: pod_template_changes.PodSpecHash
 ) -> Changes:
     child = observed.child(key)
     if child is None:
@@ -50,15 +50,15 @@ def _child(
         given = isinstance(child, ClaimView) and child.metadata.controller is None
         return Changes(findings=(made_beforehand(key) if given else name_taken(key),))
     if key[0] in WORKLOADS:
-        return workload.compare(observed, plan, manifest, pod_spec_hash)
+        return pod_template_changes.compare(observed, plan, manifest, pod_spec_hash)
     return _existing(observed, plan, child, manifest)
 
 
-def _missing(plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: workload.PodSpecHash) -> Changes:
+def _missing(plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: pod_template_changes.PodSpecHash) -> Changes:
     if key[0] in WORKLOADS and not plan.make_workload:
         return Changes()
     if key[0] in WORKLOADS and plan.awaited_pod is not None:
-        return Changes(findings=(workload.awaits(plan.awaited_pod),))
+        return Changes(findings=(pod_template_changes.awaits(plan.awaited_pod),))
     return Changes((Create(key, _stamped(key, manifest, pod_spec_hash)),))
 
 
@@ -97,7 +97,7 @@ def _unwanted(observed: Observed, plan: Plan, wanted: Iterable[ChildKey]) -> Cha
     return Changes((Delete(key, ingress.metadata.uid),))
 
 
-def _stamped(key: ChildKey, manifest: Manifest, pod_spec_hash: workload.PodSpecHash) -> Manifest:
+def _stamped(key: ChildKey, manifest: Manifest, pod_spec_hash: pod_template_changes.PodSpecHash) -> Manifest:
     if key[0] not in WORKLOADS:
         return applied.stamped(manifest, applied.describe(manifest))
     return applied.stamped(manifest, applied.describe(manifest, pod_spec_hash.spec_hash, generation=1))

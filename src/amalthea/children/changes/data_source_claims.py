@@ -11,7 +11,7 @@ from amalthea.api import names
 from amalthea.api.reasons import Reason
 from amalthea.api.schema import Manifest
 from amalthea.children.changes.obstacles import terminating
-from amalthea.children.changes.workload import waits
+from amalthea.children.changes.pod_template_changes import waits
 from amalthea.children.changes.writes import Changes, Delete
 from amalthea.model.plan import Course, Plan, TemplateChange
 from amalthea.model.views.objects import ClaimView

@@ -8,7 +8,7 @@ from decimal import Decimal
 from amalthea.api import quantities
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.children.changes.workload import waits
+from amalthea.children.changes.pod_template_changes import waits
 from amalthea.children.changes.writes import Changes, Delete
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Plan

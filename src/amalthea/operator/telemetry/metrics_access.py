@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from amalthea.kube.client import Client
 from amalthea.kube.resource import Resource
-from amalthea.operator.telemetry.wicket import Wicket
+from amalthea.operator.telemetry.scrape_limit import ScrapeLimit
 
 TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
@@ -44,14 +44,14 @@ class _Review(msgspec.Struct):
 
 def guarded(app: web.Application, client: Client) -> web.Application:
     """Admit only clients that may `get` the path by the cluster's own rules."""
-    wicket = Wicket(REVIEWS, WAITING)
+    limit = ScrapeLimit(REVIEWS, WAITING)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise web.HTTPUnauthorized(text="a bearer token is needed")
-        async with wicket.one():
+        async with limit.one():
             user = await _who(client, token.strip())
             if user is None:
                 raise web.HTTPUnauthorized(text="the token is not accepted")

@@ -8,7 +8,7 @@ into it.
 import binascii
 from typing import NamedTuple
 
-from amalthea.sidecars.authproxy import access, admission, pages, work
+from amalthea.sidecars.authproxy import access, connection_limits, pages, work
 from amalthea.sidecars.authproxy.settings import Settings
 
 _BUFFER = 24576
@@ -50,7 +50,7 @@ def render(settings: Settings, place: Place) -> str:
         _global(settings, place.lua),
         _defaults(),
         _door(settings, place),
-        *(_section(*table) for table in admission.TABLES),
+        *(_section(*table) for table in connection_limits.TABLES),
         *_ways(settings),
         _meta(settings, place.meta),
         *([_controller(settings.controller)] if settings.controller else []),
@@ -70,7 +70,7 @@ def _global(settings: Settings, lua: str) -> str:
         "global",
         "nbthread 1",
         "noreuseport",  # a program with the same UID could listen on the same ports, and get some of the requests
-        f"maxconn {admission.MOST + admission.MOST_META}",
+        f"maxconn {connection_limits.MOST + connection_limits.MOST_META}",
         f"hard-stop-after {settings.stop_within}s",
         f"tune.bufsize {_BUFFER}",
         f"tune.buffers.limit {_BUFFERS}",
@@ -102,9 +102,9 @@ def _defaults() -> str:
         "option disable-h2-upgrade",
         "retries 0",
         "timeout connect 10s",
-        f"timeout http-request {admission.PATIENCE}",
+        f"timeout http-request {connection_limits.PATIENCE}",
         f"timeout http-keep-alive {_KEPT_ALIVE}",
-        f"timeout client {admission.PATIENCE}",
+        f"timeout client {connection_limits.PATIENCE}",
         "timeout server 1d",
         "timeout tunnel 7d",
     )
@@ -114,13 +114,13 @@ def _door(settings: Settings, place: Place) -> str:
     return _section(
         "frontend door",
         *(f"bind {address}" for address in place.door),
-        *admission.door(from_within=settings.from_within),
+        *connection_limits.door(from_within=settings.from_within),
         "option contstats",
         *_logging(place.log, verbose=settings.verbose),
         *_health(),
         *_kind(),
         *access.rules(settings),
-        *admission.let_in(),
+        *connection_limits.let_in(),
         *_headers(),
         *(_stripping(settings.strip_path_prefix) if settings.strip_path_prefix is not None else []),
         *work.rules(),
@@ -219,7 +219,7 @@ def _meta(settings: Settings, addresses: tuple[str, ...]) -> str:
     return _section(
         "frontend meta",
         *(f"bind {address}" for address in addresses),
-        *admission.meta(),
+        *connection_limits.meta(),
         f"http-request return status 200 {start} lf-string '{{{body}}}' if {{ path /request_stats }} {{ method GET }}",
         f"""http-request return status 404 {start} string '{{"message": "Ask for /request_stats."}}'{others}""",
         *(["option httpclose", "default_backend controller"] if settings.controller else []),

@@ -6,7 +6,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.changes import applied
 from amalthea.children.changes.applied import Applied
-from amalthea.children.changes.workload import pod_spec_hash
+from amalthea.children.changes.pod_template_changes import pod_spec_hash
 from amalthea.children.manifests import children
 from amalthea.children.pod.pod_template_inputs import pod_relevant
 from amalthea.children.secret import Material

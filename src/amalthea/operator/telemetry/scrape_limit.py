@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 
-class Wicket:
+class ScrapeLimit:
     """So many places, and so many who may wait for one; all others are turned away at once."""
 
     def __init__(self, places: int, waiting: int) -> None:
