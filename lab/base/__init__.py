@@ -1,1 +1,1 @@
-"""What the rest of the lab stands on: the machine, its ports and programs, certificates, the cache and the state."""
+"""The base of all of the lab: the machine, its ports and programs, certificates, the cache and the state."""

@@ -4,7 +4,7 @@ The variables are those of the contract, so that the chart of the Go operator st
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
@@ -41,7 +41,7 @@ CONTAINERS = ("authproxy", "oauth2Proxy", "clone", "tunnel", "remoteController")
 _RESOURCE = re.compile(
     r"cpu|memory|ephemeral-storage|hugepages-[A-Za-z0-9]+|[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[\w.-]+", re.ASCII
 )
-"""What Kubernetes takes as a container's resource; those of devices have a domain."""
+"""The names that Kubernetes takes for a container's resources; those of devices have a domain."""
 
 
 @dataclass(frozen=True)
@@ -176,30 +176,29 @@ def _containers(env: Mapping[str, str]) -> dict[str, ContainerSettings]:
     for unknown in read.keys() - set(CONTAINERS):
         raise SettingsError(f"{name} names {unknown!r}; write one of {', '.join(CONTAINERS)}.")
     for kind, settings in read.items():
-        for field_name, problem in _unusable(settings.resources or {}):
-            raise SettingsError(f"{name}: {kind}.resources.{field_name}: {problem}")
+        if (problem := _problem(settings.resources or {})) is not None:
+            raise SettingsError(f"{name}: {kind}.resources.{problem}")
     return read
 
 
-def _unusable(resources: Mapping[Any, Mapping[str, str | int | float]]) -> Iterator[tuple[str, str]]:
-    """Yield path and sentence of what the API server would refuse: in every session's pod, long after the start."""
+def _problem(resources: Mapping[Any, Mapping[str, str | int | float]]) -> str | None:
+    """Return the first thing that the API server would refuse in every session's pod, or None."""
+    sizes = {}
     for part, amounts in resources.items():
         for resource, amount in amounts.items():
             if not _RESOURCE.fullmatch(resource):
-                yield f"{part}.{resource}", "is not a resource; write cpu, memory or ephemeral-storage."
-                continue
+                return f"{part}.{resource}: is not a resource; write cpu, memory or ephemeral-storage."
             try:
-                size = quantities.parse(amount)
+                sizes[part, resource] = size = quantities.parse(amount)
             except ValueError as error:
-                yield f"{part}.{resource}", str(error)
-                continue
+                return f"{part}.{resource}: {error}"
             if size < 0:
-                yield f"{part}.{resource}", f"{amount!r} is negative; write 0 or more."
-    # Whoever got a sentence has stopped, so all of them are quantities from here on.
-    limits, requests = resources.get("limits", {}), resources.get("requests", {})
-    for resource in limits.keys() & requests.keys():
-        if quantities.parse(requests[resource]) > quantities.parse(limits[resource]):
-            yield f"requests.{resource}", f"{requests[resource]!r} is above the limit; write at most the limit."
+                return f"{part}.{resource}: {amount!r} is negative; write 0 or more."
+    requests = resources.get("requests", {})
+    for resource in resources.get("limits", {}).keys() & requests.keys():
+        if sizes["requests", resource] > sizes["limits", resource]:
+            return f"requests.{resource}: {requests[resource]!r} is above the limit; write at most the limit."
+    return None
 
 
 def _arguments(env: Mapping[str, str]) -> tuple[str, ...]:

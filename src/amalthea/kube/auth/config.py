@@ -24,7 +24,7 @@ class Config:
     """The address, credentials and TLS settings for one API server.
 
     `server` is its URL without a trailing slash; `namespace` the one that is meant when none is named; `tls` None
-    for plain HTTP; `server_name` the name to expect in its certificate, where it is nott the host's; `proxy` the
+    for plain HTTP; `server_name` the name to expect in its certificate, where it is not the host's; `proxy` the
     URL of an HTTP proxy.
     """
 

@@ -88,14 +88,14 @@ class PodPoller(ABC, Generic[L]):
         """Have a question asked, unless it is already queued; the session is woken afterwards."""
         if session not in self._asked:
             self._asked[session] = _Question(address)
-            self._waiting.add(Flow(session[0], slow=False), session)
+            self._waiting.add(_flow(session), session)
             self._changed.set()
 
     def forget(self, session: Key) -> None:
         """Forget the answer about a session, and one that is under way."""
         question = self._asked.pop(session, None)
         if question is not None and question.waits:
-            self._waiting.remove(Flow(session[0], slow=False), session)
+            self._waiting.remove(_flow(session), session)
         self._looks.pop(session, None)
 
     async def run(self) -> None:
@@ -123,7 +123,7 @@ class PodPoller(ABC, Generic[L]):
         while (session := self._waiting.next(self._may)) is None:
             self._changed.clear()
             await self._changed.wait()
-        self._waiting.remove(Flow(session[0], slow=False), session)
+        self._waiting.remove(_flow(session), session)
         question = self._asked[session]
         question.waits = False
         return session, question
@@ -150,3 +150,8 @@ class PodPoller(ABC, Generic[L]):
 def _cause(error: Exception) -> str:
     """Return why a pod counts as silent; for an unforeseen error only its id, since the message may hold anything."""
     return str(error) if isinstance(error, NoAnswerError) else f"internal error {defects.identify(error)}"
+
+
+def _flow(session: Key) -> Flow:
+    """Return whose turn a question about the session takes: its namespace's."""
+    return Flow(session[0], slow=False)
