@@ -129,7 +129,6 @@ class Bench:
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets/{name}"
         template = self._api.get(path)["spec"]["template"]
         (container,) = template["spec"]["containers"]
-        container.pop("startupProbe", None)
         container["readinessProbe"] |= OLD_PROBE
         self._api.patch(path, {"spec": {"template": {"spec": {"containers": [container]}}}})
 

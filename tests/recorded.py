@@ -64,25 +64,15 @@ _PROJECTED = {
     "defaultMode": 0o644,
 }
 _AT_ONCE = "behaviour.md 2, better: a session is ready when it first answers, not half a minute later"
-_EACH_SECOND: Manifest = {"periodSeconds": 1, "failureThreshold": 2**31 - 1}
 _CONTROLLER_STARTS: Manifest = {
     "httpGet": {"path": "/live", "port": 65532},
     "periodSeconds": 1,
     "failureThreshold": 60,
 }
-_HANDLER: Manifest = {"tcpSocket": {"port": 8888}}
 _NEEDED = [
     {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
     for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
 ]
-
-
-def _stored_probe(path: str, ours: object) -> object:
-    """Return how the API server stores a probe, or a member of one, for which it has defaults."""
-    if path == "startupProbe" and isinstance(ours, dict):
-        asked = {"httpGet": {"scheme": "HTTP", **ours["httpGet"]}} if "httpGet" in ours else {}
-        return {"timeoutSeconds": 1, "successThreshold": 1, **ours, **asked}
-    return 1 if path.endswith("successThreshold") else None
 
 
 def _alpha_config(more: str = "") -> str:
@@ -143,20 +133,14 @@ DIFFERENCES = (
             ours=ours,
             theirs=theirs,
             reason=_AT_ONCE,
-            stored=_stored_probe(path, ours),
+            stored=1 if path.endswith("successThreshold") else None,
         )
-        for name, handler in (
-            ("minimal", _HANDLER),
-            ("token", _HANDLER),
-            ("oauth", _HANDLER),
-            ("oidc", _HANDLER),
-            ("asleep", _HANDLER),
-            ("remote", None),
-        )
+        for name in ("minimal", "token", "oauth", "oidc", "asleep", "remote")
         for path, ours, theirs in (
+            ("readinessProbe.failureThreshold", 15, 3),
             ("readinessProbe.initialDelaySeconds", ABSENT, 10),
+            ("readinessProbe.periodSeconds", 1, 5),
             ("readinessProbe.successThreshold", ABSENT, 5),
-            *((("startupProbe", {**handler, **_EACH_SECOND}, ABSENT),) if handler else ()),
         )
     ),
     *(
@@ -290,7 +274,12 @@ DIFFERENCES = (
         ours=_CONTROLLER_STARTS,
         theirs=ABSENT,
         reason="a controller that starts slowly on a busy node is not killed for it; its liveness stays as it was",
-        stored=_stored_probe("startupProbe", _CONTROLLER_STARTS),
+        stored={
+            **_CONTROLLER_STARTS,
+            "httpGet": {**_CONTROLLER_STARTS["httpGet"], "scheme": "HTTP"},
+            "timeoutSeconds": 1,
+            "successThreshold": 1,
+        },
     ),
     Difference(
         session="remote",
@@ -317,17 +306,12 @@ DIFFERENCES = (
             ours=ours,
             theirs=theirs,
             reason=_AT_ONCE,
-            stored=_stored_probe(path, ours),
+            stored=1 if path.endswith("successThreshold") else None,
         )
         for path, ours, theirs in (
+            ("readinessProbe.failureThreshold", 15, 3),
             ("readinessProbe.initialDelaySeconds", ABSENT, 5),
-            ("readinessProbe.periodSeconds", 5, 1),
             ("readinessProbe.successThreshold", ABSENT, 3),
-            (
-                "startupProbe",
-                {"tcpSocket": {"port": 65531}, **_EACH_SECOND},
-                ABSENT,
-            ),
         )
     ),
     *(

@@ -183,7 +183,7 @@ async def test_a_waiting_client_that_is_gone_gets_nobody(server: Server) -> None
 
 
 async def test_a_probe_spends_no_client_and_the_front_end_sees_none(listen: Listen, dial: Dial, front: Front) -> None:
-    """The controller's readiness probe connects every few seconds, and says nothing."""
+    """The controller's readiness probe connects each second, and says nothing."""
     server, port = await listen(), free_port()
     dial(server.url, "--reverse", f"{port}:{front.port}", "--waiting=1")
     (await open_port(port)).close()

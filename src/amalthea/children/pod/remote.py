@@ -6,7 +6,14 @@ from amalthea.api import names, quantities
 from amalthea.api.schema import Manifest, Quantity
 from amalthea.children.pod import auth, volumes
 from amalthea.children.pod.env import mounts_as_written, unique, without_references
-from amalthea.children.shared.snippets import NO_CAPABILITIES, compact, http_get, probes, small_resources, tcp_socket
+from amalthea.children.shared.snippets import (
+    NO_CAPABILITIES,
+    compact,
+    http_get,
+    readiness_probe,
+    small_resources,
+    tcp_socket,
+)
 from amalthea.children.shared.subject import Subject
 
 _GPU = "nvidia.com/gpu"
@@ -50,7 +57,7 @@ def container(subject: Subject) -> Manifest:
             # It asks whether the controller has started, not whether the front end has: else the liveness probe would
             # be put off for as long as the job waits in its queue.
             "startupProbe": {**http_get("/live", port), "periodSeconds": 1, "failureThreshold": _STARTS_WITHIN},
-            "readinessProbe": {**http_get("/ready", port), "periodSeconds": 5},
+            "readinessProbe": readiness_probe(http_get("/ready", port)),
             "livenessProbe": {**http_get("/live", port), "periodSeconds": 1, "initialDelaySeconds": 10},
             "securityContext": _SECURITY,
             "volumeMounts": mounts_as_written(volumes.session_mounts(subject)),
@@ -74,7 +81,7 @@ def tunnel(subject: Subject) -> Manifest:
         ],
         "ports": [{"name": names.PORT_NAME_TUNNEL, "containerPort": port}],
         "resources": _RESOURCES,
-        **probes(tcp_socket(port)),
+        "readinessProbe": readiness_probe(tcp_socket(port)),
         "securityContext": _SECURITY,
     }
 

@@ -4,7 +4,7 @@ from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import SessionContainer
 from amalthea.children.pod import env, images, volumes
-from amalthea.children.shared.snippets import NO_CAPABILITIES, compact, http_get, probes, tcp_socket
+from amalthea.children.shared.snippets import NO_CAPABILITIES, compact, http_get, readiness_probe, tcp_socket
 from amalthea.children.shared.subject import Subject
 from amalthea.children.shared.url import opened_at
 
@@ -22,7 +22,7 @@ def container(subject: Subject) -> Manifest:
             "env": env.unique(session.env or []),
             "workingDir": session.working_dir,
             "resources": session.resources,
-            **_probes(session),
+            "readinessProbe": _readiness_probe(session),
             "securityContext": {
                 "runAsNonRoot": session.run_as_user != 0,
                 "runAsUser": session.run_as_user,
@@ -36,11 +36,11 @@ def container(subject: Subject) -> Manifest:
     )
 
 
-def _probes(session: SessionContainer) -> Manifest:
+def _readiness_probe(session: SessionContainer) -> Manifest | None:
     match session.readiness_probe.type:
         case "tcp":
-            return probes(tcp_socket(session.port))
+            return readiness_probe(tcp_socket(session.port))
         case "http":
-            return probes(http_get(opened_at(session), session.port))
+            return readiness_probe(http_get(opened_at(session), session.port))
         case "none":
-            return {}
+            return None

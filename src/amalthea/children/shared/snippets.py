@@ -2,8 +2,6 @@
 
 from amalthea.api.schema import Manifest
 
-_NEVER_REACHED = 2**31 - 1
-"""The largest failure threshold that the API takes: after so many tries the kubelet would kill the container."""
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 
 
@@ -22,15 +20,14 @@ def tcp_socket(port: int) -> Manifest:
     return {"tcpSocket": {"port": port}}
 
 
-def probes(handler: Manifest) -> Manifest:
-    """Return the probes of a container that takes a while to answer: asked each second, and ready by its first answer.
+def readiness_probe(handler: Manifest) -> Manifest:
+    """Return a probe that asks each second: ready by its first answer, unready after 15 s of silence.
 
-    Until then it may take as long as it likes: `maxStartingDuration` of the session limits the start.
+    There is no startup probe before it. The kubelet writes a readiness result into the pod's status at once, but after
+    a startup probe's it first looks at the containers again, up to a second later. Until the first answer a container
+    may take as long as it likes: `maxStartingDuration` of the session limits the start.
     """
-    return {
-        "startupProbe": {**handler, "periodSeconds": 1, "failureThreshold": _NEVER_REACHED},
-        "readinessProbe": {**handler, "periodSeconds": 5},
-    }
+    return {**handler, "periodSeconds": 1, "failureThreshold": 15}
 
 
 def small_resources(cpu: str, memory: str) -> Manifest:

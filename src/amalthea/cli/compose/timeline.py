@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from amalthea.api import names
-from amalthea.api.reasons import ConditionType
+from amalthea.api.reasons import ConditionType, Step
 from amalthea.cli.compose.facts import ended
 from amalthea.cli.compose.headline import degraded_at, fell_silent_at
 from amalthea.cli.compose.limits import started_at
@@ -35,8 +35,8 @@ _SAYS_NOTHING = {
 """Events of what goes well, and which the next one repeats."""
 _SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
 """Warnings on which the one before says more."""
-_STILL_STARTS = re.compile(r"Startup probe (failed|errored)")
-"""A startup probe asks each second whether a container answers yet: that it does not is what a start is."""
+_PROBE_FAILED = re.compile(r"(Startup|Readiness) probe (failed|errored)")
+"""Probes ask each second whether a container answers: until the session has started, that it does not is no news."""
 _BEGINNINGS = {"Created", "Starting"}
 """The events that come first of all in one second."""
 _PLAIN = (
@@ -54,7 +54,8 @@ _PLAIN = (
 def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happening, ...]:
     """Return what happened, in the order of time."""
     standing = {each.message for each in notices if each.condition in _SHOWN_ELSEWHERE}
-    events = (event for event in known.events if _worth_showing(event) and event.message not in standing)
+    open_since = _open_since(known)
+    events = (event for event in known.events if _worth_showing(event, open_since) and event.message not in standing)
     reported = tuple(_merged(map(_from_event, events)))
     noted = [
         _of_session(known, each.since, each.condition, each.message)
@@ -66,10 +67,19 @@ def happened(known: SessionSnapshot, notices: tuple[Notice, ...]) -> tuple[Happe
     return tuple(sorted((*reported, *new), key=lambda each: (each.at, each.reason not in _BEGINNINGS)))
 
 
-def _worth_showing(event: EventView) -> bool:
-    said = event.message in _SAID_ALREADY or (event.type == "Normal" and event.reason in _SAYS_NOTHING)
-    asked_too_early = event.reason == "Unhealthy" and _STILL_STARTS.match(event.message)
-    return event.at is not None and not said and not asked_too_early
+def _open_since(known: SessionSnapshot) -> datetime | None:
+    """Return when the present run was first ready; None if it has not been yet."""
+    progressing = known.observed.session.status.condition(ConditionType.PROGRESSING)
+    done = progressing is not None and progressing.reason == Step.DONE
+    return moment(progressing.last_transition_time) if progressing is not None and done else None
+
+
+def _worth_showing(event: EventView, open_since: datetime | None) -> bool:
+    if event.at is None or event.message in _SAID_ALREADY:
+        return False
+    if event.reason == "Unhealthy" and (probe := _PROBE_FAILED.match(event.message)):
+        return probe[1] == "Readiness" and open_since is not None and event.at > open_since
+    return event.type != "Normal" or event.reason not in _SAYS_NOTHING
 
 
 def _from_event(event: EventView) -> Happening:

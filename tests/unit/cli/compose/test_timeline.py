@@ -7,10 +7,12 @@ import msgspec
 import pytest
 from ulid import ULID
 
+from amalthea.api.reasons import Step
+from amalthea.api.schema import Manifest
 from amalthea.cli.compose.timeline import happened
 from amalthea.cli.explanation import Happening
 from amalthea.cli.read.snapshot import EventView
-from tests.unit.cli.parts import LAB, STARTED, event, known, status
+from tests.unit.cli.parts import LAB, STARTED, condition, event, known, status
 from tests.unit.cli.scenarios import SCENARIOS, paused_for_idleness, running
 
 
@@ -46,19 +48,30 @@ def test_a_routine_step_is_left_out_but_never_a_warning() -> None:
     assert [each.message for each in timeline(quiet, loud) if each.about != "AmaltheaSession/demo"] == ["odd"]
 
 
+UNREACHED = "dial tcp 10.0.0.7:8888: connect: connection refused"
+OPEN = condition("Progressing", "False", Step.DONE, "The session has started.", "13:00:40")
+UNDER_WAY = condition("Progressing", "True", Step.READY, "It waits for the program.", "13:00:10")
+
+
 @pytest.mark.parametrize(
-    ("message", "shown"),
+    ("message", "at", "progress", "shown"),
     [
-        ("Startup probe failed: dial tcp 10.0.0.7:8888: connect: connection refused", False),
-        ('Startup probe failed: Get "http://10.0.0.7:8888/": context deadline exceeded', False),
-        ("Startup probe errored: rpc error", False),
-        ("Readiness probe failed: HTTP probe failed with statuscode: 500", True),
-        ("Liveness probe failed: HTTP probe failed with statuscode: 500", True),
+        (f"Readiness probe failed: {UNREACHED}", "13:00:39", OPEN, False),
+        (f"Readiness probe failed: {UNREACHED}", "13:00:41", OPEN, True),
+        (f"Readiness probe failed: {UNREACHED}", "13:00:41", UNDER_WAY, False),
+        ("Readiness probe errored: rpc error", "13:00:41", UNDER_WAY, False),
+        (f"Startup probe failed: {UNREACHED}", "13:00:41", OPEN, False),
+        ('Startup probe failed: Get "http://10.0.0.7:8888/": context deadline exceeded', "13:00:41", OPEN, False),
+        ("Startup probe errored: rpc error", "13:00:41", OPEN, False),
+        ("Liveness probe failed: HTTP probe failed with statuscode: 500", "13:00:20", UNDER_WAY, True),
     ],
 )
-def test_a_program_that_does_not_answer_in_its_first_seconds_is_not_news(message: str, shown: bool) -> None:
-    asked = event("Pod/demo-0", "Unhealthy", message, "13:00:20", count=12, warning=True)
-    assert (message in [each.message for each in timeline(asked)]) is shown
+def test_a_program_that_does_not_answer_before_it_has_started_is_not_news(
+    message: str, at: str, progress: Manifest, shown: bool
+) -> None:
+    asked = event("Pod/demo-0", "Unhealthy", message, at, count=12, warning=True)
+    found = happened(known(LAB, status("Running", progress), events=(asked,)), ())
+    assert (message in [each.message for each in found]) is shown
 
 
 def test_a_wait_for_a_volume_is_not_shown_as_a_warning() -> None:
