@@ -41,7 +41,10 @@ class Step:
 
 
 class Progress:
-    """Writes the steps of one command to `stream` (standard error unless told otherwise)."""
+    """Writes the steps of one command to `stream` (standard error unless told otherwise).
+
+    Several steps may be under way at once, in threads of their own.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Progress:
         self._rewrite = self._stream.isatty()
         self._interval = interval or (TERMINAL_INTERVAL if self._rewrite else LOG_INTERVAL)
         self._lock = threading.Lock()
+        self._under_way: list[Callable[[], str]] = []
 
     def say(self, text: str) -> None:
         """Write one line that stays."""
@@ -66,12 +70,19 @@ class Progress:
         started = self._clock()
         over = threading.Event()
 
+        def standing() -> str:
+            state = f"{step.state}, " if step.state else ""
+            return f"{what}: {state}{duration(self._clock() - started)}"
+
         def beat() -> None:
             while not over.wait(self._interval):
-                state = f"{step.state}, " if step.state else ""
-                self._write(f"  {what}: {state}{duration(self._clock() - started)}", stays=not self._rewrite)
+                if not self._rewrite:
+                    self._write(f"  {standing()}", stays=True)
+                elif self._under_way[0] is standing:
+                    self._write(f"  {'; '.join(each() for each in self._under_way)}", stays=False)
 
         self._write(f"  {what} ...", stays=not self._rewrite)
+        self._under_way.append(standing)
         heart = threading.Thread(target=beat, name="lab-progress", daemon=True)
         heart.start()
         outcome = "failed after"
@@ -81,6 +92,7 @@ class Progress:
         finally:
             over.set()
             heart.join()
+            self._under_way.remove(standing)
             self._write(f"  {what}: {outcome} {duration(self._clock() - started)}", stays=True)
 
     def _write(self, line: str, *, stays: bool) -> None:

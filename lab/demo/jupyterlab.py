@@ -11,9 +11,10 @@ from lab.base.progress import Progress, duration
 from lab.base.project import PROJECT
 from lab.base.state import BusyError
 from lab.base.system import MachineError
-from lab.cluster import admin, image_loaders
+from lab.cluster import image_loaders
 from lab.cluster.admin import Admin, CommandError
 from lab.cluster.release import Release
+from lab.demo import cluster as demo_cluster
 from lab.demo import git_server
 from lab.demo.session import DemoError, DemoSession
 from lab.programs.gobuild import BuildError
@@ -23,7 +24,7 @@ SAMPLE = PROJECT / "config" / "samples" / "05-door.yaml"
 
 BEFOREHAND = """\
 A Kubernetes on this machine, our operator on it, and a JupyterLab that you alone can open.
-The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and all images are built here.
+The first time this takes about 10 minutes on 2 cores, for Kubernetes itself and all images are built here.
 What was built is kept: the next time it takes less than 2.
 """
 REMEDY = """\
@@ -55,7 +56,7 @@ def run(progress: Progress) -> tuple[Admin, DemoSession]:
 
     Raise BuildError, BusyError, CommandError, DaemonError, DemoError or MachineError.
     """
-    cluster = admin.up(progress)
+    cluster = demo_cluster.up(progress)
     image_loaders.load((), progress)
     release = Release(cluster, NAMESPACE)
     with progress.step("Installing the operator with Helm"):

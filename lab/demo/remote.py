@@ -12,9 +12,10 @@ from lab.base.progress import Progress, duration
 from lab.base.project import PROJECT
 from lab.base.state import BusyError
 from lab.base.system import MachineError
-from lab.cluster import admin, image_loaders
+from lab.cluster import image_loaders
 from lab.cluster.admin import Admin, CommandError
 from lab.cluster.release import Release
+from lab.demo import cluster as demo_cluster
 from lab.demo.jupyterlab import NAMESPACE, REMEDY, install
 from lab.demo.session import DemoError, DemoSession
 from lab.programs.gobuild import BuildError
@@ -56,7 +57,7 @@ def run(progress: Progress) -> tuple[Admin, DemoSession, Site]:
 
     Raise BuildError, BusyError, CommandError, DaemonError, DemoError, MachineError or SlurmError.
     """
-    cluster = admin.up(progress)
+    cluster = demo_cluster.up(progress)
     if cluster.profile != "full":
         raise DemoError(
             "Pods of a kind cluster cannot reach a Slurm on this machine. Remove the cluster first: make lab-down."

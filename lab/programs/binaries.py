@@ -33,17 +33,19 @@ KUBERNETES = GoModule(
     },
     {"k8s.io/component-base/version.gitVersion": f"v{versions.KUBERNETES}"},
 )
-ETCD = GoModule("etcd", versions.ETCD, {"etcd": "go.etcd.io/etcd/server/v3"})
+ETCD = GoModule("etcd", versions.ETCD, {"etcd": "go.etcd.io/etcd/server/v3"}, built_with=KUBERNETES.name)
 HELM = GoModule(
     "helm",
     versions.HELM,
     {"helm": "helm.sh/helm/v3/cmd/helm"},
     {"helm.sh/helm/v3/internal/version.version": f"v{versions.HELM}"},
+    built_with=KUBERNETES.name,
 )
 METRICS_SERVER = GoModule(
     "metrics-server",
     versions.METRICS_SERVER,
     {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+    built_with=KUBERNETES.name,
 )
 KWOK = GoModule("kwok", versions.KWOK, {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
 OAUTH2_PROXY = GoModule(
@@ -56,16 +58,22 @@ KUBE_ROUTER = GoModule(
     "kube-router",
     versions.KUBE_ROUTER,
     {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"},
+    built_with=KUBERNETES.name,
 )
 KIND = GoModule("kind", versions.KIND, {"kind": "sigs.k8s.io/kind"})
 KUBEADM = GoModule(
-    "kubeadm", versions.KUBERNETES, {"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"}, dict(KUBERNETES.variables)
+    "kubeadm",
+    versions.KUBERNETES,
+    {"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"},
+    dict(KUBERNETES.variables),
+    built_with=KUBERNETES.name,
 )
 COREDNS = GoModule("coredns", versions.COREDNS, {"coredns": "amalthea.lab/coredns"})
 LOCAL_PATH_PROVISIONER = GoModule(
     "local-path-provisioner",
     versions.LOCAL_PATH_PROVISIONER,
     {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
+    built_with=KUBERNETES.name,
 )
 MODULES = (
     KUBERNETES,

@@ -28,7 +28,7 @@ class BuildError(Exception):
 
 @dataclass(frozen=True)
 class GoModule:
-    """A folder below `gomod/` and the programs to build from it."""
+    """A Go module and the programs to build from it."""
 
     name: str
     version: str
@@ -36,10 +36,13 @@ class GoModule:
     """The package of each program, by the program's name."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Values for Go variables, such as the one that `--version` prints."""
+    built_with: str = ""
+    """The module whose go.mod names the versions of this one's libraries, too: what both need is compiled once."""
 
     @property
     def folder(self) -> Path:
-        return MODULES / self.name
+        """Return the folder below `gomod/` with its go.mod."""
+        return MODULES / (self.built_with or self.name)
 
     @property
     def recipe(self) -> tuple[Path | str, ...]:

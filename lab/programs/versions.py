@@ -6,8 +6,8 @@ a unit test compares them with this file. How to move to other versions: `gomod/
 
 KUBERNETES = "1.34.4"
 ETCD = "3.6.5"
-HELM = "3.21.4"
-METRICS_SERVER = "0.9.0"
+HELM = "3.19.5"
+METRICS_SERVER = "0.8.0"
 KWOK = "0.8.0"
 KUBE_ROUTER = "2.1.0"
 OAUTH2_PROXY = "7.15.6"

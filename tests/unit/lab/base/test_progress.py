@@ -47,6 +47,15 @@ def test_on_a_terminal_one_line_is_rewritten_and_only_the_outcome_stays() -> Non
     assert stream.getvalue().endswith("\r\x1b[K  Building etcd: done in 0 s\n")
 
 
+def test_steps_of_several_threads_share_the_line_of_a_terminal() -> None:
+    stream = Watched("Building etcd: 0 s; Building image base: 25 %, 0 s", terminal=True)
+    progress = Progress(stream, interval=0.01)
+    with progress.step("Building etcd"), progress.step("Building image base") as image:
+        image.at(1, 4)
+        assert stream.seen.wait(10)
+    assert stream.getvalue().count("\n") == 2
+
+
 def test_a_step_that_fails_does_not_claim_to_be_done() -> None:
     stream = io.StringIO()
     with pytest.raises(RuntimeError), Progress(stream).step("Building etcd"):
