@@ -196,17 +196,24 @@ def _data_sources(spec: Spec) -> Iterator[InvalidField]:
 
 
 def _repositories(spec: Spec) -> Iterator[InvalidField]:
-    """Refuse two repositories in one folder: the second would be left out. One that is listed twice is allowed."""
-    first: dict[str, tuple[int, str]] = {}
+    """Refuse a folder that an earlier repository has, or is in: the later one would be left out.
+
+    One that is listed twice is allowed.
+    """
+    earlier: dict[str, tuple[int, str]] = {}
     for index, repository in enumerate(spec.code_repositories or ()):
         remote = repository.remote.strip().rstrip("/").removesuffix(".git")
-        folder = posixpath.normpath(posixpath.join(repository.clone_path, re.split(r"[/:]", remote)[-1]))
-        other, known = first.setdefault(folder, (index, remote))
+        path = (repository.clone_path.lstrip("/"), re.split(r"[/:]", remote)[-1])
+        folder = posixpath.normpath(posixpath.join(*path))
+        other, known = earlier.setdefault(folder, (index, remote))
+        inside = next((before for taken, (before, _) in earlier.items() if taken.startswith(f"{folder}/")), None)
         if known != remote:
-            said = (
-                f"is to be cloned into the folder {folder}, as spec.codeRepositories[{other}] is; give one a clonePath."
-            )
-            yield InvalidField(f"spec.codeRepositories[{index}]", said)
+            remedy = f"as spec.codeRepositories[{other}] is; give one a clonePath."
+        elif inside is not None and other == index:
+            remedy = f"and spec.codeRepositories[{inside}] before it into a folder of that; swap them."
+        else:
+            continue
+        yield InvalidField(f"spec.codeRepositories[{index}]", f"is to be cloned into the folder {folder}, {remedy}")
 
 
 def _culling(culling: Culling | None) -> Iterator[InvalidField]:

@@ -36,6 +36,12 @@ FINE = {
     "two repositories of one name in two folders": session()
     .with_repository("https://git.example.org/a/x.git")
     .with_repository("https://git.example.org/b/x.git", clonePath="b"),
+    "a repository inside one that is cloned before it": session()
+    .with_repository("https://git.example.org/a/analysis.git")
+    .with_repository("https://git.example.org/a/lib.git", clonePath="analysis"),
+    "a repository beside one whose name begins alike": session()
+    .with_repository("https://git.example.org/a/lib.git", clonePath="analysis-2")
+    .with_repository("https://git.example.org/a/analysis.git"),
     "oidc needs no key": session().with_oidc(),
     "no key, but nobody checks": session().with_spec(
         authentication={"enabled": False, "type": "token", "secretRef": {"name": "door"}}
@@ -68,6 +74,21 @@ REFUSED = {
         .with_repository("git@git.example.org:a/x.git", clonePath="code/")
         .with_repository("https://git.example.org/b/x/", clonePath="./code/y/.."),
         f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; give one a clonePath.",
+    ),
+    "two repositories in one folder, once from the root": (
+        session()
+        .with_repository("https://git.example.org/a/x.git", clonePath="/code")
+        .with_repository("https://git.example.org/b/x.git", clonePath="code"),
+        f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; give one a clonePath.",
+    ),
+    "a repository around one that is cloned before it": (
+        session()
+        .with_repository("https://git.example.org/a/lib.git", clonePath="analysis/libs")
+        .with_repository("https://git.example.org/a/analysis.git"),
+        (
+            f"{SECOND} is to be cloned into the folder analysis, and spec.codeRepositories[0] before it into a folder "
+            "of that; swap them."
+        ),
     ),
     "a name too long for a StatefulSet": (
         session("a" * 53),
