@@ -43,7 +43,8 @@ class Server:
     async def _serve(self, routes: Mapping[str, Handler], port: int) -> None:
         app = web.Application()
         app.add_routes([web.get(path, handler, allow_head=False) for path, handler in routes.items()])
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        # The kubelet hangs up after a second, and asks again: else several looks at a slow front end went on at once.
+        runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, _ANYWHERE, port).start()

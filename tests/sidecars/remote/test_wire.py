@@ -203,6 +203,26 @@ async def test_the_kubelet_and_whoever_is_in_the_pod_get_their_answers() -> None
         assert await asyncio.gather(*(get("/live") for _ in range(50))) == [(200, "")] * 50
 
 
+async def test_a_look_at_a_silent_front_end_ends_when_the_kubelet_hangs_up() -> None:
+    """It asks each second and waits for one, the look would last five: they would pile up in the tunnel."""
+    came, left = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await reader.read()
+        left.set()
+        writer.close()
+
+    front = await asyncio.start_server(silent, "127.0.0.1", 0)
+    settings = Settings(server_port=free_port(), probe="http", session_port=front.sockets[0].getsockname()[1])
+    async with front, Server(settings, Standing, SystemClock()):
+        _, kubelet = await asyncio.open_connection("127.0.0.1", settings.server_port)
+        kubelet.write(b"GET /ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(came.wait(), 3)
+        kubelet.close()
+        await asyncio.wait_for(left.wait(), 3)
+
+
 async def test_at_the_operators_port_there_is_nothing_but_how_the_job_is() -> None:
     settings = Settings(server_port=free_port(), status_port=free_port())
     async with Server(settings, Standing, SystemClock()), aiohttp.ClientSession() as session:
