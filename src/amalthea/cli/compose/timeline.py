@@ -36,7 +36,8 @@ _SAYS_NOTHING = {
 _SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
 """Warnings on which the one before says more."""
 _PROBE_FAILED = re.compile(r"(Startup|Readiness) probe (failed|errored)")
-"""Probes ask each second whether a container answers: until the session has started, that it does not is no news."""
+_ASKED_EACH_SECOND = (names.CONTAINER_SESSION, names.CONTAINER_TUNNEL)
+"""Containers of ours that do not answer at once: until the session has started, that is no news."""
 _BEGINNINGS = {"Created", "Starting"}
 """The events that come first of all in one second."""
 _PLAIN = (
@@ -78,7 +79,8 @@ def _worth_showing(event: EventView, open_since: datetime | None) -> bool:
     if event.at is None or event.message in _SAID_ALREADY:
         return False
     if event.reason == "Unhealthy" and (probe := _PROBE_FAILED.match(event.message)):
-        return probe[1] == "Readiness" and open_since is not None and event.at > open_since
+        waited_for = event.involved_object.container in _ASKED_EACH_SECOND
+        return probe[1] == "Readiness" and (not waited_for or (open_since is not None and event.at > open_since))
     return event.type != "Normal" or event.reason not in _SAYS_NOTHING
 
 

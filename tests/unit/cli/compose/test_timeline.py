@@ -53,6 +53,7 @@ OPEN = condition("Progressing", "False", Step.DONE, "The session has started.", 
 UNDER_WAY = condition("Progressing", "True", Step.READY, "It waits for the program.", "13:00:10")
 
 
+@pytest.mark.parametrize("container", ["amalthea-session", "tunnel"])
 @pytest.mark.parametrize(
     ("message", "at", "progress", "shown"),
     [
@@ -67,11 +68,18 @@ UNDER_WAY = condition("Progressing", "True", Step.READY, "It waits for the progr
     ],
 )
 def test_a_program_that_does_not_answer_before_it_has_started_is_not_news(
-    message: str, at: str, progress: Manifest, shown: bool
+    message: str, at: str, progress: Manifest, shown: bool, container: str
 ) -> None:
-    asked = event("Pod/demo-0", "Unhealthy", message, at, count=12, warning=True)
+    asked = event("Pod/demo-0", "Unhealthy", message, at, count=12, container=container, warning=True)
     found = happened(known(LAB, status("Running", progress), events=(asked,)), ())
     assert (message in [each.message for each in found]) is shown
+
+
+def test_a_container_of_the_users_that_holds_up_the_start_is_news() -> None:
+    said = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+    asked = event("Pod/demo-0", "Unhealthy", said, "13:00:20", container="git-proxy", warning=True)
+    found = happened(known(LAB, status("NotReady", UNDER_WAY), events=(asked,)), ())
+    assert said in [each.message for each in found]
 
 
 def test_a_wait_for_a_volume_is_not_shown_as_a_warning() -> None:
