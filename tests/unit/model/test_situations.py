@@ -189,6 +189,7 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "a quota left no room, and the pod is there": ("NotReady", None, with_events(observed(None, AWAKE, pod()), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA))),
     "a quota left no room, and then did": ("NotReady", None, with_events(observed(None, AWAKE), event(WORKLOAD_UID, "FailedCreate", STS_QUOTA, ago(seconds=9)), event(WORKLOAD_UID, "SuccessfulCreate", last=ago(seconds=2)))),
     "the pod is not allowed": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: violates PodSecurity "restricted"')),
+    "the pod is not allowed on OpenShift": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: unable to validate against any security context constraint: [provider "anyuid": Forbidden]')),
     "a quota wants limits of each container": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: failed quota: team: must specify limits.cpu for: authproxy')),
     "a range of limits has no room for a container": ("Failed", Failure.POD_REFUSED, refused('pods "demo-0" is forbidden: minimum memory usage per Container is 64Mi, but request is 16Mi')),
     "the pod is not accepted at the moment": ("NotReady", Failure.POD_REFUSED, refused("Internal error occurred: failed calling webhook")),

@@ -35,6 +35,21 @@ def test_a_volume_grows_and_never_shrinks(wanted: str, stored: str, written: boo
     assert world.step().writes == ()
 
 
+@pytest.mark.parametrize("capacity", ["10Gi", "20Gi"], ids=["under way", "done"])
+def test_a_growth_by_somebody_else_is_not_fought(capacity: str) -> None:
+    """Autoresizers raise the request of a volume that runs full."""
+    world = running(FULL.with_spec(reconcileStrategy="always").with_session(storage={"size": "10Gi"}))
+    grown = {"op": "add", "path": "/spec/resources/requests/storage", "value": "20Gi"}
+    known = {"op": "add", "path": "/status", "value": {"phase": "Bound", "capacity": {"storage": capacity}}}
+    world.edit("PersistentVolumeClaim", [grown, known])
+    world.settle()
+    assert size(world) == "20Gi"
+
+    world.builder = world.builder.with_spec(template={"metadata": {"labels": {"mine": "1"}}})
+    world.settle()
+    assert size(world) == "20Gi"
+
+
 def test_sizes_are_compared_by_what_they_mean() -> None:
     world = running(FULL.with_session(storage={"size": "1Gi"}))
     world.builder = world.builder.with_session(storage={"size": "1024Mi"})

@@ -125,6 +125,17 @@ def test_an_empty_file_as_kubectl_writes_it_is_understood(tmp_path: Path) -> Non
         load(tmp_path, empty)
 
 
+def test_what_other_programs_write_into_it_is_understood(tmp_path: Path) -> None:
+    """Rancher's addresses have a path, minikube adds extensions, and Go writes empty lists as null."""
+    program = {"apiVersion": "client.authentication.k8s.io/v1", "command": "x", "args": None, "env": None}
+    content = kubeconfig({"server": "https://rancher.test/k8s/clusters/c-m-x1"}, {"exec": program, "as-groups": None})
+    content |= {"extensions": None, "preferences": {"colors": True}}
+    content["clusters"][0]["cluster"]["extensions"] = [{"name": "cluster_info", "extension": {"version": "v1.36.0"}}]
+    content["contexts"][0]["context"]["extensions"] = None
+    loaded = load(tmp_path, content)
+    assert (loaded.server, loaded.namespace) == ("https://rancher.test/k8s/clusters/c-m-x1", "mine")
+
+
 @pytest.mark.parametrize(
     ("cluster", "user", "said"),
     [

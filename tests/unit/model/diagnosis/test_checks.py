@@ -286,6 +286,18 @@ FATAL = {
         "The session's pod was stopped (Terminated). If that happens again, ask an administrator.",
         "Pod was terminated in response to imminent node shutdown.",
     ),
+    "its node has no free GPU after all": (
+        Failure.POD_STOPPED,
+        pod(phase="Failed", reason="UnexpectedAdmissionError", message="Pod was rejected: Allocate failed"),
+        "The session's pod was stopped (UnexpectedAdmissionError). If that happens again, ask an administrator.",
+        "Pod was rejected: Allocate failed",
+    ),
+    "its node was stopped before it started": (
+        Failure.POD_STOPPED,
+        pod(phase="Failed", reason="NodeShutdown", message="Pod was rejected as the node is shutting down."),
+        "The session's pod was stopped (NodeShutdown). If that happens again, ask an administrator.",
+        "Pod was rejected as the node is shutting down.",
+    ),
     "its node is being emptied": (
         Failure.EVICTED,
         pod(
