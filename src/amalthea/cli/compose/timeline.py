@@ -33,6 +33,8 @@ _SAYS_NOTHING = {
     "WaitForPodScheduled",
 }
 """Events of what goes well, and which the next one repeats."""
+_PROBE_PASSED = "ProbeWarning"
+"""The reason of a warning that a container answers with an address elsewhere, with its whole answer: that counts."""
 _SAID_ALREADY = {"Error: ErrImagePull", "Error: ImagePullBackOff"}
 """Warnings on which the one before says more."""
 _PROBE_FAILED = re.compile(r"(Startup|Readiness) probe (failed|errored)")
@@ -76,7 +78,7 @@ def _open_since(known: SessionSnapshot) -> datetime | None:
 
 
 def _worth_showing(event: EventView, open_since: datetime | None) -> bool:
-    if event.at is None or event.message in _SAID_ALREADY:
+    if event.at is None or event.message in _SAID_ALREADY or event.reason == _PROBE_PASSED:
         return False
     if event.reason == "Unhealthy" and (probe := _PROBE_FAILED.match(event.message)):
         waited_for = event.involved_object.container in _ASKED_EACH_SECOND

@@ -82,6 +82,12 @@ def test_a_container_of_the_users_that_holds_up_the_start_is_news() -> None:
     assert said in [each.message for each in found]
 
 
+def test_an_answer_that_leads_elsewhere_is_not_shown_since_it_counts_and_may_hold_a_key() -> None:
+    said = 'Readiness probe warning: Probe terminated redirects, Response body: <a href="https://x.org/?token=k">'
+    asked = event("Pod/demo-0", "ProbeWarning", said, "13:00:50", container="amalthea-session", warning=True)
+    assert "token" not in repr(timeline(*STARTED, asked))
+
+
 def test_a_wait_for_a_volume_is_not_shown_as_a_warning() -> None:
     message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
     (waits,) = [
