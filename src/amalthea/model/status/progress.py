@@ -24,6 +24,7 @@ _WORDS: dict[Step, str] = {
     Step.QUEUED: "the job waits in the queue of the other machine",
     Step.READY: "the containers run; the session does not answer yet",
 }
+_HELD_BACK = "the session's pod is held back by a scheduling gate, such as that of a queue"
 _QUEUED, _SUBMITTED, _PREPARED, _RUNS = (
     "in the queue",
     "the job is being submitted",
@@ -58,6 +59,8 @@ def progress(observed: Observed) -> Progress:
         step, words = _of_the_job(word)
     elif step is Step.READY:
         words = _gate(observed.pod)
+    elif step is Step.SCHEDULED and _is_held_back(observed.pod):
+        words = _HELD_BACK
     return Progress(step, steps.index(step) + 1, len(steps), words or _WORDS[step])
 
 
@@ -68,6 +71,12 @@ def _gate(pod: PodView | None) -> str:
         return ""
     gate = _GATE.search(ready.message)
     return f"the session answers; its pod waits for the readiness gate {gate[1]}" if gate is not None else ""
+
+
+def _is_held_back(pod: PodView | None) -> bool:
+    """Return whether the scheduler does not look at a pod yet: somebody else has put a gate on it (KEP-3521)."""
+    scheduled = pod.condition("PodScheduled") if pod is not None else None
+    return scheduled is not None and scheduled.reason == "SchedulingGated"
 
 
 def _of_the_job(word: Word) -> tuple[Step, str]:

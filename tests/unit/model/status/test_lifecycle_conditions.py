@@ -303,6 +303,17 @@ def test_a_pod_that_waits_for_a_load_balancer_alone_says_so(said: str, words: st
     assert at.message == f"Step 5 of 5: {words}."
 
 
+def test_a_pod_that_a_queue_holds_back_does_not_say_that_nodes_are_full() -> None:
+    gated = condition("PodScheduled", "False", reason="SchedulingGated")
+
+    at = of(
+        outcome(observed(CULLED, statefulset(), pod(phase="Pending", conditions=[gated])), START).status, "Progressing"
+    )
+
+    assert at is not None
+    assert at.message == "Step 2 of 5: the session's pod is held back by a scheduling gate, such as that of a queue."
+
+
 def test_a_start_is_over_once_the_session_was_ready_and_stays_so_for_the_run() -> None:
     ready = outcome(observed(CULLED, statefulset(run_id=RUN), UP, status=RUNS), START).status
     unready = followed(observed(CULLED, statefulset(run_id=RUN), pod(container())), ready)
