@@ -64,11 +64,21 @@ _PROJECTED = {
     "defaultMode": 0o644,
 }
 _AT_ONCE = "behaviour.md 2, better: a session is ready when it first answers, not half a minute later"
-_CONTROLLER_STARTS: Manifest = {
-    "httpGet": {"path": "/live", "port": 65532},
-    "periodSeconds": 1,
-    "failureThreshold": 60,
-}
+
+
+def _asked_at_first(path: str, port: int) -> Manifest:
+    """Return the probe of a container of ours that is to answer within a minute."""
+    return {"httpGet": {"path": path, "port": port}, "periodSeconds": 1, "failureThreshold": 60}
+
+
+def _as_stored(probe: Manifest) -> Manifest:
+    """Return what the API server makes of such a probe."""
+    asked = {**probe["httpGet"], "scheme": "HTTP"}
+    return {**probe, "httpGet": asked, "timeoutSeconds": 1, "successThreshold": 1}
+
+
+_CONTROLLER_STARTS = _asked_at_first("/live", 65532)
+_HEALTH = "/__amalthea__/health"
 _NEEDED = [
     {"name": key, "valueFrom": {"secretKeyRef": {"name": "door", "key": key}}}
     for key in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ISSUER_URL")
@@ -141,6 +151,26 @@ DIFFERENCES = (
             ("readinessProbe.initialDelaySeconds", ABSENT, 10),
             ("readinessProbe.periodSeconds", 1, 5),
             ("readinessProbe.successThreshold", ABSENT, 5),
+        )
+    ),
+    *(
+        Difference(
+            session=name,
+            child=("StatefulSet", name),
+            path=f".spec.template.spec.containers[{door}].startupProbe",
+            ours=_asked_at_first(path, port),
+            theirs=ABSENT,
+            reason="a session is ready when its door is: that is asked each second at first, not each ten",
+            stored=_as_stored(_asked_at_first(path, port)),
+        )
+        for name, door, path, port in (
+            ("token", names.CONTAINER_AUTHPROXY, _HEALTH, 65535),
+            ("asleep", names.CONTAINER_AUTHPROXY, _HEALTH, 65535),
+            ("remote", names.CONTAINER_AUTHPROXY, _HEALTH, 65535),
+            ("oauth", names.CONTAINER_AUTHPROXY, _HEALTH, 65533),
+            ("oidc", names.CONTAINER_AUTHPROXY, _HEALTH, 65533),
+            ("oauth", names.CONTAINER_OAUTH2_PROXY, "/ping", 65535),
+            ("oidc", names.CONTAINER_OAUTH2_PROXY, "/ping", 65535),
         )
     ),
     *(
@@ -274,12 +304,7 @@ DIFFERENCES = (
         ours=_CONTROLLER_STARTS,
         theirs=ABSENT,
         reason="a controller that starts slowly on a busy node is not killed for it; its liveness stays as it was",
-        stored={
-            **_CONTROLLER_STARTS,
-            "httpGet": {**_CONTROLLER_STARTS["httpGet"], "scheme": "HTTP"},
-            "timeoutSeconds": 1,
-            "successThreshold": 1,
-        },
+        stored=_as_stored(_CONTROLLER_STARTS),
     ),
     Difference(
         session="remote",

@@ -47,18 +47,19 @@ def authentication(subject: Subject) -> Authentication | None:
 
 def sidecars(subject: Subject) -> list[Manifest]:
     """Return the proxies as init containers that keep running. The kubelet starts the next one when a proxy listens."""
-    if not subject.settings.native_sidecars:
-        return []
-    every_second = {"periodSeconds": 1, "failureThreshold": _STARTS_WITHIN}
-    return [
-        {**proxy, "restartPolicy": "Always", "startupProbe": {**proxy["readinessProbe"], **every_second}}
-        for proxy in _proxies(subject, _STOP_WITHIN)
-    ]
+    proxies = _proxies(subject, _STOP_WITHIN) if subject.settings.native_sidecars else []
+    return [{**proxy, "restartPolicy": "Always", "startupProbe": _startup_probe(proxy)} for proxy in proxies]
 
 
 def containers(subject: Subject) -> list[Manifest]:
     """Return the proxies as containers, for a cluster without native sidecars."""
-    return [] if subject.settings.native_sidecars else _proxies(subject)
+    proxies = [] if subject.settings.native_sidecars else _proxies(subject)
+    return [{**proxy, "startupProbe": _startup_probe(proxy)} for proxy in proxies]
+
+
+def _startup_probe(proxy: Manifest) -> Manifest:
+    """Return a probe that asks each second whether a proxy listens: the session waits for that."""
+    return {**proxy["readinessProbe"], "periodSeconds": 1, "failureThreshold": _STARTS_WITHIN}
 
 
 def _proxies(subject: Subject, *env: Manifest) -> list[Manifest]:
