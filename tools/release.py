@@ -12,8 +12,10 @@ from pathlib import Path
 from tools.kubectl import ToolError
 from tools.manifests import ROOT
 
-PLAIN = re.compile(r"\d+\.\d+\.\d+")
-"""Chart versions with anything behind are passed over by version ranges, so a release has nothing behind."""
+PLAIN = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
+"""Chart versions with anything behind are passed over by version ranges, so a release has nothing behind.
+
+Helm and the package index each read a leading zero in another way."""
 UNRELEASED = "## Unreleased\n"
 _IMAGE = r"docker\.io/amalthea/[a-z0-9-]+:"
 PLACES: dict[str, tuple[str, ...]] = {
@@ -52,15 +54,16 @@ def set_version(version: str, root: Path = ROOT) -> list[Path]:
         ToolError: the version is not a plain one, or a place does not have one.
     """
     if not PLAIN.fullmatch(version):
-        raise ToolError(f"VERSION is {version!r}; write three numbers, such as 1.2.3.")
-    written = []
-    for pattern, places in PLACES.items():
-        for file in sorted(root.glob(pattern)):
-            if file.name == "kustomization.yaml" and "samples" in file.parts:
-                continue
-            file.write_text(_replaced(file, places, version))
-            written.append(file)
-    return written
+        raise ToolError(f"VERSION is {version!r}; write three numbers without leading zeros, such as 1.2.3.")
+    texts = {
+        file: _replaced(file, places, version)
+        for pattern, places in PLACES.items()
+        for file in sorted(root.glob(pattern))
+        if not (file.name == "kustomization.yaml" and "samples" in file.parts)
+    }
+    for file, text in texts.items():  # all or none
+        file.write_text(text)
+    return list(texts)
 
 
 def _replaced(file: Path, places: tuple[str, ...], version: str) -> str:
@@ -98,7 +101,7 @@ def main(version: str) -> None:
     notes = ROOT / "CHANGELOG.md"
     try:
         if not PLAIN.fullmatch(version):
-            raise ToolError(f"VERSION is {version!r}; write three numbers, such as make release VERSION=1.2.3.")
+            raise ToolError(f"VERSION is {version!r}; write three numbers without leading zeros, such as 1.2.3.")
         check_pages()
         text = changelog(notes.read_text(), version, datetime.now(UTC).date())
         written = set_version(version)

@@ -46,9 +46,11 @@ def test_it_can_be_set_again(copy: Path) -> None:
     assert "7.8.9" not in (copy / "config/samples/01-jupyterlab.yaml").read_text()
 
 
-@pytest.mark.parametrize("version", ["", "1.2", "1.2.3-rc.1", "v1.2.3", "1.2.3.dev0"])
-def test_a_version_that_ranges_would_pass_over_is_refused(version: str, copy: Path) -> None:
-    with pytest.raises(ToolError, match=r"write three numbers, such as 1\.2\.3"):
+@pytest.mark.parametrize(
+    "version", ["", "1.2", "1.2.3-rc.1", "v1.2.3", "1.2.3.dev0", "1.2.3+a", "01.2.3", "1.2.03", "\u0661.2.3"]
+)
+def test_a_version_that_is_not_a_plain_one_everywhere_is_refused(version: str, copy: Path) -> None:
+    with pytest.raises(ToolError, match=r"write three numbers without leading zeros, such as 1\.2\.3"):
         release.set_version(version, copy)
 
 
@@ -56,6 +58,7 @@ def test_a_place_without_a_version_is_named(copy: Path) -> None:
     (copy / "config/manager/kustomization.yaml").write_text("images: []\n")
     with pytest.raises(ToolError, match=r"kustomization\.yaml: there is no version"):
         release.set_version("7.8.9", copy)
+    assert "7.8.9" not in (copy / "charts/amalthea-sessions/Chart.yaml").read_text(), "all or none"
 
 
 def test_unreleased_changes_get_the_version() -> None:
