@@ -10,7 +10,7 @@ PLATFORMS ?= linux/amd64,linux/arm64
 REGISTRY ?= docker.io/amalthea
 ATTESTATIONS ?= type=sbom type=provenance,mode=max
 CHARTPRESS ?= $(BIN)/uv tool run chartpress==2.4.0
-IMAGES := $(BIN)/python -m tools.images --tool=$(CONTAINER_TOOL)
+IMAGES := $(BIN)/python -m tools.images --tool="$(CONTAINER_TOOL)"
 BAKE = PLATFORMS="$(PLATFORMS)" IMG="$(IMG)" REGISTRY="$(REGISTRY)" ATTESTATIONS="$(ATTESTATIONS)" $(if $(DEBIAN),DEBIAN="$(DEBIAN)") \
 	REVISION="$$(git rev-parse HEAD)" CREATED="$$(git show --no-patch --format=%cI HEAD)" $(CONTAINER_TOOL) buildx bake --push
 
@@ -32,8 +32,8 @@ docker-push: setup ## Push the operator's image, or any that IMG names
 
 .PHONY: sbom
 sbom: setup ## Write dist/sbom.cdx.json: what the image IMG holds, from Debian and from Python
-	@mkdir -p $(DIST)
-	@$(BIN)/python -m tools.sbom "$(IMG)" --tool=$(CONTAINER_TOOL) > $(DIST)/sbom.cdx.json
+	@mkdir -p "$(DIST)"
+	@$(BIN)/python -m tools.sbom "$(IMG)" --tool="$(CONTAINER_TOOL)" > "$(DIST)/sbom.cdx.json"
 	@echo "$(DIST)/sbom.cdx.json"
 
 .PHONY: dockerfile

@@ -15,7 +15,7 @@ from amalthea import __version__
 from lab.images.builders import BUILDKIT, Recipe, build_options, docker_builds
 from lab.images.images import IMAGES, Image
 from tools.kubectl import ToolError
-from tools.manifests import ROOT
+from tools.manifests import ROOT, check_image
 
 SOURCE = "https://github.com/SwissDataScienceCenter/amalthea"
 TITLES = {
@@ -23,6 +23,8 @@ TITLES = {
     "sidecars": "The programs beside a session of Amalthea",
     "cloner": "Amalthea's cloner of repositories",
 }
+VARIABLES = {"operator": "IMG", "sidecars": "SIDECARS_IMG", "cloner": "CLONER_IMG"}
+"""Where the Makefile has the name of each image."""
 OPTIONS = "BUILD_OPTIONS"
 """The variable with more options of each build, such as --network=host."""
 _BUILD = {"docker": ("docker", "build"), "podman": ("podman", "build"), "buildah": ("buildah", "build")}
@@ -45,9 +47,10 @@ def build(name: str, reference: str, tool: str, debian: str = "") -> None:
     """Build image `name` as `reference`; `debian` is a Debian 13 for networks in which the public one is not reached.
 
     Raises:
-        ToolError: the tool is unknown or not there, or it could not build.
+        ToolError: the name cannot be one, the tool is unknown or not there, or it could not build.
     """
     image = IMAGES[name]
+    check_image(VARIABLES[name], reference)  # the tool would say so after the builds of all that the image stands on
     _command(tool)
     _require(tool)
     if tool == "docker" and not docker_builds():
@@ -71,6 +74,7 @@ def build(name: str, reference: str, tool: str, debian: str = "") -> None:
 
 def push(reference: str, tool: str) -> None:
     """Push an image; raise ToolError."""
+    check_image("IMG", reference)
     _run(tool, tool, "push", reference)
 
 

@@ -28,9 +28,9 @@ def render(image: str | None = None, sidecars: str = "", folder: str = "default"
         ToolError: an image is not one, there is no such folder, or kubectl cannot build it.
     """
     if image is not None:
-        _check("IMG", image)
+        check_image("IMG", image)
     if sidecars:
-        _check("SIDECARS_IMG", sidecars)
+        check_image("SIDECARS_IMG", sidecars)
     if folder not in (known := overlays()):
         raise ToolError(f"OVERLAY={folder} is not there; choose one of {', '.join(known)}.")
     with tempfile.TemporaryDirectory(prefix="amalthea-config-") as scratch:
@@ -57,7 +57,8 @@ def image_entry(image: str) -> dict[str, str]:
     return {"name": PLACEHOLDER, "newName": f"{host}{slash}{path}", "newTag": tag or "latest"}
 
 
-def _check(variable: str, image: str) -> None:
+def check_image(variable: str, image: str) -> None:
+    """Raise ToolError, with the variable of the Makefile that has it, if a text does not name an image."""
     if references.parse(image) is None:
         raise ToolError(f"{variable}={image!r} does not name an image; write it as registry/name:tag.")
 

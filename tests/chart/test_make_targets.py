@@ -165,8 +165,8 @@ def test_a_deployment_takes_the_place_of_the_go_operators_and_goes_without_a_ses
 
 @pytest.mark.timeout(120)
 def test_the_installer_is_one_file_that_a_fresh_cluster_takes(cluster: ControlPlane, tmp_path: Path) -> None:
-    make("build-installer", "IMG=registry.example.org/a@sha256:" + "0" * 64, f"DIST={tmp_path}")
-    file = tmp_path / "install.yaml"
+    make("build-installer", "IMG=registry.example.org/a@sha256:" + "0" * 64, f"DIST={tmp_path}/with blanks")
+    file = tmp_path / "with blanks/install.yaml"
     assert manager_of(documents(file.read_text()))["image"] == "registry.example.org/a@sha256:" + "0" * 64
 
     cluster.kubectl("apply", "--server-side", "--validate=strict", "--filename", str(file))
@@ -224,6 +224,11 @@ def _holder(world: World, lease: str) -> str:
     found = world.get("Lease", lease) or {}
     holder: str = found.get("spec", {}).get("holderIdentity", "")
     return holder
+
+
+def test_a_tool_of_two_words_is_named_as_a_whole() -> None:
+    with pytest.raises(MakeError, match="CONTAINER_TOOL is 'sudo docker'; it can be docker, podman, buildah"):
+        make("docker-build", "CONTAINER_TOOL=sudo docker")
 
 
 def test_kubectl_is_that_of_the_person(cluster: ControlPlane) -> None:

@@ -54,10 +54,14 @@ def test_the_index_names_the_version_and_keeps_the_older_ones(tmp_path: Path) ->
     }
     index = {"apiVersion": "v1", "entries": {"amalthea-sessions": [old]}}
     (tmp_path / "old.yaml").write_text(yaml.dump(index))
-    variables = (f"DIST={tmp_path}", f"CHART_INDEX={tmp_path / 'old.yaml'}", f"HELM={binaries.path('helm')}")
+    variables = (
+        f"DIST={tmp_path}/with blanks",
+        f"CHART_INDEX={tmp_path / 'old.yaml'}",
+        f"HELM={binaries.path('helm')}",
+    )
     said = make("chart-package", "CHART_URL=https://example.org/charts", *variables)
-    assert f"{tmp_path}/charts/{PACKAGE}" in said
-    entries = yaml.safe_load((tmp_path / "charts/index.yaml").read_text())["entries"]["amalthea-sessions"]
+    assert f"{tmp_path}/with blanks/charts/{PACKAGE}" in said
+    entries = yaml.safe_load((tmp_path / "with blanks/charts/index.yaml").read_text())["entries"]["amalthea-sessions"]
     assert [each["version"] for each in entries] == [ABOUT["version"], "0.31.0"]
     assert entries[0]["urls"] == [f"https://example.org/charts/{PACKAGE}"]
 

@@ -68,3 +68,17 @@ def test_a_docker_that_does_not_know_an_option_is_named_beforehand_with_the_reme
     assert commands == []
     images.build("operator", "example.org/operator:1", "podman")
     assert commands
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("operator", "IMG"), ("sidecars", "SIDECARS_IMG"), ("cloner", "CLONER_IMG")]
+)
+@pytest.mark.parametrize("reference", ["", "a b", "example.org/Upper:1", "example.org/a:b:c", "https://example.org/a"])
+def test_a_name_that_no_image_has_is_refused_before_anything_is_built(
+    name: str, variable: str, reference: str, commands: list[list[str]]
+) -> None:
+    with pytest.raises(ToolError, match=f"{variable}='{reference}' does not name an image"):
+        images.build(name, reference, "docker")
+    with pytest.raises(ToolError, match=f"IMG='{reference}' does not name an image"):
+        images.push(reference, "docker")
+    assert commands == []
