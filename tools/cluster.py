@@ -49,9 +49,11 @@ def install(_: argparse.Namespace, kubectl: Kubectl) -> None:
 
 def uninstall(given: argparse.Namespace, kubectl: Kubectl) -> None:
     """Delete the CRD, and with it all sessions and their files, once somebody has agreed to that."""
+    _find_cluster(kubectl)
     found = kubectl.items(SESSIONS, "--all-namespaces")
     if found and not given.force:
         namespaces = {each["metadata"]["namespace"] for each in found}
+        _say(f"The cluster is {kubectl.server() or 'that of this pod'}.")
         _say(f"This deletes {len(found)} session(s) in {len(namespaces)} namespace(s), with all their files.")
         _say("Those that adopt secrets are deleted only while an operator runs; without one this command waits.")
         sys.stdout.write(f"Type {len(found)} to delete them: ")
@@ -73,6 +75,7 @@ def deploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
 
 def undeploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     """Take away what `deploy` brought, but the CRD, and the namespace where sessions live in it."""
+    _find_cluster(kubectl)
     kept = {"CustomResourceDefinition"}
     if here := kubectl.items(SESSIONS, f"--namespace={NAMESPACE}"):
         kept.add("Namespace")

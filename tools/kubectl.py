@@ -35,6 +35,13 @@ class Kubectl:
             raise ToolError(done.stderr.strip() or f"{' '.join(command)} failed")
         return done.stdout
 
+    def server(self) -> str:
+        """Return the address of the API server that the kubeconfig has; empty where there is none, as in a pod."""
+        try:
+            return self.run("config", "view", "--minify", "--output=jsonpath={.clusters[0].cluster.server}").strip()
+        except ToolError:
+            return ""
+
     def items(self, kind: str, *options: str) -> list[dict[str, Any]]:
         """Return objects of one kind: of all namespaces, or as `options` say; none where the kind is not served."""
         if not self.serves(kind):
