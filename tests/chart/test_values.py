@@ -231,6 +231,10 @@ def test_the_operators_network_policy_allows_what_it_needs_and_nothing_else() ->
         ({"controllerManager": {"workers": 0}}, "at '/controllerManager/workers': minimum: got 0, want 1"),
         ({"culling": {"usageInterval": "often"}}, "at '/culling/usageInterval': 'often' does not match pattern"),
         ({"controllerManager": {"nodeSelector": {"gpu": True}}}, "at '/controllerManager/nodeSelector/gpu'"),
+        (
+            {"controllerManager": {"manager": {"resources": {"limits": {"cpu": "bogus"}}}}},
+            "at '/controllerManager/manager/resources/limits/cpu': 'bogus' does not match pattern",
+        ),
         ({"imageRewriteRules": [{"source": "x"}]}, "missing properties 'source_prefix', 'target_prefix'"),
         ({"podDisruptionBudget": {"minAvailable": "all"}}, "does not match pattern"),
         ({"admissionPolicy": {"ingressAnnotations": ["a*/size"]}}, "'a*/size' does not match pattern"),

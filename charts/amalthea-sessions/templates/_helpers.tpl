@@ -14,10 +14,17 @@
 {{ include "amalthea-sessions.fullname" . }}-controller-manager
 {{- end }}
 
+{{/* A Service's name is shorter than those of other objects, has no dots, and begins with a letter. */}}
+{{- define "amalthea-sessions.metricsService" -}}
+{{- $full := include "amalthea-sessions.fullname" . | replace "." "-" }}
+{{- $named := regexMatch "^[0-9]" $full | ternary (printf "amalthea-%s" $full) $full }}
+{{- $named | trunc 55 | trimSuffix "-" }}-metrics
+{{- end }}
+
 {{/* Fixed for the life of a release: the Deployment's selector cannot be changed. */}}
 {{- define "amalthea-sessions.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "amalthea-sessions.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "amalthea-sessions.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "amalthea-sessions.labels" -}}
