@@ -1,10 +1,12 @@
 """Releases and namespaces may be called what Helm and Kubernetes allow: digits alone, dots, 53 letters."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.chart.helm import CHART, HelmError, documents, find, helm, render
+from lab.control_plane.control_plane import ControlPlane
+from tests.chart.helm import CHART, HelmError, Object, documents, find, helm, render
 
 NAMES = ("123", "1e3", "true", "my.release", "1" * 53, "r" * 53, "amalthea-sessions-1764463569")
 EVERYTHING = (
@@ -38,6 +40,24 @@ def test_a_release_of_any_name_has_labels_that_are_text_and_a_service_that_can_b
     service = find(objects, "Service", "-metrics")["metadata"]["name"]
     assert SERVICE_NAME.fullmatch(service), service
     assert f'service="{service}"' in str(find(objects, "PrometheusRule")["spec"]), "else no alert fires"
+
+
+@pytest.mark.timeout(240)
+def test_releases_of_odd_names_are_installed_side_by_side(cluster: ControlPlane, tmp_path: Path) -> None:
+    place = ("--kubeconfig", str(cluster.kubeconfig), "--namespace", "42", "--create-namespace")
+    for number, name in enumerate(NAMES):
+        crd = f"deployCrd={'false' if number else 'true'}"
+        helm(
+            "install",
+            name,
+            str(CHART),
+            *place,
+            "--set",
+            ",".join((*EVERYTHING[: 3 if number else 4], crd)),
+            home=tmp_path,
+        )
+    deployed: list[Object] = cluster.api.get("/apis/apps/v1/namespaces/42/deployments")["items"]
+    assert {each["metadata"]["labels"]["app.kubernetes.io/instance"] for each in deployed} == set(NAMES)
 
 
 @pytest.mark.parametrize("value", ["nameOverride", "fullnameOverride"])
