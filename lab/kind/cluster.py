@@ -21,6 +21,8 @@ from lab.node.layout import http_port
 from lab.programs import binaries, versions
 
 CLUSTER = "amalthea-lab"
+NODE = f"{CLUSTER}-control-plane"
+"""Its only node: a container of this name."""
 PROVISIONER = "rancher.io/local-path"
 ADDONS = Path(__file__).parent / "addons.yaml"
 NODE_IMAGE = "AMALTHEA_KIND_NODE_IMAGE"
@@ -28,6 +30,8 @@ NODE_IMAGE = "AMALTHEA_KIND_NODE_IMAGE"
 NOT_PULLED = "failed to pull image"
 """The words of kind by which it is known that another image is needed."""
 _NAMED = ("--name", CLUSTER)
+PODS, A_POD = "10.244.0.0/16", "10.244.0.2"
+"""The addresses of pods, which kind chooses, and one of them."""
 CREATE = ("kind", "create", "cluster", *_NAMED, "--config=-", "--wait=180s")
 """The command that makes the cluster; its configuration comes from standard input."""
 
@@ -94,13 +98,18 @@ def name(reference: str, other: str) -> None:
     _run(
         "docker",
         "exec",
-        f"{CLUSTER}-control-plane",
+        NODE,
         "ctr",
         "--namespace=k8s.io",
         *("images", "tag", "--force"),
         reference,
         other,
     )
+
+
+def gateway() -> str:
+    """Return the address at which node and pods reach the machine that Docker runs on; raise KindError."""
+    return _run("docker", "inspect", "--format={{.NetworkSettings.Networks.kind.Gateway}}", NODE).strip()
 
 
 def require_engine() -> None:

@@ -36,6 +36,7 @@ def main(command: Sequence[str]) -> int:
                 with progress.step("Loading the node image of kind"):
                     engine.docker("load", "--quiet", "--input", str(made))
             _run(engine, sys.executable, "-m", "lab", "up", "--profile", "kind")
+            _lead_to_pods(engine)
             _run(engine, *command)
     except (BuildError, DaemonError, MachineError) as error:
         print(f"lab.kind.sandbox: {error}", file=sys.stderr)
@@ -43,6 +44,12 @@ def main(command: Sequence[str]) -> int:
     except subprocess.CalledProcessError as error:
         return error.returncode
     return 0
+
+
+def _lead_to_pods(engine: Engine) -> None:
+    """Have the command reach pods by their addresses, as it does those of the lab's own node."""
+    node = engine.docker("inspect", "--format={{.NetworkSettings.Networks.kind.IPAddress}}", cluster.NODE)
+    _run(engine, "ip", "route", "replace", cluster.PODS, "via", node.stdout.strip())
 
 
 def _run(engine: Engine, *command: str) -> None:

@@ -1,14 +1,42 @@
 """Ways into the cluster for the tests: the administrator's client, and an explanation of what went wrong."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 
+import pytest
+
 from lab.cluster.admin import Admin, CommandError
 from lab.cluster.release import Release
+from lab.kind import cluster as kind
+from lab.node.layout import NODE_ADDRESS
 
 LOG_LINES = 40
 KIND_KNOWN_WITHIN = 60.0
+
+
+def address_for_pods(cluster: Admin) -> str:
+    """Return the address at which pods reach servers of this machine; skip the test if there is none."""
+    if cluster.profile == "full":
+        return NODE_ADDRESS
+    address = kind.gateway()
+    with socket.socket() as tried:
+        try:
+            tried.bind((address, 0))
+        except OSError:
+            pytest.skip("Docker runs on another machine: pods of its kind cluster do not reach servers of this one")
+    return address
+
+
+def require_way_to_pods(cluster: Admin) -> None:
+    """Skip the test if this machine does not reach pods by their addresses."""
+    if cluster.profile == "full":
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nothing_is_sent:
+        nothing_is_sent.connect((kind.A_POD, 1))
+        if nothing_is_sent.getsockname()[0] != kind.gateway():
+            pytest.skip("this machine has no route to pods of the kind cluster, as `make test-kind` has")
 
 
 def wait_until_sessions_can_own(release: Release) -> None:

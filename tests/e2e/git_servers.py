@@ -6,13 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from lab.base import system
 from lab.base.pki import Authority
 from lab.base.progress import Progress
 from lab.cluster.admin import Admin
-from lab.node.layout import NODE_ADDRESS
+from tests.e2e.cluster import address_for_pods
 from tests.e2e.specs import NOT_ASKED, Spec, container
 from tests.support import git
 from tests.support.git_server import GitServer
@@ -46,15 +44,14 @@ class Servers:
 @contextmanager
 def serving(cluster: Admin, folder: Path) -> Iterator[Servers]:
     """Serve `project` (branch trunk, tag v1) and `large` (with a file of Git LFS) where pods can reach them."""
-    if cluster.profile != "full":
-        pytest.skip("pods of a kind cluster do not reach servers of this machine")
+    address = address_for_pods(cluster)
     system.ensure(git.PACKAGES, Progress())
     repositories, own = folder / "repositories", folder / "ssh"
     for made in (repositories, own):
         made.mkdir()
-    https = GitServer(repositories, Authority(folder / "pki"), NODE_ADDRESS)
+    https = GitServer(repositories, Authority(folder / "pki"), address)
     try:
-        ssh = SshServer(own, repositories, NODE_ADDRESS)
+        ssh = SshServer(own, repositories, address)
         try:
             _make_repositories(folder, repositories, https)
             yield Servers(https, ssh, repositories)

@@ -38,7 +38,7 @@ _WITHIN = 30.0
 def site_of(cluster: Admin) -> Iterator[Site]:
     """Run a site for some tests."""
     if cluster.profile != "full":
-        pytest.skip("pods of a kind cluster do not reach servers of this machine")
+        pytest.skip("a kind cluster has no entry over TLS, through which the job of a remote session dials in")
     with TemporaryDirectory(prefix="site-") as folder:
         Path(folder).chmod(0o755)  # Slurm's daemons have a user of their own
         site = Site(Path(folder) / "s", free_port())

@@ -12,6 +12,7 @@ import pytest
 
 from lab.cluster.admin import Admin
 from lab.cluster.localhost import ask, with_port
+from tests.e2e.cluster import require_way_to_pods
 from tests.e2e.specs import STARTS
 from tests.e2e.test_door import OWNER, behind_a_door, wait_for_answer
 from tests.support.world import Object, World
@@ -100,6 +101,7 @@ def seconds_to_pause(world: World, name: str) -> float:
 
 
 def test_a_pause_does_not_wait_for_browsers_that_are_still_connected(world: World, cluster: Admin, name: str) -> None:
+    require_way_to_pods(cluster)
     running(world, name, enabled=False)
     without_a_door = seconds_to_pause(world, name)
     world.patch_spec(name, hibernated=False, authentication={"enabled": True})

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.cluster.admin import Admin, CommandError
-from lab.node.layout import NODE_ADDRESS
+from tests.e2e.cluster import address_for_pods
 from tests.e2e.git_servers import IMAGE, Servers, serving, session_with_git, shell_in
 from tests.e2e.specs import STARTS, Spec, environment, job
 from tests.support.processes import free_port
@@ -139,13 +139,14 @@ def test_clone_push_and_fetch_work_and_no_token_is_in_the_session(
 def test_a_provider_that_is_down_is_told_to_git_and_the_session_goes_on(
     servers: Servers, secret: str, world: World, name: str, cluster: Admin
 ) -> None:
-    gone = f"https://{NODE_ADDRESS}:{free_port()}/project.git"
+    address = address_for_pods(cluster)
+    gone = f"https://{address}:{free_port()}/project.git"
     container = with_health(proxy(servers, secret, gone))
     world.session(name, {**session_with_git(), "extraContainers": [container], "extraVolumes": volumes(secret)})
     world.wait_for_state(name, "Running", STARTS)
     shell = shell_in(cluster, world, name)
 
-    with pytest.raises(CommandError, match=f"{NODE_ADDRESS} cannot be reached.*Try again later"):
+    with pytest.raises(CommandError, match=f"{address} cannot be reached.*Try again later"):
         shell(f"{GIT} ls-remote {gone}")
 
     assert shell(f"{GIT} ls-remote {servers.https.address('project')} v1")

@@ -19,7 +19,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """An engine that does nothing, for a node image that is there."""
     there = Engine(tmp_path / "engine", enter=["env", "ENTERED=yes"])
     monkeypatch.setenv("AMALTHEA_LAB_STATE", str(tmp_path / "state"))
-    monkeypatch.setattr(Engine, "docker", lambda *_, **__: None)
+    monkeypatch.setattr(Engine, "docker", lambda *_: subprocess.CompletedProcess((), 0, stdout="10.213.128.2\n"))
     monkeypatch.setattr("lab.kind.node_image.archive", lambda _: tmp_path / "image.tar")
     monkeypatch.setattr("lab.kind.node_image.reference", lambda: "own:1")
     monkeypatch.setattr("lab.kind.sandbox.MODULES", tmp_path / "modules")
@@ -50,7 +50,11 @@ def commands(monkeypatch: pytest.MonkeyPatch, codes: dict[str, int]) -> list[tup
 def test_the_cluster_comes_first_and_the_command_ends_as_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     noted = commands(monkeypatch, {"tests/e2e": 7})
     assert sandbox.main(["pytest", "tests/e2e"]) == 7
-    assert [command[-2:] for command in noted] == [("--profile", "kind"), ("pytest", "tests/e2e")]
+    assert [command[-2:] for command in noted] == [
+        ("--profile", "kind"),
+        ("via", "10.213.128.2"),
+        ("pytest", "tests/e2e"),
+    ]
     assert not state.root().exists()
 
 
