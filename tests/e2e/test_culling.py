@@ -1,7 +1,7 @@
 """Idleness on real pods, measured by the real metrics server: who rests is paused, who computes is not."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tests.e2e.specs import STARTS, opened_at
 from tests.support.world import Object, World, condition
@@ -38,10 +38,13 @@ def test_who_rests_is_paused_and_who_computes_is_not(world: World, name: str, na
 
 
 def test_a_session_is_paused_at_its_time_and_deleted_at_its_time(world: World, name: str) -> None:
-    limits = {"culling": {"maxAge": "25s", "maxHibernatedDuration": "4s"}}
-    world.session(name, {**opened_at(name), **limits})
+    world.session(name, {**opened_at(name), "culling": {"maxAge": "1h", "maxHibernatedDuration": "4s"}})
     running = world.wait_for_state(name, "Running", STARTS)
-    due = datetime.fromisoformat(running["status"]["willHibernateAt"])
+    age = datetime.now(UTC) - datetime.fromisoformat(running["metadata"]["creationTimestamp"])
+    world.patch_spec(name, culling={"maxAge": f"{int(age.total_seconds()) + 10}s"})
+    far = running["status"]["willHibernateAt"]
+    near = world.wait_for("AmaltheaSession", name, lambda s: s["status"].get("willHibernateAt", far) != far)
+    due = datetime.fromisoformat(near["status"]["willHibernateAt"])
     paused = world.wait_for("AmaltheaSession", name, lambda s: s["spec"]["hibernated"], STARTS)
     by_us = [
         e["time"]
