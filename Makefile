@@ -112,7 +112,7 @@ test-install: setup ## Install the Python package from an index into a fresh env
 
 .PHONY: test-docker
 test-docker: setup ## Build, push and deploy with a real Docker engine and a real registry; run every sample, and a session with kind (minutes)
-	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py tests/docker/test_chartpress.py tests/docker/test_kind.py
+	$(BIN)/pytest tests/docker/test_images.py tests/docker/test_deploy.py tests/docker/test_chartpress.py tests/docker/test_buildx.py tests/docker/test_kind.py
 
 .PHONY: test-kind
 test-kind: setup ## Run the tests on real pods in a kind cluster, with a Docker engine, a network and a node image of its own (KIND_TESTS=…)

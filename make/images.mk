@@ -12,7 +12,8 @@ ATTESTATIONS ?= type=sbom type=provenance,mode=max
 CHARTPRESS ?= $(BIN)/uv tool run chartpress==2.4.0
 IMAGES := $(BIN)/python -m tools.images --tool="$(CONTAINER_TOOL)"
 BAKE = PLATFORMS="$(PLATFORMS)" IMG="$(IMG)" REGISTRY="$(REGISTRY)" ATTESTATIONS="$(ATTESTATIONS)" $(if $(DEBIAN),DEBIAN="$(DEBIAN)") \
-	REVISION="$$(git rev-parse HEAD)" CREATED="$$(git show --no-patch --format=%cI HEAD)" $(CONTAINER_TOOL) buildx bake --push
+	REVISION="$$(git rev-parse HEAD)" CREATED="$$(git show --no-patch --format=%cI HEAD)" $(CONTAINER_TOOL) buildx bake --push \
+	$(if $(CA),--allow="fs.read=$(CA)")
 
 .PHONY: docker-build
 docker-build: setup ## Build the operator's image (IMG=registry/name:tag, CONTAINER_TOOL=docker, podman or buildah)

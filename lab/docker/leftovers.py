@@ -64,8 +64,9 @@ def _processes() -> Iterator[int]:
 
 
 def _remove_control_groups(containers: set[str]) -> None:
-    """Remove those of the containers, and of the engine and its builder if empty: another engine uses them, too."""
-    tops = [*_CONTROL_GROUPS.glob("docker"), *_CONTROL_GROUPS.glob("*/docker")]
+    """Remove those of the containers, and of the engine and its builders if empty: another engine uses them, too."""
+    engines = [*_CONTROL_GROUPS.glob("docker"), *_CONTROL_GROUPS.glob("*/docker")]
+    tops = [top for engine in engines for top in (engine / "buildx", engine)]
     deadline = time.monotonic() + PATIENCE
     # The kernel keeps a group until it has seen off the last process of it.
     while (left := _groups(tops, containers)) and time.monotonic() < deadline:
@@ -73,7 +74,7 @@ def _remove_control_groups(containers: set[str]) -> None:
             with suppress(OSError):
                 group.rmdir()
         time.sleep(_POLL_INTERVAL)
-    for group in (*(top / "buildkit" for top in tops), *tops):
+    for group in (*(engine / "buildkit" for engine in engines), *tops):
         with suppress(OSError):
             group.rmdir()
 

@@ -7,10 +7,11 @@ as a secret, for networks with an authority of their own. `lab.images.images` sa
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from lab.base import cache, system
@@ -150,17 +151,25 @@ def build_options(recipe: Recipe, images: dict[str, str]) -> list[str]:
     return [*options, str(recipe.context)]
 
 
-def debootstrap_command(packages: Sequence[str], target: Path, suite: str = SUITE) -> list[str]:
-    """Return the command that makes a Debian with `packages` and without manuals and translations."""
+def debootstrap_command(
+    packages: Sequence[str], target: Path, suite: str = SUITE, architecture: str | None = None
+) -> list[str]:
+    """Return the command that makes a Debian with `packages` and without manuals and translations.
+
+    For another `architecture` than the machine's the kernel must run its programs, which is not looked at.
+    """
     left_out = ("man", "doc", "locale", "info")
     options = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in left_out]
     included = f"--include={','.join(packages)}"
+    if architecture is not None:
+        options += [f"--architectures={architecture}", "--skip=check/qemu"]
     return ["mmdebstrap", "--quiet", "--variant=minbase", included, *options, suite, str(target)]
 
 
-def run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> str:
     """Run `command` and return its output; raise ImageBuildError with the end of what it said."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **BUILDKIT})
+    variables = {**os.environ, **BUILDKIT, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
     if done.returncode != 0:
         last_lines = "\n".join((done.stdout + done.stderr).splitlines()[-SHOWN_LINES:])
         raise ImageBuildError(f"`{' '.join(command)}` failed:\n{last_lines}")

@@ -75,6 +75,18 @@ LOCAL_PATH_PROVISIONER = GoModule(
     {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
     built_with=KUBERNETES.name,
 )
+BUILDX = GoModule(
+    "buildx",
+    versions.BUILDX,
+    {"docker-buildx": "github.com/docker/buildx/cmd/buildx"},
+    {"github.com/docker/buildx/version.Version": f"v{versions.BUILDX}"},
+)
+BUILDKIT = GoModule(
+    "buildkit",
+    versions.BUILDKIT,
+    {program: f"github.com/moby/buildkit/cmd/{program}" for program in ("buildkitd", "buildctl")},
+    {"github.com/moby/buildkit/version.Version": f"v{versions.BUILDKIT}"},
+)
 MODULES = (
     KUBERNETES,
     ETCD,
@@ -87,6 +99,8 @@ MODULES = (
     KUBEADM,
     COREDNS,
     LOCAL_PATH_PROVISIONER,
+    BUILDX,
+    BUILDKIT,
 )
 
 _MODULE_OF = {program: module for module in MODULES for program in module.programs}
@@ -99,6 +113,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "doors": ("oauth2-proxy",),
     "firewall": ("kube-router",),
     "kind": ("kind",),
+    "buildx": ("docker-buildx", "buildkitd"),
     "kind-node": (
         "kind",
         "kubeadm",

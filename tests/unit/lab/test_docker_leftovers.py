@@ -45,3 +45,16 @@ def test_what_is_left_goes_and_another_engine_stays(tmp_path: Path, shims: dict[
 def test_where_nothing_is_left_nothing_happens(tmp_path: Path) -> None:
     docker_leftovers.clear(tmp_path / "never")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["docker", "docker/buildx"], ids=["a container", "a builder's container"])
+def test_no_control_group_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setattr(docker_leftovers, "_CONTROL_GROUPS", tmp_path / "groups")
+    (tmp_path / "ours" / BUNDLE / CONTAINER).mkdir(parents=True)
+    group = tmp_path / "groups/cpu" / place / CONTAINER / "buildkit" / "a-step"
+    group.mkdir(parents=True)
+    another = tmp_path / "groups/pids" / place / "another"
+    another.mkdir(parents=True)
+    docker_leftovers.clear(tmp_path / "ours")
+    assert not (tmp_path / "groups/cpu/docker").exists()
+    assert another.exists()

@@ -22,6 +22,8 @@ MODULE_PATHS = {
     "kubeadm": "k8s.io/kubernetes",
     "coredns": "github.com/coredns/coredns",
     "local-path-provisioner": "github.com/rancher/local-path-provisioner",
+    "buildx": "github.com/docker/buildx",
+    "buildkit": "github.com/moby/buildkit",
 }
 
 each_module = pytest.mark.parametrize("module", binaries.MODULES, ids=lambda module: module.name)
