@@ -21,7 +21,7 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@echo "Installing the pinned tools into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements/dev.txt
 	@$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 

@@ -21,5 +21,6 @@ def up(progress: Progress) -> Admin:
 
 
 def _build_images(progress: Progress) -> None:
-    for name in images.SESSION_IMAGES:
+    of_the_node = ("pause",) if admin.wanted_profile() == "full" else ()
+    for name in (*images.SESSION_IMAGES, *of_the_node):
         images.archive(name, progress)

@@ -28,7 +28,7 @@ _AUTHORITY = "/etc/computing-site/ca.crt"
 
 BEFOREHAND = """\
 A Kubernetes on this machine, our operator on it, a Slurm beside it, and a session that runs as a job of that Slurm.
-The first time this takes up to 15 minutes on 2 cores, for Kubernetes itself and all images are built here.
+The first time this takes about 10 minutes on 2 cores, for Kubernetes itself and all images are built here.
 """
 
 
