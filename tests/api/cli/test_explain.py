@@ -69,7 +69,7 @@ def a_pod(world: World, name: str, labels: dict[str, str], owner: str, session: 
             "involvedObject": about,
             "type": "Warning",
             "reason": "Unhealthy",
-            "message": "Liveness probe failed",
+            "message": "Readiness probe failed",
             "lastTimestamp": "2026-11-22T13:00:20Z",
         }
     )
@@ -84,7 +84,7 @@ def test_who_may_read_the_namespace_is_told_everything(world: World, user: Calla
     assert told.out.startswith("demo has been running since ")
     assert "Open it at http://lab.example.org/" in told.out
     assert re.search(r"^  amalthea-session  running, for ", told.out, re.MULTILINE)
-    assert "13:00:20 ! Liveness probe failed" in told.out
+    assert "13:00:20 ! Readiness probe failed" in told.out
     assert "(maxAge)" in told.out
     assert f"-n {world.namespace} patch ams demo" in told.out
     assert "could not be read" not in told.out
