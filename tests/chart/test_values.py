@@ -209,7 +209,7 @@ def test_the_operators_network_policy_allows_what_it_needs_and_nothing_else() ->
     labels = find(render(), "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert plain["podSelector"]["matchLabels"] == labels
     ports = [[port["port"] for port in rule["ports"]] for rule in plain["egress"]]
-    assert ports == [[53, 53], [443, 6443], [65534]]
+    assert ports == [[53, 53, 5353, 5353], [443, 6443], [65534]]
     assert "namespaceSelector" not in plain["egress"][2]["to"][0]
     assert plain["ingress"] == [{"ports": [{"port": 8080}], "from": [{"namespaceSelector": {}}]}]
 
