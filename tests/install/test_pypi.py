@@ -1,6 +1,8 @@
 """`pip install amalthea`, from an index like PyPI, into an environment with nothing in it, as wheel and as sdist."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,8 +78,12 @@ def test_it_gives_a_program_and_a_plugin_of_kubectl(install: Callable[..., Path]
     assert run(binaries.path("kubectl"), "amalthea", "--version", PATH=path) == f"amalthea {version}"
     assert "usage: kubectl amalthea explain" in run(binaries.path("kubectl"), "amalthea", "explain", "-h", PATH=path)
     assert "_shtab_amalthea" in run(programs / "amalthea", "completion", "bash")
-    ask = "from importlib.metadata import metadata; print(metadata('amalthea')['License-Expression'])"
-    assert run(programs / "python", "-c", ask) == "Apache-2.0\n"
+    ask = "from importlib.metadata import metadata; import json; print(json.dumps(metadata('amalthea').json))"
+    page = json.loads(run(programs / "python", "-c", ask))
+    assert page["license_expression"] == "Apache-2.0"
+    links = re.findall(r"\]\(([^)]+)\)", page["description"])
+    assert links
+    assert not [link for link in links if not link.startswith("https://")], "on an index, a relative link leads nowhere"
 
 
 def test_without_the_extra_for_certificates_the_operator_starts_or_says_what_it_needs(
