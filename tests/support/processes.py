@@ -18,8 +18,8 @@ START_SECONDS = 60.0
 
 
 # Below the kernel's range for outgoing connections: a client that tries a port of that range before its server listens
-# may be given the same port for its own end, and then talks to itself. Also below 18888, which recorded clients ask for,
-# and 20000, where the lab's own ports begin.
+# may be given the same port for its own end, and then talks to itself. The lab's own ports begin at 20000, and recorded
+# clients ask for 18888.
 _CANDIDATES = itertools.cycle(random.SystemRandom().sample(range(12000, 18888), 6888))
 
 
