@@ -4,18 +4,17 @@ The plug-in, and BuildKit in the container, are made of Go modules and of Debian
 """
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lab.base import cache
 from lab.base.progress import Progress
-from lab.base.project import PROJECT
 from lab.docker.engine import DEBIAN, Engine
 from lab.images import builders as image_builders
 from lab.programs import binaries, versions
 
-_DOCKERFILE = Path(__file__).with_name("buildkit.Dockerfile")
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,31 @@ def install(engine: Engine, progress: Progress) -> Buildx:
     plugins = engine.folder / "config" / "cli-plugins"
     plugins.mkdir(parents=True)
     (plugins / "docker-buildx").symlink_to(binaries.path("docker-buildx", progress))
-    buildx, image = Buildx(engine), f"{engine.registry}/buildkit:v{versions.BUILDKIT}"
-    with TemporaryDirectory(prefix="amalthea-buildkit-") as folder, progress.step("Making BuildKit's image"):
-        for program in ("buildkitd", "buildctl"):
-            shutil.copy2(binaries.path(program, progress), folder)
-        shutil.copy2(_DOCKERFILE, Path(folder) / "Dockerfile")
-        buildx.docker("build", "--network=host", f"--tag={image}", folder)
-        buildx.docker("push", "--quiet", image)
+    buildx = Buildx(engine)
+    image = _push(buildx, "buildkit", versions.BUILDKIT, ("buildkitd", "buildctl"), progress)
     options = (f"--driver-opt=image={image}", "--driver-opt=network=host")
     buildx.docker("buildx", "create", "--use", "--driver=docker-container", *options)
     return buildx
+
+
+def push_scanner(buildx: Buildx, progress: Progress) -> str:
+    """Push an image that makes SBOMs for BuildKit, and return its name; raise BuildError.
+
+    Syft is what BuildKit's own default uses, too.
+    """
+    return _push(buildx, "scanner", versions.SYFT, ("syft",), progress)
+
+
+def _push(buildx: Buildx, name: str, version: str, programs: Sequence[str], progress: Progress) -> str:
+    """Build and push the image of NAME.Dockerfile with `programs` beside it, and return its full name."""
+    image = f"{buildx.engine.registry}/{name}:v{version}"
+    paths = [binaries.path(program, progress) for program in programs]
+    with TemporaryDirectory(prefix=f"amalthea-{name}-") as folder, progress.step(f"Making the image {name}"):
+        for path in (*paths, *_HERE.glob(f"{name}.*")):
+            shutil.copy2(path, folder)
+        buildx.docker("build", "--network=host", f"--file={folder}/{name}.Dockerfile", f"--tag={image}", folder)
+        buildx.docker("push", "--quiet", image)
+    return image
 
 
 def push_debian(buildx: Buildx) -> str:
@@ -71,21 +85,9 @@ def push_debians(buildx: Buildx, progress: Progress) -> str:
     name, arm64 = f"{registry}/debian:13-slim", f"{registry}/debian:arm64"
     with TemporaryDirectory(prefix="amalthea-debian-") as folder:
         # The engine would import it as one for the processor that it runs on.
-        shutil.copy2(_debian_of_arm64(progress), folder)
+        shutil.copy2(image_builders.debian_root(progress, "arm64"), folder)
         (Path(folder) / "Dockerfile").write_text("FROM scratch\nADD root.tar /\n")
         built = ("--platform=linux/arm64", "--provenance=false", "--push", f"--tag={arm64}")
         buildx.docker("buildx", "build", *built, folder)
     buildx.docker("buildx", "imagetools", "create", f"--tag={name}", push_debian(buildx), arm64)
     return name
-
-
-def _debian_of_arm64(progress: Progress) -> Path:
-    """Return its root file system, in the cache."""
-    packages = (PROJECT / "images/base/packages.txt").read_text().split()
-
-    def build_into(folder: Path) -> None:
-        with progress.step("Making a Debian 13 for arm64 from packages, which takes minutes"):
-            target = folder / "root.tar"
-            image_builders.run(image_builders.debootstrap_command(packages, target, architecture="arm64"))
-
-    return cache.artefact("debian-arm64", cache.recipe_key("13", *packages), build_into, progress) / "root.tar"

@@ -5,6 +5,7 @@ as a secret, for networks with an authority of their own. `lab.images.images` sa
 """
 
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -100,15 +101,11 @@ class Buildah:
 
     def debian(self, progress: Progress) -> Path:
         """Return Debian 13 as an archive, made from packages by mmdebstrap, in the cache."""
-        packages = (PROJECT / "images/base/packages.txt").read_text().split()
 
-        def build_into(folder: Path) -> None:
-            with progress.step(f"Making a Debian 13 from packages ({', '.join(packages)})"):
-                run(debootstrap_command(packages, folder / "root.tar"))
-                self._import(folder / "root.tar", folder / "image.tar")
-                (folder / "root.tar").unlink()
+        def import_into(folder: Path) -> None:
+            self._import(debian_root(progress), folder / "image.tar")
 
-        return cache.artefact("debian", cache.recipe_key("13", *packages), build_into, progress) / "image.tar"
+        return cache.artefact("debian", _debian_key(), import_into, progress) / "image.tar"
 
     def build(self, recipe: Recipe, target: Path) -> None:
         archives = {name: f"docker-archive:{archive}" for name, archive in recipe.uses.items()}
@@ -149,6 +146,30 @@ def build_options(recipe: Recipe, images: dict[str, str]) -> list[str]:
     if AUTHORITIES.exists():
         options += ["--secret", f"id=ca,src={AUTHORITIES}", "--build-arg", "PIP_CERT=/run/secrets/ca"]
     return [*options, str(recipe.context)]
+
+
+def debian_root(progress: Progress, architecture: str | None = None) -> Path:
+    """Return the root file system of Debian 13 as a tar file, in the cache; raise ImageBuildError.
+
+    For another `architecture` than the machine's the kernel must run its programs.
+    """
+    packages = _debian_packages()
+    what = f"Making a Debian 13 from packages ({', '.join([*packages, *filter(None, [architecture])])})"
+
+    def build_into(folder: Path) -> None:
+        with progress.step(what):
+            run(debootstrap_command(packages, folder / "root.tar", architecture=architecture))
+
+    name = f"debian-root-{architecture or platform.machine()}"
+    return cache.artefact(name, _debian_key(), build_into, progress) / "root.tar"
+
+
+def _debian_key() -> str:
+    return cache.recipe_key("13", *_debian_packages())
+
+
+def _debian_packages() -> list[str]:
+    return (PROJECT / "images/base/packages.txt").read_text().split()
 
 
 def debootstrap_command(

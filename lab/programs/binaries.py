@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from lab.base import cache
@@ -33,19 +34,18 @@ KUBERNETES = GoModule(
     },
     {"k8s.io/component-base/version.gitVersion": f"v{versions.KUBERNETES}"},
 )
-ETCD = GoModule("etcd", versions.ETCD, {"etcd": "go.etcd.io/etcd/server/v3"}, built_with=KUBERNETES.name)
-HELM = GoModule(
+_beside_kubernetes = partial(GoModule, built_with=KUBERNETES.name)
+ETCD = _beside_kubernetes("etcd", versions.ETCD, {"etcd": "go.etcd.io/etcd/server/v3"})
+HELM = _beside_kubernetes(
     "helm",
     versions.HELM,
     {"helm": "helm.sh/helm/v3/cmd/helm"},
     {"helm.sh/helm/v3/internal/version.version": f"v{versions.HELM}"},
-    built_with=KUBERNETES.name,
 )
-METRICS_SERVER = GoModule(
+METRICS_SERVER = _beside_kubernetes(
     "metrics-server",
     versions.METRICS_SERVER,
     {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
-    built_with=KUBERNETES.name,
 )
 KWOK = GoModule("kwok", versions.KWOK, {"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
 OAUTH2_PROXY = GoModule(
@@ -54,26 +54,23 @@ OAUTH2_PROXY = GoModule(
     {"oauth2-proxy": "github.com/oauth2-proxy/oauth2-proxy/v7"},
     {"main.VERSION": f"v{versions.OAUTH2_PROXY}"},
 )
-KUBE_ROUTER = GoModule(
+KUBE_ROUTER = _beside_kubernetes(
     "kube-router",
     versions.KUBE_ROUTER,
     {"kube-router": "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"},
-    built_with=KUBERNETES.name,
 )
 KIND = GoModule("kind", versions.KIND, {"kind": "sigs.k8s.io/kind"})
-KUBEADM = GoModule(
+KUBEADM = _beside_kubernetes(
     "kubeadm",
     versions.KUBERNETES,
     {"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"},
     dict(KUBERNETES.variables),
-    built_with=KUBERNETES.name,
 )
 COREDNS = GoModule("coredns", versions.COREDNS, {"coredns": "amalthea.lab/coredns"})
-LOCAL_PATH_PROVISIONER = GoModule(
+LOCAL_PATH_PROVISIONER = _beside_kubernetes(
     "local-path-provisioner",
     versions.LOCAL_PATH_PROVISIONER,
     {"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
-    built_with=KUBERNETES.name,
 )
 BUILDX = GoModule(
     "buildx",
@@ -87,6 +84,7 @@ BUILDKIT = GoModule(
     {program: f"github.com/moby/buildkit/cmd/{program}" for program in ("buildkitd", "buildctl")},
     {"github.com/moby/buildkit/version.Version": f"v{versions.BUILDKIT}"},
 )
+SYFT = GoModule("syft", versions.SYFT, {"syft": "github.com/anchore/syft/cmd/syft"})
 MODULES = (
     KUBERNETES,
     ETCD,
@@ -101,6 +99,7 @@ MODULES = (
     LOCAL_PATH_PROVISIONER,
     BUILDX,
     BUILDKIT,
+    SYFT,
 )
 
 _MODULE_OF = {program: module for module in MODULES for program in module.programs}
@@ -113,7 +112,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "doors": ("oauth2-proxy",),
     "firewall": ("kube-router",),
     "kind": ("kind",),
-    "buildx": ("docker-buildx", "buildkitd"),
+    "buildx": ("docker-buildx", "buildkitd", "syft"),
     "kind-node": (
         "kind",
         "kubeadm",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.docker.conftest import ROOT
 
 Make = Callable[..., str]
 pytestmark = pytest.mark.timeout(1800)
-ATTESTED = "ATTESTATIONS=type=provenance,mode=max"
+NAMES = ("operator", "sidecars", "cloner", "jupyterlab", "probe")
 HOLDER = """
 from lab.base.progress import Progress
 from lab.docker import emulation
@@ -35,11 +36,13 @@ def buildx(engine: Engine) -> Buildx:
 
 @pytest.fixture(scope="module")
 def publish(make: Make, buildx: Buildx, authorities: Path) -> Callable[..., None]:
-    """Run `make docker-buildx`; what is built trusts what this machine trusts."""
+    """Run a target with an SBOM and provenance, as is the default; what is built trusts what this machine trusts."""
     trust = {"CA": str(authorities), "PIP_CERT": "/run/secrets/ca"}
+    scanner = docker_buildx.push_scanner(buildx, Progress())
+    attested = f"ATTESTATIONS=type=sbom,generator={scanner} type=provenance,mode=max"
 
-    def publish(image: str, *words: str) -> None:
-        make("docker-buildx", f"IMG={image}", ATTESTED, *words, **buildx.environment, **trust)
+    def publish(target: str, *words: str) -> None:
+        make(target, attested, *words, **buildx.environment, **trust)
 
     return publish
 
@@ -66,22 +69,45 @@ def runs_as(engine: Engine, image: str, architecture: str) -> str:
     return engine.docker(*run, "--entrypoint=uname", image, "-m").stdout.strip()
 
 
-def test_for_one_kind_of_processor_it_is_pushed_as_it_is_built(
+def attested(buildx: Buildx, image: str, what: str) -> dict[str, Any]:
+    """Return an image's attestations of one kind: of each processor where there are several."""
+    inspected = buildx.docker("buildx", "imagetools", "inspect", image, f"--format={{{{json .{what}}}}}")
+    found: dict[str, Any] = json.loads(inspected)
+    return found
+
+
+def packages(sbom: dict[str, Any]) -> dict[str, str]:
+    """Return the version of each package that an SBOM names."""
+    return {package["name"]: package.get("versionInfo", "") for package in sbom["SPDX"]["packages"]}
+
+
+def test_each_image_of_a_release_is_pushed_with_an_sbom_that_names_what_it_holds(
     engine: Engine, buildx: Buildx, publish: Callable[..., None]
 ) -> None:
-    image = f"{engine.registry}/amalthea/operator:one-kind"
-    publish(image, "PLATFORMS=linux/amd64", f"DEBIAN={docker_buildx.push_debian(buildx)}")
-    assert runs_as(engine, image, "amd64") == "x86_64"
+    registry = f"{engine.registry}/amalthea"
+    debian = f"DEBIAN={docker_buildx.push_debian(buildx)}"
+    publish("docker-buildx-all", f"REGISTRY={registry}", "VERSION=1.2.3", "PLATFORMS=linux/amd64", debian)
+    found = {name: packages(attested(buildx, f"{registry}/{name}:1.2.3", "SBOM")) for name in NAMES}
+    assert all("libc6" in held for held in found.values())
+    assert {name for name, held in found.items() if held.get("amalthea") == amalthea.__version__} == {
+        "operator",
+        "sidecars",
+        "cloner",
+    }
+    assert "haproxy" in found["sidecars"]
+    assert "jupyterlab" in found["jupyterlab"]
+    assert runs_as(engine, f"{registry}/operator:1.2.3", "amd64") == "x86_64"
 
 
 @pytest.mark.usefixtures("emulated")
 def test_each_kind_of_processor_pulls_its_own_and_it_runs(
     engine: Engine, buildx: Buildx, publish: Callable[..., None]
 ) -> None:
-    image = f"{engine.registry}/amalthea/operator:two-kinds"
-    publish(image, f"DEBIAN={docker_buildx.push_debians(buildx, Progress())}")
-    provenance = json.loads(buildx.docker("buildx", "imagetools", "inspect", image, "--format={{json .Provenance}}"))
-    assert set(provenance) == {"linux/amd64", "linux/arm64"}
+    image, kinds = f"{engine.registry}/amalthea/operator:two-kinds", {"linux/amd64", "linux/arm64"}
+    publish("docker-buildx", f"IMG={image}", f"DEBIAN={docker_buildx.push_debians(buildx, Progress())}")
+    assert set(attested(buildx, image, "Provenance")) == kinds
+    sboms = attested(buildx, image, "SBOM")
+    assert {kind: packages(sboms[kind])["amalthea"] for kind in kinds} == dict.fromkeys(kinds, amalthea.__version__)
     assert runs_as(engine, image, "amd64") == "x86_64"
     assert runs_as(engine, image, "arm64") == "aarch64"
 

@@ -24,6 +24,7 @@ MODULE_PATHS = {
     "local-path-provisioner": "github.com/rancher/local-path-provisioner",
     "buildx": "github.com/docker/buildx",
     "buildkit": "github.com/moby/buildkit",
+    "syft": "github.com/anchore/syft",
 }
 
 each_module = pytest.mark.parametrize("module", binaries.MODULES, ids=lambda module: module.name)
