@@ -31,9 +31,10 @@ def test_a_job_that_ends_badly_is_failed(world: World, name: str) -> None:
 
 
 def test_a_job_that_takes_too_long_is_failed_and_its_pod_goes(world: World, name: str) -> None:
-    world.session(name, {**job(seconds=120), "culling": {"maxAge": "8s"}})
+    world.session(name, {**job(seconds=120), "culling": {"maxAge": "1h"}})
     world.wait_for_state(name, "Running", STARTS)
     (pod,) = [each.removeprefix("Pod/") for each in world.belongings_of(name) if each.startswith("Pod/")]
+    world.patch_spec(name, culling={"maxAge": "8s"})
     failed = world.wait_for_state(name, "Failed", STARTS)
     assert "longer than its maxAge" in failed["status"]["error"]
     assert not failed["spec"]["hibernated"], "a job is left to its deadline"
