@@ -4,6 +4,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 VENV ?= .venv
+ifneq ($(words $(VENV)),1)
+$(error VENV is "$(VENV)"; make needs a folder without blanks in its name, such as VENV=.venv)
+endif
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
@@ -15,8 +18,10 @@ help: ## List every target with a sentence
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9_-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # uv does in seconds what takes pip a minute. A mirror may be known to pip alone.
-INSTALL_WITH_UV = VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --requirement requirements/dev.txt \
-	&& VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --build-constraints requirements/build.txt --editable .
+# UV_SYSTEM_PYTHON and UV_PYTHON take precedence over VIRTUAL_ENV, but not over --python.
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
+INSTALL_WITH_UV = $(UV_INSTALL) --require-hashes --requirement requirements/dev.txt \
+	&& $(UV_INSTALL) --no-deps --build-constraints requirements/build.txt --editable .
 INSTALL_WITH_PIP = $(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements/dev.txt \
 	&& $(BIN)/pip install --quiet --no-deps --editable .
 

@@ -31,7 +31,7 @@ undeploy: setup ## Remove the operator; the CRD and all sessions stay
 .PHONY: build-installer
 build-installer: setup ## Write dist/install.yaml: the CRD and the operator (IMG=…, SIDECARS_IMG=…) in one file
 	@mkdir -p "$(DIST)"
-	@text="$$(SIDECARS_IMG="$(SIDECARS_IMG)" $(BIN)/python -m tools.manifests "$(IMG)")" && printf '%s\n' "$$text" > "$(DIST)/install.yaml"
+	@text="$$(SIDECARS_IMG="$(SIDECARS_IMG)" $(BIN)/python -m tools.manifests "$(IMG)" "$(OVERLAY)")" && printf '%s\n' "$$text" > "$(DIST)/install.yaml"
 	@echo "kubectl apply --server-side --filename $(DIST)/install.yaml"
 
 .PHONY: run

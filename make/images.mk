@@ -34,7 +34,7 @@ docker-push: setup ## Push the operator's image, or any that IMG names
 .PHONY: sbom
 sbom: setup ## Write dist/sbom.cdx.json: what the image IMG holds, from Debian and from Python
 	@mkdir -p "$(DIST)"
-	@$(BIN)/python -m tools.sbom "$(IMG)" --tool="$(CONTAINER_TOOL)" > "$(DIST)/sbom.cdx.json"
+	@text="$$($(BIN)/python -m tools.sbom "$(IMG)" --tool="$(CONTAINER_TOOL)")" && printf '%s\n' "$$text" > "$(DIST)/sbom.cdx.json"
 	@echo "$(DIST)/sbom.cdx.json"
 
 .PHONY: dockerfile
@@ -50,9 +50,11 @@ chartpress-cleanup: setup ## Put back what chartpress wrote into the chart
 	@$(CHARTPRESS) --reset
 
 .PHONY: docker-buildx
-docker-buildx: ## Build the operator's image for several CPU architectures, with SBOM, and push it (IMG=…, PLATFORMS=…)
+docker-buildx: setup ## Build the operator's image for several CPU architectures, with SBOM, and push it (IMG=…, PLATFORMS=…)
+	@$(IMAGES) check-buildx IMG "$(IMG)"
 	$(BAKE) operator
 
 .PHONY: docker-buildx-all
-docker-buildx-all: ## Build and push all images of a release in the same way (REGISTRY=…, VERSION=1.2.3)
+docker-buildx-all: setup ## Build and push all images of a release in the same way (REGISTRY=…, VERSION=1.2.3)
+	@$(IMAGES) check-buildx "REGISTRY or VERSION" "$(REGISTRY)/operator:$(or $(VERSION),dev)"
 	VERSION="$(or $(VERSION),dev)" $(BAKE) default

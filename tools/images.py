@@ -78,6 +78,18 @@ def push(reference: str, tool: str) -> None:
     _run(tool, tool, "push", reference)
 
 
+def check_buildx(variable: str, reference: str, tool: str) -> None:
+    """Raise ToolError if an image cannot be built for several CPU architectures; `variable` has its name."""
+    check_image(variable, reference)
+    if tool != "docker":
+        raise ToolError(f"CONTAINER_TOOL is {tool!r}; only docker, with its plugin buildx, can do this.")
+    _require(tool)
+    # Without the plugin, `docker buildx version` is the help of docker itself, and succeeds on some versions.
+    asked = subprocess.run((tool, "buildx", "bake", "--help"), capture_output=True, text=True, check=False)
+    if asked.returncode or "--push" not in asked.stdout:
+        raise ToolError("this docker command has no plugin buildx: install it.")
+
+
 def _in_order(image: Image) -> list[Image]:
     """Return the images that one stands on, each after those that it stands on itself, and the image at last."""
     found: list[Image] = []
@@ -119,15 +131,20 @@ def main() -> int:
     making.add_argument("reference")
     making.add_argument("--debian", default="", help="an image of Debian 13 to stand on")
     commands.add_parser("push").add_argument("reference")
+    several = commands.add_parser("check-buildx")
+    several.add_argument("variable", help="of the Makefile, which has the name")
+    several.add_argument("reference")
     given = parser.parse_args()
     try:
         _command(given.tool)
         if given.command == "build":
             build(given.name, given.reference, given.tool, given.debian)
+        elif given.command == "check-buildx":
+            check_buildx(given.variable, given.reference, given.tool)
         else:
             push(given.reference, given.tool)
     except ToolError as error:
-        sys.stderr.write(f"make docker-{given.command}: {error}\n")
+        sys.stderr.write(f"make docker-{given.command.removeprefix('check-')}: {error}\n")
         return 1
     return 0
 

@@ -1,6 +1,6 @@
 """The kustomize files with an image of one's own in them; the files themselves stay as they are.
 
-`python -m tools.manifests IMAGE` prints what `make deploy IMG=IMAGE` applies.
+`python -m tools.manifests IMAGE [FOLDER]` prints what `make deploy IMG=IMAGE OVERLAY=FOLDER` applies.
 """
 
 import os
@@ -77,13 +77,13 @@ def _with_sidecars(text: str, sidecars: str) -> str:
     return yaml.safe_dump_all(objects, sort_keys=False)
 
 
-def main(image: str) -> None:
+def main(image: str, folder: str = "default") -> None:
     """Print what `make build-installer` writes."""
     try:
-        sys.stdout.write(render(image, os.environ.get("SIDECARS_IMG", "")))
+        sys.stdout.write(render(image, os.environ.get("SIDECARS_IMG", ""), folder))
     except ToolError as error:
         sys.exit(f"make build-installer: {error}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

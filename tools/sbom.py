@@ -13,6 +13,7 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from tools.kubectl import ToolError
+from tools.manifests import check_image
 
 _DEBIAN = r"dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n'"
 _PYTHON = "cd / && ls -d opt/amalthea/lib/python3*/site-packages/*.dist-info"
@@ -21,6 +22,7 @@ _ASKED = f"{_DEBIAN} && echo && {_PYTHON}"
 
 def sbom(image: str, tool: str) -> str:
     """Return the document; raise ToolError where the image cannot be asked."""
+    check_image("IMG", image)
     command = (tool, "run", "--rm", "--network=none", "--entrypoint=sh", image, "-c", _ASKED)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

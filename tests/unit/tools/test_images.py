@@ -82,3 +82,29 @@ def test_a_name_that_no_image_has_is_refused_before_anything_is_built(
     with pytest.raises(ToolError, match=f"IMG='{reference}' does not name an image"):
         images.push(reference, "docker")
     assert commands == []
+
+
+def buildx(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """Stand in for a docker command that answers `docker buildx bake --help` with `said`."""
+
+    def run(command: Sequence[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        assert list(command) == ["docker", "buildx", "bake", "--help"]
+        return subprocess.CompletedProcess(command, 0, stdout=said)
+
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("subprocess.run", run)
+
+
+def test_what_cannot_be_built_for_several_processors_is_named_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    buildx(monkeypatch, "Usage:  docker buildx bake [OPTIONS] [TARGET...]\n  --push  Shorthand for ...\n")
+    images.check_buildx("IMG", "example.org/operator:1", "docker")
+    with pytest.raises(ToolError, match="IMG='' does not name an image"):
+        images.check_buildx("IMG", "", "docker")
+    with pytest.raises(ToolError, match="CONTAINER_TOOL is 'podman'; only docker, with its plugin buildx"):
+        images.check_buildx("IMG", "example.org/operator:1", "podman")
+
+
+def test_a_docker_without_buildx_which_answers_with_its_own_help_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    buildx(monkeypatch, "Usage:  docker [OPTIONS] COMMAND\n")
+    with pytest.raises(ToolError, match="no plugin buildx: install it"):
+        images.check_buildx("IMG", "example.org/operator:1", "docker")
