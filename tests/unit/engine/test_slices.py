@@ -5,23 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from amalthea.engine.slices import LONGEST, in_slices
-from amalthea.testing.clock import FakeClock
-
-
-class Slept(FakeClock):
-    """A clock on which work takes time, and that remembers for how long was slept."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time = 0.0
-        self.sleeps: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(round(seconds, 6))
-        self.time += seconds
+from tests.support.work_clock import WorkClock
 
 
 @pytest.mark.parametrize(
@@ -36,7 +20,7 @@ class Slept(FakeClock):
 async def test_the_loop_is_others_for_the_rest_of_the_time(
     of_an_item: float, share: float, sleeps: list[float]
 ) -> None:
-    clock, done = Slept(), []
+    clock, done = WorkClock(), []
     async for item in in_slices(range(6), clock, share):
         clock.time += of_an_item
         done.append(item)
@@ -45,7 +29,7 @@ async def test_the_loop_is_others_for_the_rest_of_the_time(
 
 
 async def test_the_making_of_items_counts_as_work() -> None:
-    clock = Slept()
+    clock = WorkClock()
 
     def made() -> Iterator[int]:
         for item in range(2):
