@@ -154,10 +154,10 @@ def debian_root(progress: Progress, architecture: str | None = None) -> Path:
     For another `architecture` than the machine's the kernel must run its programs.
     """
     packages = _debian_packages()
-    what = f"Making a Debian 13 from packages ({', '.join([*packages, *filter(None, [architecture])])})"
+    which = "Debian 13" if architecture is None else f"Debian 13 for {architecture}"
 
     def build_into(folder: Path) -> None:
-        with progress.step(what):
+        with progress.step(f"Making a {which} from packages ({', '.join(packages)})"):
             run(debootstrap_command(packages, folder / "root.tar", architecture=architecture))
 
     name = f"debian-root-{architecture or platform.machine()}"
