@@ -7,7 +7,7 @@ Reading is split from understanding: `AuditLog` follows the file, everything els
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -30,6 +30,10 @@ class Request:
     at: float
     group: str = ""
     """The API group; empty for the core of Kubernetes."""
+    began: float = 0.0
+    """When the server received it, in Unix time."""
+    source: str = ""
+    """The address of the client."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,9 @@ class _Line(msgspec.Struct, frozen=True, rename="camel"):
     request_uri: str = msgspec.field(default="", name="requestURI")
     object_ref: _ObjectRef = _ObjectRef()
     response_status: _Answer = _Answer()
+    request_received_timestamp: datetime | None = None
     stage_timestamp: datetime | None = None
+    source_ips: list[str] = msgspec.field(default_factory=list, name="sourceIPs")
 
 
 _decode = msgspec.json.Decoder(_Line).decode
@@ -121,9 +127,30 @@ def _request(line: _Line) -> Request:
         namespace=about.namespace,
         name=about.name,
         code=line.response_status.code,
-        at=line.stage_timestamp.timestamp() if line.stage_timestamp is not None else 0.0,
+        at=_unix(line.stage_timestamp),
         group=about.api_group,
+        began=_unix(line.request_received_timestamp),
+        source=next(iter(line.source_ips), ""),
     )
+
+
+def _unix(moment: datetime | None) -> float:
+    return moment.timestamp() if moment is not None else 0.0
+
+
+def history(requests: Iterable[Request], session: str) -> list[str]:
+    """Return a line for each request about the objects of a session, by the time of the answer.
+
+    A request whose answer was long in coming says so: another one may have been answered meanwhile.
+    """
+    about = [request for request in requests if request.name.removesuffix("---internal") == session]
+    return [_told(request) for request in sorted(about, key=lambda request: request.at)]
+
+
+def _told(request: Request) -> str:
+    moment = datetime.fromtimestamp(request.at, UTC).isoformat(timespec="milliseconds").partition("T")[2][:12]
+    took = f"after {request.at - request.began:.3f} s"
+    return f"{moment} {request.verb} {request.resource}: {request.code} {took}, from {request.source}"
 
 
 class AuditLog:

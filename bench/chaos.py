@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from amalthea.api import names
@@ -22,7 +22,7 @@ from amalthea.kube.resource import Selection
 from amalthea.model.views.objects import ChildView
 from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 from bench import havoc, skew, users
-from bench.audit import AuditLog, Request
+from bench.audit import AuditLog, Request, history
 from bench.crowd import WRITERS
 from bench.failing_pods import fragile
 from bench.havoc import Harm
@@ -30,6 +30,7 @@ from bench.observer import BenchError, patience
 from bench.scripts import Script, script
 from bench.verdict import Event, Found, Session, faults
 from bench.world import NAMESPACE, World, world
+from lab.base import state
 from lab.base.process import DaemonError
 from lab.base.progress import Progress
 from lab.programs.gobuild import BuildError
@@ -38,6 +39,8 @@ CLOCK_AHEAD = 300
 """Seconds by which the clock of one replica is ahead."""
 RECOVERY = 240.0
 """Seconds: after an outage Kubernetes' own controllers come back by turns, and each backs off for up to a minute."""
+KEPT = "chaos-failed"
+"""The folder of the logs of the last chaos that did harm, in that of the lab."""
 _POLL = 2.0
 _SHOWN = 20
 
@@ -57,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             harm = Harm(seconds, chosen.kill_every, chosen.outage, chosen.cut_every, chosen.cut)
             found = asyncio.run(_run(where, scripts, harm, progress))
             found += [told for replica in where.replicas for told in ended_by_itself(replica.log)]
+            if found:
+                _keep(where, scripts, found, progress)
     except (BenchError, BuildError, DaemonError, ApiError) as error:
         found = [str(error)]
     for sentence in found[:_SHOWN]:
@@ -73,6 +78,16 @@ def _start(where: World, progress: Progress) -> None:
     with progress.step(f"Starting {len(where.replicas)} operators"):
         for replica in where.replicas:
             replica.start(replica.is_ready)
+
+
+def _keep(where: World, scripts: Collection[str], found: Sequence[str], progress: Progress) -> None:
+    """Keep the logs, and print what the operators asked of the API server about the first session that suffered."""
+    logs = state.root() / KEPT
+    where.keep_logs(logs)
+    progress.say(f"  The logs are in {logs}")
+    for name in [name for name in scripts if name in found[0]][:1]:
+        for line in history(AuditLog(where.control_plane.audit_log).news(), name):
+            progress.say(f"  {name} {line}")
 
 
 async def _run(where: World, scripts: dict[str, Script], harm: Harm, progress: Progress) -> list[str]:

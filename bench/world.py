@@ -85,6 +85,13 @@ class World:
             raise
         return next((each for each in self.replicas if each.identity == holder and each.pid is not None), None)
 
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the logs of all programs, and the audit log, to a folder; what a former run left there goes."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for log in (self.control_plane.audit_log, *self.control_plane.daemons.logs.glob("*.log")):
+            shutil.copy(log, folder)
+
     def pids(self) -> dict[str, int]:
         """Return the process ids of all programs that run."""
         return self.control_plane.daemons.running()

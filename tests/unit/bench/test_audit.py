@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bench.audit import AuditLog, Request, parse, tally
+from bench.audit import AuditLog, Request, history, parse, tally
 
 
 def line(verb: str, resource: str, code: int = 200, **changes: object) -> bytes:
@@ -17,6 +17,7 @@ def line(verb: str, resource: str, code: int = 200, **changes: object) -> bytes:
         "objectRef": {"resource": resource, "namespace": "bench", "name": "session-0001"},
         "responseStatus": {"metadata": {}, "code": code},
         "requestReceivedTimestamp": "2026-01-01T00:00:00.000000Z",
+        "sourceIPs": ["198.18.200.10"],
         "stageTimestamp": "2026-01-01T00:00:01.500000Z",
     }
     return json.dumps({**entry, **changes}).encode() + b"\n"
@@ -27,8 +28,19 @@ def request(verb: str, resource: str, code: int = 200) -> Request:
 
 
 def test_a_request_is_known_by_its_verb_its_resource_and_the_time_of_its_answer() -> None:
-    assert parse(line("create", "services", 201)) == [
-        Request("create", "services", "bench", "session-0001", 201, 1767225601.5)
+    expected = Request(
+        "create", "services", "bench", "session-0001", 201, 1767225601.5, began=1767225600.0, source="198.18.200.10"
+    )
+    assert parse(line("create", "services", 201)) == [expected]
+
+
+def test_the_history_of_a_session_tells_who_asked_for_what_and_for_how_long_it_was_under_way() -> None:
+    of_another = {"resource": "services", "namespace": "bench", "name": "session-0011"}
+    late = line("delete", "ingresses", stageTimestamp="2026-01-01T00:00:02.250000Z")
+    requests = parse(late + line("create", "ingresses", 201) + line("create", "services", objectRef=of_another))
+    assert history(requests, "session-0001") == [
+        "00:00:01.500 create ingresses: 201 after 1.500 s, from 198.18.200.10",
+        "00:00:02.250 delete ingresses: 200 after 2.250 s, from 198.18.200.10",
     ]
 
 
