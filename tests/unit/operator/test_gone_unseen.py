@@ -1,4 +1,4 @@
-"""A session that is gone while its watch is silent must not get children again, over and over, as they are deleted."""
+"""What a deletion or a pause took must not come back while the watch of sessions is behind those of their children."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -89,3 +89,30 @@ async def test_lost_children_of_a_session_that_is_there_are_made_again(api: Fake
         loop.hear_nothing_of()
         await loop.run(LATER)
         assert [found["metadata"]["name"] for found in api.objects.select(Choice(PATHS["Service"]))] == ["demo"]
+
+
+def writes_to_children(api: FakeApi) -> list[tuple[str, str]]:
+    written = [(each.verb, each.path) for each in api.asked if each.verb in ("create", "patch", "delete")]
+    return [(verb, path) for verb, path in written if names.PLURAL not in path and "/events" not in path]
+
+
+@pytest.mark.parametrize("builder", [session("demo").with_ingress(), session("demo").as_job()], ids=["session", "job"])
+async def test_a_session_that_another_leader_has_paused_unseen_is_not_started_again(
+    api: FakeApi, builder: SessionBuilder
+) -> None:
+    async with Client(api.config) as client:
+        clock, path = FakeClock(START), PATHS[names.KIND]
+        api.objects.create(path, KEY[0], builder.manifest())
+        former, new = (Loop(api, client, clock, KEY, nobody) for _ in range(2))
+        await former.run(LATER)
+        started = writes_to_children(api)
+        new.hear_nothing_of(names.KIND)
+        [found] = api.objects.select(Choice(path))
+        api.objects.update(path, KEY, {**found, "spec": {**found["spec"], "hibernated": True}})
+        await former.run(LATER + timedelta(seconds=1))
+        paused = writes_to_children(api)
+        assert len(paused) > len(started)
+
+        new.wake()
+        await new.run(LATER + timedelta(seconds=2))
+        assert writes_to_children(api) == paused

@@ -21,27 +21,16 @@ from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, No
 from amalthea.kube.resource import Selection
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Plan
-from amalthea.model.views import decoding
-from amalthea.model.views.objects import SessionView
 from amalthea.model.views.observed import ChildKey
 from amalthea.operator.inputs.cache import Caches
-from amalthea.operator.kinds import CHILD_KINDS, SESSIONS
+from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.telemetry.instrumentation import SessionTelemetry
+from amalthea.operator.writers import confirmation
 from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
 from amalthea.operator.writers.refusals import Owner, Refusal, Refusals
 from amalthea.operator.writers.reverted_writes import Contests, RevertedWrites
 
 _log = logging.getLogger(__name__)
-
-
-ONCE = frozenset({"StatefulSet", "Service", CLAIM, "Secret"})
-"""The kinds that are made once in a session's life."""
-
-
-def made_again(session: SessionView | None, writes: Iterable[Write]) -> bool:
-    """Return whether children are created that should exist: they may have been deleted with their session."""
-    known = session is not None and bool(session.status.conditions)  # the CRD gives each a state
-    return known and any(isinstance(write, Create) and write.child[0] in ONCE for write in writes)
 
 
 class ChildWriter:
@@ -82,8 +71,8 @@ class ChildWriter:
         """
         writes, held = self._reverted_writes.part(uid, writes)
         asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
-        if made_again(self._caches.session(session), asked):
-            await self._confirm(session, uid)
+        if confirmation.brings_back(self._caches.session(session), asked):
+            await confirmation.confirm(self._client, self._caches, session, uid)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
@@ -97,16 +86,6 @@ class ChildWriter:
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
-
-    async def _confirm(self, session: Key, uid: str) -> None:
-        """Raise Stale if the session is gone, which the watch has yet to deliver."""
-        namespace, name = session
-        try:
-            page = await self._client.list(SESSIONS, Selection(namespace, fields=f"metadata.name={name}"), Raw)
-        except ApiError:
-            return  # then the writes fail as well, and that is reported
-        if not any(decoding.session(found).metadata.uid == uid for found in page.items):
-            raise Stale(f"session {name} is gone")
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
         return await self._refusals.attempt(
