@@ -10,6 +10,12 @@ endif
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
+# $(call needs,VARIABLE,remedy): end with a sentence if the program that a variable names is not there.
+define needs
+@command -v $(firstword $($(1))) > /dev/null || \
+	{ echo "make $@: $(1) is '$(firstword $($(1)))', which is not a program here; $(2)" >&2; exit 1; }
+endef
+
 include make/*.mk
 
 ##@ Getting started
@@ -25,6 +31,9 @@ INSTALL_WITH_UV = $(UV_INSTALL) --require-hashes --requirement requirements/dev.
 INSTALL_WITH_PIP = $(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements/dev.txt \
 	&& $(BIN)/pip install --quiet --no-deps --editable .
 
+NOT_INSTALLED = { echo "make setup: the tools could not be installed; the reason is above. Name a mirror by PIP_INDEX_URL \
+	and UV_INDEX_URL or in pip.conf, and its CA bundle by PIP_CERT and SSL_CERT_FILE." >&2; exit 1; }
+
 .PHONY: setup
 setup: $(VENV)/.installed ## Make .venv with the pinned tools and this package
 
@@ -32,8 +41,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@echo "Installing the pinned tools into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --no-compile --no-deps --require-hashes --requirement <(sed -n '/^uv==/,/# via/p' requirements/dev.txt)
-	@$(INSTALL_WITH_UV) || { echo "uv did not get them; pip, which may have other settings, tries ..."; $(INSTALL_WITH_PIP); }
+	@$(BIN)/pip install --quiet --no-compile --no-deps --require-hashes --requirement <(sed -n '/^uv==/,/# via/p' requirements/dev.txt) || $(NOT_INSTALLED)
+	@$(INSTALL_WITH_UV) || { echo "uv did not get them; pip, which may have other settings, tries ..."; $(INSTALL_WITH_PIP); } || $(NOT_INSTALLED)
 	@touch $@
 
 ##@ See it work

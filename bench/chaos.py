@@ -23,6 +23,7 @@ from amalthea.model.views.objects import ChildView
 from amalthea.operator.kinds import CHILD_KINDS, EVENTS, PODS, SESSIONS
 from bench import havoc, skew, users
 from bench.audit import AuditLog, Request, history
+from bench.counts import count_of
 from bench.crowd import WRITERS
 from bench.failing_pods import fragile
 from bench.havoc import Harm
@@ -136,8 +137,12 @@ def ended_by_itself(log: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description="Breaks what the operator stands on.")
-    parser.add_argument("--sessions", type=int, default=200, metavar="N", help="how many (default: 200)")
-    parser.add_argument("--replicas", type=int, default=3, metavar="N", help="of the operator (default: 3)")
+    parser.add_argument(
+        "--sessions", type=count_of("sessions"), default=200, metavar="N", help="how many (default: 200)"
+    )
+    parser.add_argument(
+        "--replicas", type=count_of("replicas"), default=3, metavar="N", help="of the operator (default: 3)"
+    )
     parser.add_argument("--minutes", type=float, default=3.0, help="how long (default: 3)")
     parser.add_argument("--kill-every", type=float, default=8.0, metavar="SECONDS", help="(default: 8)")
     parser.add_argument("--outage", type=float, default=60.0, metavar="SECONDS", help="of the API server (default: 60)")

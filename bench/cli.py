@@ -11,6 +11,7 @@ from pathlib import Path
 
 from amalthea.kube.errors import ApiError
 from bench import bounds, deadlines, floor, phases, table
+from bench.counts import count_of
 from bench.figures import Report, as_json
 from bench.observer import BenchError
 from bench.world import World, world
@@ -92,14 +93,16 @@ def _judge(report: Report) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the operator with many sessions.")
-    parser.add_argument("--sessions", type=_positive, metavar="N", help=f"how many (default: {FULL.sessions})")
+    parser.add_argument(
+        "--sessions", type=count_of("sessions"), metavar="N", help=f"how many (default: {FULL.sessions})"
+    )
     parser.add_argument("--check", action="store_true", help="measure no longer than the bounds need")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here, too")
     default = "default: %g; with --check: %g"
     parser.add_argument("--idle", type=float, metavar="SECONDS", help=f"of rest ({default % (FULL.idle, BRIEF.idle)})")
     parser.add_argument(
         "--deadlines",
-        type=_positive,
+        type=count_of("sessions"),
         metavar="N",
         help=f"sessions with a limit to their age ({default % (FULL.deadlines, BRIEF.deadlines)})",
     )
@@ -119,10 +122,3 @@ def _scale(chosen: argparse.Namespace) -> Scale:
 
 def _names(count: int) -> list[str]:
     return [f"session-{number:04}" for number in range(count)]
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1 is needed")
-    return number

@@ -20,6 +20,7 @@ from amalthea.kube.errors import ApiError
 from amalthea.kube.lease import KubeLease
 from bench import observer as seen
 from bench.audit import AuditLog, Request
+from bench.counts import count_of
 from bench.crowd import WRITERS, Crowd
 from bench.observer import BenchError, Observer
 from bench.replica import OPERATOR_NAMESPACE, Replica
@@ -208,7 +209,9 @@ def _is_look(request: Request) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.failover", description="Measures a change of the leader.")
-    parser.add_argument("--sessions", type=int, default=1000, metavar="N", help="how many (default: 1000)")
+    parser.add_argument(
+        "--sessions", type=count_of("sessions"), default=1000, metavar="N", help="how many (default: 1000)"
+    )
     parser.add_argument("--window", type=float, default=60.0, metavar="SECONDS", help="a first while (default: 60)")
     return parser
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from bench.counts import count_of
 from bench.start_figures import Found, broken, render
 from bench.stopwatch import SESSIONS, NotDoneError, Object, Stopwatch, Subject
 from lab.base import ports
@@ -197,17 +198,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong else 0
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of starts; write at least 1")
-    return int(text)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.start", description="Times starts of sessions on real pods.")
-    parser.add_argument("--resumes", type=_count, default=20, metavar="N", help="pauses and resumes (default: 20)")
-    parser.add_argument("--creates", type=_count, default=5, metavar="N", help="new sessions (default: 5)")
-    parser.add_argument("--old", type=_count, default=5, metavar="N", help="with the Go operator's probe (default: 5)")
+    parser.add_argument(
+        "--resumes", type=count_of("starts"), default=20, metavar="N", help="pauses and resumes (default: 20)"
+    )
+    parser.add_argument("--creates", type=count_of("starts"), default=5, metavar="N", help="new sessions (default: 5)")
+    parser.add_argument(
+        "--old", type=count_of("starts"), default=5, metavar="N", help="with the Go operator's probe (default: 5)"
+    )
     return parser
 
 

@@ -10,7 +10,7 @@ PLATFORMS ?= linux/amd64,linux/arm64
 REGISTRY ?= docker.io/amalthea
 ATTESTATIONS ?= type=sbom type=provenance,mode=max
 CHARTPRESS ?= $(BIN)/uv tool run chartpress==2.4.0
-IMAGES := $(BIN)/python -m tools.images --tool="$(CONTAINER_TOOL)"
+IMAGES = $(BIN)/python -m tools.images --target="$@" --tool="$(CONTAINER_TOOL)"
 BAKE = PLATFORMS="$(PLATFORMS)" IMG="$(IMG)" REGISTRY="$(REGISTRY)" ATTESTATIONS="$(ATTESTATIONS)" $(if $(DEBIAN),DEBIAN="$(DEBIAN)") \
 	REVISION="$$(git rev-parse HEAD)" CREATED="$$(git show --no-patch --format=%cI HEAD)" $(CONTAINER_TOOL) buildx bake --push \
 	$(if $(CA),--allow="fs.read=$(CA)")
@@ -43,10 +43,12 @@ dockerfile: setup ## Write the Dockerfile at the root anew, from images/*/Docker
 
 .PHONY: list-chartpress-images
 list-chartpress-images: setup ## List the images that chartpress would build and push for this commit
+	$(call needs,CHARTPRESS,name the one that is installed)
 	@$(CHARTPRESS) --list-images
 
 .PHONY: chartpress-cleanup
 chartpress-cleanup: setup ## Put back what chartpress wrote into the chart
+	$(call needs,CHARTPRESS,name the one that is installed)
 	@$(CHARTPRESS) --reset
 
 .PHONY: docker-buildx

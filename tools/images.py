@@ -124,6 +124,7 @@ def _git(*arguments: str) -> str:
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.images", description=__doc__)
+    parser.add_argument("--target", default="docker-build", help="of the Makefile, for messages")
     parser.add_argument("--tool", default="docker", help="docker, podman or buildah")
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("build")
@@ -144,7 +145,7 @@ def main() -> int:
         else:
             push(given.reference, given.tool)
     except ToolError as error:
-        sys.stderr.write(f"make docker-{given.command.removeprefix('check-')}: {error}\n")
+        sys.stderr.write(f"make {given.target}: {error}\n")
         return 1
     return 0
 

@@ -35,7 +35,7 @@ def main(command: Sequence[str]) -> int:
             if made is not None:
                 with progress.step("Loading the node image of kind"):
                     engine.docker("load", "--quiet", "--input", str(made))
-            _run(engine, sys.executable, "-m", "lab", "up", "--profile", "kind")
+            _run(engine, "make", "--no-print-directory", f"VENV={sys.prefix}", "kind_cluster")
             _lead_to_pods(engine)
             _run(engine, *command)
     except (BuildError, DaemonError, MachineError) as error:

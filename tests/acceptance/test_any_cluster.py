@@ -16,7 +16,7 @@ from amalthea.cli.trial import manifest
 from lab.base.progress import Progress
 from lab.programs import binaries
 from tools.chart import CHART
-from tools.kubectl import SESSIONS, Kubectl
+from tools.kubectl import SESSIONS, Kubectl, ToolError
 
 pytestmark = pytest.mark.timeout(600)
 WITHIN = "180s"
@@ -32,7 +32,12 @@ def context() -> str:
 
 @pytest.fixture(scope="module")
 def kubectl(context: str) -> Kubectl:
-    return Kubectl(context=context)
+    cluster = Kubectl(context=context)
+    try:
+        cluster.run("version")
+    except ToolError as error:
+        pytest.exit(f"CONTEXT={context} cannot be used: {error}", returncode=1)
+    return cluster
 
 
 def helm(context: str, *arguments: str) -> str:

@@ -164,6 +164,15 @@ def test_a_deployment_takes_the_place_of_the_go_operators_and_goes_without_a_ses
 
 
 @pytest.mark.timeout(120)
+def test_an_overlay_comes_and_goes_with_the_operator(cluster: ControlPlane) -> None:
+    policies = f"/apis/networking.k8s.io/v1/namespaces/{SYSTEM}/networkpolicies"
+    make("deploy", "OVERLAY=overlays/network-policy", "WAIT=", cluster=cluster)
+    assert len(cluster.api.get(policies)["items"]) == 1
+    make("undeploy", "OVERLAY=overlays/network-policy", cluster=cluster)
+    wait_until(lambda: not is_there(cluster, f"/api/v1/namespaces/{SYSTEM}"), "the namespace gone")
+
+
+@pytest.mark.timeout(120)
 def test_the_installer_is_one_file_that_a_fresh_cluster_takes(cluster: ControlPlane, tmp_path: Path) -> None:
     make("build-installer", "IMG=registry.example.org/a@sha256:" + "0" * 64, f"DIST={tmp_path}/with blanks")
     file = tmp_path / "with blanks/install.yaml"

@@ -14,7 +14,16 @@ from tests.chart.make import MakeError, make
     [
         (("docker-buildx", "IMG="), "make docker-buildx: IMG='' does not name an image"),
         (("docker-buildx", "CONTAINER_TOOL=podman"), "CONTAINER_TOOL is 'podman'; only docker"),
-        (("docker-buildx-all", "VERSION=x/y"), r"REGISTRY or VERSION='docker.io/amalthea/operator:x/y' does not name"),
+        (("docker-build-sidecars", "SIDECARS_IMG=A:1"), "make docker-build-sidecars: SIDECARS_IMG='A:1' does not name"),
+        (("docker-build-cloner", "CONTAINER_TOOL=kaniko"), "make docker-build-cloner: CONTAINER_TOOL is 'kaniko'"),
+        (
+            ("docker-buildx-all", "VERSION=x/y"),
+            r"make docker-buildx-all: REGISTRY or VERSION='docker.io/amalthea/operator:x/y' does not name",
+        ),
+        (("list-chartpress-images", "CHARTPRESS=no-such"), "CHARTPRESS is 'no-such', which is not a program here"),
+        (("devcontainer_build", "DEVCONTAINER=no-such"), "DEVCONTAINER is 'no-such', which is not a program here"),
+        (("chaos", "REPLICAS=0"), "argument --replicas: '0' is not a number of replicas; write at least 1"),
+        (("test-e2e", "CONTEXT=no-such"), 'CONTEXT=no-such cannot be used: .*context "no-such" does not exist'),
         (("setup", "VENV=a b"), 'VENV is "a b"; make needs a folder without blanks in its name'),
     ],
     ids=lambda each: each if isinstance(each, str) else " ".join(each),
@@ -22,6 +31,20 @@ from tests.chart.make import MakeError, make
 def test_a_variable_that_cannot_be_right_is_named(words: tuple[str, ...], said: str) -> None:
     with pytest.raises(MakeError, match=said):
         make(*words)
+
+
+def test_tools_that_no_index_has_are_reported_with_the_settings_that_name_a_mirror(tmp_path: Path) -> None:
+    nowhere = (
+        "PIP_CONFIG_FILE=/dev/null",
+        "PIP_INDEX_URL=http://127.0.0.1:1/simple",
+        "PIP_RETRIES=0",
+        "PIP_NO_CACHE_DIR=1",
+    )
+    with pytest.raises(
+        MakeError, match=r"make setup: the tools could not be installed; .* Name a mirror by PIP_INDEX_URL"
+    ):
+        make("setup", f"VENV={tmp_path}/tools", *nowhere)
+    assert not (tmp_path / "tools" / ".installed").exists()
 
 
 def test_a_bill_of_materials_that_cannot_be_made_leaves_no_file(tmp_path: Path) -> None:

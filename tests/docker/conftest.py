@@ -1,7 +1,6 @@
 """A real Docker engine and a real registry, for all tests here."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,21 +13,6 @@ from lab.docker.engine import Engine
 from lab.images.builders import AUTHORITIES
 
 ROOT = Path(__file__).parents[2]
-
-
-def copy_of_the_project(folder: Path) -> None:
-    """Make `folder` a repository of git with what git knows here, or would: as somebody has it who cloned it."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.decode().split("\0")):
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    subprocess.run(["git", "init", "--quiet", folder], check=True)
 
 
 def running(

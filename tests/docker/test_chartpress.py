@@ -11,7 +11,7 @@ import yaml
 import amalthea
 from lab.docker.engine import Engine
 from tests.chart.helm import documents, helm, manager_of
-from tests.docker.conftest import ROOT, copy_of_the_project
+from tests.support.checkout import ROOT, copy_of_the_project
 
 pytestmark = pytest.mark.timeout(900)
 CHART = "helm-chart/amalthea-sessions"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.docker.engine import Engine
-from tests.docker.conftest import copy_of_the_project
+from tests.support.checkout import copy_of_the_project
 
 pytestmark = pytest.mark.timeout(900)
 CLI = "@devcontainers/cli@0.89.0"

@@ -69,7 +69,10 @@ def install(index: str, tmp_path: Path) -> Callable[..., Path]:
     return install
 
 
-@pytest.mark.parametrize("form", [("amalthea",), ("--no-binary", "amalthea", "amalthea")], ids=["wheel", "sdist"])
+FORMS = {"wheel": ("amalthea",), "sdist": ("--no-binary", "amalthea", "amalthea"), "source tree": (".",)}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_it_gives_a_program_and_a_plugin_of_kubectl(install: Callable[..., Path], form: tuple[str, ...]) -> None:
     programs = install(*form)
     version = f"{amalthea.__version__}\n"

@@ -50,16 +50,12 @@ def commands(monkeypatch: pytest.MonkeyPatch, codes: dict[str, int]) -> list[tup
 def test_the_cluster_comes_first_and_the_command_ends_as_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     noted = commands(monkeypatch, {"tests/e2e": 7})
     assert sandbox.main(["pytest", "tests/e2e"]) == 7
-    assert [command[-2:] for command in noted] == [
-        ("--profile", "kind"),
-        ("via", "10.213.128.2"),
-        ("pytest", "tests/e2e"),
-    ]
+    assert [command[-1] for command in noted] == ["kind_cluster", "10.213.128.2", "tests/e2e"]
     assert not state.root().exists()
 
 
 def test_without_a_cluster_the_command_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted = commands(monkeypatch, {"kind": 3})
+    noted = commands(monkeypatch, {"kind_cluster": 3})
     assert sandbox.main(["pytest"]) == 3
     assert len(noted) == 1
 
