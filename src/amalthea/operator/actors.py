@@ -43,6 +43,7 @@ class Actors:
 
     def forget(self, key: Key) -> None:
         """Forget what is remembered of a session by its name, which another one may have."""
+        self.child_writer.forget(key)
         self.door_poller.forget(key)
         self.job_poller.forget(key)
         self.status_writer.forget(key)

@@ -203,9 +203,9 @@ class Operator:
         begun, live_since = self.clock.monotonic(), math.inf
         while (now := self.clock.monotonic()) < begun + RENEWED_WITHIN and now < live_since + MISSED_WITHIN:
             await self.clock.sleep(QUIET)
-            live = all(reflector.live for reflector in self._reflectors)
-            live_since = min(live_since, self.clock.monotonic()) if live else math.inf
-            if live and all(reflector.silent_for >= QUIET for reflector in self._reflectors):
+            now, live = self.clock.monotonic(), all(reflector.live for reflector in self._reflectors)
+            live_since = min(live_since, now) if live else math.inf
+            if min(now - live_since, *(reflector.silent_for for reflector in self._reflectors)) >= QUIET:
                 return
 
     async def _stop_when(self, stop: asyncio.Event, elector: Elector | None) -> None:

@@ -46,6 +46,7 @@ BUILDER = session("demo").with_spec(imagePullSecrets=[{"name": "pull", "adopt": 
 BY_UID = {
     "deletion_counter._there": "its values are UIDs",
     "deletion_counter._ours": "its values are UIDs",
+    "confirmation._confirmed": "its values are UIDs",
     "first_poll._held": "it is only woken",
     "reconcile._uids": "it tells the two apart",
 }

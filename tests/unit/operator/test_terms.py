@@ -1,6 +1,7 @@
 """A replica that stands by must hear SIGTERM; one that takes over must not act on what it saw before its term."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from copy import deepcopy
 
@@ -18,6 +19,7 @@ from amalthea.settings import Settings
 from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.api_server.objects import Choice
 from amalthea.testing.builders import session
+from amalthea.testing.clock import FakeClock
 from amalthea.testing.waiting import eventually
 from tests.support.loop import PATHS
 
@@ -169,3 +171,40 @@ async def test_changes_that_a_dead_watch_missed_are_known_when_a_term_begins(
         await eventually(lambda: api.objects.get(PATHS["StatefulSet"], KEY)["spec"]["replicas"] == 0)
         assert [each.verb for each in api.asked if "/ingresses" in each.path].count("create") == 1
         await standby.ends_within(5)
+
+
+class Watch:
+    """A watch that has been silent for 14 s, is open `opens` seconds after it is renewed, and brings a message then."""
+
+    def __init__(self, clock: FakeClock, opens: float, brings: float) -> None:
+        self._clock, self._opens, self._brings = clock, opens, brings
+        self._renewed = clock.monotonic()
+
+    def renew(self) -> None:
+        self._renewed = self._clock.monotonic()
+
+    @property
+    def live(self) -> bool:
+        return self._since_renewal >= self._opens
+
+    @property
+    def silent_for(self) -> float:
+        brought = self._opens + self._brings
+        return self._since_renewal - brought if self._since_renewal >= brought else 14 + self._since_renewal
+
+    @property
+    def _since_renewal(self) -> float:
+        return self._clock.monotonic() - self._renewed
+
+
+async def test_a_watch_that_has_just_been_opened_is_given_time_to_bring_what_was_missed(api: FakeApi) -> None:
+    clock = FakeClock()
+    async with Client(api.config) as client:
+        operator = Operator(client, Settings(namespace=None), OperatorMetrics(CollectorRegistry()), clock)
+        operator._reflectors = [Watch(clock, 0.01, math.inf), Watch(clock, 0.24, 0.1)]  # type: ignore[list-item]
+        renewing = asyncio.create_task(operator._renew_watches())
+        await clock.advance(0.34)
+        assert not renewing.done()
+        while not renewing.done():
+            await clock.advance(0.01)
+        assert 0.34 + instance.QUIET <= clock.monotonic() < 1

@@ -64,6 +64,7 @@ class Reflector(Generic[T]):
         self._refused = False
         self._open = False
         self._end: asyncio.Timeout | None = None
+        self._pause: asyncio.Future[None] | None = None
 
     @property
     def silent_for(self) -> float:
@@ -89,10 +90,13 @@ class Reflector(Generic[T]):
         return self._open
 
     def renew(self) -> None:
-        """Open a new watch from where the present one is, which may have died silently.
+        """Open a new watch from where the present one is, which may have died silently; if none is open, try at once.
 
-        A dead watch may go unnoticed for a minute and more.
+        A dead watch may go unnoticed for a minute and more, and a backoff may last as long.
         """
+        if self._pause is not None:
+            self._failures = 0
+            self._pause.cancel()
         if self._end is not None and self._open:
             self._open = False
             self._end.reschedule(asyncio.get_running_loop().time())
@@ -155,7 +159,12 @@ class Reflector(Generic[T]):
         asked = error.retry_after if isinstance(error, Unavailable) else None
         delay = self._backoff.delay(self._failures, at_least=asked)
         self._observer.failed(self.name, error, delay)
-        await self._clock.sleep(delay)
+        self._pause = asyncio.ensure_future(self._clock.sleep(delay))
+        try:
+            await asyncio.wait({self._pause})
+        finally:
+            self._pause.cancel()
+            self._pause = None
 
     async def _knock(self, error: Refused) -> None:
         delay = self._backoff.knock()

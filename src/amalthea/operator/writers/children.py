@@ -25,8 +25,8 @@ from amalthea.model.views.observed import ChildKey
 from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.telemetry.instrumentation import SessionTelemetry
-from amalthea.operator.writers import confirmation
 from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
+from amalthea.operator.writers.confirmation import Confirmation
 from amalthea.operator.writers.refusals import Owner, Refusal, Refusals
 from amalthea.operator.writers.reverted_writes import Contests, RevertedWrites
 
@@ -49,6 +49,7 @@ class ChildWriter:
         self._refusals = refusals
         self._reverted_writes = reverted_writes
         self._telemetry = telemetry
+        self._confirmation = Confirmation(client, caches)
         self._going: set[str] = set()
         """Namespaces that are being deleted, where nothing can be made: nobody undoes anything there."""
 
@@ -56,6 +57,11 @@ class ChildWriter:
         """Forget what was undone in an earlier term."""
         self._reverted_writes.forget()
         self._going.clear()
+        self._confirmation.begin_term()
+
+    def forget(self, session: Key) -> None:
+        """Forget a session that is gone."""
+        self._confirmation.forget(session)
 
     def contests(self, uid: str) -> Contests:
         """Return the findings for writes to a session's children that somebody undoes, and when to look again."""
@@ -67,12 +73,12 @@ class ChildWriter:
         A write that somebody keeps undoing may wait: `contests` reports it.
 
         Raises:
-            Stale: something was not as it was thought to be; look again.
+            ApiError: the API server does not tell whether the session is as it is thought to be.
+            Stale: something was not as it was thought to be; look again at once.
         """
         writes, held = self._reverted_writes.part(uid, writes)
         asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
-        if confirmation.brings_back(self._caches.session(session), asked):
-            await confirmation.confirm(self._client, self._caches, session, uid)
+        await self._confirmation.seek(session, uid, asked)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
@@ -85,6 +91,8 @@ class ChildWriter:
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if errors:
             raise min(errors, key=lambda error: isinstance(error, Stale))  # a defect first
+        if asked:
+            self._confirmation.written(session, uid)
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:

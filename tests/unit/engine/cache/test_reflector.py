@@ -93,6 +93,18 @@ async def test_nothing_is_ready_before_the_first_list() -> None:
         assert (len(run.store), run.reports.counts, run.reports.errors) == (1, [1], ["things: down"])
 
 
+async def test_who_needs_to_know_now_does_not_wait_for_a_backoff() -> None:
+    run = Run(Script([*[RuntimeError("down")] * 5, listed(10, thing("a", 5))], []))
+    async with run.running() as reflector:
+        while len(run.script.asked) < 5:
+            await run.clock.advance(0.1)
+        await run.clock.advance(1)
+        assert not reflector.synced.is_set()
+        reflector.renew()
+        await run.clock.advance(0)
+        assert reflector.synced.is_set()
+
+
 async def test_a_watch_goes_on_from_the_last_version_it_saw() -> None:
     run = Run(Script([listed(10)], [[changed("a", 11), deleted("a", 12)], [changed("b", 15)]]))
     async with run.running():
