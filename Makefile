@@ -12,7 +12,7 @@ PYTHON ?= python3
 
 # $(call needs,VARIABLE,remedy): end with a sentence if the program that a variable names is not there.
 define needs
-@command -v $(firstword $($(1))) > /dev/null || \
+@command -v "$(firstword $($(1)))" > /dev/null || \
 	{ echo "make $@: $(1) is '$(firstword $($(1)))', which is not a program here; $(2)" >&2; exit 1; }
 endef
 
@@ -38,6 +38,7 @@ NOT_INSTALLED = { echo "make setup: the tools could not be installed; the reason
 setup: $(VENV)/.installed ## Make .venv with the pinned tools and this package
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml
+	$(call needs,PYTHON,name Python 3.11 or newer)
 	@echo "Installing the pinned tools into $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	@$(PYTHON) -m venv $(VENV)

@@ -29,6 +29,7 @@ target "_published" {
     "org.opencontainers.image.created"  = CREATED
     "org.opencontainers.image.licenses" = "Apache-2.0"
     "org.opencontainers.image.source"   = "https://github.com/SwissDataScienceCenter/amalthea"
+    "org.opencontainers.image.url"      = "https://github.com/SwissDataScienceCenter/amalthea"
   }
 }
 

@@ -15,3 +15,7 @@ build: setup ## Write wheel and sdist of the Python package to dist/
 .PHONY: release
 release: setup ## Set VERSION=1.2.3 everywhere, and give the unreleased changes in CHANGELOG.md that version
 	@$(BIN)/python -m tools.release "$(VERSION)"
+
+.PHONY: release-notes
+release-notes: setup ## Print the changelog of VERSION=1.2.3, or the files that have another version
+	@$(BIN)/python -m tools.release --notes "$(VERSION)"

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None, kubectl: Kubectl | None = None) -> i
 
 def install(_: argparse.Namespace, kubectl: Kubectl) -> None:
     """Install the CRD, or upgrade it in place, and return when sessions are served."""
-    _find_cluster(kubectl)
+    kubectl.find_cluster()
     _say(kubectl.run(*APPLY, stdin=CRD.read_text()))
     deadline = time.monotonic() + SERVED_WITHIN
     while not kubectl.serves(SESSIONS):  # `kubectl wait` fails where there is no condition yet
@@ -49,7 +49,7 @@ def install(_: argparse.Namespace, kubectl: Kubectl) -> None:
 
 def uninstall(given: argparse.Namespace, kubectl: Kubectl) -> None:
     """Delete the CRD, and with it all sessions and their files, once somebody has agreed to that."""
-    _find_cluster(kubectl)
+    kubectl.find_cluster()
     found = kubectl.items(SESSIONS, "--all-namespaces")
     if found and not given.force:
         namespaces = {each["metadata"]["namespace"] for each in found}
@@ -66,7 +66,7 @@ def uninstall(given: argparse.Namespace, kubectl: Kubectl) -> None:
 def deploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     """Bring the CRD and the operator into the cluster, and return when the operator is ready."""
     text = manifests.render(given.image, given.sidecars, given.folder)
-    _find_cluster(kubectl)
+    kubectl.find_cluster()
     _say(kubectl.run(*APPLY, stdin=text))
     place = f"--namespace={NAMESPACE}"
     if given.wait:
@@ -75,7 +75,7 @@ def deploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
 
 def undeploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     """Take away what `deploy` brought, but the CRD, and the namespace where sessions live in it."""
-    _find_cluster(kubectl)
+    kubectl.find_cluster()
     kept = {"CustomResourceDefinition"}
     if here := kubectl.items(SESSIONS, f"--namespace={NAMESPACE}"):
         kept.add("Namespace")
@@ -84,15 +84,6 @@ def undeploy(given: argparse.Namespace, kubectl: Kubectl) -> None:
     option = f"--ignore-not-found={given.ignore_not_found}"
     _say(kubectl.run("delete", option, "--filename=-", stdin=yaml.safe_dump_all(objects)))
     _say("The CRD and all sessions stay. `make uninstall` deletes them; sessions that adopt secrets need an operator.")
-
-
-def _find_cluster(kubectl: Kubectl) -> None:
-    """Raise ToolError if no cluster answers: `kubectl apply` would say that it cannot validate what it is given."""
-    kubectl.run("version", "--client")
-    try:
-        kubectl.run("get", "--raw", "/version")
-    except ToolError as error:
-        raise ToolError(f"no cluster answers ({error}); name one by CONTEXT=…, or its file by KUBECONFIG=….") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         removal.add_argument("--folder", default="default", help="the folder below config/ that was deployed")
         removal.add_argument("--force", action="store_true", help="delete sessions without asking")
     deployment = commands.add_parser("deploy")
-    deployment.add_argument("image", help="of the operator")
+    deployment.add_argument("--image", help="the operator's image; that of the files if not given")
     deployment.add_argument("--sidecars", default="", help="the sidecars' image; that of the files if not given")
     deployment.add_argument("--folder", default="default", help="a folder below config/, such as overlays/prometheus")
     deployment.add_argument("--wait", default="2m", help="for the operator to be ready; empty for not at all")

@@ -35,6 +35,16 @@ class Kubectl:
             raise ToolError(done.stderr.strip() or f"{' '.join(command)} failed")
         return done.stdout
 
+    def find_cluster(self) -> None:
+        """Raise ToolError if no cluster answers: `kubectl apply` would say that it cannot validate what it is given."""
+        self.run("version", "--client")
+        try:
+            self.run("get", "--raw", "/version")
+        except ToolError as error:
+            raise ToolError(
+                f"no cluster answers ({error}); name one by CONTEXT=…, or its file by KUBECONFIG=…."
+            ) from error
+
     def server(self) -> str:
         """Return the address of the API server that the kubeconfig has; empty where there is none, as in a pod."""
         try:

@@ -1,12 +1,14 @@
 """The kustomize files with an image of one's own in them; the files themselves stay as they are.
 
-`python -m tools.manifests IMAGE [FOLDER]` prints what `make deploy IMG=IMAGE OVERLAY=FOLDER` applies.
+`python -m tools.manifests --image=IMAGE --folder=FOLDER` prints what `make deploy IMG=IMAGE OVERLAY=FOLDER` applies.
 """
 
+import argparse
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -77,13 +79,17 @@ def _with_sidecars(text: str, sidecars: str) -> str:
     return yaml.safe_dump_all(objects, sort_keys=False)
 
 
-def main(image: str, folder: str = "default") -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print what `make build-installer` writes."""
+    parser = argparse.ArgumentParser(prog="python -m tools.manifests", description=__doc__)
+    parser.add_argument("--image", help="the operator's image; that of the files if not given")
+    parser.add_argument("--folder", default="default", help="a folder below config/, such as overlays/prometheus")
+    given = parser.parse_args(arguments)
     try:
-        sys.stdout.write(render(image, os.environ.get("SIDECARS_IMG", ""), folder))
+        sys.stdout.write(render(given.image, os.environ.get("SIDECARS_IMG", ""), given.folder))
     except ToolError as error:
         sys.exit(f"make build-installer: {error}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -17,6 +17,8 @@ PLAIN = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}")
 
 Helm and the package index each read a leading zero in another way."""
 UNRELEASED = "## Unreleased\n"
+LAST_OF_GO = (0, 31, 0)
+"""The Go operator's last release, whose images and chart have the same names in some places."""
 _IMAGE = r"docker\.io/amalthea/[a-z0-9-]+:"
 PLACES: dict[str, tuple[str, ...]] = {
     "src/amalthea/__init__.py": (r'(?<=__version__ = ")[^"]+',),
@@ -26,7 +28,6 @@ PLACES: dict[str, tuple[str, ...]] = {
     "config/manager/manager.yaml": (rf"(?<=value: ){_IMAGE}\S+",),
     "config/samples/*.yaml": (rf"(?<=image: ){_IMAGE}\S+",),
     "README.md": (rf"(?<=image: ){_IMAGE}\S+",),
-    "docs/install.md": (r"(?<=/releases/download/)[^`/\s]+",),
     "docs/repositories.md": (rf"(?<=image: ){_IMAGE}\S+",),
 }
 """The places of the version: files, and what matches it there, or an image that ends in it."""
@@ -53,17 +54,29 @@ def set_version(version: str, root: Path = ROOT) -> list[Path]:
     Raises:
         ToolError: the version is not a plain one, or a place does not have one.
     """
+    texts = _texts(version, root)
+    for file, text in texts.items():  # all or none
+        file.write_text(text)
+    return list(texts)
+
+
+def check_version(version: str, root: Path = ROOT) -> None:
+    """Raise ToolError, with the places, if a tag of that version would publish files of another one."""
+    others = [str(file.relative_to(root)) for file, text in _texts(version, root).items() if text != file.read_text()]
+    if others:
+        remedy = f"run `make release VERSION={version}`, commit, and tag that commit"
+        raise ToolError(f"these files have another version than {version}: {', '.join(others)}; {remedy}.")
+
+
+def _texts(version: str, root: Path) -> dict[Path, str]:
     if not PLAIN.fullmatch(version):
         raise ToolError(f"VERSION is {version!r}; write three numbers without leading zeros, such as 1.2.3.")
-    texts = {
+    return {
         file: _replaced(file, places, version)
         for pattern, places in PLACES.items()
         for file in sorted(root.glob(pattern))
         if not (file.name == "kustomization.yaml" and "samples" in file.parts)
     }
-    for file, text in texts.items():  # all or none
-        file.write_text(text)
-    return list(texts)
 
 
 def _replaced(file: Path, places: tuple[str, ...], version: str) -> str:
@@ -84,16 +97,41 @@ def changelog(text: str, version: str, day: date) -> str:
     """Return the changelog with today's version; what is unreleased comes under it, and `Unreleased` stays, empty.
 
     Raises:
-        ToolError: nothing is unreleased, or that version is there already.
+        ToolError: nothing is unreleased, or that version is there already, or one after it.
     """
     before, heading, after = text.partition(UNRELEASED)
     if not heading:
         raise ToolError("CHANGELOG.md has no section `## Unreleased`.")
     if re.search(rf"^## {re.escape(version)}\b", text, re.MULTILINE):
         raise ToolError(f"CHANGELOG.md has a section {version} already; choose another version.")
+    former = re.finditer(rf"^## ({PLAIN.pattern})\b", text, re.MULTILINE)
+    last = max([LAST_OF_GO, *(_numbers(found[1]) for found in former)])
+    if _numbers(version) < last:
+        raise ToolError(f"VERSION is {version}, and {'.'.join(map(str, last))} is out; choose a higher one.")
     if not after.partition("\n## ")[0].strip():
         raise ToolError("CHANGELOG.md says nothing under `## Unreleased`: write what changes for users.")
     return f"{before}{UNRELEASED}\n## {version} - {day.isoformat()}\n{after}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def notes(text: str, version: str) -> str:
+    """Return what the changelog says of a version; raise ToolError if it has no such section."""
+    found = re.search(rf"^## {re.escape(version)} .*\n((?:(?!## ).*\n?)*)", text, re.MULTILINE)
+    if not found:
+        raise ToolError(f"CHANGELOG.md has no section {version}; run `make release VERSION={version}`.")
+    return found[1].strip() + "\n"
+
+
+def check(version: str) -> None:
+    """Print what the changelog says of a version that every file has, as the notes of the release."""
+    try:
+        check_version(version)
+        sys.stdout.write(notes((ROOT / "CHANGELOG.md").read_text(), version))
+    except ToolError as error:
+        sys.exit(f"make release-notes: {error}")
 
 
 def main(version: str) -> None:
@@ -115,4 +153,5 @@ def main(version: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "")
+    command, version = (check, sys.argv[2]) if sys.argv[1] == "--notes" else (main, sys.argv[1])
+    command(version)

@@ -15,9 +15,18 @@ FLAGS = ("--leader-elect", "--health-probe-bind-address=127.0.0.1:8081")
 IMAGE = "docker.io/amalthea/sidecars:dev"
 
 
-def holders(kubectl: Kubectl, now: datetime) -> list[str]:
-    """Return who leads, as `namespace/holder`; a Lease that was not renewed in time is held by nobody."""
-    found = kubectl.items("leases.coordination.k8s.io", "--all-namespaces", f"--field-selector=metadata.name={LEASE}")
+def holders(kubectl: Kubectl, now: datetime, namespace: str = "") -> list[str]:
+    """Return who leads, as `namespace/holder`; a Lease that was not renewed in time is held by nobody.
+
+    Who may not read the Leases of all namespaces, and wants to serve one, learns of those in that one.
+    """
+    chosen = f"--field-selector=metadata.name={LEASE}"
+    try:
+        found = kubectl.items("leases.coordination.k8s.io", "--all-namespaces", chosen)
+    except ToolError as error:
+        if not namespace or "(Forbidden)" not in str(error):
+            raise
+        found = kubectl.items("leases.coordination.k8s.io", f"--namespace={namespace}", chosen)
     return [
         f"{lease['metadata']['namespace']}/{spec['holderIdentity']}"
         for lease in found
@@ -45,10 +54,12 @@ def main() -> NoReturn:
     try:
         if kubectl.context:
             raise ToolError(f"it uses the current context: `kubectl config use-context {kubectl.context}` first.")
-        if leading := holders(kubectl, datetime.now(UTC)):
+        kubectl.find_cluster()
+        namespace = os.environ.get("NAMESPACE", "")
+        if leading := holders(kubectl, datetime.now(UTC), namespace):
             remedy = "Stop it first: `make undeploy`, or `kubectl scale deployment … --replicas 0`"
             raise ToolError(f"an operator leads in this cluster: {', '.join(leading)}. {remedy}, and wait 15 seconds.")
-        settings = environment(kubectl, os.environ.get("NAMESPACE", ""))
+        settings = environment(kubectl, namespace)
     except ToolError as error:
         sys.exit(f"make run: {error}")
     _become_operator(settings)

@@ -15,6 +15,7 @@ from packageurl import PackageURL
 from tools.kubectl import ToolError
 from tools.manifests import check_image
 
+TOOLS = ("docker", "podman")
 _DEBIAN = r"dpkg-query --show --showformat '${Package} ${Version} ${Architecture}\n'"
 _PYTHON = "cd / && ls -d opt/amalthea/lib/python3*/site-packages/*.dist-info"
 _ASKED = f"{_DEBIAN} && echo && {_PYTHON}"
@@ -23,6 +24,8 @@ _ASKED = f"{_DEBIAN} && echo && {_PYTHON}"
 def sbom(image: str, tool: str) -> str:
     """Return the document; raise ToolError where the image cannot be asked."""
     check_image("IMG", image)
+    if tool not in TOOLS:
+        raise ToolError(f"CONTAINER_TOOL is {tool!r}; {' or '.join(TOOLS)} can run an image to ask it.")
     command = (tool, "run", "--rm", "--network=none", "--entrypoint=sh", image, "-c", _ASKED)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)

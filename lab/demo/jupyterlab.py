@@ -25,7 +25,7 @@ SAMPLE = PROJECT / "config" / "samples" / "05-door.yaml"
 BEFOREHAND = """\
 A Kubernetes on this machine, our operator on it, and a JupyterLab that you alone can open.
 The first time this takes about 10 minutes on 2 cores, for Kubernetes itself and all images are built here.
-What was built is kept: the next time it takes less than 2.
+What was built is kept: the next time it takes about one.
 """
 REMEDY = """\
 Run `make demo` again to continue where this run stopped. What runs, and where its logs are:

@@ -17,6 +17,7 @@ from lab.base.progress import Progress
 from lab.programs import binaries
 from tools.chart import CHART
 from tools.kubectl import SESSIONS, Kubectl, ToolError
+from tools.manifests import image_entry
 
 pytestmark = pytest.mark.timeout(600)
 WITHIN = "180s"
@@ -54,8 +55,15 @@ def images() -> list[str]:
         "controllerManager.manager.image": os.environ.get("IMG"),
         "sidecars.image": os.environ.get("SIDECARS_IMG"),
     }
-    named = {key: image.rpartition(":") for key, image in values.items() if image}
-    return [f"--set={key}.repository={name},{key}.tag={tag}" for key, (name, _, tag) in named.items()]
+    named = {key: name_and_tag(image) for key, image in values.items() if image}
+    return [f"--set={key}.repository={name},{key}.tag={tag}" for key, (name, tag) in named.items()]
+
+
+def name_and_tag(image: str) -> tuple[str, str]:
+    """Return what the chart puts a colon between; a digest is a tag there."""
+    entry = image_entry(image)
+    name, _, digest = image.rpartition(":")
+    return (entry["newName"], entry["newTag"]) if "newTag" in entry else (name, digest)
 
 
 @pytest.fixture(scope="module")

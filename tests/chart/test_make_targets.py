@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab.control_plane import kubeconfig
 from lab.control_plane.api import ApiError
 from lab.control_plane.control_plane import ControlPlane
-from lab.programs import binaries
 from tests.chart.helm import ROOT, Object, documents, find, manager_of
 from tests.chart.make import MakeError, environment, make
 from tests.chart.test_manifests import CONFIG, kustomize
@@ -112,14 +111,21 @@ def test_an_install_over_an_older_crd_loses_no_session(cluster: ControlPlane) ->
 
 
 @pytest.mark.timeout(120)
+def test_another_context_is_used_where_the_command_line_names_it(cluster: ControlPlane) -> None:
+    with pytest.raises(MakeError, match=r'make install: no cluster answers .*context "no-such" does not exist'):
+        make("install", "CONTEXT=no-such", cluster=cluster)
+    assert "Sessions can be created." in make("install", f"CONTEXT={kubeconfig.NAME}", cluster=cluster)
+
+
+@pytest.mark.timeout(120)
 def test_an_uninstall_says_what_it_would_delete_and_asks(cluster: ControlPlane) -> None:
     make("install", cluster=cluster)
     for place in ("users", "others"):
         namespace(cluster, place).session("one", SPEC)
 
-    for typed in ("", "\n", "yes\n", "1\n"):
+    for typed, force in (("", ""), ("\n", "0"), ("yes\n", "no"), ("1\n", "")):
         with pytest.raises(MakeError, match=r"2 session\(s\) in 2 namespace\(s\)[\s\S]*nothing was deleted. FORCE=1"):
-            make("uninstall", "ignore-not-found=true", cluster=cluster, typed=typed)
+            make("uninstall", f"FORCE={force}", "ignore-not-found=true", cluster=cluster, typed=typed)
     assert is_there(cluster, CRD)
 
     make("uninstall", cluster=cluster, typed="2\n")
@@ -217,9 +223,8 @@ def test_an_operator_from_the_source_tree_acts_only_if_no_other_one_does(cluster
         make("run", cluster=cluster)
 
     world.api.delete(world.path("Lease", about["name"]))
-    argv = [sys.executable, "-m", "tools.run"]
-    surroundings = {**environment(cluster), "NAMESPACE": "elsewhere"}
-    with subprocess.Popen(argv, cwd=ROOT, env=surroundings, start_new_session=True) as process:
+    argv = ["make", "run", "NAMESPACE=elsewhere"]
+    with subprocess.Popen(argv, cwd=ROOT, env=environment(cluster), start_new_session=True) as process:
         try:
             wait_until(lambda: bool(_holder(world, about["name"])), "leading")
             session = world.session("one", SPEC)
@@ -233,14 +238,3 @@ def _holder(world: World, lease: str) -> str:
     found = world.get("Lease", lease) or {}
     holder: str = found.get("spec", {}).get("holderIdentity", "")
     return holder
-
-
-def test_a_tool_of_two_words_is_named_as_a_whole() -> None:
-    with pytest.raises(MakeError, match="CONTAINER_TOOL is 'sudo docker'; it can be docker, podman, buildah"):
-        make("docker-build", "CONTAINER_TOOL=sudo docker")
-
-
-def test_kubectl_is_that_of_the_person(cluster: ControlPlane) -> None:
-    with pytest.raises(MakeError, match="no-such-kubectl cannot be started"):
-        make("install", "KUBECTL=no-such-kubectl", cluster=cluster)
-    assert binaries.path("kubectl").exists()

@@ -64,6 +64,10 @@ def test_the_index_names_the_version_and_keeps_the_older_ones(tmp_path: Path) ->
     entries = yaml.safe_load((tmp_path / "with blanks/charts/index.yaml").read_text())["entries"]["amalthea-sessions"]
     assert [each["version"] for each in entries] == [ABOUT["version"], "0.31.0"]
     assert entries[0]["urls"] == [f"https://example.org/charts/{PACKAGE}"]
+    page = helm("show", "readme", f"{tmp_path}/with blanks/charts/{PACKAGE}", home=tmp_path / "helm")
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert links
+    assert not [link for link in links if not link.startswith(("https://", "#"))], "in a package, they lead nowhere"
 
 
 @pytest.mark.timeout(180)

@@ -21,8 +21,8 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make_release(checkout: Path) -> subprocess.CompletedProcess[str]:
-    command = ["make", "release", f"VERSION={VERSION}", f"VENV={sys.prefix}"]
+def make_release(checkout: Path, target: str = "release") -> subprocess.CompletedProcess[str]:
+    command = ["make", target, f"VERSION={VERSION}", f"VENV={sys.prefix}"]
     its_own = {**environment(), "PYTHONPATH": str(checkout / "src")}
     return subprocess.run(command, cwd=checkout, env=its_own, capture_output=True, text=True, check=False)
 
@@ -58,3 +58,6 @@ def test_a_release_has_its_version_in_package_chart_images_samples_and_changelog
     rendered = [text for path, text in written.items() if path.parts[-3:-1] == ("chart", "golden")]
     assert rendered
     assert not [text for text in rendered if f"amalthea/operator:{amalthea.__version__}" in text], "golden files"
+    told = make_release(checkout, "release-notes")
+    assert told.returncode == 0, told.stderr
+    assert "### Added" in told.stdout

@@ -66,4 +66,6 @@ def test_it_is_built_started_and_runs_tests(make_in: MakeIn) -> None:
     make_in("devcontainer_build")
     assert '"outcome":"success"' in make_in("devcontainer_up")
     assert "List every target" in make_in("devcontainer_exec", "make help")
+    engine = make_in("devcontainer_exec", "docker info --format {{.ServerVersion}}")
+    assert "permission denied" not in engine
     assert " passed" in make_in("devcontainer_exec", "/home/developer/venv/bin/pytest -q tests/unit/api")

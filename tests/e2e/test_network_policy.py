@@ -1,4 +1,4 @@
-"""The chart's NetworkPolicy for sessions on real pods, with an engine that enforces it."""
+"""The chart's NetworkPolicies for sessions and for the operator on real pods, with an engine that enforces them."""
 
 import time
 from collections.abc import Iterator
@@ -26,16 +26,30 @@ for port in sys.argv[2:]:
     except OSError:
         print("shut")
 """
+REACH_API_SERVER = """\
+import os, socket
+place = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
+socket.create_connection(place, timeout=2).close()
+print("open")
+"""
 PORTS = (SESSION_PORT, PORT_ENTRY, PORT_META)
 COUNTS_WITHIN = 20.0
 
 
 @pytest.fixture
 def policy(operator: Installation, cluster: Admin) -> Iterator[str]:
-    """The policy that the chart renders for the operator's namespace; it goes with the test."""
+    """The policies that the chart renders for the operator's namespace; they go with the test."""
     release = operator.release
-    values = ("--set=networkPolicy.sessions.enabled=true", "--show-only=templates/networkpolicy.yaml")
-    yield cluster.helm("template", release.name, str(CHART), f"--namespace={release.namespace}", *values)
+    endpoints = cluster.get("endpoints", "kubernetes", "default")
+    assert endpoints is not None
+    port = endpoints["subsets"][0]["ports"][0]["port"]
+    values = (
+        "--set=networkPolicy.sessions.enabled=true",
+        "--set=networkPolicy.operator.enabled=true",
+        f"--set=networkPolicy.operator.apiServerPorts={{{port}}}",
+    )
+    shown = [f"--show-only=templates/{name}.yaml" for name in ("networkpolicy", "operator-networkpolicy")]
+    yield cluster.helm("template", release.name, str(CHART), f"--namespace={release.namespace}", *values, *shown)
     cluster.kubectl("delete", "networkpolicy", "--all", f"--namespace={release.namespace}")
 
 
@@ -70,7 +84,12 @@ def test_no_pod_gets_round_the_door_and_the_operator_alone_asks_for_figures(
         while (met := asked_by(f"{stranger}-0", CONTAINER_SESSION)) != [SHUT, OPEN, SHUT]:
             assert time.monotonic() < deadline, f"a stranger meets {met} at {PORTS}"
             time.sleep(0.2)
-        assert asked_by(operator.pod()["metadata"]["name"], "manager") == [SHUT, OPEN, OPEN]
+        manager = operator.pod()["metadata"]["name"]
+        while (met := asked_by(manager, "manager")) != [SHUT, SHUT, OPEN]:
+            assert time.monotonic() < deadline, f"the operator meets {met} at {PORTS}"
+            time.sleep(0.2)
+        inside = ("exec", manager, "--container=manager", f"--namespace={world.namespace}", "--")
+        assert cluster.kubectl(*inside, "python3", "-c", REACH_API_SERVER).split() == [OPEN]
         owner = ask(with_port(session["status"]["url"], cluster.http_port), headers={"Cookie": "renku-auth=the-key"})
         assert owner.status == 200, "the node reaches its pods, whatever policies say"
     world.delete("AmaltheaSession", stranger)

@@ -39,7 +39,7 @@ def test_who_deletes_all_sessions_sees_of_which_cluster(
     assert "nothing was deleted" in said.err
 
 
-@pytest.mark.parametrize("command", [["install"], ["uninstall"], ["undeploy"], ["deploy", "example.org/a:1"]])
+@pytest.mark.parametrize("command", [["install"], ["uninstall"], ["undeploy"], ["deploy", "--image=example.org/a:1"]])
 def test_a_cluster_that_does_not_answer_is_named_with_the_remedy(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

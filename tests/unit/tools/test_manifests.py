@@ -43,7 +43,7 @@ def test_an_overlay_that_is_not_there_is_named_with_those_that_are() -> None:
 
 def test_the_installer_says_what_is_wrong_in_one_line() -> None:
     with pytest.raises(SystemExit, match=r"^make build-installer: IMG='a b' does not name"):
-        manifests.main("a b")
+        manifests.main(["--image=a b"])
 
 
 def failing(folder: Path) -> Kubectl:
@@ -58,7 +58,7 @@ def failing(folder: Path) -> Kubectl:
     return Kubectl(str(program), "")
 
 
-@pytest.mark.parametrize("arguments", [["install"], ["deploy", "registry/name:tag"]], ids=lambda each: each[0])
+@pytest.mark.parametrize("arguments", [["install"], ["deploy", "--image=registry/name:tag"]], ids=lambda each: each[0])
 def test_without_a_cluster_it_is_said_that_none_answers(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,16 +28,24 @@ def copy(tmp_path: Path) -> Path:
 def test_the_version_is_set_wherever_it_stands(copy: Path) -> None:
     files = release.set_version("7.8.9", copy)
     text = {file: file.read_text() for file in files}
-    assert len(files) == 7 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
+    assert len(files) == 6 + len(list((ROOT / "config/samples").glob("[0-9]*.yaml")))
     for file in files:
         assert "7.8.9" in text[file], file
     left = re.escape(amalthea.__version__)
     pages = [copy / "README.md", *(copy / "docs").rglob("*.md")]
     ours = [*(copy / "config").rglob("*.yaml"), copy / "charts/amalthea-sessions/Chart.yaml", *pages]
-    assert "/releases/download/7.8.9`" in (copy / "docs/install.md").read_text()
     for file in ours:
         found = re.findall(rf"(?:docker\.io/amalthea/\S+:|[vV]ersion: |newTag: ){left}", file.read_text())
         assert not found, file
+
+
+def test_a_tag_of_another_version_than_the_files_have_is_refused_with_their_names(copy: Path) -> None:
+    release.set_version("7.8.9", copy)
+    release.check_version("7.8.9", copy)
+    (copy / "config/manager/manager.yaml").write_text((ROOT / "config/manager/manager.yaml").read_text())
+    said = r"^these files have another version than 7\.8\.9: config/manager/manager\.yaml; run `make release VERSION="
+    with pytest.raises(ToolError, match=said):
+        release.check_version("7.8.9", copy)
 
 
 def test_it_can_be_set_again(copy: Path) -> None:
@@ -81,6 +89,22 @@ def test_unreleased_changes_get_the_version() -> None:
 def test_a_release_without_a_word_to_users_is_refused(text: str, message: str) -> None:
     with pytest.raises(ToolError, match=message):
         release.changelog(text, "1.1.0", DAY)
+
+
+@pytest.mark.parametrize(
+    ("version", "last"), [("0.30.9", "0.31.0"), ("1.0.9", "1.10.0"), ("1.2.0", "1.10.0")], ids=["Go", "patch", "digits"]
+)
+def test_a_version_that_comes_before_one_that_is_out_is_refused(version: str, last: str) -> None:
+    text = "## Unreleased\n\n- A.\n" + ("\n## 1.10.0 - 2026-01-01\n" if last == "1.10.0" else "")
+    with pytest.raises(ToolError, match=rf"VERSION is {version}, and {last} is out; choose a higher one"):
+        release.changelog(text, version, DAY)
+
+
+def test_the_notes_of_a_release_are_its_section_of_the_changelog() -> None:
+    text = "## Unreleased\n\n- A.\n\n## 1.1.0 - 2026-01-01\n\n### Added\n\n- B.\n\n## 1.0.0 - 2025-01-01\n\n- C.\n"
+    assert release.notes(text, "1.1.0") == "### Added\n\n- B.\n"
+    with pytest.raises(ToolError, match=r"no section 1\.1\.1; run `make release VERSION=1\.1\.1`"):
+        release.notes(text, "1.1.1")
 
 
 def test_the_changelog_has_a_place_for_what_is_unreleased() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tools import run
-from tools.kubectl import Kubectl
+from tools.kubectl import Kubectl, ToolError
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -28,6 +28,23 @@ class Leases(Kubectl):
 def renewed(ago: float) -> dict[str, Any]:
     moment = (NOW - timedelta(seconds=ago)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return {"holderIdentity": "pod-1", "leaseDurationSeconds": 15, "renewTime": moment}
+
+
+class LeasesOfOne(Leases):
+    """A cluster in which somebody may read the Leases of one namespace."""
+
+    def items(self, kind: str, *options: str) -> list[dict[str, Any]]:
+        if "--namespace=team" not in options:
+            raise ToolError(
+                'Error from server (Forbidden): leases.coordination.k8s.io is forbidden: User "a" cannot list'
+            )
+        return super().items(kind, *options)
+
+
+def test_who_may_read_the_leases_of_one_namespace_can_serve_that_one() -> None:
+    assert run.holders(LeasesOfOne(renewed(1)), NOW, "team") == ["renku/pod-1"]
+    with pytest.raises(ToolError, match="Forbidden"):
+        run.holders(LeasesOfOne(renewed(1)), NOW)
 
 
 @pytest.mark.parametrize(
