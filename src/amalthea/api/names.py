@@ -96,6 +96,11 @@ def data_source_claim(session: str, index: int) -> str:
     return f"amalthea-{session}-ds-{index}"
 
 
+def is_data_source_claim(name: str) -> bool:
+    """Return whether a claim of ours has such a name."""
+    return name.startswith("amalthea-") and name.rpartition("-")[0].endswith("-ds")
+
+
 def clone_container(index: int) -> str:
     """Return the name of the init container that clones a repository."""
     return f"git-clone-{index}"

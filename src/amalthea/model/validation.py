@@ -202,7 +202,7 @@ def _repositories(spec: Spec) -> Iterator[InvalidField]:
     """
     earlier: dict[str, tuple[int, str]] = {}
     for index, repository in enumerate(spec.code_repositories or ()):
-        remote = repository.remote.strip().rstrip("/").removesuffix(".git")
+        remote = re.split("[?#]", repository.remote.strip())[0].rstrip("/").removesuffix(".git")
         path = (repository.clone_path.lstrip("/"), re.split(r"[/:]", remote)[-1])
         folder = posixpath.normpath(posixpath.join(*path))
         other, known = earlier.setdefault(folder, (index, remote))

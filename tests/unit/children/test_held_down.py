@@ -2,8 +2,9 @@
 
 import pytest
 
+from amalthea.api import names
 from amalthea.testing.builders import SessionBuilder, session
-from tests.unit.children.world import World, kinds, reasons, running, touches_template
+from tests.unit.children.world import World, kinds, pending, reasons, running, touches_template
 
 JOB = session().as_job()
 KUEUE = "kueue-admission"
@@ -95,10 +96,38 @@ def test_a_pause_under_the_go_operator_ends_with_its_resume_under_ours() -> None
     assert world.workload["spec"]["replicas"] == 1
 
 
-def test_a_change_of_the_users_waits_while_somebody_holds_the_session_down() -> None:
-    world = running(session())
-    still(world, "kube-downscaler")
-    world.builder = world.builder.with_session(env=[{"name": "NEW", "value": "1"}])
+APPLIED = {"always": "example.org/lab:2", "whenFailedOrHibernated": "example.org/lab:1"}
+"""What runs once a session is given back, by its reconcileStrategy."""
 
-    assert ("patch", "StatefulSet") not in kinds(world.step())
-    assert world.workload["spec"]["replicas"] == 0
+
+def image(world: World) -> str:
+    return str(world.template["spec"]["containers"][0]["image"])
+
+
+@pytest.mark.parametrize("strategy", APPLIED)
+@pytest.mark.parametrize("builder", [session(), JOB], ids=["StatefulSet", "Job"])
+def test_a_change_of_the_users_waits_while_somebody_holds_the_session_down_and_is_not_lost(
+    builder: SessionBuilder, strategy: str
+) -> None:
+    world = running(builder.with_session(image="example.org/lab:1").with_spec(reconcileStrategy=strategy))
+    still(world, "kube-downscaler")
+    world.step()
+    world.builder = world.builder.with_session(image="example.org/lab:2")
+
+    noted = world.step()
+    assert not touches_template(noted)
+    assert world.step().writes == ()
+    assert not world.workload["spec"].get("replicas", 0)
+    assert world.workload["spec"].get("suspend", True)
+
+    still(world, "kube-downscaler", awake=True)
+    world.start_pod()
+    world.settle()
+    world.start_pod()
+    world.settle()
+    job = world.workload["kind"] == "Job"
+    assert image(world) == ("example.org/lab:1" if job else APPLIED[strategy])
+    assert pending(world) == (None if image(world) == "example.org/lab:2" else "SpecChanged")
+    assert world.step().writes == ()
+    record = world.workload["metadata"]["annotations"][names.ANNOTATION_APPLIED]
+    assert "held" not in record, "a later takeover by another operator is recognised"

@@ -69,6 +69,12 @@ REFUSED = {
         .with_repository("https://git.example.org/bob/analysis"),
         f"{SECOND} is to be cloned into the folder analysis, as spec.codeRepositories[0] is; give one a clonePath.",
     ),
+    "two repositories of one name, which stands before a query": (
+        session()
+        .with_repository("https://git.example.org/a/x.git?y=1")
+        .with_repository("https://git.example.org/b/x#main"),
+        f"{SECOND} is to be cloned into the folder x, as spec.codeRepositories[0] is; give one a clonePath.",
+    ),
     "two repositories in one folder that is written in two ways": (
         session()
         .with_repository("git@git.example.org:a/x.git", clonePath="code/")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from amalthea.api.schema import Manifest
 from amalthea.children.changes import applied, data_source_claims, patches, pod_template_changes, volume_changes
-from amalthea.children.changes.obstacles import files_at_risk, made_beforehand, name_taken, terminating
+from amalthea.children.changes.obstacles import awaits, files_at_risk, made_beforehand, name_taken, terminating
 from amalthea.children.changes.writes import Changes, Create, Delete, Patch
 from amalthea.children.ingress import with_challenges
 from amalthea.model import deadlines
@@ -58,7 +58,7 @@ def _missing(plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: pod_t
     if key[0] in WORKLOADS and not plan.make_workload:
         return Changes()
     if key[0] in WORKLOADS and plan.awaited_pod is not None:
-        return Changes(findings=(pod_template_changes.awaits(plan.awaited_pod),))
+        return Changes(findings=(awaits(plan.awaited_pod),))
     return Changes((Create(key, _stamped(key, manifest, pod_spec_hash)),))
 
 

@@ -51,3 +51,14 @@ def files_at_risk(child: ChildKey) -> Finding:
         f"Somebody deleted the PersistentVolumeClaim {name}: the files on it are lost as soon as this session "
         "stops. Copy what you need elsewhere now. Until then the session is not paused automatically.",
     )
+
+
+def awaits(pod: str) -> Finding:
+    """Return the finding for a job that is not started until a pod of its former run is gone."""
+    present = f"The pod {pod} of the job's former run is" if pod else "A pod of the job's former run may be"
+    return Finding(
+        ConditionType.CHILDREN_IN_PLACE,
+        Reason.TERMINATING,
+        f"{present} still there; the next run starts when it is gone, so that no two write to one volume. If it does "
+        "not stop, delete it.",
+    )

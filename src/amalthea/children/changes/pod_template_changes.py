@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.api.schema import Manifest
-from amalthea.children.changes import applied, patches
+from amalthea.children.changes import applied, obstacles, patches
 from amalthea.children.changes.applied import Applied
 from amalthea.children.changes.patches import Operation
 from amalthea.children.changes.writes import Changes, Delete, Patch
@@ -55,10 +55,10 @@ def compare(observed: Observed, plan: Plan, manifest: Manifest, pod_spec_hash: P
         return Changes()
     key = (workload.kind, workload.metadata.name)
     if plan.awaited_pod is not None:
-        return Changes(findings=(awaits(plan.awaited_pod),))
+        return Changes(findings=(obstacles.awaits(plan.awaited_pod),))
     before, after = applied.read(workload), applied.describe(manifest, pod_spec_hash.spec_hash)
     state = _State(workload, before, after, edited=key in observed.edited)
-    own = () if plan.held_down else _operations(state, plan, manifest)
+    own = _noted(state) if plan.held_down else _operations(state, plan, manifest)
     operations = (*patches.adopt(workload, manifest), *own)
     writes = (Patch(key, (patches.guard(workload), *operations)),) if operations else ()
     if plan.recreate_job:
@@ -84,17 +84,6 @@ def waits(observed: Observed, reason: Reason) -> Finding:
     return Finding(ConditionType.UPDATE_PENDING, reason, _NEVER if never else _WAITS[reason])
 
 
-def awaits(pod: str) -> Finding:
-    """Return the finding for a job that is not started until a pod of its former run is gone."""
-    present = f"The pod {pod} of the job's former run is" if pod else "A pod of the job's former run may be"
-    return Finding(
-        ConditionType.CHILDREN_IN_PLACE,
-        Reason.TERMINATING,
-        f"{present} still there; the next run starts when it is gone, so that no two write to one volume. If it does "
-        "not stop, delete it.",
-    )
-
-
 @dataclass(frozen=True)
 class _State:
     """The existing workload in relation to the wanted one."""
@@ -114,6 +103,8 @@ class _State:
         if before.v != applied.SCHEME or not before.spec:
             known = replace(self.after, manifest="", generation=workload.metadata.generation)
             return replace(known, labels=before.labels, annotations=before.annotations)
+        if before.held:
+            return replace(before, held=False, generation=workload.metadata.generation)
         if not self.taken_over:
             return before
         made_of = {"spec": self.after.spec, "scheduling": self.after.scheduling}
@@ -178,6 +169,17 @@ def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation
     if record != state.before and (awake or taken or (operations and state.before is not None)):
         annotations[names.ANNOTATION_APPLIED] = applied.encode(record)
     return operations + patches.annotate(workload, annotations)
+
+
+def _noted(state: _State) -> list[Operation]:
+    """Return the note that the user has changed what somebody else holds down: it lasts until that is given back."""
+    before, after = state.before, state.after
+    if before is None or not before.spec or (before.spec, before.scheduling) == (after.spec, after.scheduling):
+        return []
+    record = replace(before, held=True, generation=state.workload.metadata.generation)
+    return patches.annotate(
+        state.workload, {names.ANNOTATION_APPLIED: applied.encode(record)} if record != before else {}
+    )
 
 
 def _counted(workload: WorkloadView, record: Applied) -> Applied:

@@ -5,6 +5,7 @@ Each new text would be a write of the status. So what differs between attempts (
 
 import re
 
+from amalthea.api import names
 from amalthea.api.reasons import ConditionType, Reason
 from amalthea.engine.ports import Stale
 from amalthea.kube.errors import UNREADABLE, ApiError, Forbidden, denied
@@ -55,10 +56,16 @@ def forbidden(child: ChildKey, error: Forbidden) -> Finding | None:
             ConditionType.CHILDREN_IN_PLACE,
             Reason.QUOTA_EXCEEDED,
             f"The {kind} {name} does not fit into a quota of the namespace: {error.message}. "
-            "Delete what you no longer need, or ask for more.",
+            f"Delete what you no longer need, {_smaller(child)}or ask for more.",
             fatal=True,
         )
     return refused(child, error.message)
+
+
+def _smaller(child: ChildKey) -> str:
+    """Return the remedy for a session's own volume, whose size its user chooses."""
+    kind, name = child
+    return "lower spec.session.storage.size, " if kind == CLAIM and not names.is_data_source_claim(name) else ""
 
 
 def kept(claim: str, error: Forbidden) -> Finding:
@@ -84,6 +91,12 @@ def refused(child: ChildKey, message: str) -> Finding:
     return Finding(
         ConditionType.CHILDREN_IN_PLACE,
         Reason.REFUSED,
-        f"The API server refused the {kind} {name}: {message}",
+        f"The API server refused the {kind} {name}: {message}{_size_to_change(child, message)}",
         fatal=True,
     )
+
+
+def _size_to_change(child: ChildKey, message: str) -> str:
+    """Return the remedy for a LimitRange of volumes, which gives the lowest or highest size in these words."""
+    ranged = "storage usage per PersistentVolumeClaim" in message and _smaller(child)
+    return ". Change spec.session.storage.size." if ranged else ""

@@ -36,7 +36,8 @@ def repository(url: str, provider: str, caseless: frozenset[str] = CASELESS) -> 
     if server is None or not path or any(map(_is_unusable, path)):
         return None
     home = server.without_www
-    return Repository(home, (*path[:-1], path[-1].removesuffix(".git")), provider, home.host in caseless)
+    name = path[-1][:-4] if _is_caseless_git(path[-1], home, caseless) else path[-1].removesuffix(".git")
+    return Repository(home, (*path[:-1], name), provider, home.host in caseless)
 
 
 def provider(repositories: tuple[Repository, ...], server: Origin, target: str) -> str | None:
@@ -72,7 +73,8 @@ def renamed(repositories: tuple[Repository, ...], server: Origin, target: str, l
     known = (each for each in repositories if each.origin == server.without_www and len(each.path) == len(asked))
     if not any(_begins(asked, each) for each in known):
         return None  # only the repository itself, not what lies below it
-    return repository(f"{server.scheme}://{server.authority}{parts.path.removesuffix(_ASKED_FIRST)}", whose)
+    caseless = frozenset(each.origin.host for each in repositories if each.caseless)
+    return repository(f"{server.scheme}://{server.authority}{parts.path.removesuffix(_ASKED_FIRST)}", whose, caseless)
 
 
 def _split(url: str) -> SplitResult | None:
@@ -80,6 +82,10 @@ def _split(url: str) -> SplitResult | None:
         return urlsplit(url) if url.isascii() and url.isprintable() else None
     except ValueError:
         return None
+
+
+def _is_caseless_git(name: str, home: Origin, caseless: frozenset[str]) -> bool:
+    return home.host in caseless and name.lower().endswith(".git")
 
 
 def _is_unusable(component: str) -> bool:

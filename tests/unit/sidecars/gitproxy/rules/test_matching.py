@@ -197,6 +197,18 @@ def test_letters_are_large_or_small_only_where_the_server_tells_them_apart(
     assert provider((only,), only.origin, asked) == expected
 
 
+def test_the_suffix_of_git_is_large_or_small_where_letters_are_not_told_apart() -> None:
+    assert [each.path for each in known("https://github.com/Org/Data.GIT")] == [("Org", "Data")]
+    assert [each.path for each in known(f"{OWN}/Org/Data.GIT")] == [("Org", "Data.GIT")]
+
+
+def test_a_new_name_keeps_that_letters_are_not_told_apart_on_its_server() -> None:
+    (only,) = known(f"{OWN}/Org/Data", "git.example.org")
+    learned = renamed((only,), only.origin, ASKED, f"{OWN}/Org/Data-New.git/info/refs")
+    assert learned is not None
+    assert provider((learned,), learned.origin, "/org/data-new.git/info/refs") == "own"
+
+
 ASKED = "/Org/Data.git/info/refs?service=git-upload-pack"
 OWN = "https://git.example.org"
 
