@@ -96,6 +96,17 @@ def test_a_pause_under_the_go_operator_ends_with_its_resume_under_ours() -> None
     assert world.workload["spec"]["replicas"] == 1
 
 
+def test_a_queue_that_places_the_job_as_it_admits_it_has_edited_nothing_by_hand() -> None:
+    world = running(JOB)
+    still(world, KUEUE)
+    world.step()
+    still(world, KUEUE, awake=True)
+    world.edit("Job", [{"op": "add", "path": "/spec/template/spec/nodeSelector", "value": {"pool": "gpu"}}])
+    world.start_pod()
+    world.settle()
+    assert (world.status["state"], pending(world)) == ("Running", None)
+
+
 APPLIED = {"always": "example.org/lab:2", "whenFailedOrHibernated": "example.org/lab:1"}
 """What runs once a session is given back, by its reconcileStrategy."""
 

@@ -236,7 +236,9 @@ def _waiting(observed: Observed, state: _State, plan: Plan) -> tuple[Finding, ..
         return ()
     if state.drifted:
         return (waits(observed, Reason.OPERATOR_CHANGED),)
-    return (waits(observed, Reason.EDITED),) if state.edited else ()
+    # A Job's template can be edited before it starts only, by the queue that admits it, and no start restores it.
+    edited = state.edited and state.workload.kind != "Job"
+    return (waits(observed, Reason.EDITED),) if edited else ()
 
 
 def _never_changed(observed: Observed) -> bool:

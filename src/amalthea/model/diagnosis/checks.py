@@ -11,7 +11,6 @@ from amalthea.api.reasons import Failure
 from amalthea.model.diagnosis import children, containers, doors, events, held_down, pods, remote_jobs
 from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.views import readiness
-from amalthea.model.views.objects import WorkloadView
 from amalthea.model.views.observed import Observed
 from amalthea.model.views.pods import PodView
 
@@ -21,8 +20,8 @@ def find(observed: Observed) -> Diagnosis | None:
     job = observed.own_workload
     if job is not None and job.succeeded:
         return None
-    job_failure = _job_failure(job)
-    if job_failure is not None and job_failure.code is Failure.JOB_TOO_LONG:
+    job_failure = _job_failure(observed)
+    if job_failure is not None and job_failure.code is not Failure.JOB_FAILED:
         return job_failure
     troubles = list(_troubles(observed))
     fatal = next((trouble for trouble in troubles if trouble.fatal), None)
@@ -77,11 +76,13 @@ def _already_failed(observed: Observed) -> bool:
     return observed.session.status.state == "Failed" and not (pod is not None and pod.ready)
 
 
-def _job_failure(job: WorkloadView | None) -> Diagnosis | None:
-    failure = job.failure if job is not None else None
+def _job_failure(observed: Observed) -> Diagnosis | None:
+    failure = observed.own_workload.failure if observed.own_workload is not None else None
     if failure is None:
         return None
     if failure.reason == "DeadlineExceeded":
+        if any(each.reason == Failure.HELPER_GOES_ON for each in observed.session.status.conditions or ()):
+            return Diagnosis(Failure.HELPER_GOES_ON, containers.KEPT_UNTIL_THE_LIMIT)
         too_long = "The job was stopped because it ran longer than its maxAge; allow it more time."
         return Diagnosis(Failure.JOB_TOO_LONG, too_long)
     return Diagnosis(Failure.JOB_FAILED, "The job failed; check its log for the cause.", failure.message)

@@ -101,6 +101,10 @@ def _waiting(
         yield _not_started(container.name, reason, waiting.message)
 
 
+_LET_IT_END = "Let that end, too, or make it an init container with restartPolicy: Always."
+KEPT_UNTIL_THE_LIMIT = f"The work was done, but what ran beside it kept the job until its maxAge. {_LET_IT_END}"
+
+
 def after_the_work(pod: PodView) -> Diagnosis | None:
     """Return what keeps a job from ending whose own container has ended well."""
     statuses = pod.status.container_statuses
@@ -109,8 +113,7 @@ def after_the_work(pod: PodView) -> Diagnosis | None:
     if not any(how is not None and how.exit_code == 0 for how in ended) or not going_on:
         return None
     message = (
-        f"The work is done, but the job continues because of what runs beside it: {', '.join(going_on)}. Let that end, "
-        "too, or make it an init container with restartPolicy: Always."
+        f"The work is done, but the job continues because of what runs beside it: {', '.join(going_on)}. {_LET_IT_END}"
     )
     return Diagnosis(Failure.HELPER_GOES_ON, message, fatal=False)
 

@@ -1,11 +1,16 @@
 """A researcher must learn what is wrong and what to do; and must not see a failure where there is none."""
 
+from dataclasses import replace
+
 import pytest
+from msgspec import structs
 
 from amalthea.api.reasons import Failure
 from amalthea.api.schema import Manifest
+from amalthea.api.types import Condition
 from amalthea.model.diagnosis.checks import find
 from amalthea.model.diagnosis.diagnosis import Diagnosis
+from amalthea.testing.builders import session
 from amalthea.testing.observations import (
     condition,
     container,
@@ -453,6 +458,16 @@ def test_a_failed_job_says_why(workload: Manifest, body: Manifest | None, beginn
     assert trouble is not None
     assert trouble.fatal
     assert trouble.message.startswith(beginning)
+
+
+def test_a_job_that_a_helper_kept_until_its_limit_needs_no_more_time() -> None:
+    seen = observed(session().as_job(), job(TOO_LONG))
+    told = Condition(type="Healthy", status="False", reason=Failure.HELPER_GOES_ON)
+    kept = structs.replace(seen.session, status=structs.replace(seen.session.status, conditions=[told]))
+    trouble = find(replace(seen, session=kept))
+    assert trouble is not None
+    assert (trouble.code, trouble.fatal) == (Failure.HELPER_GOES_ON, True)
+    assert "maxAge. Let that end, too" in trouble.message
 
 
 @pytest.mark.parametrize("phase", ["Running", "Succeeded"])
