@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / ".devcontainer"
-KNOWN = {"name", "build", "remoteUser", "runArgs", "mounts", "containerEnv", "postCreateCommand", "customizations"}
+KNOWN = {
+    "name",
+    "build",
+    "remoteUser",
+    "runArgs",
+    "mounts",
+    "containerEnv",
+    "onCreateCommand",
+    "postCreateCommand",
+    "customizations",
+}
 
 
 def configuration() -> dict[str, Any]:
