@@ -57,6 +57,7 @@ def test_who_scales_a_session_down_may_scale_it_up_again(world: World) -> None:
     assert "by somebody else (an administrator, a downscaler" in held["status"]["error"]
     stays(world, "StatefulSet")
     scale(world, 1)
+    world.wait_for("Pod", "one-0", partial(is_marked, "twice"))  # what the user changed meanwhile is not lost
     world.make_pod_ready("one")
     again = world.wait_for_state("one", "Running")
     assert again["status"]["runID"] == running["status"]["runID"]
