@@ -32,6 +32,7 @@ from amalthea.operator.inputs.cache import Caches
 from amalthea.operator.inputs.door_client import Ring
 from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.event_lookup import EventLookup
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.inputs.job_poller import JobPoller
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.kinds import WATCHED
@@ -176,9 +177,10 @@ class Loop:
         deletions, refusals = DeletionCounter(metrics.deleted), Refusals(clock)
         recorder, telemetry = EventRecorder(client, queue, clock, "operator"), SessionTelemetry(metrics, clock)
         status_writer = StatusWriter(client, caches, recorder, StatusPacer(clock, queue), telemetry)
-        culler = Culler(client, caches, recorder, deletions)
+        given_claims = GivenClaims(client, caches)
+        culler = Culler(client, caches, recorder, deletions, given_claims)
         actors = Actors(
-            ChildWriter(client, caches, refusals, RevertedWrites(clock), telemetry),
+            ChildWriter(client, caches, refusals, RevertedWrites(clock), telemetry, given_claims),
             refusals,
             Finalizer(client, caches),
             status_writer,
@@ -188,6 +190,7 @@ class Loop:
             self._door_poller,
             self._job_poller,
             LastResort(caches, status_writer, culler, clock),
+            given_claims,
         )
         usage = self._usage = _FreshUsage(client, Selection(None), clock, 30.0, metrics.usage_polled)
         usage.now = self._measure

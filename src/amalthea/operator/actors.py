@@ -8,6 +8,7 @@ from amalthea.engine.ports import Key
 from amalthea.model.plan import Fresh
 from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.event_lookup import EventLookup
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.inputs.job_poller import JobPoller
 from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 from amalthea.operator.writers.children import ChildWriter
@@ -40,10 +41,12 @@ class Actors:
     door_poller: DoorPoller
     job_poller: JobPoller
     last_resort: LastResort
+    given_claims: GivenClaims
 
     def forget(self, key: Key) -> None:
         """Forget what is remembered of a session by its name, which another one may have."""
         self.child_writer.forget(key)
+        self.given_claims.forget(key)
         self.door_poller.forget(key)
         self.job_poller.forget(key)
         self.status_writer.forget(key)

@@ -36,6 +36,7 @@ from amalthea.operator.inputs.door_client import ask_for_job, ring
 from amalthea.operator.inputs.door_poller import DoorPoller
 from amalthea.operator.inputs.event_lookup import EventLookup
 from amalthea.operator.inputs.first_poll import FirstPoll
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.inputs.job_poller import JobPoller
 from amalthea.operator.inputs.usage_poller import UsagePoller
 from amalthea.operator.kinds import WATCHED
@@ -226,24 +227,23 @@ class Operator:
 
     def _actors(self, client: Client) -> Actors:
         telemetry = instrumentation.SessionTelemetry(self._metrics, self.clock)
-        deletions = DeletionCounter(self._metrics.deleted)
+        deletions, given_claims = DeletionCounter(self._metrics.deleted), GivenClaims(client, self.caches)
         refusals, reverted_writes = Refusals(self.clock), RevertedWrites(self.clock)
         self._metrics.contested.set_function(lambda: reverted_writes.sessions)
-        status_writer = StatusWriter(
-            client, self.caches, self._recorder, StatusPacer(self.clock, self.queue), telemetry
-        )
-        culler = Culler(client, self.caches, self._recorder, deletions)
+        writer = StatusWriter(client, self.caches, self._recorder, StatusPacer(self.clock, self.queue), telemetry)
+        culler = Culler(client, self.caches, self._recorder, deletions, given_claims)
         return Actors(
-            ChildWriter(client, self.caches, refusals, reverted_writes, telemetry),
+            ChildWriter(client, self.caches, refusals, reverted_writes, telemetry, given_claims),
             refusals,
             Finalizer(client, self.caches),
-            status_writer,
+            writer,
             culler,
             deletions,
             self._event_lookup,
             self._door_poller,
             self._job_poller,
-            LastResort(self.caches, status_writer, culler, self.clock),
+            LastResort(self.caches, writer, culler, self.clock),
+            given_claims,
         )
 
     def _selection(self, kind: str) -> Selection:

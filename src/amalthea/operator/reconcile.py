@@ -216,8 +216,8 @@ class Reconciler:
         if observed is None:
             return None
         account = self._account[1] if self._account[0] == key[0] else None
-        unheard, differ = self._caches.unheard, not self._clock.trusted
-        seen = replace(observed, unheard=unheard, clocks_differ=differ, operators_account=account)
+        seen = replace(observed, unheard=self._caches.unheard, clocks_differ=not self._clock.trusted)
+        seen = replace(seen, operators_account=account, claim_leaves=self._actors.given_claims.leaves(seen))
         return replace(seen, remote_job=self._actors.job_poller.job(seen))
 
     def _follow_usage(self, key: Key, observed: Observed, following: NextSteps, now: datetime) -> None:

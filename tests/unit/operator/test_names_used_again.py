@@ -47,6 +47,7 @@ BY_UID = {
     "deletion_counter._there": "its values are UIDs",
     "deletion_counter._ours": "its values are UIDs",
     "confirmation._confirmed": "its values are UIDs",
+    "given_claims._leaving": "its values are UIDs",
     "first_poll._held": "it is only woken",
     "reconcile._uids": "it tells the two apart",
 }

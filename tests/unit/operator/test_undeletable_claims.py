@@ -10,6 +10,7 @@ from amalthea.children.changes.writes import Delete
 from amalthea.kube.client import Client
 from amalthea.model.plan import Course, Plan
 from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.telemetry.metrics import OperatorMetrics
 from amalthea.operator.writers.children import ChildWriter
@@ -36,7 +37,9 @@ async def child_writer(api: FakeApi) -> AsyncIterator[ChildWriter]:
     clock = FakeClock()
     async with Client(api.config) as client:
         telemetry = SessionTelemetry(OperatorMetrics(CollectorRegistry()), clock)
-        yield ChildWriter(client, Caches(lambda *_: None), Refusals(clock), RevertedWrites(clock), telemetry)
+        caches = Caches(lambda *_: None)
+        given_claims = GivenClaims(client, caches)
+        yield ChildWriter(client, caches, Refusals(clock), RevertedWrites(clock), telemetry, given_claims)
 
 
 async def delete(child_writer: ChildWriter, deletion: Delete) -> tuple[Refusal, ...]:

@@ -29,6 +29,14 @@ def culled(**limits: str) -> SessionBuilder:
     return session("demo").with_spec(culling=limits)
 
 
+def make_beforehand(api: FakeApi) -> None:
+    """Make the claim of the session's name, as its user may, without our labels."""
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "3Gi"}}, "volumeName": "pv"}
+    status = {"phase": "Bound", "capacity": {"storage": "3Gi"}}
+    claim = {"metadata": {"name": KEY[1], "namespace": KEY[0]}, "spec": spec, "status": status}
+    api.objects.create(PATHS["PersistentVolumeClaim"], KEY[0], claim)
+
+
 class Running(Life):
     """A session that runs, and whose claim somebody may delete."""
 
@@ -80,6 +88,52 @@ async def test_a_claim_that_is_deleted_under_a_session_lets_no_change_restart_it
         life.delete_claim()
         before = life.workload
         life.wish(session={**life.object["spec"]["session"], "image": "example.org/lab:2"}, nodeSelector={"gpu": "yes"})
+        await life.after(MINUTE)
+        assert life.workload == before
+        assert life.conditions["UpdatePending"]["reason"] == "SpecChanged"
+
+
+async def test_a_claim_made_beforehand_that_is_deleted_under_a_session_keeps_it_from_a_pause(api: FakeApi) -> None:
+    make_beforehand(api)
+    async with Client(api.config) as client:
+        life = Running(api, client, culled(**LIMITS))
+        await life.begin()
+        assert life.conditions["ChildrenInPlace"]["reason"] == "MadeBeforehand"
+        life.delete_claim()
+        await life.after(10 * MINUTE)
+        condition = life.conditions["ChildrenInPlace"]
+        assert "the files on it are lost as soon as this session stops. Copy what you need" in condition["message"]
+        await life.after(DAY)
+        assert not life.object["spec"]["hibernated"]
+        assert "willHibernateAt" not in life.object["status"]
+        life.wish(hibernated=True)
+        await life.after(SECOND)
+        assert life.workload["replicas"] == 0, "whoever says so may pause it"
+
+
+@pytest.mark.parametrize("lead", [MINUTE, SECOND], ids=["a minute before", "a second before"])
+async def test_a_claim_made_beforehand_that_is_deleted_right_before_a_pause_keeps_from_it(
+    api: FakeApi, lead: timedelta
+) -> None:
+    make_beforehand(api)
+    async with Client(api.config) as client:
+        life = Running(api, client, culled(**{**LIMITS, "maxAge": "35m"}))
+        await life.begin()
+        await life.after(35 * MINUTE - lead - 5 * SECOND)
+        assert not life.object["spec"]["hibernated"]
+        life.delete_claim()
+        await life.after(HOUR)
+        assert not life.object["spec"]["hibernated"]
+
+
+async def test_a_claim_made_beforehand_that_is_deleted_under_a_session_lets_no_change_restart_it(api: FakeApi) -> None:
+    make_beforehand(api)
+    async with Client(api.config) as client:
+        life = Running(api, client, culled(**LIMITS).with_spec(reconcileStrategy="always"))
+        await life.begin()
+        before = life.workload
+        life.delete_claim()
+        life.wish(session={**life.object["spec"]["session"], "image": "example.org/lab:2"})
         await life.after(MINUTE)
         assert life.workload == before
         assert life.conditions["UpdatePending"]["reason"] == "SpecChanged"

@@ -40,11 +40,12 @@ def compare(
 def _child(
     observed: Observed, plan: Plan, key: ChildKey, manifest: Manifest, pod_spec_hash: pod_template_changes.PodSpecHash
 ) -> Changes:
-    child = observed.child(key)
+    child, at_risk = observed.child(key), observed.files_at_risk and key == ("PersistentVolumeClaim", observed.name)
+    if child is None and at_risk:
+        return Changes(findings=(files_at_risk(key),))
     if child is None:
         return _missing(plan, key, manifest, pod_spec_hash)
     if child.metadata.deletion_timestamp is not None or observed.left_behind(child):
-        at_risk = observed.files_at_risk and key == ("PersistentVolumeClaim", observed.name)
         return Changes(findings=(files_at_risk(key) if at_risk else terminating(key),))
     if not observed.owns(child):
         given = isinstance(child, ClaimView) and child.metadata.controller is None

@@ -39,6 +39,8 @@ class Observed:
     """Whether it is not known what time it is: this node's clock and the API server's are too far apart."""
     former_pod: PodView | None = None
     """A pod that Kubernetes stopped and that is gone, if that has not been reported yet."""
+    claim_leaves: bool = False
+    """Whether somebody deleted the claim that the session runs on, if its user made it beforehand."""
     usage: Usage | None = None
     """The last measured usage of the session's container; None if that is not known."""
     idle_from: datetime | None = None
@@ -176,7 +178,7 @@ class Observed:
         leaving = any(
             claim.metadata.deletion_timestamp is not None and self.owns(claim) and not claim.pending for claim in own
         )
-        return leaving and workload is not None and workload.awake
+        return (leaving or self.claim_leaves) and workload is not None and workload.awake
 
     @property
     def adopted_secrets(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from msgspec import Raw
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.children.changes import contested
+from amalthea.children.changes.comparison import WORKLOADS
 from amalthea.children.changes.obstacles import made_beforehand, name_taken, terminating
 from amalthea.children.changes.writes import Create, Delete, Patch, Write
 from amalthea.engine.ports import Key, Stale
@@ -21,8 +22,10 @@ from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, No
 from amalthea.kube.resource import Selection
 from amalthea.model.findings import Finding
 from amalthea.model.plan import Plan
+from amalthea.model.views.objects import ClaimView
 from amalthea.model.views.observed import ChildKey
 from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.kinds import CHILD_KINDS
 from amalthea.operator.telemetry.instrumentation import SessionTelemetry
 from amalthea.operator.writers.answers import CLAIM, forbidden, kept, refused
@@ -43,6 +46,7 @@ class ChildWriter:
         refusals: Refusals,
         reverted_writes: RevertedWrites,
         telemetry: SessionTelemetry,
+        given_claims: GivenClaims,
     ) -> None:
         self._client = client
         self._caches = caches
@@ -50,6 +54,7 @@ class ChildWriter:
         self._reverted_writes = reverted_writes
         self._telemetry = telemetry
         self._confirmation = Confirmation(client, caches)
+        self._given_claims = given_claims
         self._going: set[str] = set()
         """Namespaces that are being deleted, where nothing can be made: nobody undoes anything there."""
 
@@ -79,6 +84,8 @@ class ChildWriter:
         writes, held = self._reverted_writes.part(uid, writes)
         asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
         await self._confirmation.seek(session, uid, asked)
+        if any(isinstance(write, Patch) and write.child[0] in WORKLOADS for write in asked):
+            await self._given_claims.seek(session)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
@@ -173,6 +180,8 @@ class ChildWriter:
             raise Stale(f"{kind} {name} went away")
         view = CHILD_KINDS[kind].decode(page.items[0])
         owner = view.metadata.controller
+        if isinstance(view, ClaimView) and name == session:
+            self._given_claims.note((namespace, session), view)
         former = owner is not None and owner.uid != uid and (owner.kind, owner.name) == (names.KIND, session)
         if former or view.metadata.deletion_timestamp is not None:
             return terminating(write.child)

@@ -18,6 +18,7 @@ from amalthea.model.status.lifecycle_conditions import because
 from amalthea.model.status.transitions import Transition
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.kinds import SESSIONS
 from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 from amalthea.operator.writers.event_recorder import EventRecorder
@@ -28,8 +29,16 @@ _log = logging.getLogger(__name__)
 class Culler:
     """Ends the sessions that are due."""
 
-    def __init__(self, client: Client, caches: Caches, recorder: EventRecorder, deletions: DeletionCounter) -> None:
+    def __init__(
+        self,
+        client: Client,
+        caches: Caches,
+        recorder: EventRecorder,
+        deletions: DeletionCounter,
+        given_claims: GivenClaims,
+    ) -> None:
         self._client = client
+        self._given_claims = given_claims
         self._caches = caches
         self._recorder = recorder
         self._deletions = deletions
@@ -38,9 +47,10 @@ class Culler:
         """Pause or delete a session.
 
         Raises:
-            Stale: the session was changed meanwhile.
+            Stale: the session was changed meanwhile, or its files would be lost.
             ApiError: try again.
         """
+        await self._given_claims.seek(key_of(session))
         try:
             await (self._delete if end.deletes else self._pause)(session, end)
         except NotFound:

@@ -18,6 +18,7 @@ from amalthea.model.deadlines import End
 from amalthea.model.views import decoding
 from amalthea.model.views.objects import SessionView
 from amalthea.operator.inputs.cache import Caches
+from amalthea.operator.inputs.given_claims import GivenClaims
 from amalthea.operator.telemetry.deletion_counter import DeletionCounter
 from amalthea.operator.writers.culler import Culler
 from amalthea.operator.writers.event_recorder import EventRecorder
@@ -50,7 +51,8 @@ async def culler(api: FakeApi, deleted: list[str]) -> AsyncIterator[Culler]:
     clock = FakeClock()
     async with Client(api.config) as client:
         recorder = EventRecorder(client, WorkQueue(clock, Backoff(random.Random(1))), clock, "operator")
-        yield Culler(client, Caches(lambda *_: None), recorder, DeletionCounter(deleted.append))
+        caches = Caches(lambda *_: None)
+        yield Culler(client, caches, recorder, DeletionCounter(deleted.append), GivenClaims(client, caches))
 
 
 def known(api: FakeApi) -> SessionView:
