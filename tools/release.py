@@ -68,9 +68,13 @@ def check_version(version: str, root: Path = ROOT) -> None:
         raise ToolError(f"these files have another version than {version}: {', '.join(others)}; {remedy}.")
 
 
-def _texts(version: str, root: Path) -> dict[Path, str]:
+def _check_plain(version: str) -> None:
     if not PLAIN.fullmatch(version):
         raise ToolError(f"VERSION is {version!r}; write three numbers without leading zeros, such as 1.2.3.")
+
+
+def _texts(version: str, root: Path) -> dict[Path, str]:
+    _check_plain(version)
     return {
         file: _replaced(file, places, version)
         for pattern, places in PLACES.items()
@@ -138,8 +142,7 @@ def main(version: str) -> None:
     """Write all files, the derived ones too."""
     notes = ROOT / "CHANGELOG.md"
     try:
-        if not PLAIN.fullmatch(version):
-            raise ToolError(f"VERSION is {version!r}; write three numbers without leading zeros, such as 1.2.3.")
+        _check_plain(version)
         check_pages()
         text = changelog(notes.read_text(), version, datetime.now(UTC).date())
         written = set_version(version)

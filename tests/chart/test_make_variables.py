@@ -16,7 +16,10 @@ from tests.chart.make import MakeError, make
         (("docker-buildx", "CONTAINER_TOOL=podman"), "CONTAINER_TOOL is 'podman'; only docker"),
         (("docker-build-sidecars", "SIDECARS_IMG=A:1"), "make docker-build-sidecars: SIDECARS_IMG='A:1' does not name"),
         (("docker-build-cloner", "CONTAINER_TOOL=kaniko"), "make docker-build-cloner: CONTAINER_TOOL is 'kaniko'"),
-        (("docker-build", "CONTAINER_TOOL=sudo docker"), "CONTAINER_TOOL is 'sudo docker'; it can be docker, podman"),
+        (
+            ("docker-build", "CONTAINER_TOOL=sudo docker"),
+            "CONTAINER_TOOL is 'sudo docker'; it can be docker, podman, buildah",
+        ),
         (
             ("docker-buildx-all", "VERSION=x/y"),
             r"make docker-buildx-all: REGISTRY or VERSION='docker.io/amalthea/operator:x/y' does not name",
@@ -31,6 +34,7 @@ from tests.chart.make import MakeError, make
         (("chart-package", "DIST=/dev/null/x"), "make chart-package: DIST cannot be written: .*Not a directory"),
         (("sbom", "CONTAINER_TOOL=echo"), "CONTAINER_TOOL is 'echo'; docker or podman can run an image"),
         (("run",), "make run: no cluster answers"),
+        (("install", "KUBECTL=no-such-kubectl"), "make install: no-such-kubectl cannot be started"),
         (("setup", "VENV=a b"), 'VENV is "a b"; make needs a folder without blanks in its name'),
     ],
     ids=lambda each: each if isinstance(each, str) else " ".join(each),

@@ -39,7 +39,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     awake: bool = False
     """Whether our last write of a workload's spec gave it its pod; False as well where an earlier release wrote."""
     held: bool = False
-    """Whether the user has changed the session while somebody else held it down: their giving back is no takeover."""
+    """True if the user changed the session while somebody else held it down. The release is not a takeover then."""
     labels: tuple[str, ...] = ()
     """Keys of the labels that we wrote: only these are ever removed."""
     annotations: tuple[str, ...] = ()

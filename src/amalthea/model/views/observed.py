@@ -40,7 +40,7 @@ class Observed:
     former_pod: PodView | None = None
     """A pod that Kubernetes stopped and that is gone, if that has not been reported yet."""
     claim_leaves: bool = False
-    """Whether somebody deleted the claim that the session runs on, if its user made it beforehand."""
+    """True if the claim that the session runs on was made beforehand by its user, and somebody deleted it."""
     usage: Usage | None = None
     """The last measured usage of the session's container; None if that is not known."""
     idle_from: datetime | None = None
