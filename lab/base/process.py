@@ -144,7 +144,11 @@ class Daemons:
 
     def recorded(self) -> list[str]:
         """Return the names of all daemons with a record, running or not, in the order of their start."""
-        return [path.stem for path in sorted(self.records.glob("*.pid"), key=lambda path: path.stat().st_mtime_ns)]
+        started: dict[str, int] = {}
+        for path in self.records.glob("*.pid"):
+            with suppress(FileNotFoundError):  # The daemon may be stopped by another process at this moment.
+                started[path.stem] = path.stat().st_mtime_ns
+        return sorted(started, key=started.__getitem__)
 
     def running(self) -> dict[str, int]:
         """Return the process ids of the daemons that run."""

@@ -88,6 +88,14 @@ def test_a_record_that_was_cut_short_does_not_stand_in_the_way(daemons: Daemons)
         Record.parse("boot\n12 (et")
 
 
+def test_a_record_that_vanishes_while_records_are_listed_does_not_stand_in_the_way(daemons: Daemons) -> None:
+    daemons.start(Daemon("stays", SLEEP), at_once)
+    # What a listing meets if the daemon is stopped by another process: a name, and no file behind it any more.
+    (daemons.records / "vanishes.pid").symlink_to("nowhere")
+    assert daemons.recorded() == ["stays"]
+    assert list(daemons.running()) == ["stays"]
+
+
 def test_the_record_names_the_program_itself_and_not_a_shell_around_it(daemons: Daemons) -> None:
     daemons.start(Daemon("sleeper", SLEEP), at_once)
     pid = daemons.running()["sleeper"]
