@@ -72,7 +72,7 @@ def deadlines(observed: Observed, status: Status, now: datetime) -> dict[Cause, 
         Cause.STARTING_TOO_LONG: _unless_at_work(observed, start) if starts(observed, status) else None,
         Cause.FAILED_TOO_LONG: _unless_at_work(observed, spans.moment(status.failing_since)),
         Cause.IDLE: _quiet_since(status, culling, now) if observed.interactive or over else None,
-        Cause.JOB_DEADLINE: None if observed.interactive or observed.ended or over else start,
+        Cause.JOB_DEADLINE: None if over else _job_began(observed, start),
         Cause.HIBERNATED_TOO_LONG: spans.moment(status.hibernated_since) if observed.hibernated else None,
         Cause.ENDED_LONG_AGO: ended_at(observed, status),
         Cause.FAILED_LONG_AGO: _failed_without_end(observed, status),
@@ -184,6 +184,14 @@ def ended_at(observed: Observed, status: Status) -> datetime | None:
     if not observed.ended or status.state not in ("Succeeded", "Failed"):
         return None
     return spans.moment(status.idle_since) or spans.moment(status.failing_since)
+
+
+def _job_began(observed: Observed, start: datetime | None) -> datetime | None:
+    """Return since when a job's maxAge counts: Kubernetes counts from its last start, and not while it is suspended."""
+    job = observed.own_workload
+    if observed.interactive or observed.ended or (job is not None and not job.awake):
+        return None
+    return (job.status.start_time if job is not None else None) or start
 
 
 def _failed_without_end(observed: Observed, status: Status) -> datetime | None:

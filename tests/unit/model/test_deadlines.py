@@ -10,6 +10,7 @@ from amalthea.api.reasons import Cause
 from amalthea.api.types import Status
 from amalthea.model import deadlines
 from amalthea.model.deadlines import Deadline, End
+from amalthea.model.times import rfc3339
 from amalthea.model.views.observed import Observed
 from amalthea.testing.builders import SessionBuilder, session
 from amalthea.testing.observations import condition, container, job, observed, pod, statefulset, waiting
@@ -287,3 +288,18 @@ def test_people_are_told_ten_minutes_before_or_a_tenth_of_the_limit(span: float,
 
 def _text(deadline: Deadline | None) -> str | None:
     return deadline.at.strftime("%Y-%m-%dT%H:%M:%SZ") if deadline is not None else None
+
+
+@pytest.mark.parametrize(
+    ("workload", "ends"),
+    [
+        (job(status={"startTime": at(14)}), at(16)),
+        (job(suspend=True), None),
+        (job(status={"startTime": None}), at(15)),
+    ],
+    ids=["counted from when a queue let it start", "not while a queue holds it", "from the run's start at first"],
+)
+def test_the_time_of_a_job_counts_as_kubernetes_counts_it(workload: Any, ends: str | None) -> None:  # noqa: ANN401
+    world = observed(culled(maxAge="2h").as_job(), workload, status={"state": "NotReady", "runID": RUN})
+    found = deadlines.deadlines(world, status("NotReady"), NOW).get(Cause.JOB_DEADLINE)
+    assert (rfc3339(found.at) if found is not None else None) == ends

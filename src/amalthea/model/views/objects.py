@@ -138,6 +138,8 @@ class ObjectCondition(Saying, frozen=True, kw_only=True):
 class WorkloadStatus(View, frozen=True, kw_only=True):
     """The fields that are read of a StatefulSet's or a Job's status."""
 
+    start_time: Time | None = None
+    """When a Job that is not suspended last began to count its activeDeadlineSeconds (batch/v1 JobStatus)."""
     completion_time: Time | None = None
     conditions: list[ObjectCondition] = []
 
