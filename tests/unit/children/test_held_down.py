@@ -46,6 +46,17 @@ def test_a_pod_that_somebody_else_scaled_down_stays_down_and_their_name_is_repor
     assert world.workload["metadata"]["uid"] == uid
 
 
+@pytest.mark.parametrize("builder", [session(), JOB], ids=["StatefulSet", "Job"])
+def test_a_start_that_somebody_else_holds_does_not_claim_to_prepare_storage(builder: SessionBuilder) -> None:
+    world = World(builder)
+    world.step()
+    still(world, KUEUE)
+    world.step()
+    at = next(each for each in world.status["conditions"] if each["type"] == "Progressing")
+    assert at["reason"] == "FindingNode"
+    assert at["message"].startswith("Step 2 of 5: somebody else, such as a queue or a downscaler, has stopped")
+
+
 def test_a_job_that_a_queue_suspends_as_it_is_made_waits_for_the_queue() -> None:
     world = World(JOB)
     world.step()

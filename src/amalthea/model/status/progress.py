@@ -25,6 +25,7 @@ _WORDS: dict[Step, str] = {
     Step.READY: "the containers run; the session does not answer yet",
 }
 _HELD_BACK = "the session's pod is held back by a scheduling gate, such as that of a queue"
+_HELD_DOWN = "somebody else, such as a queue or a downscaler, has stopped the session's pod"
 _QUEUED, _SUBMITTED, _PREPARED, _RUNS = (
     "in the queue",
     "the job is being submitted",
@@ -54,6 +55,8 @@ class Progress:
 def progress(observed: Observed) -> Progress:
     """Return the step that the start of a session is at."""
     steps = _steps(observed)
+    if observed.held_down:
+        return Progress(Step.SCHEDULED, steps.index(Step.SCHEDULED) + 1, len(steps), _HELD_DOWN)
     step, words = _step(observed.pod), ""
     if step is Step.READY and (word := remote_job.known(observed)) is not None:
         step, words = _of_the_job(word)
