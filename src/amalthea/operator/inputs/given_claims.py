@@ -51,26 +51,33 @@ class GivenClaims:
             self._leaving[session] = observed.session.metadata.uid
             raise Stale(f"claim {session[1]} is being deleted")
 
-    async def seek(self, session: Key) -> None:
-        """Look at the claim that a session may use, before its pod is replaced or stopped.
+    async def seek(self, session: Key) -> bool:
+        """Look at the claim that a session may use, before its pod is made, replaced or stopped.
+
+        Returns:
+            Whether there is one, or none is needed: a session whose claim is gone needs another.
 
         Raises:
             Stale: it is deleted, which was not known.
             ApiError: the API server does not tell.
         """
         observed = gather(self._caches, session)
-        if observed is None or not _may_use_one(observed) or self.leaves(observed):
-            return
+        if observed is None or _has_its_own(observed) or self.leaves(observed):
+            return True
         namespace, name = session
         page = await self._client.list(_KIND.resource, Selection(namespace, fields=f"metadata.name={name}"), Raw)
         for body in page.items:
             claim = _KIND.decode(body)
             assert isinstance(claim, ClaimView)
             self.note(session, claim)
+        return bool(page.items)
 
 
 def _may_use_one(observed: Observed) -> bool:
     """Return whether a session runs, and its volume is not the claim that was made for it."""
     workload = observed.own_workload
-    own = any(claim.metadata.name == observed.name for claim in observed.claims)
-    return workload is not None and workload.awake and not own
+    return workload is not None and workload.awake and not _has_its_own(observed)
+
+
+def _has_its_own(observed: Observed) -> bool:
+    return any(claim.metadata.name == observed.name for claim in observed.claims)

@@ -84,8 +84,9 @@ class ChildWriter:
         writes, held = self._reverted_writes.part(uid, writes)
         asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
         await self._confirmation.seek(session, uid, asked)
-        if any(isinstance(write, Patch) and write.child[0] in WORKLOADS for write in asked):
-            await self._given_claims.seek(session)
+        restarts = any(isinstance(write, Patch) and write.child[0] in WORKLOADS for write in asked)
+        if restarts and not await self._given_claims.seek(session):
+            self._refusals.lift(uid, (CLAIM, session[1]))
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go

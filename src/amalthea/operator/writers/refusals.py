@@ -138,6 +138,10 @@ class Refusals:
             return None
         return known
 
+    def lift(self, uid: str, child: ChildKey) -> None:
+        """Forget how a write to a child of the session with that UID failed: its obstacle is known to be gone."""
+        self._known.pop((uid, child), None)
+
     def note(self, owner: Owner, write: Write, finding: Finding | None) -> Refusal | None:
         """Remember how a write went; return it if it was refused."""
         if finding is not None:
