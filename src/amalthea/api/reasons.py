@@ -200,7 +200,7 @@ class Failure(StrEnum):
     CLONE_FAILED = "CloneFailed"
     """A code repository could not be cloned."""
     CLONE_INCOMPLETE = "CloneIncomplete"
-    """A code repository is there, without a submodule or some large files of its own."""
+    """A code repository is there, without a submodule or some large files, or at one of two revisions only."""
     JOB_FAILED = "JobFailed"
     """The job failed, and its pod does not show why."""
     JOB_TOO_LONG = "JobTooLong"

@@ -3,7 +3,6 @@
 Each problem names the field and the remedy: it is shown as it is, in the condition `Accepted`.
 """
 
-import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 from amalthea.api import durations, names, quantities
 from amalthea.api.types import Authentication, Culling, Spec
+from amalthea.model import repositories
 
 V = TypeVar("V")
 
@@ -196,24 +196,21 @@ def _data_sources(spec: Spec) -> Iterator[InvalidField]:
 
 
 def _repositories(spec: Spec) -> Iterator[InvalidField]:
-    """Refuse a folder that an earlier repository has, or is in: the later one would be left out.
+    """Refuse a folder that another repository has, or is in: the later one would be left out.
 
     One that is listed twice is allowed.
     """
-    earlier: dict[str, tuple[int, str]] = {}
-    for index, repository in enumerate(spec.code_repositories or ()):
-        remote = re.split("[?#]", repository.remote.strip())[0].rstrip("/").removesuffix(".git")
-        path = (repository.clone_path.lstrip("/"), re.split(r"[/:]", remote)[-1])
-        folder = posixpath.normpath(posixpath.join(*path))
-        other, known = earlier.setdefault(folder, (index, remote))
-        inside = next((before for taken, (before, _) in earlier.items() if taken.startswith(f"{folder}/")), None)
-        if known != remote:
-            remedy = f"as spec.codeRepositories[{other}] is; give one a clonePath."
-        elif inside is not None and other == index:
-            remedy = f"and spec.codeRepositories[{inside}] before it into a folder of that; swap them."
+    earlier: dict[str, repositories.Place] = {}
+    for place in repositories.places(spec):
+        other = earlier.setdefault(place.folder, place)
+        inside = next((before for taken, before in earlier.items() if taken.startswith(f"{place.folder}/")), None)
+        if other.address != place.address:
+            remedy = f"as {other} is; give one a clonePath."
+        elif inside is not None and other is place:
+            remedy = f"and {inside} before it into a folder of that; swap them."
         else:
             continue
-        yield InvalidField(f"spec.codeRepositories[{index}]", f"is to be cloned into the folder {folder}, {remedy}")
+        yield InvalidField(str(place), f"is to be cloned into the folder {place.folder}, {remedy}")
 
 
 def _culling(culling: Culling | None) -> Iterator[InvalidField]:

@@ -48,6 +48,8 @@ def ago(**time: float) -> str:
 
 AWAKE, ASLEEP = statefulset(), statefulset(replicas=0)
 PAUSED, JOB = session().hibernated(), session().as_job()
+LISTED_TWICE = session().with_repository("https://git.example.org/x.git").with_repository("https://git.example.org/x")
+TWO_REVISIONS = LISTED_TWICE.with_repository("https://git.example.org/x.git", revision="v2")
 READY = pod(container(ready=True))
 CREATING = pod(container(state=waiting("ContainerCreating")), phase="Pending")
 FULL = unscheduled_pod("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", ago(minutes=2))
@@ -143,6 +145,8 @@ SITUATIONS: dict[str, tuple[str, Failure | None, Observed]] = {
     "a clone that failed": ("Failed", Failure.CLONE_FAILED, observed(None, AWAKE, pod(init=[container("git-clone-0", terminated(128))]))),
     "a clone without a submodule, while it starts": ("NotReady", Failure.CLONE_INCOMPLETE, observed(None, AWAKE, pod(init=[container("git-clone-0", terminated(0, message="Lacks x."))]))),
     "a clone without a submodule": ("Running", Failure.CLONE_INCOMPLETE, observed(None, AWAKE, pod(container(ready=True), init=[container("git-clone-0", terminated(0, message="Lacks x."))]))),
+    "a repository at a second revision, which is left out": ("Running", Failure.CLONE_INCOMPLETE, observed(TWO_REVISIONS, AWAKE, pod(container(ready=True)))),
+    "a repository that is listed twice": ("Running", None, observed(LISTED_TWICE, AWAKE, pod(container(ready=True)))),
     "a clone with all of its parts": ("Running", None, observed(None, AWAKE, pod(container(ready=True), init=[container("git-clone-0", terminated(0))]))),
     "another init container that has something to say": ("Running", None, observed(None, AWAKE, pod(container(ready=True), init=[container("mine", terminated(0, message="Hello."))]))),
     "stopped on purpose, with an exit code": ("NotReady", None, observed(None, AWAKE, gone(0, pod(container(state=terminated(143)))))),

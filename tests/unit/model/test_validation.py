@@ -33,6 +33,9 @@ FINE = {
     "one repository twice": session()
     .with_repository("https://git.example.org/a/x.git")
     .with_repository("https://git.example.org/a/x"),
+    "one repository twice, at two revisions": session()
+    .with_repository("https://git.example.org/a/x.git", revision="v1")
+    .with_repository("https://git.example.org/a/x", revision="v2"),
     "two repositories of one name in two folders": session()
     .with_repository("https://git.example.org/a/x.git")
     .with_repository("https://git.example.org/b/x.git", clonePath="b"),

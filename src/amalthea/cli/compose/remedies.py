@@ -186,7 +186,8 @@ REMEDIES: dict[str, Remedy] = {
     ),
     Failure.CLONE_FAILED: _clone,
     Failure.CLONE_INCOMPLETE: _says(
-        "Continue without them, or follow the advice on each; the file ERROR in the repository's folder repeats it."
+        "Continue without them, or follow the advice on each; where a part could not be fetched, the file ERROR in the "
+        "repository's folder repeats it."
     ),
     Failure.JOB_FAILED: _runs("See what is known of the job:", "describe job {name}"),
     Failure.JOB_TOO_LONG: _says("Make a new session with a longer maxAge (spec.culling)."),

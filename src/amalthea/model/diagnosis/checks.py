@@ -41,6 +41,7 @@ def _troubles(observed: Observed) -> Iterator[Diagnosis]:
         if not pod.leaving:
             yield from doors.troubles(pod, observed.spec.authentication if observed.spec is not None else None)
             yield from containers.troubles(pod, already_failed=_already_failed(observed))
+            yield from containers.left_out_clones(observed.spec)
             if not observed.interactive:
                 yield from filter(None, [containers.after_the_work(pod)])
             yield from remote_jobs.troubles(observed)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from amalthea.api import names
 from amalthea.api.reasons import Failure
+from amalthea.api.types import Spec
+from amalthea.model import repositories
 from amalthea.model.diagnosis import images, rules
 from amalthea.model.diagnosis.diagnosis import Diagnosis
 from amalthea.model.diagnosis.rules import Cause, Rule
@@ -126,6 +128,12 @@ def _incomplete_clones(pod: PodView) -> Iterator[Diagnosis]:
             continue
         if said := ended.message.strip():
             yield Diagnosis(Failure.CLONE_INCOMPLETE, said, fatal=False)
+
+
+def left_out_clones(spec: Spec | None) -> Iterator[Diagnosis]:
+    """Return which repositories of a spec the cloner leaves out, because others have their folders."""
+    for message in repositories.left_out(spec) if spec is not None else ():
+        yield Diagnosis(Failure.CLONE_INCOMPLETE, message, fatal=False)
 
 
 def _not_started(name: str, reason: str, said: str) -> Diagnosis:

@@ -495,3 +495,13 @@ def test_every_sentence_ends_once() -> None:
 def test_a_container_that_runs_again_after_a_crash_is_not_a_trouble_by_itself() -> None:
     """It is not reported as recovered at once: that is up to `linger`."""
     assert trouble_of(pod(container(state=running(), last=CRASHED)), already_failed=True) is None
+
+
+def test_a_repository_that_is_left_out_for_another_revision_of_it_is_named_with_the_remedy() -> None:
+    builder = session().with_repository("https://git.example.org/x.git", revision="v1")
+    seen = observed(builder.with_repository("https://git.example.org/x", revision="v2"), statefulset(), pod())
+    message = (
+        "spec.codeRepositories[1] is not cloned: spec.codeRepositories[0] already has the folder x, with another "
+        "revision; give one of them a clonePath."
+    )
+    assert find(seen) == Diagnosis(Failure.CLONE_INCOMPLETE, message, fatal=False)
