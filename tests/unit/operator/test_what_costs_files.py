@@ -111,35 +111,6 @@ async def test_a_claim_made_beforehand_that_is_deleted_under_a_session_keeps_it_
         assert life.workload["replicas"] == 0, "whoever says so may pause it"
 
 
-async def test_a_claim_made_beforehand_that_was_deleted_during_a_pause_keeps_no_resume_waiting(api: FakeApi) -> None:
-    make_beforehand(api)
-    async with Client(api.config) as client:
-        life = Running(api, client, session("demo"))
-        await life.begin()
-        life.wish(hibernated=True)
-        await life.after(SECOND)
-        api.objects.delete(PATHS["PersistentVolumeClaim"], KEY, {})
-        life.wish(hibernated=False)
-        await life.after(SECOND)
-        assert life.workload["replicas"] == 1
-        made = api.objects.get(PATHS["PersistentVolumeClaim"], KEY)
-        assert made["metadata"]["ownerReferences"][0]["name"] == KEY[1]
-
-
-async def test_a_claim_made_beforehand_that_is_still_there_at_a_resume_is_not_asked_to_be_made(api: FakeApi) -> None:
-    make_beforehand(api)
-    async with Client(api.config) as client:
-        life = Running(api, client, session("demo"))
-        await life.begin()
-        life.wish(hibernated=True)
-        await life.after(SECOND)
-        asked = life.asked("create", "/persistentvolumeclaims")
-        life.wish(hibernated=False)
-        await life.after(SECOND)
-        assert life.workload["replicas"] == 1
-        assert life.asked("create", "/persistentvolumeclaims") == asked > 0
-
-
 @pytest.mark.parametrize("lead", [MINUTE, SECOND], ids=["a minute before", "a second before"])
 async def test_a_claim_made_beforehand_that_is_deleted_right_before_a_pause_keeps_from_it(
     api: FakeApi, lead: timedelta

@@ -178,7 +178,8 @@ class Observed:
         leaving = any(
             claim.metadata.deletion_timestamp is not None and self.owns(claim) and not claim.pending for claim in own
         )
-        return (leaving or self.claim_leaves) and workload is not None and workload.awake
+        runs = workload is not None and workload.awake and not workload.finished
+        return (leaving or self.claim_leaves) and runs
 
     @property
     def adopted_secrets(self) -> tuple[str, ...]:

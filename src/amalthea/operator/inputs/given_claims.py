@@ -24,15 +24,16 @@ class GivenClaims:
     def __init__(self, client: Client, caches: Caches) -> None:
         self._client = client
         self._caches = caches
-        self._leaving: dict[Key, str] = {}
-        """UIDs of the sessions."""
+        self._leaving: dict[Key, tuple[str, str]] = {}
+        """The UIDs of the sessions and of the pods without which the claims would be gone."""
 
     def leaves(self, observed: Observed) -> bool:
         """Return whether the claim that a running session uses is known to be deleted."""
-        key = key_of(observed.session)
-        if not _may_use_one(observed):
-            self._leaving.pop(key, None)
-        return self._leaving.get(key) == observed.session.metadata.uid
+        key, used_by = key_of(observed.session), _used_by(observed)
+        known = self._leaving.get(key)
+        if known is not None and known != used_by:
+            del self._leaving[key]
+        return known is not None and known == used_by
 
     def forget(self, session: Key) -> None:
         """Forget a session that is gone."""
@@ -42,23 +43,24 @@ class GivenClaims:
         """Take in how the claim of that session's name is.
 
         Raises:
-            Stale: it is deleted, which was not known.
+            Stale: it is deleted, and a pod of the session uses it, which was not known.
         """
         observed = gather(self._caches, session)
-        if observed is None or not _may_use_one(observed) or claim.metadata.deletion_timestamp is None:
+        used_by = _used_by(observed) if observed is not None else None
+        if observed is None or used_by is None or claim.metadata.deletion_timestamp is None:
             return
         if claim.metadata.controller is None and not claim.pending and not self.leaves(observed):
-            self._leaving[session] = observed.session.metadata.uid
+            self._leaving[session] = used_by
             raise Stale(f"claim {session[1]} is being deleted")
 
     async def seek(self, session: Key) -> bool:
         """Look at the claim that a session may use, before its pod is made, replaced or stopped.
 
         Returns:
-            Whether there is one, or none is needed: a session whose claim is gone needs another.
+            Whether there is one to use, or none is needed: a session whose claim is gone, or going, needs another.
 
         Raises:
-            Stale: it is deleted, which was not known.
+            Stale: it is deleted, and a pod of the session uses it, which was not known.
             ApiError: the API server does not tell.
         """
         observed = gather(self._caches, session)
@@ -66,17 +68,26 @@ class GivenClaims:
             return True
         namespace, name = session
         page = await self._client.list(_KIND.resource, Selection(namespace, fields=f"metadata.name={name}"), Raw)
-        for body in page.items:
-            claim = _KIND.decode(body)
+        claims = [_KIND.decode(body) for body in page.items]
+        for claim in claims:
             assert isinstance(claim, ClaimView)
             self.note(session, claim)
-        return bool(page.items)
+        return any(claim.metadata.deletion_timestamp is None for claim in claims)
 
 
-def _may_use_one(observed: Observed) -> bool:
-    """Return whether a session runs, and its volume is not the claim that was made for it."""
-    workload = observed.own_workload
-    return workload is not None and workload.awake and not _has_its_own(observed)
+def _used_by(observed: Observed) -> tuple[str, str] | None:
+    """Return the UIDs of a session and of its pod that keeps a claim made beforehand; None if none does.
+
+    Kubernetes keeps a claim that was deleted for pods that have a node. Of a pod that is not seen, that is assumed.
+    """
+    workload, pod = observed.own_workload, observed.pod
+    if workload is None or not workload.awake or workload.finished or _has_its_own(observed):
+        return None
+    if pod is None:
+        return (observed.session.metadata.uid, "") if observed.pod_unseen else None
+    scheduled = pod.condition("PodScheduled")
+    has_node = scheduled is not None and scheduled.status == "True"
+    return (observed.session.metadata.uid, pod.metadata.uid) if has_node else None
 
 
 def _has_its_own(observed: Observed) -> bool:

@@ -21,7 +21,7 @@ from amalthea.kube.client import Client, Deletion
 from amalthea.kube.errors import AlreadyExists, ApiError, Forbidden, Invalid, NotFound
 from amalthea.kube.resource import Selection
 from amalthea.model.findings import Finding
-from amalthea.model.plan import Plan
+from amalthea.model.plan import Course, Plan
 from amalthea.model.views.objects import ClaimView
 from amalthea.model.views.observed import ChildKey
 from amalthea.operator.inputs.cache import Caches
@@ -84,9 +84,9 @@ class ChildWriter:
         writes, held = self._reverted_writes.part(uid, writes)
         asked = [write for write in writes if self._refusals.of(Owner(session[0], uid), write) is None]
         await self._confirmation.seek(session, uid, asked)
-        restarts = any(isinstance(write, Patch) and write.child[0] in WORKLOADS for write in asked)
-        if restarts and not await self._given_claims.seek(session):
-            self._refusals.lift(uid, (CLAIM, session[1]))
+        claim = (CLAIM, session[1])
+        if self._starts_anew(uid, claim, plan, asked) and not await self._given_claims.seek(session):
+            self._refusals.lift(uid, claim)
         deletions = tuple(write for write in writes if isinstance(write, Delete))
         others = tuple(write for write in writes if not isinstance(write, Delete))
         outcomes = await self._side_by_side(session[0], uid, deletions)  # so that no pod starts with what is to go
@@ -102,6 +102,12 @@ class ChildWriter:
         if asked:
             self._confirmation.written(session, uid)
         return tuple(outcome for outcome in outcomes if isinstance(outcome, Refusal))
+
+    def _starts_anew(self, uid: str, claim: ChildKey, plan: Plan, writes: Iterable[Write]) -> bool:
+        """Return whether the session's pod is replaced, or made by a workload whose claim somebody else made before."""
+        of_the_workload = [write for write in writes if write.child[0] in WORKLOADS]
+        replaces = any(isinstance(write, Patch) for write in of_the_workload) or self._refusals.knows(uid, claim)
+        return plan.course is Course.RUN and bool(of_the_workload) and replaces
 
     async def _try(self, namespace: str, uid: str, write: Write) -> Refusal | None:
         return await self._refusals.attempt(

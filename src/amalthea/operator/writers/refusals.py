@@ -138,6 +138,10 @@ class Refusals:
             return None
         return known
 
+    def knows(self, uid: str, child: ChildKey) -> bool:
+        """Return whether the last write to a child of the session with that UID failed."""
+        return (uid, child) in self._known
+
     def lift(self, uid: str, child: ChildKey) -> None:
         """Forget how a write to a child of the session with that UID failed: its obstacle is known to be gone."""
         self._known.pop((uid, child), None)
