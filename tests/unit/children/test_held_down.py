@@ -1,5 +1,7 @@
 """A queue, for example, that suspends a Job or scales a StatefulSet down must not be fought, and no run may be lost."""
 
+from typing import Any
+
 import pytest
 
 from amalthea.api import names
@@ -54,7 +56,7 @@ def test_a_start_that_somebody_else_holds_does_not_claim_to_prepare_storage(buil
     world.step()
     at = next(each for each in world.status["conditions"] if each["type"] == "Progressing")
     assert at["reason"] == "FindingNode"
-    assert at["message"].startswith("Step 2 of 5: somebody else, such as a queue or a downscaler, has stopped")
+    assert at["message"].startswith("Step 2 of 5: somebody else, such as a queue or a downscaler, keeps")
 
 
 def test_a_job_that_a_queue_suspends_as_it_is_made_waits_for_the_queue() -> None:
@@ -153,3 +155,29 @@ def test_a_change_of_the_users_waits_while_somebody_holds_the_session_down_and_i
     assert world.step().writes == ()
     record = world.workload["metadata"]["annotations"][names.ANNOTATION_APPLIED]
     assert "held" not in record, "a later takeover by another operator is recognised"
+
+
+def test_a_change_that_another_operator_applied_while_a_session_was_held_restarts_nobody() -> None:
+    world = running(session().with_session(image="example.org/lab:1").with_spec(reconcileStrategy="always"))
+    still(world, KUEUE)
+    world.step()
+    world.builder = world.builder.with_session(image="example.org/lab:2")
+    world.step()
+    rolled_out: list[dict[str, Any]] = [
+        {"op": "replace", "path": "/spec/replicas", "value": 1},
+        {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "example.org/lab:2"},
+        {"op": "add", "path": "/spec/template/metadata/labels/go", "value": "1"},
+    ]
+    world.edit("StatefulSet", rolled_out)
+    world.written.clear()  # a new leader: it has seen nothing of that
+    world.start_pod()
+    assert not touches_template(world.step())
+
+
+def test_a_change_of_a_job_that_a_queue_holds_is_said_to_wait_for_its_next_start() -> None:
+    world = running(JOB.with_session(image="example.org/lab:1"))
+    still(world, KUEUE)
+    world.step()
+    world.builder = world.builder.with_session(image="example.org/lab:2")
+    world.settle()
+    assert pending(world) == "SpecChanged"

@@ -38,8 +38,9 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The workload's generation after our last write: a later one is somebody else's, the Go operator's for example."""
     awake: bool = False
     """Whether our last write of a workload's spec gave it its pod; False as well where an earlier release wrote."""
-    held: bool = False
-    """True if the user changed the session while somebody else held it down. The release is not a takeover then."""
+    held: str = ""
+    """The pod template's fingerprint if the user changed the session while somebody else held it down: a release leaves
+    the template of a StatefulSet as it is, a takeover by another operator does not."""
     labels: tuple[str, ...] = ()
     """Keys of the labels that we wrote: only these are ever removed."""
     annotations: tuple[str, ...] = ()

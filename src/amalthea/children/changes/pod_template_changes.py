@@ -97,18 +97,16 @@ class _State:
     def record(self) -> Applied:
         """Return the record that it carries or, where that is of no use, one as if it was made from today's spec.
 
-        So the user's next change of a workload that the Go operator, or another release, made is recognised.
+        So the user's next change of a workload that another operator or release made is recognised.
         """
         workload, before = self.workload, self.before or Applied()
         if before.v != applied.SCHEME or not before.spec:
-            known = replace(self.after, manifest="", generation=workload.metadata.generation)
-            return replace(known, labels=before.labels, annotations=before.annotations)
-        if before.held:
-            return replace(before, held=False, generation=workload.metadata.generation)
-        if not self.taken_over:
-            return before
+            unknown = {"manifest": "", "generation": workload.metadata.generation}
+            return replace(self.after, **unknown, labels=before.labels, annotations=before.annotations)
+        if before.held and (workload.kind == "Job" or before.held == workload.fingerprint):
+            return replace(before, held="", generation=workload.metadata.generation)
         made_of = {"spec": self.after.spec, "scheduling": self.after.scheduling}
-        return replace(before, **made_of, generation=workload.metadata.generation)
+        return replace(before, **made_of, generation=workload.metadata.generation) if self.taken_over else before
 
     @property
     def taken_over(self) -> bool:
@@ -118,6 +116,12 @@ class _State:
         """
         written = self.before.generation if self.before is not None else 0
         return 0 < written < self.workload.metadata.generation and not self.edited
+
+    @property
+    def changed_while_held(self) -> bool:
+        """Return whether the user asks for something else than it was last written for, whoever wrote it since."""
+        before, after = self.before or Applied(), self.after
+        return bool(before.spec) and (before.spec, before.scheduling) != (after.spec, after.scheduling)
 
     @property
     def drifted(self) -> bool:
@@ -173,13 +177,11 @@ def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation
 
 def _noted(state: _State) -> list[Operation]:
     """Return the note that the user has changed what somebody else holds down: it lasts until that is given back."""
-    before, after = state.before, state.after
-    if before is None or not before.spec or (before.spec, before.scheduling) == (after.spec, after.scheduling):
+    before, held, generation = state.before, state.workload.fingerprint, state.workload.metadata.generation
+    if before is None or not state.changed_while_held or (before.held, before.generation) == (held, generation):
         return []
-    record = replace(before, held=True, generation=state.workload.metadata.generation)
-    return patches.annotate(
-        state.workload, {names.ANNOTATION_APPLIED: applied.encode(record)} if record != before else {}
-    )
+    record = replace(before, held=held, generation=generation)
+    return patches.annotate(state.workload, {names.ANNOTATION_APPLIED: applied.encode(record)})
 
 
 def _counted(workload: WorkloadView, record: Applied) -> Applied:
@@ -228,6 +230,8 @@ def _deadline(workload: WorkloadView, manifest: Manifest) -> list[Operation]:
 
 def _waiting(observed: Observed, state: _State, plan: Plan) -> tuple[Finding, ...]:
     """Return what waits for the next start, if anything does."""
+    if plan.held_down and state.workload.kind == "Job" and state.changed_while_held:
+        return (waits(observed, Reason.SPEC_CHANGED),)
     if plan.course is not Course.RUN or state.written_whole(plan) or not state.workload.awake:
         return ()
     if (state.drifted and state.wish_changed) or (state.place_changed and not state.moved(plan)):

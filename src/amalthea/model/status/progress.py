@@ -25,7 +25,7 @@ _WORDS: dict[Step, str] = {
     Step.READY: "the containers run; the session does not answer yet",
 }
 _HELD_BACK = "the session's pod is held back by a scheduling gate, such as that of a queue"
-_HELD_DOWN = "somebody else, such as a queue or a downscaler, has stopped the session's pod"
+_HELD_DOWN = "somebody else, such as a queue or a downscaler, keeps the session's pod from running"
 _QUEUED, _SUBMITTED, _PREPARED, _RUNS = (
     "in the queue",
     "the job is being submitted",
