@@ -155,7 +155,7 @@ def measure(chosen: argparse.Namespace, progress: Progress) -> Found:
         place = f"--namespace={NAMESPACE}"
         cluster.kubectl("delete", "amaltheasessions", "--all", place, "--ignore-not-found", "--timeout=60s")
         release.uninstall()
-        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+        cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=2m")
 
 
 def _timed(bench: Bench, chosen: argparse.Namespace, progress: Progress) -> Found:

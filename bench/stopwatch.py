@@ -20,8 +20,9 @@ Object = dict[str, Any]
 SESSIONS = "/apis/amalthea.dev/v1alpha1/namespaces/{}/amaltheasessions"
 PODS = "/api/v1/namespaces/{}/pods"
 PATIENCE = 90.0
-POLL = 0.02
-"""Seconds between two looks at the program and at the page."""
+POLL = 0.1
+"""Seconds between two looks at the program and at each page. At 0.02, two cores were busy with being looked at for a
+third of a start, and all of it came later."""
 CONNECTS_WITHIN = 0.5
 
 
