@@ -189,9 +189,9 @@ def ended_at(observed: Observed, status: Status) -> datetime | None:
 def _job_began(observed: Observed, start: datetime | None) -> datetime | None:
     """Return since when a job's maxAge counts: Kubernetes counts from its last start, and not while it is suspended."""
     job = observed.own_workload
-    if observed.interactive or observed.ended or (job is not None and not job.awake):
+    if observed.interactive or observed.ended or job is None or not job.awake:
         return None
-    return (job.status.start_time if job is not None else None) or start
+    return job.status.start_time or start
 
 
 def _failed_without_end(observed: Observed, status: Status) -> datetime | None:

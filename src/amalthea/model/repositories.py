@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from amalthea.api.types import Spec
 
+_COMMIT = re.compile("[0-9a-f]{7,64}")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -18,6 +20,7 @@ class Place:
     folder: str
     """Relative to the folder of the session's files."""
     revision: str
+    """The branch, tag or commit; empty for the default branch."""
 
     def __str__(self) -> str:
         return f"spec.codeRepositories[{self.index}]"
@@ -26,10 +29,11 @@ class Place:
 def places(spec: Spec) -> Iterator[Place]:
     """Yield where each repository is to be cloned, in the order of the spec."""
     for index, repository in enumerate(spec.code_repositories or ()):
-        address = re.split("[?#]", repository.remote.strip())[0].rstrip("/").removesuffix(".git")
+        remote = repository.remote.strip()
+        address = (re.split("[?#]", remote)[0] if "://" in remote else remote).rstrip("/").removesuffix(".git")
         path = (repository.clone_path.lstrip("/"), re.split(r"[/:]", address)[-1])
         folder = posixpath.normpath(posixpath.join(*path))
-        yield Place(index, address, folder, repository.revision or "HEAD")
+        yield Place(index, address, folder, _revision(repository.revision or ""))
 
 
 def left_out(spec: Spec) -> Iterator[str]:
@@ -37,8 +41,20 @@ def left_out(spec: Spec) -> Iterator[str]:
     first: dict[str, Place] = {}
     for place in places(spec):
         known = first.setdefault(place.folder, place)
-        if known.revision != place.revision:
+        if not _same(known.revision, place.revision):
+            stands = f"at the revision {known.revision}" if known.revision else "at its default branch"
             yield (
-                f"{place} is not cloned: {known} already has the folder {place.folder}, with another revision; "
-                "give one of them a clonePath."
+                f"{place} is not cloned: {known} already has the folder {place.folder}, {stands}. To have both, create "
+                "the session again with another clonePath for one of them."
             )
+
+
+def _revision(given: str) -> str:
+    name = given.strip()
+    return "" if name == "HEAD" else name.removeprefix("refs/heads/").removeprefix("refs/tags/")
+
+
+def _same(one: str, other: str) -> bool:
+    """Return whether two revisions are the same; a commit may be abbreviated."""
+    short, long = sorted((one, other), key=len)
+    return one == other or (_COMMIT.fullmatch(short) is not None and long.startswith(short))

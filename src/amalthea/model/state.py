@@ -75,7 +75,9 @@ def _judge_run(observed: Observed) -> Verdict:
     word = remote_job.decisive(observed)
     job = word.phase if word is not None else None
     if job not in remote_job.ENDS and (beside := _only_beside(observed)):
-        state, message = "RunningDegraded", message or f"Not ready: {', '.join(beside)}."
+        unready = f"Not ready: {', '.join(beside)}."
+        aside = trouble is not None and trouble.aside
+        state, message = "RunningDegraded", f"{unready} {message}" if aside else message or unready
     elif trouble is not None and trouble.fatal:
         state = "Failed"
     elif job == "Completed" or _succeeded(observed):

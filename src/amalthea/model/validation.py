@@ -205,9 +205,9 @@ def _repositories(spec: Spec) -> Iterator[InvalidField]:
         other = earlier.setdefault(place.folder, place)
         inside = next((before for taken, before in earlier.items() if taken.startswith(f"{place.folder}/")), None)
         if other.address != place.address:
-            remedy = f"as {other} is; give one a clonePath."
+            remedy = f"as {other} is; create the session again with another clonePath."
         elif inside is not None and other is place:
-            remedy = f"and {inside} before it into a folder of that; swap them."
+            remedy = f"and {inside} before it into a folder of that; create the session again with the two swapped."
         else:
             continue
         yield InvalidField(str(place), f"is to be cloned into the folder {place.folder}, {remedy}")

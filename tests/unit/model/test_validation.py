@@ -10,6 +10,7 @@ from amalthea.testing.builders import SessionBuilder, session
 SOURCE = session().with_data_source("/data", "ds1")
 LONG = "a" * 52
 SECOND = "spec.codeRepositories[1]:"
+ANOTHER_PATH = "create the session again with another clonePath."
 FINE = {
     "the smallest": session(),
     "all kinds of things": session().with_token().with_ingress().with_repository("https://git.example.org/a.git"),
@@ -70,25 +71,25 @@ REFUSED = {
         session()
         .with_repository("https://git.example.org/alice/analysis.git")
         .with_repository("https://git.example.org/bob/analysis"),
-        f"{SECOND} is to be cloned into the folder analysis, as spec.codeRepositories[0] is; give one a clonePath.",
+        f"{SECOND} is to be cloned into the folder analysis, as spec.codeRepositories[0] is; {ANOTHER_PATH}",
     ),
     "two repositories of one name, which stands before a query": (
         session()
         .with_repository("https://git.example.org/a/x.git?y=1")
         .with_repository("https://git.example.org/b/x#main"),
-        f"{SECOND} is to be cloned into the folder x, as spec.codeRepositories[0] is; give one a clonePath.",
+        f"{SECOND} is to be cloned into the folder x, as spec.codeRepositories[0] is; {ANOTHER_PATH}",
     ),
     "two repositories in one folder that is written in two ways": (
         session()
         .with_repository("git@git.example.org:a/x.git", clonePath="code/")
         .with_repository("https://git.example.org/b/x/", clonePath="./code/y/.."),
-        f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; give one a clonePath.",
+        f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; {ANOTHER_PATH}",
     ),
     "two repositories in one folder, once from the root": (
         session()
         .with_repository("https://git.example.org/a/x.git", clonePath="/code")
         .with_repository("https://git.example.org/b/x.git", clonePath="code"),
-        f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; give one a clonePath.",
+        f"{SECOND} is to be cloned into the folder code/x, as spec.codeRepositories[0] is; {ANOTHER_PATH}",
     ),
     "a repository around one that is cloned before it": (
         session()
@@ -96,7 +97,7 @@ REFUSED = {
         .with_repository("https://git.example.org/a/analysis.git"),
         (
             f"{SECOND} is to be cloned into the folder analysis, and spec.codeRepositories[0] before it into a folder "
-            "of that; swap them."
+            "of that; create the session again with the two swapped."
         ),
     ),
     "a name too long for a StatefulSet": (

@@ -25,7 +25,7 @@ def find(observed: Observed) -> Diagnosis | None:
         return job_failure
     troubles = list(_troubles(observed))
     fatal = next((trouble for trouble in troubles if trouble.fatal), None)
-    return fatal or job_failure or next(iter(troubles), None)
+    return fatal or job_failure or min(troubles, key=lambda trouble: trouble.aside, default=None)
 
 
 def is_reportable(pod: PodView) -> bool:

@@ -127,13 +127,13 @@ def _incomplete_clones(pod: PodView) -> Iterator[Diagnosis]:
         if not container.name.startswith(CLONE_PREFIX) or ended is None or ended.exit_code or policy == MESSAGE_IS_LOG:
             continue
         if said := ended.message.strip():
-            yield Diagnosis(Failure.CLONE_INCOMPLETE, said, fatal=False)
+            yield Diagnosis(Failure.CLONE_INCOMPLETE, said, fatal=False, aside=True)
 
 
 def left_out_clones(spec: Spec | None) -> Iterator[Diagnosis]:
     """Return which repositories of a spec the cloner leaves out, because others have their folders."""
     for message in repositories.left_out(spec) if spec is not None else ():
-        yield Diagnosis(Failure.CLONE_INCOMPLETE, message, fatal=False)
+        yield Diagnosis(Failure.CLONE_INCOMPLETE, message, fatal=False, aside=True)
 
 
 def _not_started(name: str, reason: str, said: str) -> Diagnosis:

@@ -16,6 +16,8 @@ class Diagnosis:
     said: str = ""
     """The runtime's own words. They may differ from one attempt to the next."""
     fatal: bool = True
+    aside: bool = False
+    """True for what is lacking from the start, and explains no state: any other trouble is reported first."""
 
 
 def recorded(status: Status) -> Diagnosis | None:

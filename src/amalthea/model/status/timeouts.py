@@ -89,8 +89,10 @@ def _linger(observed: Observed, verdict: Verdict, now: datetime) -> Verdict:
     status = observed.session.status
     if not _failed_by_its_pod(observed) or _passed(_calm_at(observed), now):
         return verdict
-    trouble = verdict.trouble or troubles.recorded(status)
-    return replace(verdict, state="Failed", error=verdict.error or status.error, trouble=trouble)
+    recorded = troubles.recorded(status)
+    if recorded is not None and (verdict.trouble is None or verdict.trouble.aside):
+        return replace(verdict, state="Failed", error=status.error, trouble=recorded)
+    return replace(verdict, state="Failed", error=verdict.error or status.error)
 
 
 def _calm_at(observed: Observed) -> datetime | None:

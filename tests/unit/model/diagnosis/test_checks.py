@@ -501,7 +501,21 @@ def test_a_repository_that_is_left_out_for_another_revision_of_it_is_named_with_
     builder = session().with_repository("https://git.example.org/x.git", revision="v1")
     seen = observed(builder.with_repository("https://git.example.org/x", revision="v2"), statefulset(), pod())
     message = (
-        "spec.codeRepositories[1] is not cloned: spec.codeRepositories[0] already has the folder x, with another "
-        "revision; give one of them a clonePath."
+        "spec.codeRepositories[1] is not cloned: spec.codeRepositories[0] already has the folder x, at the revision v1."
+        " To have both, create the session again with another clonePath for one of them."
     )
-    assert find(seen) == Diagnosis(Failure.CLONE_INCOMPLETE, message, fatal=False)
+    assert find(seen) == Diagnosis(Failure.CLONE_INCOMPLETE, message, fatal=False, aside=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("", "HEAD"),
+        (" main", "refs/heads/main"),
+        ("refs/tags/v1", "v1"),
+        ("abc1234", "abc1234def0abc1234def0abc1234def0abc12345"),
+    ],
+)
+def test_a_repository_that_is_listed_again_at_the_same_revision_is_not_missed(one: str, other: str) -> None:
+    builder = session().with_repository("https://git.example.org/x.git", revision=one)
+    assert find(observed(builder.with_repository("https://git.example.org/x", revision=other), statefulset())) is None
