@@ -67,8 +67,11 @@ def _bundles(layout: Layout) -> Iterator[Path]:
 
 def _shim_sockets(layout: Layout) -> list[Path]:
     """Return the sockets of containerd's shims, which lie in a folder that all containerds of a machine share."""
-    addresses = [bundle / "address" for bundle in _bundles(layout)]
-    return [Path(path.read_text().strip().removeprefix("unix://")) for path in addresses if path.exists()]
+    sockets = []
+    for bundle in _bundles(layout):
+        with suppress(FileNotFoundError):  # A shim that ends at this moment takes its bundle along.
+            sockets.append(Path((bundle / "address").read_text().strip().removeprefix("unix://")))
+    return sockets
 
 
 def _shims(layout: Layout) -> Iterator[int]:
