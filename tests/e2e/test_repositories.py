@@ -10,6 +10,7 @@ import pytest
 from lab.cluster.admin import Admin
 from tests.e2e.git_servers import LARGE, Servers, serving, session_with_git, shell_in
 from tests.e2e.specs import STARTS, Spec
+from tests.e2e.test_door import behind_a_door
 from tests.support.world import Object, World, condition
 
 pytestmark = pytest.mark.timeout(360)
@@ -109,6 +110,30 @@ def test_private_repositories_are_cloned_each_by_its_own_credentials_and_once(
     said = all_that_is_said(cluster, world, name)
     assert PASSWORD not in said
     assert "open sesame" not in said
+
+
+def test_the_program_starts_behind_a_door_that_listens_and_not_before_though_all_is_cloned(
+    servers: Servers, secret: Callable[[str, str], str], world: World, name: str
+) -> None:
+    credentials = secret(f"{name}-project", servers.opened_with("", ""))
+    project = {"remote": servers.https.address("project"), "cloningConfigSecretRef": ref(credentials)}
+    world.secret(name, auth="tokken: the-key")
+    world.session(name, {**behind_a_door(name), "codeRepositories": [project]})
+    world.wait_for("Pod", f"{name}-0", lambda pod: "running" in state_of(pod, "git-clone-0"))
+    failed = world.wait_for_state(name, "Failed", STARTS)
+    assert told(failed) == "DoorMisconfigured"
+    pod = world.wait_for("Pod", f"{name}-0", bool)
+    assert "running" in state_of(pod, "git-clone-0"), "it waits for the door"
+    assert "waiting" in state_of(pod, "amalthea-session")
+    world.patch("Secret", name, stringData={"auth": "token: the-key"})
+    world.wait_for_state(name, "Running", CORRECTED)
+
+
+def state_of(pod: Object, container: str) -> Object:
+    """Return the state of a container: waiting, running or terminated. Empty while it has none."""
+    status = pod.get("status", {})
+    listed = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    return next((each["state"] for each in listed if each["name"] == container), {})
 
 
 @dataclass(frozen=True)

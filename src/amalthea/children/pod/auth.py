@@ -46,9 +46,23 @@ def authentication(subject: Subject) -> Authentication | None:
 
 
 def sidecars(subject: Subject) -> list[Manifest]:
-    """Return the proxies as init containers that keep running. The kubelet starts the next one when a proxy listens."""
-    proxies = _proxies(subject, _STOP_WITHIN) if subject.settings.native_sidecars else []
-    return [{**proxy, "restartPolicy": "Always", "startupProbe": _startup_probe(proxy)} for proxy in proxies]
+    """Return the proxies as init containers that keep running: no program of the session starts before they listen.
+
+    The kubelet learns of that by a startup probe, and needs up to two seconds. Where a cloner follows, that one waits
+    for their ports itself (`clone.py`), while it clones.
+    """
+    if not subject.settings.native_sidecars:
+        return []
+    proxies = [{**proxy, "restartPolicy": "Always"} for proxy in _proxies(subject, _STOP_WITHIN)]
+    if subject.spec.code_repositories:
+        return [{**proxy, **_probes_of_awaited(proxy)} for proxy in proxies]
+    return [{**proxy, "startupProbe": _startup_probe(proxy)} for proxy in proxies]
+
+
+def awaited_ports(subject: Subject) -> list[int]:
+    """Return the ports on which the proxies that are native sidecars are to listen before the session's program."""
+    proxies = _proxies(subject) if subject.settings.native_sidecars else []
+    return [proxy["readinessProbe"]["httpGet"]["port"] for proxy in proxies]
 
 
 def containers(subject: Subject) -> list[Manifest]:
@@ -60,6 +74,14 @@ def containers(subject: Subject) -> list[Manifest]:
 def _startup_probe(proxy: Manifest) -> Manifest:
     """Return a probe that asks each second whether a proxy listens: the session waits for that."""
     return {**proxy["readinessProbe"], "periodSeconds": 1, "failureThreshold": _STARTS_WITHIN}
+
+
+def _probes_of_awaited(proxy: Manifest) -> Manifest:
+    """Return the probes of a proxy that has no startup probe before them: both give it the time to begin to listen."""
+    return {
+        "readinessProbe": {**proxy["readinessProbe"], "initialDelaySeconds": 1, "periodSeconds": 2},
+        "livenessProbe": {**proxy["livenessProbe"], "initialDelaySeconds": _STARTS_WITHIN // 2},
+    }
 
 
 def _proxies(subject: Subject, *env: Manifest) -> list[Manifest]:

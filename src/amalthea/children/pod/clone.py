@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from amalthea.api import names
 from amalthea.api.schema import Manifest
 from amalthea.api.types import CodeRepository, SecretKeyRef
+from amalthea.children.pod import auth
 from amalthea.children.pod.volumes import files_at, session_mount
 from amalthea.children.shared.snippets import HARDENED, compact
 from amalthea.children.shared.subject import Subject
@@ -22,10 +23,17 @@ SESSION_CONFIG_VARIABLE = "CLONER_SESSION_CONFIG"
 HTTP_HOSTS_VARIABLE = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 """Lists the hosts that may get a repository's credentials without TLS."""
 
+AWAITED_PORTS_VARIABLE = "CLONER_AWAITED_PORTS"
+"""Lists the ports that the cloner waits for before it ends, separated by commas."""
+
 
 def containers(subject: Subject) -> list[Manifest]:
-    """Return an init container for each repository."""
-    return [_container(subject, index, repository) for index, repository in enumerate(_repositories(subject))]
+    """Return an init container for each repository. The first one also waits until the session's doors listen."""
+    awaited = ",".join(map(str, auth.awaited_ports(subject)))
+    return [
+        _container(subject, index, repository, "" if index else awaited)
+        for index, repository in enumerate(_repositories(subject))
+    ]
 
 
 def volumes(subject: Subject) -> list[Manifest]:
@@ -50,12 +58,16 @@ def _secrets(index: int, repository: CodeRepository) -> Iterator[tuple[str, Secr
         yield f"amalthea-git-session-config-volume-{index}", repository.config_secret_ref, _SESSION_CONFIG
 
 
-def _env(session_config: str, http_hosts: str) -> list[Manifest]:
-    values = {SESSION_CONFIG_VARIABLE: session_config, HTTP_HOSTS_VARIABLE: http_hosts}
+def _env(session_config: str, http_hosts: str, awaited: str) -> list[Manifest]:
+    values = {
+        SESSION_CONFIG_VARIABLE: session_config,
+        HTTP_HOSTS_VARIABLE: http_hosts,
+        AWAITED_PORTS_VARIABLE: awaited,
+    }
     return [{"name": name, "value": value} for name, value in values.items() if value]
 
 
-def _container(subject: Subject, index: int, repository: CodeRepository) -> Manifest:
+def _container(subject: Subject, index: int, repository: CodeRepository, awaited: str) -> Manifest:
     session = subject.spec.session
     config = repository.config_secret_ref
     return compact(
@@ -63,7 +75,9 @@ def _container(subject: Subject, index: int, repository: CodeRepository) -> Mani
             "name": names.clone_container(index),
             "image": subject.settings.sidecars_image,
             "args": _args(files_at(session), repository),
-            "env": _env(f"{_SESSION_CONFIG}/{config.key}" if config else "", subject.settings.clone_http_hosts),
+            "env": _env(
+                f"{_SESSION_CONFIG}/{config.key}" if config else "", subject.settings.clone_http_hosts, awaited
+            ),
             "workingDir": files_at(session),
             "securityContext": {
                 "runAsNonRoot": session.run_as_user != 0,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from amalthea.sidecars import clear_text
-from amalthea.sidecars.cloner import exit_code
+from amalthea.sidecars.cloner import doors, exit_code
 from amalthea.sidecars.cloner.access import authorities, credentials, remote
 from amalthea.sidecars.cloner.access.credentials import Access, Key, Login
 from amalthea.sidecars.cloner.access.git_environment import workplace
@@ -26,7 +26,7 @@ HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code."""
-    return exit_code.run(lambda: _clone(_flags(arguments), os.environ))
+    return exit_code.run(lambda: _clone_behind_doors(_flags(arguments), os.environ))
 
 
 def _flags(arguments: Sequence[str]) -> Namespace:
@@ -43,6 +43,12 @@ def _flags(arguments: Sequence[str]) -> Namespace:
             "The repository's revision begins with a hyphen, which no branch, tag or commit can; correct it."
         )
     return given
+
+
+def _clone_behind_doors(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
+    missing = _clone(flags, variables)
+    doors.wait(variables)
+    return missing
 
 
 def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:

@@ -24,18 +24,32 @@ def spec_of(builder: SessionBuilder) -> Manifest:
 
 
 def moved(spec: Manifest, doors: set[str]) -> Manifest:
-    """Return the spec of a pod with the containers of the door in the place of native sidecars."""
-    sidecars = [
-        {
-            **each,
-            "env": [*each["env"], STOPS_AT_ONCE] if each["name"] == "authproxy" else each["env"],
-            "restartPolicy": "Always",
+    """Return the spec of a pod with the containers of the door in the place of native sidecars.
+
+    Where a cloner follows, it waits for them, and no startup probe is needed.
+    """
+    beside = [each for each in spec["containers"] if each["name"] in doors]
+    cloners = [each for each in spec.get("initContainers", ()) if each["name"].startswith("git-clone-")]
+    rest = [each for each in spec.get("initContainers", ()) if each not in cloners]
+    if cloners and beside:
+        ports = ",".join(str(each["readinessProbe"]["httpGet"]["port"]) for each in beside)
+        cloners[0] = {
+            **cloners[0],
+            "env": [*cloners[0].get("env", ()), {"name": "CLONER_AWAITED_PORTS", "value": ports}],
         }
-        for each in spec["containers"]
-        if each["name"] in doors
-    ]
+    sidecars = [_as_sidecar(each, is_awaited=bool(cloners)) for each in beside]
     containers = [each for each in spec["containers"] if each["name"] not in doors]
-    return {**spec, "initContainers": [*sidecars, *spec.get("initContainers", ())], "containers": containers}
+    return {**spec, "initContainers": [*sidecars, *cloners, *rest], "containers": containers}
+
+
+def _as_sidecar(door: Manifest, *, is_awaited: bool) -> Manifest:
+    env = [*door["env"], STOPS_AT_ONCE] if door["name"] == "authproxy" else door["env"]
+    native = {**door, "env": env, "restartPolicy": "Always"}
+    if is_awaited:
+        native["livenessProbe"] = {**native["livenessProbe"], "initialDelaySeconds": 30}
+        native["readinessProbe"] = {**native["readinessProbe"], "initialDelaySeconds": 1, "periodSeconds": 2}
+        del native["startupProbe"]
+    return native
 
 
 @pytest.mark.parametrize("name", [name for name in recorded.NAMES if name not in ("job", "minimal")])
@@ -49,17 +63,45 @@ def test_only_the_place_of_the_doors_containers_differs_from_a_cluster_without_n
 def test_the_door_holds_its_ports_before_any_other_container_starts(
     builder: SessionBuilder, expected: set[str]
 ) -> None:
-    others = {"name": "first", "image": "example.org/first"}
-    spec = spec_of(builder.with_repository("https://git.example.org/a/b.git").with_init_container(others))
+    spec = spec_of(builder.with_init_container({"name": "first", "image": "example.org/first"}))
     doors, rest = spec["initContainers"][: len(expected)], spec["initContainers"][len(expected) :]
     assert {each["name"] for each in doors} == expected
-    assert [each["name"] for each in rest] == ["git-clone-0", "first"]
+    assert [each["name"] for each in rest] == ["first"]
     for door in doors:  # the kubelet starts the next container when the startup probe has succeeded
         assert door["restartPolicy"] == "Always"
         assert door["startupProbe"]["httpGet"] == door["readinessProbe"]["httpGet"]
         assert door["startupProbe"]["periodSeconds"] == 1
     asked = {door["startupProbe"]["httpGet"]["port"] for door in doors}
     assert asked == ({ENTRY} if len(expected) == 1 else {ENTRY, BEHIND})
+
+
+@pytest.mark.parametrize(("builder", "expected"), DOORS.values(), ids=DOORS)
+def test_the_first_cloner_waits_for_the_doors_ports_so_that_no_probe_has_to(
+    builder: SessionBuilder, expected: set[str]
+) -> None:
+    given = builder.with_repository("https://git.example.org/a/b.git").with_repository(
+        "https://git.example.org/a/c.git"
+    )
+    spec = spec_of(given.with_init_container({"name": "first", "image": "example.org/first"}))
+    doors, rest = spec["initContainers"][: len(expected)], spec["initContainers"][len(expected) :]
+    assert {each["name"] for each in doors} == expected
+    assert [each["name"] for each in rest] == ["git-clone-0", "git-clone-1", "first"]
+    awaited = [{each["name"]: each["value"] for each in clone.get("env", ())} for clone in rest[:2]]
+    ports = f"{ENTRY}" if len(expected) == 1 else f"{ENTRY},{BEHIND}"
+    assert [each.get("CLONER_AWAITED_PORTS") for each in awaited] == [ports, None]
+    for door in doors:
+        assert "startupProbe" not in door
+        handler = {"httpGet": door["readinessProbe"]["httpGet"]}
+        assert door["livenessProbe"] == {**handler, "initialDelaySeconds": 30}
+        # The first answer decides for a whole period: it is asked for when the door has begun, and again soon.
+        assert door["readinessProbe"] == {**handler, "initialDelaySeconds": 1, "periodSeconds": 2}
+
+
+def test_a_cloner_waits_for_no_door_where_there_is_none_or_where_it_starts_later() -> None:
+    cloned = session().with_repository("https://git.example.org/a/b.git")
+    for builder in (cloned, cloned.with_token().with_settings(**OLD), cloned.as_job()):
+        (clone,) = spec_of(builder)["initContainers"]
+        assert "env" not in clone
 
 
 @pytest.mark.parametrize(("builder", "expected"), DOORS.values(), ids=DOORS)

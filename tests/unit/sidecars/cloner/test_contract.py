@@ -1,7 +1,7 @@
 """The operator's settings in a pod are those that the cloner understands: neither imports the other."""
 
 from amalthea.children.pod import clone as build
-from amalthea.sidecars.cloner import clone
+from amalthea.sidecars.cloner import clone, doors
 from amalthea.sidecars.cloner.contents import session_config
 from amalthea.sidecars.main import PROGRAMS
 from tests.unit.children.cases import CASES
@@ -17,5 +17,6 @@ def test_the_operators_arguments_start_the_cloner() -> None:
         assert clone._flags(flags).remote in container["args"]
 
 
-def test_both_name_the_same_variable() -> None:
+def test_both_name_the_same_variables() -> None:
     assert session_config.VARIABLE == build.SESSION_CONFIG_VARIABLE
+    assert doors.VARIABLE == build.AWAITED_PORTS_VARIABLE
