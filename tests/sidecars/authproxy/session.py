@@ -115,8 +115,9 @@ class Session:
         writer.write(b"Sec-WebSocket-Accept: " + accept + END)
         while data := await reader.read(65536):
             self.received += len(data)
-            writer.write(data)
-            await writer.drain()
+            if b" /ws/silent " not in head:
+                writer.write(data)
+                await writer.drain()
         if b" /ws/deaf " in head:  # as some servers do not see that the other end has gone
             await self.finish.wait()
 
