@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from amalthea.api.types import Spec
 
-_COMMIT = re.compile("[0-9a-f]{7,64}")
+_COMMIT, _WHOLE_COMMIT = re.compile("[0-9a-fA-F]{7,64}"), re.compile("[0-9a-fA-F]{40}|[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,15 @@ def left_out(spec: Spec) -> Iterator[str]:
 
 def _revision(given: str) -> str:
     name = given.strip()
-    return "" if name == "HEAD" else name.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    return "" if name == "HEAD" else name
 
 
 def _same(one: str, other: str) -> bool:
-    """Return whether two revisions are the same; a commit may be abbreviated."""
+    """Return whether two revisions are surely the same; a commit may be abbreviated, a branch or tag written whole."""
     short, long = sorted((one, other), key=len)
-    return one == other or (_COMMIT.fullmatch(short) is not None and long.startswith(short))
+    abbreviated = _COMMIT.fullmatch(short) is not None and _WHOLE_COMMIT.fullmatch(long) is not None
+    return one == other or long in _whole(short) or (abbreviated and long.lower().startswith(short.lower()))
+
+
+def _whole(name: str) -> tuple[str, str]:
+    return f"refs/heads/{name}", f"refs/tags/{name}"

@@ -513,9 +513,19 @@ def test_a_repository_that_is_left_out_for_another_revision_of_it_is_named_with_
         ("", "HEAD"),
         (" main", "refs/heads/main"),
         ("refs/tags/v1", "v1"),
-        ("abc1234", "abc1234def0abc1234def0abc1234def0abc12345"),
+        ("ABC1234", "abc1234def0abc1234def0abc1234def0abc1234"),
     ],
 )
 def test_a_repository_that_is_listed_again_at_the_same_revision_is_not_missed(one: str, other: str) -> None:
     builder = session().with_repository("https://git.example.org/x.git", revision=one)
     assert find(observed(builder.with_repository("https://git.example.org/x", revision=other), statefulset())) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("20240101", "20240101-hotfix"), ("20240101", "202401011200"), ("refs/heads/x", "refs/tags/x")]
+)
+def test_a_revision_that_only_begins_like_another_is_missed(one: str, other: str) -> None:
+    builder = session().with_repository("https://git.example.org/x.git", revision=one)
+    found = find(observed(builder.with_repository("https://git.example.org/x", revision=other), statefulset(), pod()))
+    assert found is not None
+    assert found.code is Failure.CLONE_INCOMPLETE
