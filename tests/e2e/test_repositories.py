@@ -119,14 +119,14 @@ def test_the_program_starts_behind_a_door_that_listens_and_not_before_though_all
     project = {"remote": servers.https.address("project"), "cloningConfigSecretRef": ref(credentials)}
     world.secret(name, auth="tokken: the-key")
     world.session(name, {**behind_a_door(name), "codeRepositories": [project]})
-    world.wait_for("Pod", f"{name}-0", lambda pod: "running" in state_of(pod, "git-clone-0"))
     failed = world.wait_for_state(name, "Failed", STARTS)
     assert told(failed) == "DoorMisconfigured"
-    pod = world.wait_for("Pod", f"{name}-0", bool)
-    assert "running" in state_of(pod, "git-clone-0"), "it waits for the door"
-    assert "waiting" in state_of(pod, "amalthea-session")
+    assert "waiting" in state_of(world.wait_for("Pod", f"{name}-0", bool), "amalthea-session")
     world.patch("Secret", name, stringData={"auth": "token: the-key"})
     world.wait_for_state(name, "Running", CORRECTED)
+    pod = world.wait_for("Pod", f"{name}-0", bool)
+    door, clone = state_of(pod, "authproxy"), state_of(pod, "git-clone-0")
+    assert clone["terminated"]["finishedAt"] >= door["running"]["startedAt"]
 
 
 def state_of(pod: Object, container: str) -> Object:

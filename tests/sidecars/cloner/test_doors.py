@@ -1,8 +1,9 @@
 """A session's program must not start, and take the door's ports, before the door listens on them."""
 
-import socket
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -11,36 +12,84 @@ from tests.sidecars.cloner.machine import Cloner
 from tests.support.git_server import GitServer
 
 
+class Door(ThreadingHTTPServer):
+    """A door that answers 200 once it is open: until then 503."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.open = False
+        self.asked = 0
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/health"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Door
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        self.send_response(200 if self.server.open and self.path == "/health" else 503)
+        self.end_headers()
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture
-def doors() -> Iterator[list[socket.socket]]:
-    """Two doors that have their ports, and do not listen yet."""
-    with ExitStack() as stack:
-        made = [stack.enter_context(closing(socket.socket())) for _ in range(2)]
-        for door in made:
-            door.bind(("127.0.0.1", 0))
-        yield made
+def doors() -> Iterator[tuple[Door, Door]]:
+    """One door that is open, and one that is closed."""
+    made = Door(), Door()
+    made[0].open = True
+    yield made
+    for door in made:
+        door.shutdown()
+        door.server_close()
 
 
-def test_the_cloner_ends_only_once_every_door_listens(
-    cloner: Cloner, server: GitServer, project: Commits, doors: list[socket.socket]
+@pytest.fixture
+def waiting(cloner: Cloner, server: GitServer, project: Commits, doors: tuple[Door, Door]) -> Cloner:
+    """A cloner that is to wait for both doors."""
+    del project, server
+    cloner.variables["CLONER_AWAITED_DOORS"] = ",".join(door.address for door in doors)
+    return cloner
+
+
+def test_the_cloner_ends_only_once_every_door_answers_and_asks_none_again(
+    waiting: Cloner, server: GitServer, doors: tuple[Door, Door]
 ) -> None:
-    del project
-    first, second = (str(door.getsockname()[1]) for door in doors)
-    cloner.variables["CLONER_AWAITED_PORTS"] = f"{first},{second}"
-    doors[0].listen()
-    with cloner.start("clone", "--remote", server.address("project"), "--path", str(cloner.volume)) as process:
+    with waiting.start("clone", "--remote", server.address("project"), "--path", str(waiting.volume)) as process:
         assert process.stderr is not None
         log = iter(process.stderr.readline, b"")
-        assert any(f"listens on port {second}".encode() in line for line in log)
-        assert (cloner.volume / "project" / "notes.txt").exists()
+        assert any(f"does not answer yet at {doors[1].address}".encode() in line for line in log)
+        assert (waiting.volume / "project" / "notes.txt").exists()
         assert process.poll() is None
-        doors[1].listen()
+        doors[1].open = True
         assert process.wait(timeout=30) == 0
+    assert doors[0].asked == 1
 
 
-def test_ports_that_are_none_are_named(cloner: Cloner, server: GitServer, project: Commits) -> None:
+def test_a_pause_while_it_waits_is_not_said_to_have_removed_the_clone(
+    waiting: Cloner, server: GitServer, doors: tuple[Door, Door]
+) -> None:
+    del doors
+    with waiting.start("clone", "--remote", server.address("project"), "--path", str(waiting.volume)) as process:
+        assert process.stderr is not None
+        assert any(b"was cloned into" in line for line in iter(process.stderr.readline, b""))
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+        assert process.wait(timeout=30) == 0
+    assert b"the clone is complete" in rest
+    assert (waiting.volume / "project" / "notes.txt").exists()
+
+
+def test_addresses_that_are_none_are_named(cloner: Cloner, server: GitServer, project: Commits) -> None:
     del project
-    cloner.variables["CLONER_AWAITED_PORTS"] = "65535,door"
+    cloner.variables["CLONER_AWAITED_DOORS"] = "http://127.0.0.1:1/health,door"
     ended = cloner.clone(server.address("project"))
     assert ended.code == 2
-    assert "CLONER_AWAITED_PORTS is not a list of ports, separated by commas; correct it." in ended.log
+    assert "CLONER_AWAITED_DOORS is not a list of http:// addresses, separated by commas; correct it." in ended.log

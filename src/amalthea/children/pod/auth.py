@@ -49,7 +49,7 @@ def sidecars(subject: Subject) -> list[Manifest]:
     """Return the proxies as init containers that keep running: no program of the session starts before they listen.
 
     The kubelet learns of that by a startup probe, and needs up to two seconds. Where a cloner follows, that one waits
-    for their ports itself (`clone.py`), while it clones.
+    for them itself (`clone.py`), while it clones: that needs the sidecars' image of this release.
     """
     if not subject.settings.native_sidecars:
         return []
@@ -59,10 +59,11 @@ def sidecars(subject: Subject) -> list[Manifest]:
     return [{**proxy, "startupProbe": _startup_probe(proxy)} for proxy in proxies]
 
 
-def awaited_ports(subject: Subject) -> list[int]:
-    """Return the ports on which the proxies that are native sidecars are to listen before the session's program."""
+def awaited(subject: Subject) -> list[str]:
+    """Return the addresses at which the proxies that are native sidecars answer once they listen."""
     proxies = _proxies(subject) if subject.settings.native_sidecars else []
-    return [proxy["readinessProbe"]["httpGet"]["port"] for proxy in proxies]
+    handlers = [proxy["readinessProbe"]["httpGet"] for proxy in proxies]
+    return [f"http://127.0.0.1:{handler['port']}{handler['path']}" for handler in handlers]
 
 
 def containers(subject: Subject) -> list[Manifest]:
@@ -79,8 +80,13 @@ def _startup_probe(proxy: Manifest) -> Manifest:
 def _probes_of_awaited(proxy: Manifest) -> Manifest:
     """Return the probes of a proxy that has no startup probe before them: both give it the time to begin to listen."""
     return {
-        "readinessProbe": {**proxy["readinessProbe"], "initialDelaySeconds": 1, "periodSeconds": 2},
-        "livenessProbe": {**proxy["livenessProbe"], "initialDelaySeconds": _STARTS_WITHIN // 2},
+        "readinessProbe": {
+            **proxy["readinessProbe"],
+            "initialDelaySeconds": 1,
+            "periodSeconds": 2,
+            "failureThreshold": 15,
+        },
+        "livenessProbe": {**proxy["livenessProbe"], "initialDelaySeconds": _STARTS_WITHIN - 20},
     }
 
 

@@ -23,13 +23,13 @@ SESSION_CONFIG_VARIABLE = "CLONER_SESSION_CONFIG"
 HTTP_HOSTS_VARIABLE = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 """Lists the hosts that may get a repository's credentials without TLS."""
 
-AWAITED_PORTS_VARIABLE = "CLONER_AWAITED_PORTS"
-"""Lists the ports that the cloner waits for before it ends, separated by commas."""
+AWAITED_DOORS_VARIABLE = "CLONER_AWAITED_DOORS"
+"""Lists the addresses that the cloner waits for before it ends, separated by commas."""
 
 
 def containers(subject: Subject) -> list[Manifest]:
     """Return an init container for each repository. The first one also waits until the session's doors listen."""
-    awaited = ",".join(map(str, auth.awaited_ports(subject)))
+    awaited = ",".join(auth.awaited(subject))
     return [
         _container(subject, index, repository, "" if index else awaited)
         for index, repository in enumerate(_repositories(subject))
@@ -62,7 +62,7 @@ def _env(session_config: str, http_hosts: str, awaited: str) -> list[Manifest]:
     values = {
         SESSION_CONFIG_VARIABLE: session_config,
         HTTP_HOSTS_VARIABLE: http_hosts,
-        AWAITED_PORTS_VARIABLE: awaited,
+        AWAITED_DOORS_VARIABLE: awaited,
     }
     return [{"name": name, "value": value} for name, value in values.items() if value]
 

@@ -26,7 +26,7 @@ HTTP_HOSTS = "GIT_CLONE_ALLOW_HTTP_HOSTS"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code."""
-    return exit_code.run(lambda: _clone_behind_doors(_flags(arguments), os.environ))
+    return exit_code.run(lambda: _clone(_flags(arguments), os.environ), then=lambda: doors.wait(os.environ))
 
 
 def _flags(arguments: Sequence[str]) -> Namespace:
@@ -43,12 +43,6 @@ def _flags(arguments: Sequence[str]) -> Namespace:
             "The repository's revision begins with a hyphen, which no branch, tag or commit can; correct it."
         )
     return given
-
-
-def _clone_behind_doors(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:
-    missing = _clone(flags, variables)
-    doors.wait(variables)
-    return missing
 
 
 def _clone(flags: Namespace, variables: Mapping[str, str]) -> Sequence[str]:

@@ -4,40 +4,47 @@ A program of the session that listened on their ports first would get their visi
 two seconds to see that a container listens. So the cloner, which is over before the session's program starts, looks.
 """
 
-import socket
+import http.client
 import time
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from amalthea.sidecars.cloner.errors import Misconfigured
 from amalthea.sidecars.cloner.process.git import say
 
-VARIABLE = "CLONER_AWAITED_PORTS"
-"""Ports of the pod, separated by commas."""
-_POLL = 0.05
-_SILENT_FOR = 5.0
-"""Seconds after which a wait is logged."""
+VARIABLE = "CLONER_AWAITED_DOORS"
+"""Addresses in the pod that answer 200 once a door listens, separated by commas."""
+_POLL, _SLOW_POLL = 0.05, 1.0
+_SLOW_AFTER = 5.0
+"""Seconds after which a wait is logged, and looks are rare."""
 
 
 def wait(variables: Mapping[str, str]) -> None:
-    """Return once somebody listens on each of the ports: a door that cannot start is restarted by the kubelet.
+    """Return once each of the addresses has answered: a door that cannot start is restarted by the kubelet.
 
     Raises:
-        Misconfigured: the variable is not a list of ports.
+        Misconfigured: the variable does not list http:// addresses.
     """
-    ports = [each.strip() for each in variables.get(VARIABLE, "").split(",") if each.strip()]
-    if not all(each.isdecimal() and 0 < int(each) < 65536 for each in ports):
-        raise Misconfigured(f"{VARIABLE} is not a list of ports, separated by commas; correct it.")
-    began, is_logged = time.monotonic(), False
-    while silent := [port for port in ports if not _listens(int(port))]:
-        if not is_logged and time.monotonic() - began > _SILENT_FOR:
-            say(f"Waiting until the session's door listens on port {silent[0]}; its container's log may tell more.")
-            is_logged = True
-        time.sleep(_POLL)
+    silent = [each.strip() for each in variables.get(VARIABLE, "").split(",") if each.strip()]
+    if not all(each.startswith("http://") for each in silent):
+        raise Misconfigured(f"{VARIABLE} is not a list of http:// addresses, separated by commas; correct it.")
+    began, is_slow = time.monotonic(), False
+    while silent := [each for each in silent if not _answers(each)]:
+        if not is_slow and time.monotonic() - began > _SLOW_AFTER:
+            is_slow = True
+            say(
+                f"The session's door does not answer yet at {silent[0]}; the log of authproxy or oauth2-proxy may tell."
+            )
+        time.sleep(_SLOW_POLL if is_slow else _POLL)
 
 
-def _listens(port: int) -> bool:
+def _answers(address: str) -> bool:
+    place = urlsplit(address)
+    connection = http.client.HTTPConnection(place.netloc, timeout=1)
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
+        connection.request("GET", place.path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()

@@ -32,11 +32,10 @@ def moved(spec: Manifest, doors: set[str]) -> Manifest:
     cloners = [each for each in spec.get("initContainers", ()) if each["name"].startswith("git-clone-")]
     rest = [each for each in spec.get("initContainers", ()) if each not in cloners]
     if cloners and beside:
-        ports = ",".join(str(each["readinessProbe"]["httpGet"]["port"]) for each in beside)
-        cloners[0] = {
-            **cloners[0],
-            "env": [*cloners[0].get("env", ()), {"name": "CLONER_AWAITED_PORTS", "value": ports}],
-        }
+        asked = [each["readinessProbe"]["httpGet"] for each in beside]
+        at = ",".join(f"http://127.0.0.1:{each['port']}{each['path']}" for each in asked)
+        env = [*cloners[0].get("env", ()), {"name": "CLONER_AWAITED_DOORS", "value": at}]
+        cloners[0] = {**cloners[0], "env": env}
     sidecars = [_as_sidecar(each, is_awaited=bool(cloners)) for each in beside]
     containers = [each for each in spec["containers"] if each["name"] not in doors]
     return {**spec, "initContainers": [*sidecars, *cloners, *rest], "containers": containers}
@@ -46,8 +45,9 @@ def _as_sidecar(door: Manifest, *, is_awaited: bool) -> Manifest:
     env = [*door["env"], STOPS_AT_ONCE] if door["name"] == "authproxy" else door["env"]
     native = {**door, "env": env, "restartPolicy": "Always"}
     if is_awaited:
-        native["livenessProbe"] = {**native["livenessProbe"], "initialDelaySeconds": 30}
-        native["readinessProbe"] = {**native["readinessProbe"], "initialDelaySeconds": 1, "periodSeconds": 2}
+        native["livenessProbe"] = {**native["livenessProbe"], "initialDelaySeconds": 40}
+        often = {"initialDelaySeconds": 1, "periodSeconds": 2, "failureThreshold": 15}
+        native["readinessProbe"] = {**native["readinessProbe"], **often}
         del native["startupProbe"]
     return native
 
@@ -87,14 +87,24 @@ def test_the_first_cloner_waits_for_the_doors_ports_so_that_no_probe_has_to(
     assert {each["name"] for each in doors} == expected
     assert [each["name"] for each in rest] == ["git-clone-0", "git-clone-1", "first"]
     awaited = [{each["name"]: each["value"] for each in clone.get("env", ())} for clone in rest[:2]]
-    ports = f"{ENTRY}" if len(expected) == 1 else f"{ENTRY},{BEHIND}"
-    assert [each.get("CLONER_AWAITED_PORTS") for each in awaited] == [ports, None]
+    behind = f"http://127.0.0.1:{BEHIND}/__amalthea__/health"
+    at = (
+        f"http://127.0.0.1:{ENTRY}/__amalthea__/health"
+        if len(expected) == 1
+        else f"http://127.0.0.1:{ENTRY}/ping,{behind}"
+    )
+    assert [each.get("CLONER_AWAITED_DOORS") for each in awaited] == [at, None]
     for door in doors:
         assert "startupProbe" not in door
         handler = {"httpGet": door["readinessProbe"]["httpGet"]}
-        assert door["livenessProbe"] == {**handler, "initialDelaySeconds": 30}
+        assert door["livenessProbe"] == {**handler, "initialDelaySeconds": 40}
         # The first answer decides for a whole period: it is asked for when the door has begun, and again soon.
-        assert door["readinessProbe"] == {**handler, "initialDelaySeconds": 1, "periodSeconds": 2}
+        assert door["readinessProbe"] == {
+            **handler,
+            "initialDelaySeconds": 1,
+            "periodSeconds": 2,
+            "failureThreshold": 15,
+        }
 
 
 def test_a_cloner_waits_for_no_door_where_there_is_none_or_where_it_starts_later() -> None:

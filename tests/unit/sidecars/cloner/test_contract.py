@@ -19,4 +19,4 @@ def test_the_operators_arguments_start_the_cloner() -> None:
 
 def test_both_name_the_same_variables() -> None:
     assert session_config.VARIABLE == build.SESSION_CONFIG_VARIABLE
-    assert doors.VARIABLE == build.AWAITED_PORTS_VARIABLE
+    assert doors.VARIABLE == build.AWAITED_DOORS_VARIABLE
