@@ -98,12 +98,14 @@ def test_private_repositories_are_cloned_each_by_its_own_credentials_and_once(
 
     clones = servers.https.clones
     shell("echo mine > /work/large/notes.txt; git -C /work/sub/project checkout --quiet -b mine")
+    shell("mkdir /work/.ssh; echo key > /work/.ssh/id_rsa; chmod 600 /work/.ssh/id_rsa")
     world.patch_spec(name, hibernated=True)
     world.wait_for_state(name, "Hibernated", STARTS)
     world.patch_spec(name, hibernated=False)
     world.wait_for_state(name, "Running", STARTS)
 
     assert shell("cat /work/large/notes.txt; git -C /work/sub/project rev-parse --abbrev-ref HEAD") == "mine\nmine"
+    assert shell("stat --format=%a /work/.ssh/id_rsa") == "600", "ssh refuses a key that its group may read"
     assert "already exists and is left as it is" in log_of(cluster, world, name)
     assert servers.https.clones == clones
     assert servers.https.shown == set()
