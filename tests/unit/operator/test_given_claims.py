@@ -9,7 +9,7 @@ from amalthea.api.schema import Manifest
 from amalthea.kube.client import Client
 from amalthea.testing.api_server.api import FakeApi
 from amalthea.testing.api_server.objects import Choice
-from amalthea.testing.builders import session
+from amalthea.testing.builders import SessionBuilder, session
 from tests.support.loop import PATHS
 from tests.unit.operator.test_what_costs_files import LIMITS, Running, culled, make_beforehand
 from tests.unit.operator.writers.test_failed_writes import KEY, MINUTE, SECOND, at
@@ -37,26 +37,29 @@ def release(api: FakeApi) -> None:
     api.objects.update(CLAIMS, KEY, held)
 
 
+async def paused(api: FakeApi, client: Client, builder: SessionBuilder) -> Running:
+    """Return a session that ran and is paused."""
+    life = Running(api, client, builder)
+    await life.begin()
+    life.wish(hibernated=True)
+    await life.after(SECOND)
+    return life
+
+
 async def test_a_claim_made_beforehand_that_was_deleted_during_a_pause_keeps_no_resume_waiting(api: FakeApi) -> None:
     async with Client(api.config) as client:
-        life = Running(api, client, session("demo"))
-        await life.begin()
-        life.wish(hibernated=True)
-        await life.after(SECOND)
-        api.objects.delete(PATHS["PersistentVolumeClaim"], KEY, {})
+        life = await paused(api, client, session("demo"))
+        api.objects.delete(CLAIMS, KEY, {})
         life.wish(hibernated=False)
         await life.after(SECOND)
         assert life.workload["replicas"] == 1
-        made = api.objects.get(PATHS["PersistentVolumeClaim"], KEY)
+        made = api.objects.get(CLAIMS, KEY)
         assert made["metadata"]["ownerReferences"][0]["name"] == KEY[1]
 
 
 async def test_a_claim_made_beforehand_that_is_still_there_at_a_resume_is_not_asked_to_be_made(api: FakeApi) -> None:
     async with Client(api.config) as client:
-        life = Running(api, client, session("demo"))
-        await life.begin()
-        life.wish(hibernated=True)
-        await life.after(SECOND)
+        life = await paused(api, client, session("demo"))
         asked = life.asked("create", "/persistentvolumeclaims")
         life.wish(hibernated=False)
         await life.after(SECOND)
@@ -78,10 +81,7 @@ async def test_a_job_whose_claim_was_deleted_during_a_pause_gets_another_at_its_
 
 async def test_a_claim_that_another_pod_still_holds_at_a_resume_is_made_anew_once_it_goes(api: FakeApi) -> None:
     async with Client(api.config) as client:
-        life = Running(api, client, culled(**LIMITS))
-        await life.begin()
-        life.wish(hibernated=True)
-        await life.after(SECOND)
+        life = await paused(api, client, culled(**LIMITS))
         api.objects.delete(PATHS["Pod"], POD, {})
         life.delete_claim()
         life.wish(hibernated=False)

@@ -100,13 +100,16 @@ class _State:
         So the user's next change of a workload that another operator or release made is recognised.
         """
         workload, before = self.workload, self.before or Applied()
+        after, generation = self.after, workload.metadata.generation
         if before.v != applied.SCHEME or not before.spec:
-            unknown = {"manifest": "", "generation": workload.metadata.generation}
-            return replace(self.after, **unknown, labels=before.labels, annotations=before.annotations)
+            return replace(
+                after, manifest="", generation=generation, labels=before.labels, annotations=before.annotations
+            )
         if before.held and (workload.kind == "Job" or before.held == workload.fingerprint):
-            return replace(before, held="", generation=workload.metadata.generation)
-        made_of = {"spec": self.after.spec, "scheduling": self.after.scheduling}
-        return replace(before, **made_of, generation=workload.metadata.generation) if self.taken_over else before
+            return replace(before, held="", generation=generation)
+        if not self.taken_over:
+            return before
+        return replace(before, spec=after.spec, scheduling=after.scheduling, generation=generation)
 
     @property
     def taken_over(self) -> bool:
@@ -118,7 +121,7 @@ class _State:
         return 0 < written < self.workload.metadata.generation and not self.edited
 
     @property
-    def changed_while_held(self) -> bool:
+    def changed_since_written(self) -> bool:
         """Return whether the user asks for something else than it was last written for, whoever wrote it since."""
         before, after = self.before or Applied(), self.after
         return bool(before.spec) and (before.spec, before.scheduling) != (after.spec, after.scheduling)
@@ -178,7 +181,7 @@ def _operations(state: _State, plan: Plan, manifest: Manifest) -> list[Operation
 def _noted(state: _State) -> list[Operation]:
     """Return the note that the user has changed what somebody else holds down: it lasts until that is given back."""
     before, held, generation = state.before, state.workload.fingerprint, state.workload.metadata.generation
-    if before is None or not state.changed_while_held or (before.held, before.generation) == (held, generation):
+    if before is None or not state.changed_since_written or (before.held, before.generation) == (held, generation):
         return []
     record = replace(before, held=held, generation=generation)
     return patches.annotate(state.workload, {names.ANNOTATION_APPLIED: applied.encode(record)})
@@ -230,7 +233,7 @@ def _deadline(workload: WorkloadView, manifest: Manifest) -> list[Operation]:
 
 def _waiting(observed: Observed, state: _State, plan: Plan) -> tuple[Finding, ...]:
     """Return what waits for the next start, if anything does."""
-    if plan.held_down and state.workload.kind == "Job" and state.changed_while_held:
+    if plan.held_down and state.workload.kind == "Job" and state.changed_since_written:
         return (waits(observed, Reason.SPEC_CHANGED),)
     if plan.course is not Course.RUN or state.written_whole(plan) or not state.workload.awake:
         return ()

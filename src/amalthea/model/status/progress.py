@@ -55,10 +55,10 @@ class Progress:
 def progress(observed: Observed) -> Progress:
     """Return the step that the start of a session is at."""
     steps = _steps(observed)
-    if observed.held_down:
-        return Progress(Step.SCHEDULED, steps.index(Step.SCHEDULED) + 1, len(steps), _HELD_DOWN)
     step, words = _step(observed.pod), ""
-    if step is Step.READY and (word := remote_job.known(observed)) is not None:
+    if observed.held_down:
+        step, words = Step.SCHEDULED, _HELD_DOWN
+    elif step is Step.READY and (word := remote_job.known(observed)) is not None:
         step, words = _of_the_job(word)
     elif step is Step.READY:
         words = _gate(observed.pod)

@@ -45,13 +45,8 @@ class GivenClaims:
         Raises:
             Stale: it is deleted, and a pod of the session uses it, which was not known.
         """
-        observed = gather(self._caches, session)
-        used_by = _used_by(observed) if observed is not None else None
-        if observed is None or used_by is None or claim.metadata.deletion_timestamp is None:
-            return
-        if claim.metadata.controller is None and not claim.pending and not self.leaves(observed):
-            self._leaving[session] = used_by
-            raise Stale(f"claim {session[1]} is being deleted")
+        if (observed := gather(self._caches, session)) is not None:
+            self._note(observed, claim)
 
     async def seek(self, session: Key) -> bool:
         """Look at the claim that a session may use, before its pod is made, replaced or stopped.
@@ -71,8 +66,17 @@ class GivenClaims:
         claims = [_KIND.decode(body) for body in page.items]
         for claim in claims:
             assert isinstance(claim, ClaimView)
-            self.note(session, claim)
+            self._note(observed, claim)
         return any(claim.metadata.deletion_timestamp is None for claim in claims)
+
+    def _note(self, observed: Observed, claim: ClaimView) -> None:
+        session, used_by = key_of(observed.session), _used_by(observed)
+        is_given = claim.metadata.controller is None and not claim.pending
+        if used_by is None or not is_given or claim.metadata.deletion_timestamp is None:
+            return
+        if self._leaving.get(session) != used_by:
+            self._leaving[session] = used_by
+            raise Stale(f"claim {session[1]} is being deleted")
 
 
 def _used_by(observed: Observed) -> tuple[str, str] | None:
