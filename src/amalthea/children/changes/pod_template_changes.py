@@ -99,17 +99,15 @@ class _State:
 
         So the user's next change of a workload that another operator or release made is recognised.
         """
-        workload, before = self.workload, self.before or Applied()
-        after, generation = self.after, workload.metadata.generation
+        before, generation = self.before or Applied(), self.workload.metadata.generation
         if before.v != applied.SCHEME or not before.spec:
-            return replace(
-                after, manifest="", generation=generation, labels=before.labels, annotations=before.annotations
-            )
-        if before.held and (workload.kind == "Job" or before.held == workload.fingerprint):
+            known = replace(self.after, manifest="", generation=generation)
+            return replace(known, labels=before.labels, annotations=before.annotations)
+        if before.held and (self.workload.kind == "Job" or before.held == self.workload.fingerprint):
             return replace(before, held="", generation=generation)
         if not self.taken_over:
             return before
-        return replace(before, spec=after.spec, scheduling=after.scheduling, generation=generation)
+        return replace(before, spec=self.after.spec, scheduling=self.after.scheduling, generation=generation)
 
     @property
     def taken_over(self) -> bool:
